@@ -1,0 +1,80 @@
+namespace Trust.Pkcs11;
+
+/// <summary>Names a key inside its token: the CKA_LABEL shared by its private, public and certificate objects; unique there.</summary>
+/// <param name="Label">UTF-8, at most 64 bytes; kebab case by convention, for example <c>batch</c>.</param>
+public readonly record struct KeyRef(string Label)
+{
+    /// <summary>The label.</summary>
+    public override string ToString() => Label;
+}
+
+/// <summary>What a token-held key is; decides mechanism, digest and signature form.</summary>
+public enum KeyAlgorithm
+{
+    /// <summary>ECDSA on P-256; signs a 32-byte digest, answers r‖s of 64 bytes.</summary>
+    EcdsaP256,
+
+    /// <summary>RSA with a 3072-bit modulus; signs a SHA-256 digest, answers PKCS#1 v1.5 of 384 bytes.</summary>
+    Rsa3072,
+
+    /// <summary>Ed25519 (RFC 8032); signs the whole message, answers 64 bytes.</summary>
+    Ed25519,
+
+    /// <summary>SM2 (GB/T 32918.2); signs e = SM3(Z‖M) of 32 bytes, answers r‖s of 64 bytes. Needs a vendor mechanism table.</summary>
+    Sm2,
+
+    /// <summary>AES-256 for GCM.</summary>
+    Aes256,
+
+    /// <summary>A 32-byte generic secret for HMAC-SHA-256.</summary>
+    HmacSha256,
+}
+
+/// <summary>A key in a token as callers see it: never a handle.</summary>
+/// <param name="Ref">Its name.</param>
+/// <param name="Algorithm">What it is.</param>
+/// <param name="SubjectPublicKeyInfo">DER of its public key; empty for secret keys.</param>
+public sealed record TokenKey(KeyRef Ref, KeyAlgorithm Algorithm, ReadOnlyMemory<byte> SubjectPublicKeyInfo);
+
+/// <summary>Whether a token can be used now, for <c>/health/ready</c>.</summary>
+/// <param name="Ready">True when a session was open and answered.</param>
+/// <param name="Detail">What is wrong and what to do; empty when ready. Holds no secret.</param>
+/// <param name="Keys">Number of usable keys in the handle cache.</param>
+public sealed record TokenHealth(bool Ready, string Detail, int Keys);
+
+/// <summary>
+/// One PKCS#11 token, logged in. Asynchronous and without handles, so that a worker process or a second token can stand
+/// behind it. Every member throws <see cref="TokenException"/> when the token refuses or is away.
+/// </summary>
+public interface IToken : IAsyncDisposable
+{
+    /// <summary>The token's label.</summary>
+    string Label { get; }
+
+    /// <summary>
+    /// Signs. EcdsaP256: 32-byte digest to r‖s, 64 bytes. Rsa3072: SHA-256 digest to PKCS#1 v1.5. Ed25519: the whole message
+    /// to 64 bytes. Sm2: e = SM3(Z‖M), 32 bytes, to r‖s.
+    /// </summary>
+    ValueTask<byte[]> Sign(KeyRef key, ReadOnlyMemory<byte> digest, CancellationToken ct);
+
+    /// <summary>HMAC-SHA-256 (CKM_SHA256_HMAC), 32 bytes.</summary>
+    ValueTask<byte[]> Mac(KeyRef key, ReadOnlyMemory<byte> data, CancellationToken ct);
+
+    /// <summary>AES-256-GCM; answers nonce (12, random) ‖ ciphertext ‖ tag (16).</summary>
+    ValueTask<byte[]> Encrypt(KeyRef key, ReadOnlyMemory<byte> plaintext, ReadOnlyMemory<byte> associatedData, CancellationToken ct);
+
+    /// <summary>Opens what <see cref="Encrypt"/> sealed; a changed byte is a <see cref="TokenException"/>.</summary>
+    ValueTask<byte[]> Decrypt(KeyRef key, ReadOnlyMemory<byte> sealedBytes, ReadOnlyMemory<byte> associatedData, CancellationToken ct);
+
+    /// <summary>Generates a key inside the token, sensitive and not extractable; refuses a label in use.</summary>
+    ValueTask<TokenKey> Generate(KeyRef key, KeyAlgorithm algorithm, CancellationToken ct);
+
+    /// <summary>The key of that name from the handle cache, filled at open; null when there is none.</summary>
+    ValueTask<TokenKey?> Find(KeyRef key, CancellationToken ct);
+
+    /// <summary>Destroys the key and its public and certificate objects.</summary>
+    ValueTask Destroy(KeyRef key, CancellationToken ct);
+
+    /// <summary>Asks the token whether it is there; never throws for a token that is away.</summary>
+    ValueTask<TokenHealth> Probe(CancellationToken ct);
+}

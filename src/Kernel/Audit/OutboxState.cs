@@ -1,0 +1,82 @@
+namespace Trust.Kernel.Audit;
+
+/// <summary>What the relay last saw, published to every append without a query.</summary>
+public sealed class OutboxState(TimeProvider clock) : IDisposable
+{
+    private readonly SemaphoreSlim _work = new(0, 1);
+    private volatile Snapshot _last = new(Reached: null, Behind: null, Pending: 0, Oldest: null);
+
+    /// <summary>Whether the ledger answered last time; null before the first exchange.</summary>
+    public bool? LedgerReached => _last.Reached;
+
+    /// <summary>Events that wait for the ledger.</summary>
+    public long Pending => _last.Pending;
+
+    /// <summary>Age of the oldest waiting event.</summary>
+    public TimeSpan OldestAge => _last.Oldest is { } oldest ? clock.GetUtcNow() - oldest : TimeSpan.Zero;
+
+    /// <summary>Why this service may not record anything any more; null while all is well.</summary>
+    public string? HeadBehind => _last.Behind;
+
+    /// <summary>Tells the relay that there is work; several calls are one.</summary>
+    public void Wake()
+    {
+        if (_work.CurrentCount == 0)
+        {
+            try
+            {
+                _work.Release();
+            }
+            catch (SemaphoreFullException)
+            {
+                // Another append has just said the same.
+                return;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _work.Dispose();
+
+    internal Task<bool> Work(TimeSpan atMost, CancellationToken ct) => _work.WaitAsync(atMost, ct);
+
+    internal void Publish(bool reached, long pending, DateTimeOffset? oldest) =>
+        _last = _last with { Reached = reached, Pending = pending, Oldest = oldest };
+
+    internal void PublishReached(bool reached) => _last = _last with { Reached = reached };
+
+    internal void PublishBehind(string why) => _last = _last with { Behind = why };
+
+    internal AppendRefusal? Spent(AuditOptions options)
+    {
+        var last = _last;
+        if (last.Behind is not null)
+        {
+            return new AppendRefusal(AppendRefusal.HeadBehind, last.Behind);
+        }
+
+        if (last.Pending > options.BudgetCount)
+        {
+            return new AppendRefusal(AppendRefusal.BudgetSpent, $"{last.Pending} events wait for the ledger; {options.BudgetCount} may");
+        }
+
+        return last.Oldest is { } oldest && clock.GetUtcNow() - oldest > options.BudgetAge
+            ? new AppendRefusal(AppendRefusal.BudgetSpent, $"an event has waited for the ledger since {oldest:O}; {options.BudgetAge} are allowed")
+            : null;
+    }
+
+    internal AppendRefusal? Away(AuditOptions options)
+    {
+        var last = _last;
+        if (last.Behind is not null)
+        {
+            return new AppendRefusal(AppendRefusal.HeadBehind, last.Behind);
+        }
+
+        return last.Reached == false
+            ? new AppendRefusal(AppendRefusal.LedgerAway, $"the peer '{options.Peer}' does not answer")
+            : null;
+    }
+
+    private sealed record Snapshot(bool? Reached, string? Behind, long Pending, DateTimeOffset? Oldest);
+}

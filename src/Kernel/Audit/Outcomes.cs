@@ -1,0 +1,62 @@
+namespace Trust.Kernel.Audit;
+
+/// <summary>The ledger's statement that an event stands at one index for good.</summary>
+/// <param name="Index">Position in the log, from 0.</param>
+/// <param name="Time">The sequencer's time, UTC, microseconds.</param>
+/// <param name="LeafHash">RFC 6962 leaf hash, 32 bytes.</param>
+/// <param name="TreeSize">Size of a signed checkpoint that covers the event.</param>
+public sealed record Receipt(long Index, DateTimeOffset Time, byte[] LeafHash, long TreeSize);
+
+/// <summary>What became of <see cref="Outbox.Append"/>.</summary>
+public abstract record AppendOutcome
+{
+    private AppendOutcome() { }
+
+    /// <summary>The event is part of the caller's transaction.</summary>
+    /// <param name="Id">Its identity.</param>
+    public sealed record Appended(EventId Id) : AppendOutcome;
+
+    /// <summary>Nothing was written; the caller must roll back and refuse its act.</summary>
+    /// <param name="Reason">Why.</param>
+    public sealed record Refused(AppendRefusal Reason) : AppendOutcome;
+}
+
+/// <summary>What became of <see cref="Outbox.AppendConfirmed"/>.</summary>
+public abstract record ConfirmOutcome
+{
+    private ConfirmOutcome() { }
+
+    /// <summary>Committed, and the ledger holds the event: the act may go on.</summary>
+    /// <param name="Id">Its identity.</param>
+    /// <param name="Receipt">The ledger's receipt.</param>
+    public sealed record Confirmed(EventId Id, Receipt Receipt) : ConfirmOutcome;
+
+    /// <summary>Refused before anything was stored; the transaction was rolled back.</summary>
+    /// <param name="Reason">Why.</param>
+    public sealed record Refused(AppendRefusal Reason) : ConfirmOutcome;
+
+    /// <summary>
+    /// Committed, but no receipt within the waiting time: the act must not go on now.
+    /// The caller may resume later when <see cref="Outbox.FindReceipt"/> has an answer.
+    /// </summary>
+    /// <param name="Id">Its identity.</param>
+    public sealed record Unknown(EventId Id) : ConfirmOutcome;
+}
+
+/// <summary>Why an event was not taken.</summary>
+/// <param name="Code">Stable code: <c>ledger-away</c>, <c>budget-spent</c>, <c>head-behind</c>, <c>invalid-event</c>.</param>
+/// <param name="Detail">For the operator's log; holds no personal data.</param>
+public sealed record AppendRefusal(string Code, string Detail)
+{
+    /// <summary>The ledger does not answer and the act may not go on without it.</summary>
+    public const string LedgerAway = "ledger-away";
+
+    /// <summary>Too many events, or too old ones, wait for the ledger.</summary>
+    public const string BudgetSpent = "budget-spent";
+
+    /// <summary>The ledger knows later events of this service than its own database: the database was set back.</summary>
+    public const string HeadBehind = "head-behind";
+
+    /// <summary>The event is not in the catalogue or breaks a bound: a fault of the program.</summary>
+    public const string InvalidEvent = "invalid-event";
+}

@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Logging;
+
+namespace Trust.Kernel.Hosting;
+
+/// <summary>The host's log lines.</summary>
+internal static partial class HostLog
+{
+    [LoggerMessage(1001, LogLevel.Error, "Request {TraceId} failed")]
+    public static partial void Fault(ILogger log, string traceId, Exception? error);
+
+    [LoggerMessage(1002, LogLevel.Information, "Service certificate renewed, valid until {NotAfter}")]
+    public static partial void Renewed(ILogger log, DateTimeOffset notAfter);
+
+    [LoggerMessage(1003, LogLevel.Warning, "Service certificate could not be renewed; it is valid until {NotAfter}")]
+    public static partial void RenewalFailed(ILogger log, DateTimeOffset notAfter, Exception error);
+
+    [LoggerMessage(1004, LogLevel.Warning, "Status feed lost; answers are asked for one by one until it is back")]
+    public static partial void FeedLost(ILogger log, Exception error);
+}

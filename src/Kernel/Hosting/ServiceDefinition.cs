@@ -1,0 +1,33 @@
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Builder;
+
+namespace Trust.Kernel.Hosting;
+
+/// <summary>What one service adds to the common host.</summary>
+public sealed record ServiceDefinition
+{
+    /// <summary>Service name: event source, peer name, problem namespace.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Any type of the service's assembly, which holds its migrations.</summary>
+    public required Type Assembly { get; init; }
+
+    /// <summary>Source-generated JSON contracts of the service's bodies.</summary>
+    public IReadOnlyList<IJsonTypeInfoResolver> Json { get; init; } = [];
+
+    /// <summary>Registers the service's own parts.</summary>
+    public required Action<WebApplicationBuilder> Configure { get; init; }
+
+    /// <summary>Maps the endpoints; each must declare its callers.</summary>
+    public required Action<WebApplication> Map { get; init; }
+
+    /// <summary>Creates keys in the token at set-up; run by the <c>provision</c> verb, repeatable.</summary>
+    public Func<IServiceProvider, CancellationToken, Task>? Provision { get; init; }
+
+    /// <summary>Further verbs, for example <c>ceremony</c>; each gets the built application (not started) and the remaining arguments.</summary>
+    public IReadOnlyDictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>> Verbs { get; init; } =
+        new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal);
+
+    /// <summary>False for a service that never writes audit events of its own through the common outbox.</summary>
+    public bool HasOutbox { get; init; } = true;
+}

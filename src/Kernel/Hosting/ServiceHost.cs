@@ -1,0 +1,262 @@
+using System.ComponentModel.DataAnnotations;
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Trust.Kernel.Postgres;
+using Trust.Kernel.Residency;
+using Trust.Pkcs11;
+
+namespace Trust.Kernel.Hosting;
+
+/// <summary>Composes a service: one configuration file, listeners, identity, database, token, health, refusals.</summary>
+public static class ServiceHost
+{
+    /// <summary>Largest body any endpoint reads unless it says otherwise, in bytes.</summary>
+    public const long MaximumBody = 256 * 1024;
+
+    /// <summary>Runs one verb: <c>run</c> (default), <c>migrate</c>, <c>provision</c> or one of the service's own.</summary>
+    public static async Task<int> Run(string[] args, ServiceDefinition service)
+    {
+        var verb = args is [var first, ..] && !first.StartsWith("--", StringComparison.Ordinal) ? first : "run";
+        await using var app = Build(args, service);
+        var stopping = app.Lifetime.ApplicationStopping;
+        switch (verb)
+        {
+            case "run":
+                await app.RunAsync();
+                return 0;
+            case "migrate":
+                await Migrate(app, service, stopping);
+                return 0;
+            case "provision":
+                await Provision(app, service, stopping);
+                return 0;
+            default:
+                if (!service.Verbs.TryGetValue(verb, out var own))
+                {
+                    await Console.Error.WriteLineAsync($"Unknown verb '{verb}'. Known: run, migrate, provision{string.Concat(service.Verbs.Keys.Select(k => ", " + k))}.");
+                    return 2;
+                }
+
+                return await own(app, args, stopping);
+        }
+    }
+
+    /// <summary>Builds the application without starting it.</summary>
+    /// <param name="args">Must hold <c>--config FILE</c>.</param>
+    /// <param name="service">The service.</param>
+    public static WebApplication Build(string[] args, ServiceDefinition service)
+    {
+        var file = Argument(args, "--config") ?? throw new ValidationException("Name the configuration file: --config FILE.");
+        // The file is the only source: an environment variable must not be able to redirect a peer or a token.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = service.Assembly.Assembly.GetName().Name });
+        ((IConfigurationBuilder)builder.Configuration).Sources.Clear();
+        builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false, reloadOnChange: false);
+        builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning);
+        AddCommon(builder, service);
+        service.Configure(builder);
+        var app = builder.Build();
+        Pipeline(app, service);
+        service.Map(app);
+        return app;
+    }
+
+    /// <summary>Reads, validates and returns one configuration section.</summary>
+    /// <exception cref="ValidationException">A member is missing or malformed; the message names it.</exception>
+    public static T Section<T>(this IConfiguration configuration, string name) where T : class
+    {
+        var section = configuration.GetSection(name);
+        var options = section.Get<T>(o => o.ErrorOnUnknownConfiguration = true) ?? throw new ValidationException($"Configuration section {name} is missing.");
+        var failures = new List<ValidationResult>();
+        return Validator.TryValidateObject(options, new ValidationContext(options), failures, validateAllProperties: true)
+            ? options
+            : throw new ValidationException($"Configuration section {name}: {string.Join("; ", failures.Select(f => f.ErrorMessage))}");
+    }
+
+    /// <summary>The value after a named argument, or null.</summary>
+    public static string? Argument(string[] args, string name)
+    {
+        var at = Array.IndexOf(args, name);
+        return at >= 0 && at + 1 < args.Length ? args[at + 1] : null;
+    }
+
+    private static void AddCommon(WebApplicationBuilder builder, ServiceDefinition service)
+    {
+        var configuration = builder.Configuration;
+        var options = configuration.Section<ServiceOptions>("Service");
+        if (!Regions.IsInside(options.Region))
+        {
+            throw new ValidationException($"The service's region {options.Region} is not inside the mainland.");
+        }
+
+        var services = builder.Services;
+        services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System).AddSingleton(new ProblemSet(service.Name));
+        var identity = new ServiceIdentity(service.Name, options, TimeProvider.System);
+        var peers = configuration.GetSection("Peers").Get<List<PeerOptions>>(o => o.ErrorOnUnknownConfiguration = true) ?? [];
+        var outbound = new Outbound(peers, identity);
+        services.AddSingleton(identity).AddSingleton(outbound);
+        AddDatabaseAndToken(services, configuration);
+        if (configuration.GetSection("Tokens").Exists())
+        {
+            services.AddSingleton(configuration.Section<AccessTokenOptions>("Tokens")).AddSingleton<AccessTokens>();
+        }
+
+        services.AddHostedService<IdentityRenewal>();
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        services.ConfigureHttpJsonOptions(o => Strict(o.SerializerOptions, service));
+        Telemetry.Add(services, service.Name, options, outbound);
+        Listen(builder, options, identity);
+    }
+
+    private static void AddDatabaseAndToken(IServiceCollection services, ConfigurationManager configuration)
+    {
+        var database = configuration.Section<DatabaseOptions>("Database");
+        services.AddSingleton(database).AddSingleton(_ => Outbound.Database(database));
+        services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("database", async ct =>
+        {
+            await p.GetRequiredService<NpgsqlDataSource>().Sql("SELECT 1").Scalar<int>(ct);
+            return new Readiness(true, "answers");
+        }));
+        var token = configuration.GetSection("Token");
+        if (token.Exists())
+        {
+            var region = token["Region"];
+            // No key is generated or used on a token whose place is unknown (DESIGN §8).
+            if (!Regions.IsInside(region))
+            {
+                throw new ValidationException("The token's region is missing or not inside the mainland.");
+            }
+
+            var options = token.Get<TokenOptions>() ?? throw new ValidationException("Configuration section Token is malformed.");
+            services.AddSingleton(options);
+            services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("token", async ct =>
+            {
+                var health = await p.GetRequiredService<IToken>().Probe(ct);
+                return new Readiness(health.Ready, health.Detail);
+            }));
+        }
+    }
+
+    // RFC 8259 leaves duplicates open; two parsers reading two values is how checks are bypassed, so they are refused.
+    private static void Strict(JsonSerializerOptions json, ServiceDefinition service)
+    {
+        json.AllowDuplicateProperties = false;
+        json.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+        json.RespectNullableAnnotations = true;
+        json.RespectRequiredConstructorParameters = true;
+        json.PropertyNameCaseInsensitive = false;
+        json.MaxDepth = 32;
+        for (var i = 0; i < service.Json.Count; i++)
+        {
+            json.TypeInfoResolverChain.Insert(i, service.Json[i]);
+        }
+    }
+
+    private static void Listen(WebApplicationBuilder builder, ServiceOptions options, ServiceIdentity identity)
+    {
+        var listeners = builder.Configuration.GetSection("Listen").GetChildren()
+            .Select(section => builder.Configuration.Section<ListenerOptions>(section.Path)).ToList();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaximumBody;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
+            foreach (var listener in listeners)
+            {
+                var address = IPAddress.TryParse(listener.Url.Host, out var ip) ? ip : IPAddress.Loopback;
+                kestrel.Listen(address, listener.Url.Port, endpoint => Secure(endpoint, listener, options, identity));
+            }
+        });
+    }
+
+    private static void Secure(ListenOptions endpoint, ListenerOptions listener, ServiceOptions options, ServiceIdentity identity)
+    {
+        if (listener.Url.Scheme != Uri.UriSchemeHttps)
+        {
+            endpoint.Protocols = HttpProtocols.Http1;
+            return;
+        }
+
+        // HTTP/2 multiplexes callers' requests over one authenticated connection; a card's connection serves one request and closes.
+        endpoint.Protocols = listener.ClientCertificate is ClientCertificate.Card ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+        endpoint.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            HandshakeTimeout = TimeSpan.FromSeconds(10),
+            // Per connection, so that a renewed certificate is served without a restart.
+            OnConnection = _ => ValueTask.FromResult(identity.ServerOptions(listener, options.PublicDirectory)),
+        });
+    }
+
+    private static void Pipeline(WebApplication app, ServiceDefinition service)
+    {
+        var problems = app.Services.GetRequiredService<ProblemSet>();
+        var identity = app.Services.GetRequiredService<ServiceIdentity>();
+        var clock = app.Services.GetRequiredService<TimeProvider>();
+        var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
+        app.UseExceptionHandler(errors => errors.Run(context => Fault(context, problems, log)));
+        app.UseRouting();
+        app.Use((context, next) => EndpointAccess.Enforce(
+            context, c => next(c), identity, app.Services.GetService<AccessTokens>(), problems, app.Services.GetService<Action<string>>()));
+        app.Use((context, next) => Idempotency.Enforce(context, c => next(c), app.Services.GetRequiredService<NpgsqlDataSource>(), clock, problems));
+        Health.Map(app);
+    }
+
+    // Unknown failures tell the caller nothing but where to point us (rule 7).
+    private static Task Fault(HttpContext context, ProblemSet problems, ILogger log)
+    {
+        var error = context.Features.Get<IExceptionHandlerFeature>()?.Error;
+        if (error is Microsoft.AspNetCore.Http.BadHttpRequestException bad)
+        {
+            return problems.Of(bad.StatusCode == 413 ? "body-too-large" : "malformed-request", bad.StatusCode, bad.StatusCode == 413
+                ? "The body is larger than this endpoint reads."
+                : "The request cannot be read: check that the JSON has every required member, none unknown and none twice.").ExecuteAsync(context);
+        }
+
+        HostLog.Fault(log, context.TraceIdentifier, error);
+        return problems.Of("fault", error is NpgsqlException or TokenException ? 503 : 500, "Something failed on our side; nothing acknowledged is lost. Try again, and quote the trace id if it stays.",
+            new Dictionary<string, object?>(StringComparer.Ordinal) { ["traceId"] = context.TraceIdentifier }).ExecuteAsync(context);
+    }
+
+    private static async Task Migrate(WebApplication app, ServiceDefinition service, CancellationToken ct)
+    {
+        var database = app.Services.GetRequiredService<DatabaseOptions>();
+        await using var owner = Outbound.Database(database, asOwner: true);
+        var runtime = new NpgsqlConnectionStringBuilder(database.ConnectionString).Username
+            ?? throw new ValidationException("The connection string names no runtime role.");
+        await Migrator.Apply(owner, runtime, [typeof(ServiceHost).Assembly, service.Assembly.Assembly], ct);
+    }
+
+    private static async Task Provision(WebApplication app, ServiceDefinition service, CancellationToken ct)
+    {
+        await Migrate(app, service, ct);
+        var options = app.Services.GetRequiredService<ServiceOptions>();
+        var hosts = app.Configuration.GetSection("Listen").GetChildren().Select(s => app.Configuration.Section<ListenerOptions>(s.Path).Url.Host);
+        app.Services.GetRequiredService<ServiceIdentity>().Provision(hosts);
+        if (app.Services.GetService<IToken>() is { } token && service.HasOutbox)
+        {
+            var batch = await token.Find(BatchKey, ct) ?? await token.Generate(BatchKey, KeyAlgorithm.EcdsaP256, ct);
+            await File.WriteAllBytesAsync(Path.Combine(options.PublicDirectory, service.Name + "-batch.spki"), batch.SubjectPublicKeyInfo.ToArray(), ct);
+        }
+
+        if (service.Provision is { } own)
+        {
+            await own(app.Services, ct);
+        }
+    }
+
+    /// <summary>The key that signs the service's batches of event envelopes.</summary>
+    public static KeyRef BatchKey { get; } = new("batch");
+}

@@ -1,0 +1,228 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Trust.Kernel.Hosting;
+
+/// <summary>
+/// The service's TLS identity: a P-256 key the service makes itself, in a file it alone can read, and a certificate of at
+/// most seven days that is replaced without a restart. Also judges other services' certificates: only the service-issuing
+/// CA counts, and one exact dNSName per peer.
+/// </summary>
+public sealed class ServiceIdentity : IDisposable
+{
+    private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
+    private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
+    private readonly string _directory;
+    private readonly string _service;
+    private readonly TimeProvider _clock;
+    private readonly Lazy<X509Certificate2> _issuer;
+    private volatile X509Certificate2? _current;
+
+    /// <param name="service">Service name, for example <c>ca</c>.</param>
+    /// <param name="options">Names the private folder (<c>tls/</c> inside) and the public folder.</param>
+    /// <param name="clock">Judges validity.</param>
+    public ServiceIdentity(string service, ServiceOptions options, TimeProvider clock)
+    {
+        _service = service;
+        _directory = Path.Combine(options.DataDirectory, "tls");
+        _clock = clock;
+        _issuer = new Lazy<X509Certificate2>(() => X509CertificateLoader.LoadCertificateFromFile(Path.Combine(options.PublicDirectory, "service-issuing.pem")));
+    }
+
+    /// <summary>The exact name a peer must prove.</summary>
+    public static string TlsName(string service) => service + ".trust.internal";
+
+    /// <summary>File of the PKCS#10 request that the ceremony or a renewal answers.</summary>
+    public string RequestFile => Path.Combine(_directory, "request.p10");
+
+    /// <summary>File of the certificate chain, leaf first, PEM.</summary>
+    public string CertificateFile => Path.Combine(_directory, "certificate.pem");
+
+    /// <summary>The certificate with its key, as of now.</summary>
+    /// <exception cref="FileNotFoundException">The service has not been provisioned.</exception>
+    public X509Certificate2 Current => _current ??= Load();
+
+    /// <summary>The service-issuing CA certificate.</summary>
+    public X509Certificate2 Issuer => _issuer.Value;
+
+    /// <summary>Makes a new key and its PKCS#10 request; keeps an existing pair.</summary>
+    /// <param name="addresses">Host names and IP addresses that outside callers reach the service by.</param>
+    public void Provision(IEnumerable<string> addresses)
+    {
+        Directory.CreateDirectory(_directory);
+        if (File.Exists(KeyFile) && File.Exists(RequestFile))
+        {
+            return;
+        }
+
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        WriteKey(key, KeyFile);
+        File.WriteAllBytes(RequestFile, Request(key, addresses));
+    }
+
+    /// <summary>When the current certificate ends.</summary>
+    public DateTimeOffset NotAfter => new(Current.NotAfter.ToUniversalTime());
+
+    /// <summary>When the certificate should be renewed: two thirds into its life.</summary>
+    public DateTimeOffset RenewAt
+    {
+        get
+        {
+            var from = new DateTimeOffset(Current.NotBefore.ToUniversalTime());
+            return from + ((NotAfter - from) * 2 / 3);
+        }
+    }
+
+    /// <summary>A fresh key with its request, to be exchanged for a certificate over the current one.</summary>
+    public (ECDsa Key, byte[] Request) PrepareRenewal()
+    {
+        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var names = Current.Extensions.OfType<X509SubjectAlternativeNameExtension>().Single();
+        return (key, Request(key, names.EnumerateDnsNames().Where(n => n != TlsName(_service)).Concat(names.EnumerateIPAddresses().Select(a => a.ToString()))));
+    }
+
+    /// <summary>Puts a renewed certificate in use: files first, so that a crash between leaves a matching pair or the old one.</summary>
+    /// <exception cref="CryptographicException">The certificate does not match the key or the service name.</exception>
+    public void Renew(ECDsa key, string chainPem)
+    {
+        using var leaf = X509Certificate2.CreateFromPem(chainPem);
+        using var matched = leaf.CopyWithPrivateKey(key);
+        if (!IsPeer(leaf, _service))
+        {
+            throw new CryptographicException("The renewed certificate does not carry this service's name.");
+        }
+
+        // One file holds key and chain of a renewal: two renames could be torn apart by a crash.
+        var next = Path.Combine(_directory, "identity.pem.next");
+        WriteText(next, key.ExportPkcs8PrivateKeyPem() + "\n" + chainPem);
+        File.Move(next, RenewedFile, overwrite: true);
+        _current = Load();
+    }
+
+    /// <summary>True when <paramref name="certificate"/> is a valid service certificate with exactly the peer's name.</summary>
+    public bool IsPeer(X509Certificate? certificate, string peer) => certificate is X509Certificate2 leaf && PeerName(leaf) == peer;
+
+    /// <summary>The service name a certificate proves, or null when it is not a valid service certificate.</summary>
+    public string? PeerName(X509Certificate2 certificate)
+    {
+        if (!IsUnderIssuer(certificate) || !Allows(certificate, ServerAuthentication) || !Allows(certificate, ClientAuthentication))
+        {
+            return null;
+        }
+
+        const string suffix = ".trust.internal";
+        var names = certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(e => e.EnumerateDnsNames())
+            .Where(n => n.EndsWith(suffix, StringComparison.Ordinal)).ToList();
+        return names is [var only] ? only[..^suffix.Length] : null;
+    }
+
+    /// <summary>TLS server options for one listener.</summary>
+    public SslServerAuthenticationOptions ServerOptions(ListenerOptions listener, string publicDirectory)
+    {
+        var asks = listener.ClientCertificate is not ClientCertificate.None;
+        var trust = listener.AcceptedIssuers.Count == 0 ? null : SslCertificateTrust.CreateForX509Collection(
+            [.. listener.AcceptedIssuers.Select(file => X509CertificateLoader.LoadCertificateFromFile(Path.Combine(publicDirectory, file)))], sendTrustInHandshake: true);
+        return new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = SslStreamCertificateContext.Create(Current, [Issuer], offline: true, trust),
+            ClientCertificateRequired = asks,
+            AllowTlsResume = listener.ClientCertificate is ClientCertificate.None,
+            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+            EncryptionPolicy = EncryptionPolicy.RequireEncryption,
+            RemoteCertificateValidationCallback = (_, certificate, _, _) => listener.ClientCertificate switch
+            {
+                ClientCertificate.Peer => certificate is null || (certificate is X509Certificate2 leaf && PeerName(leaf) is not null),
+                // Possession is proved by the handshake; path, status and registry are the application's to judge, with a page that says why.
+                ClientCertificate.Card => true,
+                _ => true,
+            },
+        };
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _current?.Dispose();
+
+    private string KeyFile => Path.Combine(_directory, "key.pem");
+
+    private string RenewedFile => Path.Combine(_directory, "identity.pem");
+
+    private X509Certificate2 Load()
+    {
+        using var certificate = File.Exists(RenewedFile)
+            ? X509Certificate2.CreateFromPemFile(RenewedFile, RenewedFile)
+            : X509Certificate2.CreateFromPemFile(CertificateFile, KeyFile);
+        // A re-ceremony writes a newer certificate for the original key; the later of the two wins.
+        if (File.Exists(RenewedFile) && File.Exists(CertificateFile))
+        {
+            var original = X509Certificate2.CreateFromPemFile(CertificateFile, KeyFile);
+            if (original.NotBefore > certificate.NotBefore)
+            {
+                return original;
+            }
+
+            original.Dispose();
+        }
+
+        return new X509Certificate2(certificate);
+    }
+
+    private bool IsUnderIssuer(X509Certificate2 certificate)
+    {
+        var now = _clock.GetUtcNow().UtcDateTime;
+        if (now < certificate.NotBefore.ToUniversalTime() || now > certificate.NotAfter.ToUniversalTime())
+        {
+            return false;
+        }
+
+        // One hop below a pinned issuer; no download and no platform status, which would be outbound connections of their own.
+#pragma warning disable RS0030 // Bounded: custom root trust, partial chain of exactly one hop, no downloads.
+        using var chain = new X509Chain();
+#pragma warning restore RS0030
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.Add(Issuer);
+        chain.ChainPolicy.VerificationFlags = X509VerificationFlags.AllowUnknownCertificateAuthority;
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.DisableCertificateDownloads = true;
+        chain.ChainPolicy.VerificationTime = now;
+        return chain.Build(certificate) && chain.ChainElements.Count == 2
+            && chain.ChainElements[1].Certificate.RawDataMemory.Span.SequenceEqual(Issuer.RawDataMemory.Span);
+    }
+
+    private static bool Allows(X509Certificate2 certificate, string usage) =>
+        certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().Any(e => e.EnhancedKeyUsages.Cast<Oid>().Any(o => o.Value == usage));
+
+    private byte[] Request(ECDsa key, IEnumerable<string> addresses)
+    {
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(TlsName(_service));
+        foreach (var address in addresses.Distinct(StringComparer.Ordinal))
+        {
+            if (IPAddress.TryParse(address, out var ip))
+            {
+                names.AddIpAddress(ip);
+            }
+            else
+            {
+                names.AddDnsName(address);
+            }
+        }
+
+        var request = new CertificateRequest($"CN={_service}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(names.Build());
+        return request.CreateSigningRequest();
+    }
+
+    private static void WriteKey(ECDsa key, string path) => WriteText(path, key.ExportPkcs8PrivateKeyPem());
+
+    private static void WriteText(string path, string text)
+    {
+        using var stream = new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        stream.Write(System.Text.Encoding.ASCII.GetBytes(text));
+        stream.Flush(flushToDisk: true);
+    }
+}

@@ -1,0 +1,56 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Trust.Kernel.Hosting;
+
+/// <summary>What every service's configuration says of the process itself.</summary>
+public sealed record ServiceOptions
+{
+    /// <summary>GB/T 2260 code of the place the process runs in.</summary>
+    [Required, RegularExpression(@"^\d{6}$")]
+    public required string Region { get; init; }
+
+    /// <summary>Name of this instance, unique among the service's instances; appears in events as <c>where.node</c>.</summary>
+    [Required, RegularExpression("^[a-z0-9-]{1,40}$")]
+    public required string Node { get; init; }
+
+    /// <summary>Folder of public material written at set-up: roots, issuing certificates, public keys, trusted list.</summary>
+    [Required]
+    public required string PublicDirectory { get; init; }
+
+    /// <summary>Folder that only this service can read: TLS key and certificate.</summary>
+    [Required]
+    public required string DataDirectory { get; init; }
+
+    /// <summary>OTLP endpoint for traces and metrics; must be a declared peer. Absent: no telemetry leaves.</summary>
+    public Uri? OtlpEndpoint { get; init; }
+}
+
+/// <summary>How a listener treats the TLS client certificate.</summary>
+public enum ClientCertificate
+{
+    /// <summary>Not asked for: browsers and token-bearing callers.</summary>
+    None,
+
+    /// <summary>Asked for; when shown it must be a service certificate under the service-issuing CA, or the handshake fails.</summary>
+    Peer,
+
+    /// <summary>
+    /// Asked for in the initial handshake and handed to the application, which builds the path and checks status itself;
+    /// sessions are never resumed, because a resumed session would outlive a pulled card (standards/idp.md §4).
+    /// </summary>
+    Card,
+}
+
+/// <summary>One address the service listens on.</summary>
+public sealed record ListenerOptions
+{
+    /// <summary><c>https://host:port</c> or, for public CRL and OCSP only, <c>http://host:port</c>. Port 0 picks a free one.</summary>
+    [Required]
+    public required Uri Url { get; init; }
+
+    /// <summary>What is asked of the caller's certificate.</summary>
+    public ClientCertificate ClientCertificate { get; init; }
+
+    /// <summary>Issuers named in the certificate request, as PEM files of the public folder, so that a browser offers only fitting cards.</summary>
+    public IReadOnlyList<string> AcceptedIssuers { get; init; } = [];
+}

@@ -1,0 +1,44 @@
+namespace Trust.Kernel.LiveStatus;
+
+/// <summary>What someone asks to be allowed, now. Unknown act = deny.</summary>
+/// <param name="Person">Practitioner URN, or null when an institution acts alone (claim, seal).</param>
+/// <param name="Institution">Acting institution URN; null only for <c>login</c> before an institution is chosen.</param>
+/// <param name="Act"><c>login</c>, <c>prescribe</c>, <c>review</c>, <c>dispense</c>, <c>claim</c> or <c>seal</c>.</param>
+/// <param name="Certificate">SHA-256 (lower-case hex) of the certificate used, whose own status then counts too.</param>
+public sealed record EntitlementQuestion(string? Person, string? Institution, string Act, string? Certificate = null);
+
+/// <summary>The registry's answer at an instant.</summary>
+public abstract record Entitlement
+{
+    private Entitlement()
+    {
+    }
+
+    /// <summary>Allowed.</summary>
+    /// <param name="Role">Professional role, for example <c>physician</c>; null for an institution acting alone.</param>
+    /// <param name="Licence">The licence as the registry shows it; null for an institution acting alone.</param>
+    /// <param name="Region">GB/T 2260 code of the acting institution.</param>
+    /// <param name="VerifiedAt">When the registry looked.</param>
+    /// <param name="RuleVersion">Version of the rule that permitted.</param>
+    public sealed record Permit(string? Role, LicenceStatus? Licence, string Region, DateTimeOffset VerifiedAt, string RuleVersion) : Entitlement;
+
+    /// <summary>Not allowed.</summary>
+    /// <param name="Reason">Rule that refused, for example <c>suspended</c>; <c>status-unknown</c> when no answer could be had.</param>
+    /// <param name="RuleVersion">Version of the rule.</param>
+    public sealed record Deny(string Reason, string RuleVersion) : Entitlement;
+}
+
+/// <summary>A licence as it stands, without its number.</summary>
+/// <param name="NumberLast4">Last four characters of the licence number.</param>
+/// <param name="Category">Category as registered, for example <c>clinical</c>.</param>
+/// <param name="Scope">Registered scope of practice.</param>
+/// <param name="Status">State of rules.md §3, for example <c>active</c>.</param>
+public sealed record LicenceStatus(string NumberLast4, string Category, IReadOnlyList<string> Scope, string Status);
+
+/// <summary>One numbered change of the registry or of a certificate.</summary>
+/// <param name="Seq">Position in the feed, without gaps.</param>
+/// <param name="Kind"><c>practitioner</c>, <c>institution</c>, <c>affiliation</c> or <c>certificate</c>.</param>
+/// <param name="Id">URN, or SHA-256 hex of a certificate.</param>
+/// <param name="Person">Practitioner concerned, if any.</param>
+/// <param name="State">The new state.</param>
+public sealed record StatusChange(long Seq, string Kind, string Id, string? Person, string State);

@@ -1,0 +1,151 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.IdentityModel.Tokens;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
+
+namespace Trust.Kernel.LiveStatus;
+
+/// <summary>
+/// Asks the registry whether a right holds now. A permit may be reused only while the change feed proves that nothing about
+/// its subject has changed: it is void when the heartbeat is three seconds old. No answer is a denial (DESIGN §6).
+/// </summary>
+public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, ServiceOptions options, TimeProvider clock)
+{
+    private const string NoRule = "none";
+    private const int MaximumCached = 50_000;
+    private static readonly TimeSpan MaximumAge = TimeSpan.FromSeconds(60);
+    private readonly ConcurrentDictionary<EntitlementQuestion, Cached> _cache = new();
+    private ECDsa? _key;
+
+    /// <summary>The answer as of now.</summary>
+    public async Task<Entitlement> Check(EntitlementQuestion question, CancellationToken ct)
+    {
+        if (_cache.TryGetValue(question, out var cached) && IsStillTrue(cached, question))
+        {
+            return cached.Permit;
+        }
+
+        try
+        {
+            return await Ask(question, ct);
+        }
+        catch (Exception e) when (e is HttpRequestException or FormatException or CryptographicException or KeyNotFoundException or InvalidOperationException or JsonException or IOException
+            || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            return new Entitlement.Deny("status-unknown", NoRule);
+        }
+    }
+
+    private bool IsStillTrue(Cached cached, EntitlementQuestion question) =>
+        feed.IsFresh && clock.GetUtcNow() - cached.At < MaximumAge && feed.LastChange(question) <= cached.Feed;
+
+    private async Task<Entitlement> Ask(EntitlementQuestion question, CancellationToken ct)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(TimeSpan.FromSeconds(3));
+        using var response = await outbound.Client("ca").GetAsync(Query(question), limit.Token);
+        if (!response.IsSuccessStatusCode)
+        {
+            return new Entitlement.Deny("status-unknown", NoRule);
+        }
+
+        using var answer = Verify(await response.Content.ReadAsStringAsync(limit.Token));
+        var root = answer.RootElement;
+        if (!Matches(root, "person", question.Person) || !Matches(root, "institution", question.Institution) || !Matches(root, "act", question.Act))
+        {
+            return new Entitlement.Deny("status-unknown", NoRule);
+        }
+
+        var rule = root.GetProperty("ruleVersion").GetString()!;
+        if (root.GetProperty("decision").GetString() != "permit")
+        {
+            return new Entitlement.Deny(root.GetProperty("reason").GetString() ?? "denied", rule);
+        }
+
+        var permit = Read(root, rule);
+        Remember(question, permit, root.GetProperty("feed").GetInt64());
+        return permit;
+    }
+
+    private void Remember(EntitlementQuestion question, Entitlement.Permit permit, long at)
+    {
+        if (_cache.Count >= MaximumCached)
+        {
+            _cache.Clear();
+        }
+
+        _cache[question] = new Cached(permit, at, clock.GetUtcNow());
+    }
+
+    private static Entitlement.Permit Read(JsonElement root, string rule)
+    {
+        var licence = root.TryGetProperty("licence", out var l) && l.ValueKind is JsonValueKind.Object
+            ? new LicenceStatus(
+                l.GetProperty("number_last4").GetString() ?? "", l.GetProperty("category").GetString() ?? "",
+                [.. l.GetProperty("scope").EnumerateArray().Select(s => s.GetString() ?? "")], l.GetProperty("status").GetString() ?? "")
+            : null;
+        return new Entitlement.Permit(
+            root.TryGetProperty("role", out var role) ? role.GetString() : null, licence,
+            root.TryGetProperty("region", out var region) ? region.GetString() ?? "" : "",
+            root.GetProperty("verified_at").GetDateTimeOffset(), rule);
+    }
+
+    private static bool Matches(JsonElement root, string name, string? asked) =>
+        (root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null) == asked;
+
+    // The answer is signed by the CA token's entitlement key: a proxy in between can delay it, not turn a denial round.
+    private JsonDocument Verify(string jws)
+    {
+        var parts = jws.Trim().Split('.');
+        if (parts.Length != 3 || jws.Length > 16 * 1024)
+        {
+            throw new FormatException("Not a compact JWS.");
+        }
+
+        using var header = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(parts[0]));
+        if (header.RootElement.GetProperty("alg").GetString() != "ES256" || header.RootElement.TryGetProperty("crit", out _))
+        {
+            throw new CryptographicException("Unexpected algorithm.");
+        }
+
+        var signed = Encoding.ASCII.GetBytes(parts[0] + "." + parts[1]);
+        if (!Key().VerifyData(signed, Base64UrlEncoder.DecodeBytes(parts[2]), HashAlgorithmName.SHA256))
+        {
+            throw new CryptographicException("The entitlement answer's signature does not verify.");
+        }
+
+        return JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(parts[1]));
+    }
+
+    private ECDsa Key()
+    {
+        if (_key is { } known)
+        {
+            return known;
+        }
+
+        var key = ECDsa.Create();
+        key.ImportSubjectPublicKeyInfo(File.ReadAllBytes(Path.Combine(options.PublicDirectory, "entitlement.spki")), out _);
+        return _key = key;
+    }
+
+    private static string Query(EntitlementQuestion question)
+    {
+        var query = new StringBuilder("entitlements?act=").Append(Uri.EscapeDataString(question.Act));
+        foreach (var (name, value) in new[] { ("person", question.Person), ("institution", question.Institution), ("certificate", question.Certificate) })
+        {
+            if (value is not null)
+            {
+                query.Append(CultureInfo.InvariantCulture, $"&{name}={Uri.EscapeDataString(value)}");
+            }
+        }
+
+        return query.ToString();
+    }
+
+    private sealed record Cached(Entitlement.Permit Permit, long Feed, DateTimeOffset At);
+}

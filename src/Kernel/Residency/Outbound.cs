@@ -1,0 +1,156 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Npgsql;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Postgres;
+
+namespace Trust.Kernel.Residency;
+
+/// <summary>
+/// The one place that opens outbound connections. A peer is reachable only when configuration declares it with a region
+/// inside the mainland, at the address declared, and when it proves its exact service name.
+/// </summary>
+public sealed class Outbound : IDisposable
+{
+    private readonly Dictionary<string, PeerOptions> _peers;
+    private readonly ServiceIdentity? _identity;
+    private readonly Dictionary<string, HttpClient> _clients = [];
+    private readonly Lock _gate = new();
+
+    /// <summary>Checks every declaration at once, so that a misplaced peer stops the start.</summary>
+    /// <exception cref="UndeclaredPeerException">A peer lies outside, or a host name lacks its networks.</exception>
+    public Outbound(IEnumerable<PeerOptions> peers, ServiceIdentity? identity)
+    {
+        _peers = peers.ToDictionary(peer => peer.Name, StringComparer.Ordinal);
+        _identity = identity;
+        foreach (var peer in _peers.Values)
+        {
+            if (!Regions.IsInside(peer.Region))
+            {
+                throw new UndeclaredPeerException($"Peer {peer.Name} is declared in region {peer.Region}, which is not inside the mainland.");
+            }
+
+            if (!IPAddress.TryParse(peer.Address.Host, out _) && peer.Networks.Count == 0)
+            {
+                throw new UndeclaredPeerException($"Peer {peer.Name} is a host name; declare the networks it may resolve into.");
+            }
+        }
+    }
+
+    /// <summary>A client for a declared peer, over mutual TLS when its address is https. Shared; do not dispose.</summary>
+    /// <exception cref="UndeclaredPeerException">The peer is not declared.</exception>
+    public HttpClient Client(string peer)
+    {
+        if (!_peers.TryGetValue(peer, out var declared))
+        {
+            throw new UndeclaredPeerException($"Peer {peer} is not declared in configuration.");
+        }
+
+        lock (_gate)
+        {
+            if (!_clients.TryGetValue(peer, out var client))
+            {
+                _clients[peer] = client = Create(declared);
+            }
+
+            return client;
+        }
+    }
+
+    /// <summary>True when an absolute address is that of a declared peer (used for telemetry exporters).</summary>
+    public bool Declares(Uri address) => _peers.Values.Any(peer => peer.Address.Host == address.Host && peer.Address.Port == address.Port);
+
+    /// <summary>The data source of a declared database.</summary>
+    /// <exception cref="UndeclaredPeerException">The database's region is outside or unknown.</exception>
+    public static NpgsqlDataSource Database(DatabaseOptions options, bool asOwner = false)
+    {
+        if (!Regions.IsInside(options.Region))
+        {
+            throw new UndeclaredPeerException($"The database is declared in region {options.Region}, which is not inside the mainland.");
+        }
+
+        var builder = new NpgsqlConnectionStringBuilder(options.ConnectionString) { SearchPath = options.Schema };
+        var file = options.PasswordFile;
+        if (asOwner)
+        {
+            builder.Username = options.OwnerUsername ?? throw new UndeclaredPeerException("No owner role is configured for migrations.");
+            builder.Pooling = false;
+            file = options.OwnerPasswordFile ?? throw new UndeclaredPeerException("No owner password file is configured for migrations.");
+        }
+
+        builder.Password = File.ReadAllText(file).Trim();
+#pragma warning disable RS0030 // The one factory.
+        return new NpgsqlDataSourceBuilder(builder.ConnectionString).Build();
+#pragma warning restore RS0030
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var client in _clients.Values)
+        {
+            client.Dispose();
+        }
+    }
+
+    private HttpClient Create(PeerOptions peer)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            UseProxy = false,
+            // Connections outlive neither a renewed certificate of ours nor a moved peer for long.
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            ConnectTimeout = TimeSpan.FromSeconds(3),
+            ConnectCallback = (context, ct) => Connect(peer, context.DnsEndPoint, ct),
+        };
+        if (peer.Address.Scheme == Uri.UriSchemeHttps)
+        {
+            var identity = _identity ?? throw new UndeclaredPeerException("No service certificate is configured for mutual TLS.");
+            handler.SslOptions = new SslClientAuthenticationOptions
+            {
+                TargetHost = ServiceIdentity.TlsName(peer.Name),
+                EnabledSslProtocols = SslProtocols.Tls13,
+                LocalCertificateSelectionCallback = (_, _, _, _, _) => identity.Current,
+                RemoteCertificateValidationCallback = (_, certificate, _, _) => identity.IsPeer(certificate, peer.Name),
+            };
+        }
+
+#pragma warning disable RS0030 // The one factory.
+        return new HttpClient(handler) { BaseAddress = peer.Address, Timeout = TimeSpan.FromSeconds(30) };
+#pragma warning restore RS0030
+    }
+
+    // The address is checked where it is used: checking DNS first and letting the handler resolve again would leave a rebinding gap.
+    private static async ValueTask<Stream> Connect(PeerOptions peer, DnsEndPoint target, CancellationToken ct)
+    {
+        if (target.Host != peer.Address.Host || target.Port != peer.Address.Port)
+        {
+            throw new UndeclaredPeerException($"{target.Host}:{target.Port} is not the declared address of peer {peer.Name}.");
+        }
+
+        var address = IPAddress.TryParse(target.Host, out var literal)
+            ? literal
+            : (await Dns.GetHostAddressesAsync(target.Host, ct)).FirstOrDefault(a => peer.Networks.Any(n => IPNetwork.Parse(n).Contains(a)))
+              ?? throw new UndeclaredPeerException($"{target.Host} resolves to no address inside the networks declared for peer {peer.Name}.");
+#pragma warning disable RS0030 // The one factory.
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+#pragma warning restore RS0030
+        try
+        {
+            await socket.ConnectAsync(address, target.Port, ct);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}
+
+/// <summary>A connection was asked for that configuration does not declare, or declares outside the mainland.</summary>
+public sealed class UndeclaredPeerException(string message) : Exception(message);

@@ -1,0 +1,22 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Trust.Kernel.Residency;
+
+/// <summary>One outbound peer, declared with its region; nothing undeclared is ever connected to (DESIGN §8).</summary>
+public sealed record PeerOptions
+{
+    /// <summary>The peer's service name; over TLS it must prove the exact name <c>&lt;name&gt;.trust.internal</c>.</summary>
+    [Required, RegularExpression("^[a-z][a-z0-9-]{1,30}$")]
+    public required string Name { get; init; }
+
+    /// <summary>Base address. An IP literal is its own network; a host name needs <see cref="Networks"/>.</summary>
+    [Required]
+    public required Uri Address { get; init; }
+
+    /// <summary>GB/T 2260 code; unknown counts as outside.</summary>
+    [Required, RegularExpression(@"^\d{6}$")]
+    public required string Region { get; init; }
+
+    /// <summary>Networks (CIDR) the name may resolve into; checked on the address actually connected to.</summary>
+    public IReadOnlyList<string> Networks { get; init; } = [];
+}

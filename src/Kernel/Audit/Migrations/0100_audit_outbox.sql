@@ -27,7 +27,7 @@ CREATE INDEX audit_outbox_answered ON audit_outbox (ledger_time) WHERE idx IS NO
 
 -- One row: the head of this service's chain, and what the relay last saw, for the instances that do not hold the relay.
 CREATE TABLE audit_relay (
-    only          boolean PRIMARY KEY DEFAULT true CHECK (only),
+    "only"        boolean PRIMARY KEY DEFAULT true CHECK ("only"),
     epoch         bigint NOT NULL,
     seq           bigint NOT NULL,
     head_hash     bytea NOT NULL,

@@ -50,6 +50,16 @@ public sealed class Outbox
         return new AppendOutcome.Appended(built.Id);
     }
 
+    /// <summary>Writes an aggregate of refused strangers, outside the budget: it would otherwise let a flood stop real acts.</summary>
+    internal async Task AppendAggregate(NpgsqlTransaction tx, AuditEvent e, CancellationToken ct)
+    {
+        var now = _clock.GetUtcNow();
+        if (EventBody.TryBuild(e, _place, now, out _) is { } built)
+        {
+            await OutboxStore.Insert(tx, built, now, ct);
+        }
+    }
+
     /// <summary>Writes an event, commits the transaction and waits for the ledger's receipt.</summary>
     /// <param name="tx">The transaction holding the intent; committed here, or rolled back on a refusal.</param>
     /// <param name="e">The event.</param>

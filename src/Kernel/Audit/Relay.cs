@@ -1,0 +1,272 @@
+using System.Diagnostics.Metrics;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Trust.Pkcs11;
+
+namespace Trust.Kernel.Audit;
+
+/// <summary>The database and the ledger disagree about this service's own chain; nothing may be recorded until an operator has decided.</summary>
+/// <param name="message">What disagrees; names both heads.</param>
+public sealed class LedgerHeadException(string message) : Exception(message);
+
+/// <summary>
+/// Carries events from the outbox to the ledger. Of several instances one holds the relay lock; the others watch what it sees.
+/// States: watching, opening (compare heads, open an epoch, settle what was sent before), relaying. Any unknown state goes back to watching.
+/// </summary>
+public sealed class Relay(
+    NpgsqlDataSource db, AuditOptions options, OutboxState state, ReceiptBoard board, LedgerLink link, IToken token, TimeProvider clock,
+    ILogger<Relay> log) : BackgroundService
+{
+    private static readonly Meter Meter = new("Trust.Kernel.Audit");
+    private static readonly Counter<long> Relayed = Meter.CreateCounter<long>("trust.audit.relayed");
+    private static readonly Counter<long> Gaps = Meter.CreateCounter<long>("trust.audit.quarantined");
+
+    private readonly CheckpointWatch _watch = new(options, link, log);
+    private long _lastView;
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await Turn(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (LedgerHeadException e)
+            {
+                state.PublishBehind(e.Message);
+                log.HeadBehind(e.Message);
+                throw; // The host stops: a service that cannot record must not act.
+            }
+            catch (HttpRequestException e)
+            {
+                Away(e.Message);
+            }
+#pragma warning disable CA1031 // Loop top: the state of database, token or ledger is unknown; starting over re-reads all three.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                log.RelayFailed(e);
+            }
+
+            await state.Work(options.Retry, stoppingToken);
+        }
+    }
+
+    private async Task Turn(CancellationToken ct)
+    {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        if (!await RelayStore.TryTakeLock(connection, ct))
+        {
+            var view = await RelayStore.ReadView(connection, ct);
+            state.Publish(view.Reached, view.Pending, view.Oldest);
+            return;
+        }
+
+        try
+        {
+            await View(connection, state.LedgerReached ?? true, ct);
+            await Lead(connection, ct);
+        }
+        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            await View(connection, reached: false, ct);
+            Away(e.Message);
+        }
+        finally
+        {
+            // The lock lives as long as the session; a pooled connection would keep it.
+            NpgsqlConnection.ClearPool(connection);
+        }
+    }
+
+    private async Task Lead(NpgsqlConnection connection, CancellationToken ct)
+    {
+        if (await Open(connection, ct) is not { } head)
+        {
+            return;
+        }
+
+        Reached();
+        while (!ct.IsCancellationRequested)
+        {
+            var batch = await RelayStore.NumberNext(connection, options.Source, head, options.BatchCount, ct);
+            if (batch is null)
+            {
+                await Idle(connection, ct);
+                continue;
+            }
+
+            if (!await Deliver(connection, batch, ct))
+            {
+                return;
+            }
+
+            head = new OwnHead(batch.Epoch, batch.Rows[^1].Seq, batch.Rows[^1].EnvelopeHash);
+        }
+    }
+
+    private async Task<OwnHead?> Open(NpgsqlConnection connection, CancellationToken ct)
+    {
+        var head = await link.Head(ct);
+        await Compare(connection, head, ct);
+        if (await link.OpenEpoch(head.Hash, ct) is not { } opened)
+        {
+            log.Superseded();
+            return null;
+        }
+
+        // From here on nothing older than this epoch can be appended, so the head is final for what we numbered before.
+        while (await RelayStore.ReadUnanswered(connection, opened.Epoch, opened.Seq, options.BatchCount, ct) is { } sent)
+        {
+            if (!await Deliver(connection, sent, ct))
+            {
+                return null;
+            }
+        }
+
+        await RelayStore.BeginEpoch(connection, opened, ct);
+        log.EpochOpened(opened.OpenEpoch, opened.Epoch, opened.Seq);
+        return new OwnHead(opened.OpenEpoch, 0, Convert.FromHexString(opened.Hash));
+    }
+
+    private async Task Compare(NpgsqlConnection connection, SourceHead head, CancellationToken ct)
+    {
+        var own = await RelayStore.ReadHead(connection, ct);
+        if ((head.Epoch, head.Seq).CompareTo((own.Epoch, own.Seq)) > 0)
+        {
+            throw new LedgerHeadException(
+                $"the ledger holds ({head.Epoch}, {head.Seq}) of '{options.Source}', this database only ({own.Epoch}, {own.Seq}): it was set back");
+        }
+
+        var hash = head.Seq == 0 ? null : await RelayStore.HashAt(connection, head.Epoch, head.Seq, ct);
+        if (hash is not null && !hash.AsSpan().SequenceEqual(Convert.FromHexString(head.Hash)))
+        {
+            throw new LedgerHeadException($"the ledger holds another event than this database at ({head.Epoch}, {head.Seq}) of '{options.Source}'");
+        }
+
+        if (await RelayStore.CountLost(connection, head, ct) is > 0 and var lost)
+        {
+            throw new LedgerHeadException(
+                $"the ledger's head of '{options.Source}' is ({head.Epoch}, {head.Seq}), but it has acknowledged {lost} later events: it was set back");
+        }
+    }
+
+    /// <summary>Sends until the ledger has answered; false when the epoch is no longer ours or the ledger is away.</summary>
+    private async Task<bool> Deliver(NpgsqlConnection connection, RelayBatch batch, CancellationToken ct)
+    {
+        while (true)
+        {
+            switch (await link.Post(await Frame(batch, ct), batch.Rows.Count, ct))
+            {
+                case PostOutcome.Accepted(var answer):
+                    await Record(connection, batch, answer, ct);
+                    return true;
+                case PostOutcome.Poison(var position, var reason) when position >= 0 && position < batch.Rows.Count:
+                    await Quarantine(connection, batch, position, reason, ct);
+                    break;
+                case PostOutcome.Superseded:
+                    log.Superseded();
+                    return false;
+                case PostOutcome.Contradicted:
+                    throw new LedgerHeadException(
+                        $"the ledger holds other bodies than this database from ({batch.Epoch}, {batch.FirstSeq}) of '{options.Source}'");
+                case PostOutcome.Away(var detail):
+                    // The batch keeps its numbers; opening again asks the ledger whether it took effect.
+                    throw new HttpRequestException(detail);
+                case PostOutcome.Poison(var position, _):
+                    throw new HttpRequestException($"the ledger refuses event {position} of a batch of {batch.Rows.Count}");
+            }
+        }
+    }
+
+    private async Task<byte[]> Frame(RelayBatch batch, CancellationToken ct)
+    {
+        var digest = Envelope.BatchDigest(options.Source, batch.Epoch, batch.FirstSeq, batch.Rows.Count, batch.Rows[^1].EnvelopeHash);
+        var signature = await token.Sign(options.BatchKey, digest, ct);
+        var events = batch.Rows.Select(r => new FramedEvent(r.Body, r.DataKey)).ToList();
+        return BatchFrame.Write(batch.Epoch, batch.FirstSeq, batch.Rows[0].Prev, events, signature);
+    }
+
+    private async Task Record(NpgsqlConnection connection, RelayBatch batch, ReceiptFrame answer, CancellationToken ct)
+    {
+        await RelayStore.RecordAnswer(connection, batch, answer.Receipts, ct);
+        for (var i = 0; i < batch.Rows.Count; i++)
+        {
+            board.Post(batch.Rows[i].Id, answer.Receipts[i]);
+        }
+
+        Relayed.Add(batch.Rows.Count);
+        if (clock.GetElapsedTime(_lastView) >= options.Retry)
+        {
+            await View(connection, reached: true, ct);
+        }
+    }
+
+    private async Task Quarantine(NpgsqlConnection connection, RelayBatch batch, int position, string reason, CancellationToken ct)
+    {
+        var poison = batch.Rows[position];
+        var now = clock.GetUtcNow();
+        var gap = new AuditEvent
+        {
+            Action = "LEDGER.gap",
+            Actor = new Actor(options.Source),
+            Subjects = [],
+            Outcome = EventOutcome.Failed,
+            Reason = reason,
+            Basis = "body:sha256:" + Convert.ToHexStringLower(SHA256.HashData(poison.Body)),
+            Correlation = poison.Id.ToString(),
+        };
+        var built = EventBody.TryBuild(gap, new EventPlace(options.Region, options.Node), now, out var refusal)
+            ?? throw new InvalidOperationException($"LEDGER.gap cannot be built: {refusal}");
+        await RelayStore.Quarantine(connection, options.Source, batch, position, reason, built, now, ct);
+        Gaps.Add(1);
+        log.Quarantined(poison.Id, reason);
+    }
+
+    private async Task Idle(NpgsqlConnection connection, CancellationToken ct)
+    {
+        if (clock.GetElapsedTime(_lastView) >= options.Retry)
+        {
+            await _watch.Look(connection, clock, ct); // Also the probe that finds an idle service's ledger gone.
+            await View(connection, reached: true, ct);
+        }
+
+        await state.Work(options.Poll, ct);
+    }
+
+    private async Task View(NpgsqlConnection connection, bool reached, CancellationToken ct)
+    {
+        var (pending, oldest) = await RelayStore.CountPending(connection, ct);
+        await RelayStore.WriteView(connection, reached, pending, oldest, clock.GetUtcNow(), ct);
+        state.Publish(reached, pending, oldest);
+        _lastView = clock.GetTimestamp();
+    }
+
+    private void Reached()
+    {
+        if (state.LedgerReached != true)
+        {
+            log.LedgerBack(state.Pending);
+        }
+
+        state.PublishReached(true);
+    }
+
+    private void Away(string detail)
+    {
+        if (state.LedgerReached != false)
+        {
+            log.LedgerAway(detail);
+        }
+
+        state.PublishReached(false);
+    }
+}

@@ -1,19 +1,67 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
 
 namespace Trust.Kernel.Audit;
 
 /// <summary>Registers the outbox.</summary>
 public static class AuditServices
 {
-    /// <summary>Adds <see cref="Outbox"/> and its relay. Needs NpgsqlDataSource, TimeProvider, IToken and the outbound factory.</summary>
-    public static IServiceCollection AddAudit(this IServiceCollection services, AuditOptions options)
+    /// <summary>Adds <see cref="Outbox"/>, its relay and the counter of refused strangers, as configured in section <c>Ledger</c>.</summary>
+    public static IServiceCollection AddAudit(this IServiceCollection services, LedgerOptions ledger, string source, ServiceOptions service)
     {
-        services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(options);
+        services.AddSingleton(_ => Options(ledger, source, service));
         services.AddSingleton<OutboxState>();
         services.AddSingleton<ReceiptBoard>();
         services.AddSingleton<Outbox>();
+        services.AddSingleton(p => new LedgerLink(p.GetRequiredService<Outbound>().Client(ledger.Peer), source));
+        services.AddSingleton<RefusalCounter>();
+        services.AddSingleton<Action<string>>(p => p.GetRequiredService<RefusalCounter>().Count);
+        services.AddHostedService(p => p.GetRequiredService<RefusalCounter>());
+        services.AddHostedService<Relay>();
+        services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("ledger", _ => ValueTask.FromResult(Ready(p.GetRequiredService<OutboxState>()))));
         return services;
     }
+
+    private static AuditOptions Options(LedgerOptions ledger, string source, ServiceOptions service)
+    {
+        var keys = Path.Combine(service.PublicDirectory, "ledger.vkeys");
+        return new AuditOptions
+        {
+            Source = source,
+            Region = service.Region,
+            Node = service.Node,
+            Peer = ledger.Peer,
+            BatchKey = ServiceHost.BatchKey,
+            BudgetAge = ledger.BudgetAge,
+            BudgetCount = ledger.BudgetCount,
+            ConfirmWithin = ledger.ConfirmWithin,
+            LedgerKeys = File.Exists(keys) ? [.. File.ReadAllLines(keys).Where(line => line.Length > 0)] : [],
+        };
+    }
+
+    private static Readiness Ready(OutboxState state) => state switch
+    {
+        { HeadBehind: { } why } => new Readiness(false, why),
+        { LedgerReached: true } => new Readiness(true, $"{state.Pending} events wait"),
+        { LedgerReached: null } => new Readiness(false, "not reached yet"),
+        _ => new Readiness(false, $"away; {state.Pending} events wait, the oldest for {state.OldestAge:c}"),
+    };
+}
+
+/// <summary>Configuration section <c>Ledger</c> of a service that records events.</summary>
+public sealed record LedgerOptions
+{
+    /// <summary>Declared peer that is the ledger.</summary>
+    public string Peer { get; init; } = "ledger";
+
+    /// <summary>Longest time the oldest event may wait before traced acts are refused.</summary>
+    public TimeSpan BudgetAge { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Most events that may wait before traced acts are refused.</summary>
+    [System.ComponentModel.DataAnnotations.Range(1, 10_000_000)]
+    public long BudgetCount { get; init; } = 10_000;
+
+    /// <summary>Longest wait of a confirmed act for its receipt.</summary>
+    public TimeSpan ConfirmWithin { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -13,6 +13,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
 using Trust.Pkcs11;
@@ -111,6 +112,11 @@ public static class ServiceHost
         if (configuration.GetSection("Tokens").Exists())
         {
             services.AddSingleton(configuration.Section<AccessTokenOptions>("Tokens")).AddSingleton<AccessTokens>();
+        }
+
+        if (service.HasOutbox && configuration.GetSection("Ledger").Exists())
+        {
+            services.AddAudit(configuration.Section<LedgerOptions>("Ledger"), service.Name, options);
         }
 
         services.AddHostedService<IdentityRenewal>();

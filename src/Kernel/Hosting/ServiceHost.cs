@@ -146,7 +146,7 @@ public static class ServiceHost
             }
 
             var options = token.Get<TokenOptions>() ?? throw new ValidationException("Configuration section Token is malformed.");
-            services.AddSingleton(options);
+            services.AddSingleton<IToken>(_ => Pkcs11Token.Open(options, CancellationToken.None).AsTask().GetAwaiter().GetResult());
             services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("token", async ct =>
             {
                 var health = await p.GetRequiredService<IToken>().Probe(ct);

@@ -117,6 +117,31 @@ public static class PublicKeyCheck
         }
     }
 
+    /// <summary>The kind of a key by its algorithm alone, without judging it; null when outside the list or malformed.</summary>
+    public static PublicKeyKind? KindOf(ReadOnlyMemory<byte> subjectPublicKeyInfo)
+    {
+        try
+        {
+            var algorithm = Der.OneSequence(subjectPublicKeyInfo).ReadSequence();
+            return algorithm.ReadObjectIdentifier() switch
+            {
+                Oids.EcPublicKey => algorithm.ReadObjectIdentifier() switch
+                {
+                    Oids.P256 => PublicKeyKind.P256,
+                    Oids.Sm2Curve => PublicKeyKind.Sm2,
+                    _ => null,
+                },
+                Oids.Rsa => PublicKeyKind.Rsa,
+                Oids.Ed25519 => PublicKeyKind.Ed25519,
+                _ => null,
+            };
+        }
+        catch (AsnContentException)
+        {
+            return null;
+        }
+    }
+
     private static PublicKeyVerdict Curve(ReadOnlyMemory<byte> spki, AsnReader algorithm, byte[] point)
     {
         // Explicit curve parameters are refused with the rest: CVE-2020-0601.

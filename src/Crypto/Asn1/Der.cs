@@ -1,0 +1,114 @@
+using System.Formats.Asn1;
+
+namespace Trust.Crypto.Asn1;
+
+/// <summary>The few DER idioms that every structure here repeats.</summary>
+internal static class Der
+{
+    /// <summary>A context-specific tag.</summary>
+    public static Asn1Tag Context(int number, bool constructed = true) => new(TagClass.ContextSpecific, number, constructed);
+
+    /// <summary>Encodes one structure.</summary>
+    public static byte[] Encode(Action<AsnWriter> write)
+    {
+        var writer = new AsnWriter(AsnEncodingRules.DER);
+        write(writer);
+        return writer.Encode();
+    }
+
+    /// <summary>Time as RFC 5280 4.1.2.5 wants it: UTCTime through 2049, GeneralizedTime after, whole seconds.</summary>
+    public static void WriteTime(AsnWriter writer, DateTimeOffset instant)
+    {
+        if (instant.UtcDateTime.Year is >= 1950 and < 2050)
+        {
+            writer.WriteUtcTime(instant.ToUniversalTime(), 2049);
+        }
+        else
+        {
+            writer.WriteGeneralizedTime(instant.ToUniversalTime(), omitFractionalSeconds: true);
+        }
+    }
+
+    /// <summary>Reads either time form.</summary>
+    public static DateTimeOffset ReadTime(AsnReader reader) =>
+        reader.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime) ? reader.ReadUtcTime(2049) : reader.ReadGeneralizedTime();
+
+    /// <summary>Reads the one element that fills the input.</summary>
+    public static AsnReader OneSequence(ReadOnlyMemory<byte> der)
+    {
+        var outer = new AsnReader(der, AsnEncodingRules.DER);
+        var inner = outer.ReadSequence();
+        outer.ThrowIfNotEmpty();
+        return inner;
+    }
+
+    /// <summary>AlgorithmIdentifier: the object identifier, when parameters are absent or NULL.</summary>
+    public static string ReadAlgorithm(AsnReader reader)
+    {
+        var algorithm = reader.ReadSequence();
+        var oid = algorithm.ReadObjectIdentifier();
+        if (algorithm.HasData)
+        {
+            algorithm.ReadNull();
+        }
+
+        algorithm.ThrowIfNotEmpty();
+        return oid;
+    }
+
+    /// <summary>AlgorithmIdentifier without parameters.</summary>
+    public static void WriteAlgorithm(AsnWriter writer, string oid)
+    {
+        using (writer.PushSequence())
+        {
+            writer.WriteObjectIdentifier(oid);
+        }
+    }
+
+    /// <summary>A BIT STRING of whole bytes.</summary>
+    public static byte[] ReadWholeBits(AsnReader reader)
+    {
+        var bits = reader.ReadBitString(out var unused);
+        return unused == 0 ? bits : throw new AsnContentException("A BIT STRING of whole bytes was expected.");
+    }
+
+    /// <summary>A non-negative INTEGER as its big-endian magnitude without leading zeros.</summary>
+    public static ReadOnlyMemory<byte> ReadUnsigned(AsnReader reader, int maxBytes)
+    {
+        var bytes = reader.ReadIntegerBytes();
+        if ((bytes.Span[0] & 0x80) != 0)
+        {
+            throw new AsnContentException("A negative number was not expected.");
+        }
+
+        var magnitude = bytes.Length > 1 && bytes.Span[0] == 0 ? bytes[1..] : bytes;
+        return magnitude.Length <= maxBytes ? magnitude : throw new AsnContentException("A number is too long.");
+    }
+
+    /// <summary>An INTEGER from a big-endian magnitude that may have leading zeros: AsnWriter refuses those.</summary>
+    public static void WriteUnsigned(AsnWriter writer, ReadOnlySpan<byte> magnitude)
+    {
+        var trimmed = magnitude.TrimStart((byte)0);
+        writer.WriteIntegerUnsigned(trimmed.IsEmpty ? [0] : trimmed);
+    }
+
+    /// <summary>A hash by its object identifier.</summary>
+    /// <returns>Null when the algorithm is not supported.</returns>
+    public static byte[]? Hash(string oid, ReadOnlySpan<byte> data) => oid switch
+    {
+        Oids.Sha256 => System.Security.Cryptography.SHA256.HashData(data),
+        Oids.Sha384 => System.Security.Cryptography.SHA384.HashData(data),
+        Oids.Sha512 => System.Security.Cryptography.SHA512.HashData(data),
+        Oids.Sm3 => Sm3.HashData(data),
+        _ => null,
+    };
+
+    /// <summary>Size in bytes of a supported hash; 0 when not supported.</summary>
+    public static int HashSize(string oid) => oid switch
+    {
+        Oids.Sha256 or Oids.Sm3 => 32,
+        Oids.Sha384 => 48,
+        Oids.Sha512 => 64,
+        _ => 0,
+    };
+}

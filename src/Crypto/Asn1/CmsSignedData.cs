@@ -94,7 +94,7 @@ public static class CmsSignedData
         var suite = SignatureSuite.ForKey(signer.SubjectPublicKeyInfo) ?? throw new CryptographicException("No suite for this kind of key.");
         var attributes = EncodeSignedAttributes(contentType, content.Span, signer, suite, signingTime);
         var raw = await key(suite.DigestToSign(signer.SubjectPublicKeyInfo, attributes), ct);
-        return Assemble(contentType, detached ? null : content, attributes, signer, certificates, suite, raw);
+        return Assemble(contentType, detached ? (ReadOnlyMemory<byte>?)null : content, attributes, signer, certificates, suite, raw);
     }
 
     private static void WriteContent(AsnWriter w, string contentType, ReadOnlyMemory<byte>? content)

@@ -114,7 +114,13 @@ public static class CmsVerification
         _ = data.ReadSetOf(skipSortOrderValidation: true);
         var encapsulated = data.ReadSequence();
         var contentType = encapsulated.ReadObjectIdentifier();
-        ReadOnlyMemory<byte>? inside = encapsulated.HasData ? encapsulated.ReadSequence(Der.Context(0)).ReadOctetString() : null;
+        // Not a conditional of byte[] and null: that would make absent content into empty content.
+        ReadOnlyMemory<byte>? inside = null;
+        if (encapsulated.HasData)
+        {
+            inside = encapsulated.ReadSequence(Der.Context(0)).ReadOctetString();
+        }
+
         encapsulated.ThrowIfNotEmpty();
         if (version is not (1 or 3) || !string.Equals(contentType, expectedContentType, StringComparison.Ordinal))
         {

@@ -67,7 +67,7 @@ public sealed record TimeStampInfo(
             _ = reader.ReadBoolean();
         }
 
-        ReadOnlyMemory<byte>? nonce = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Integer) ? Der.ReadUnsigned(reader, 32) : null;
+        ReadOnlyMemory<byte>? nonce = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Integer) ? (ReadOnlyMemory<byte>?)Der.ReadUnsigned(reader, 32) : null;
         if (reader.HasData && reader.PeekTag().HasSameClassAndValue(Der.Context(0)))
         {
             // tsa [0] GeneralName: only a hint; the signing certificate says who it was.

@@ -109,7 +109,7 @@ public sealed record TimeStampRequest(
         var hashed = imprint.ReadOctetString();
         imprint.ThrowIfNotEmpty();
         var policy = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.ObjectIdentifier) ? reader.ReadObjectIdentifier() : null;
-        ReadOnlyMemory<byte>? nonce = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Integer) ? Der.ReadUnsigned(reader, 32) : null;
+        ReadOnlyMemory<byte>? nonce = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Integer) ? (ReadOnlyMemory<byte>?)Der.ReadUnsigned(reader, 32) : null;
         var wanted = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && reader.ReadBoolean();
         if (reader.HasData)
         {

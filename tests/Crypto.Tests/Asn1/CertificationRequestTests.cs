@@ -1,0 +1,149 @@
+using System.Numerics;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Org.BouncyCastle.Pkcs;
+using Trust.Crypto.Asn1;
+using Trust.TestKit;
+
+namespace Trust.Crypto.Tests.Asn1;
+
+public sealed class CertificationRequestTests
+{
+    private static readonly X500DistinguishedName Subject = new("CN=张三, O=示例医院, C=CN");
+
+    [Theory]
+    [InlineData(PublicKeyKind.P256)]
+    [InlineData(PublicKeyKind.Rsa)]
+    [InlineData(PublicKeyKind.Sm2)]
+    public async Task A_request_proves_possession(PublicKeyKind kind)
+    {
+        using var key = SoftwareKey.New(kind);
+        var der = await CertificationRequest.Create(
+            Subject, key.Spki, [CertificateExtension.SubjectAltName(new GeneralName.Dns("idp.trust.internal"))], key.Signer, CancellationToken.None);
+        var proved = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(der));
+        Assert.Equal(key.Spki, proved.Request.Key.SubjectPublicKeyInfo.ToArray());
+        Assert.Equal(Subject.RawData, proved.Request.Subject.RawData);
+        Assert.Equal(Oids.SubjectAltName, Assert.Single(proved.Request.RequestedExtensions).Oid);
+        using var openssl = new OpenSsl();
+        openssl.WritePem("r.pem", "CERTIFICATE REQUEST", der);
+        if (kind == PublicKeyKind.Sm2)
+        {
+            openssl.Accept("req", "-in", "r.pem", "-verify", "-noout", "-vfyopt", "distid:1234567812345678");
+            Assert.True(new Pkcs10CertificationRequest(der).Verify());
+        }
+        else
+        {
+            openssl.Accept("req", "-in", "r.pem", "-verify", "-noout");
+        }
+    }
+
+    [Fact]
+    public void Requests_made_by_the_openssl_command_are_read()
+    {
+        using var openssl = new OpenSsl();
+        openssl.Accept("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "k.pem", "-subj", "/CN=x", "-outform", "DER", "-out", "r.der");
+        Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(openssl.Read("r.der")));
+    }
+
+    [Fact]
+    public async Task A_bad_signature_is_refused()
+    {
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        using var other = SoftwareKey.New(PublicKeyKind.P256);
+        var der = await CertificationRequest.Create(Subject, key.Spki, [], other.Signer, CancellationToken.None);
+        Assert.Equal(RequestRefusal.BadSignature, Refusal(der));
+    }
+
+    [Fact]
+    public async Task A_signature_of_another_algorithm_than_the_key_is_refused()
+    {
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var tbs = CertificationRequest.EncodeTbs(Subject, key.Spki);
+        var der = SignedStructure.Assemble(tbs, SignatureSuite.Sm2Sm3, (await key.Signer(SHA256.HashData(tbs), CancellationToken.None)));
+        Assert.Equal(RequestRefusal.UnsupportedSignature, Refusal(der));
+    }
+
+    [Theory]
+    [InlineData(1024)]
+    [InlineData(2048)]
+    public void A_short_RSA_key_is_refused(int bits)
+    {
+        using var rsa = RSA.Create(bits);
+        Assert.Equal(RequestRefusal.WeakKey, Refusal(new CertificateRequest(Subject, rsa, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSigningRequest()));
+    }
+
+    [Fact]
+    public void Other_curves_are_refused()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        Assert.Equal(RequestRefusal.UnsupportedKey, Refusal(new CertificateRequest(Subject, key, HashAlgorithmName.SHA384).CreateSigningRequest()));
+    }
+
+    [Fact]
+    public void Weak_RSA_keys_are_named()
+    {
+        using var good = RSA.Create(3072);
+        var n = new BigInteger(good.ExportParameters(false).Modulus!, isUnsigned: true, isBigEndian: true);
+        Assert.IsType<PublicKeyVerdict.Accepted>(PublicKeyCheck.Examine(good.ExportSubjectPublicKeyInfo()));
+        Assert.Equal(PublicKeyRefusal.Weak, Judge(n, 3));
+        Assert.Equal(PublicKeyRefusal.Weak, Judge(n + 1, 65537)); // even
+        Assert.Equal(PublicKeyRefusal.Weak, Judge(OddMultipleOf(751, n), 65537));
+        // Two primes next to each other: n = (x − d)(x + d), which Fermat's method splits at once.
+        var x = (BigInteger.One << 1536) + (BigInteger.One << 1535) + 7;
+        var close = (x - 4) * (x + 4);
+        Assert.Equal(PublicKeyRefusal.Weak, Judge(close, 65537));
+    }
+
+    [Fact]
+    public void A_point_off_the_curve_is_refused()
+    {
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var spki = key.Spki.ToArray();
+        spki[^1] ^= 1;
+        Assert.Equal(PublicKeyRefusal.NotOnCurve, Assert.IsType<PublicKeyVerdict.Refused>(PublicKeyCheck.Examine(spki)).Reason);
+        using var sm2 = SoftwareKey.New(PublicKeyKind.Sm2);
+        spki = sm2.Spki.ToArray();
+        spki[^1] ^= 1;
+        Assert.Equal(PublicKeyRefusal.NotOnCurve, Assert.IsType<PublicKeyVerdict.Refused>(PublicKeyCheck.Examine(spki)).Reason);
+    }
+
+    [Fact]
+    public void An_oversized_request_is_refused_unread() =>
+        Assert.Equal(RequestRefusal.TooLarge, Refusal(new byte[CertificationRequest.MaxBytes + 1]));
+
+    [Fact]
+    public async Task Ten_thousand_mutations_are_refused_or_still_prove_the_same_key()
+    {
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var der = await CertificationRequest.Create(Subject, key.Spki, [CertificateExtension.KeyUsage(KeyUsages.NonRepudiation)], key.Signer, CancellationToken.None);
+        var random = new Random(2986);
+        for (var i = 0; i < 10_000; i++)
+        {
+            if (CertificationRequest.Read(Mutation.Of(der, random)) is RequestOutcome.Proved proved)
+            {
+                Assert.Equal(der, proved.Request.Der.ToArray());
+            }
+        }
+    }
+
+    private static RequestRefusal Refusal(byte[] der) => Assert.IsType<RequestOutcome.Refused>(CertificationRequest.Read(der)).Reason;
+
+    private static BigInteger OddMultipleOf(int p, BigInteger n)
+    {
+        var m = n - (n % p);
+        return m.IsEven ? m + p : m;
+    }
+
+    private static PublicKeyRefusal? Judge(BigInteger n, int e)
+    {
+        var writer = new System.Formats.Asn1.AsnWriter(System.Formats.Asn1.AsnEncodingRules.DER);
+        using (writer.PushSequence())
+        {
+            writer.WriteInteger(n);
+            writer.WriteInteger(e);
+        }
+
+        var spki = new PublicKey(new Oid(Oids.Rsa), new AsnEncodedData([5, 0]), new AsnEncodedData(writer.Encode())).ExportSubjectPublicKeyInfo();
+        return (PublicKeyCheck.Examine(spki) as PublicKeyVerdict.Refused)?.Reason;
+    }
+}

@@ -1,11 +1,65 @@
+using Trust.AuditLedger.Checkpoints;
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Evidence;
+using Trust.AuditLedger.Proofs;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.Pkcs11;
+
 namespace Trust.AuditLedger;
 
 /// <summary>Entry point of the AuditLedger service.</summary>
 public static class Program
 {
-    /// <summary>Runs the service.</summary>
-    public static void Main(string[] args)
+    /// <summary>The service as the host runs it.</summary>
+    public static readonly ServiceDefinition Service = new()
     {
-        _ = args;
+        Name = "ledger",
+        Assembly = typeof(Program),
+        Json = [LedgerJson.Default],
+        Configure = Configure,
+        Map = Map,
+        Provision = Provision,
+    };
+
+    /// <summary>Runs one verb of the service.</summary>
+    public static Task<int> Main(string[] args) => ServiceHost.Run(args, Service);
+
+    private static void Configure(WebApplicationBuilder builder)
+    {
+        var options = builder.Configuration.Section<AuditLedgerOptions>("AuditLedger");
+        builder.Services
+            .AddSingleton(options)
+            .AddSingleton<Sources>()
+            .AddSingleton<ILockStore>(_ => new FileLockStore(options.LockStoreDirectory))
+            .AddSingleton<CheckpointSigner>()
+            .AddSingleton<LedgerFaults>()
+            .AddSingleton<Sequencer>()
+            .AddHostedService(p => p.GetRequiredService<Sequencer>())
+            .AddSingleton<EvidenceStore>()
+            .AddSingleton<EvidenceParts>()
+            .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("sequencer", _ =>
+            {
+                var why = p.GetRequiredService<Sequencer>().NotLeading;
+                return ValueTask.FromResult(new Readiness(why is null, why ?? "leads"));
+            }));
+    }
+
+    private static void Map(WebApplication app)
+    {
+        var sources = app.Services.GetRequiredService<AuditLedgerOptions>().Sources.Select(s => s.Name).ToList();
+        PostEntries.Map(app, sources);
+        SourceEndpoints.Map(app, sources);
+        GetProofs.Map(app);
+        GetEvidence.Map(app);
+    }
+
+    // Keys are born in the token at set-up; their verifiers are published for everyone who checks a checkpoint.
+    private static async Task Provision(IServiceProvider services, CancellationToken ct)
+    {
+        await CheckpointSigner.Provision(services.GetRequiredService<IToken>(), ct);
+        var verifiers = await services.GetRequiredService<CheckpointSigner>().Verifiers(ct);
+        var file = Path.Combine(services.GetRequiredService<ServiceOptions>().PublicDirectory, "ledger.vkeys");
+        await File.WriteAllTextAsync(file, string.Concat(verifiers.Select(v => v.VKey + "\n")), ct);
     }
 }

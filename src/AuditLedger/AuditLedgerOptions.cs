@@ -1,0 +1,39 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Trust.AuditLedger;
+
+/// <summary>Configuration section <c>AuditLedger</c>.</summary>
+public sealed record AuditLedgerOptions
+{
+    /// <summary>Name of the log: first line of its checkpoints and name of its keys.</summary>
+    [Required, RegularExpression(@"^[^\s+]{1,200}$")]
+    public required string Origin { get; init; }
+
+    /// <summary>Directory of the lock store; outside the database cluster, on a disk of its own where there is one.</summary>
+    [Required]
+    public required string LockStoreDirectory { get; init; }
+
+    /// <summary>Who may append.</summary>
+    [MinLength(1)]
+    public required IReadOnlyList<SourceOptions> Sources { get; init; }
+
+    /// <summary>Most events sequenced in one transaction.</summary>
+    [Range(1, 16_384)]
+    public int GroupCount { get; init; } = 4096;
+
+    /// <summary>Batches that may wait; more are answered 503 with Retry-After.</summary>
+    [Range(1, 4096)]
+    public int QueueLength { get; init; } = 128;
+}
+
+/// <summary>A declared producer.</summary>
+public sealed record SourceOptions
+{
+    /// <summary>Service name, proved by its TLS certificate.</summary>
+    [Required, RegularExpression("^[a-z][a-z0-9-]{0,31}$")]
+    public required string Name { get; init; }
+
+    /// <summary>File holding the SubjectPublicKeyInfo (DER) of its batch key.</summary>
+    [Required]
+    public required string BatchKeyFile { get; init; }
+}

@@ -1,0 +1,102 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Trust.Kernel.Audit;
+
+namespace Trust.AuditLedger.Entries;
+
+/// <summary>One event of a batch after judgement: what the sequencer needs, computed once outside it.</summary>
+internal readonly record struct JudgedEvent(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> DataKey, byte[] BodyHash, byte[] Prev, byte[] Keys);
+
+/// <summary>A batch whose bodies, chain and signature hold. Only <see cref="BatchJudge"/> makes one.</summary>
+internal sealed record JudgedBatch(string Source, BatchFrame Frame, JudgedEvent[] Events, byte[] LastHash, bool OpensWithCeremony);
+
+/// <summary>Verdict over a posted batch.</summary>
+internal abstract record Judgement
+{
+    private Judgement() { }
+
+    public sealed record Good(JudgedBatch Batch) : Judgement;
+
+    /// <summary>One body breaks a rule and always will.</summary>
+    public sealed record BadEvent(int Position, string Reason) : Judgement;
+
+    /// <summary>Not signed by the source's batch key.</summary>
+    public sealed record BadSignature : Judgement;
+}
+
+/// <summary>Judges batches on the caller's thread, so that the one sequencer only orders and hashes.</summary>
+internal static class BatchJudge
+{
+    private const string CeremonyBasis = "\"basis\":\"ceremony:sha256:";
+
+    public static Judgement Judge(Source source, BatchFrame frame)
+    {
+        var events = new JudgedEvent[frame.Events.Count];
+        var prev = frame.Prev.ToArray();
+        var keys = new ArrayBufferWriter<byte>(256);
+        var ceremony = false;
+        for (var i = 0; i < events.Length; i++)
+        {
+            var body = frame.Events[i].Body;
+            keys.ResetWrittenCount();
+            if (EventBodyReader.Check(body.Span, keys, out var action) is { } reason)
+            {
+                return new Judgement.BadEvent(i, reason);
+            }
+
+            if (i == 0)
+            {
+                ceremony = IsCeremony(source.Name, action, body.Span);
+            }
+
+            var hash = SHA256.HashData(body.Span);
+            events[i] = new JudgedEvent(body, frame.Events[i].DataKey, hash, prev, Sorted(keys.WrittenSpan));
+            var next = new byte[Envelope.HashSize];
+            Envelope.Hash(source.Name, frame.Epoch, frame.FirstSeq + i, prev, hash, next);
+            prev = next;
+        }
+
+        var digest = Envelope.BatchDigest(source.Name, frame.Epoch, frame.FirstSeq, events.Length, prev);
+        return source.Verifies(digest, frame.Signature.Span)
+            ? new Judgement.Good(new JudgedBatch(source.Name, frame, events, prev, ceremony))
+            : new Judgement.BadSignature();
+    }
+
+    // Leaf 0 is the ceremony's: without it nothing says whose log this is.
+    private static bool IsCeremony(string source, string action, ReadOnlySpan<byte> body) =>
+        source is "ca" && action is "KEY.generate"
+        && body.IndexOf(System.Text.Encoding.ASCII.GetBytes(CeremonyBasis)) is >= 0
+        && body.IndexOf("\"kind\":\"certificate\""u8) >= 0;
+
+    // Sorted and without duplicates, so that the leaf depends on the set alone (docs/LEDGER-FORMAT.md §6).
+    private static byte[] Sorted(ReadOnlySpan<byte> keys)
+    {
+        const int size = SubjectKey.Size;
+        if (keys.Length <= size)
+        {
+            return keys.ToArray();
+        }
+
+        var list = new List<byte[]>(keys.Length / size);
+        for (var at = 0; at < keys.Length; at += size)
+        {
+            list.Add(keys.Slice(at, size).ToArray());
+        }
+
+        list.Sort(static (a, b) => a.AsSpan().SequenceCompareTo(b));
+        var sorted = new byte[keys.Length];
+        var length = 0;
+        for (var i = 0; i < list.Count; i++)
+        {
+            if (i > 0 && list[i].AsSpan().SequenceEqual(list[i - 1]))
+            {
+                continue;
+            }
+
+            list[i].CopyTo(sorted, length);
+            length += size;
+        }
+
+        return sorted[..length];
+    }
+}

@@ -1,0 +1,96 @@
+using Trust.AuditLedger.Checkpoints;
+using Trust.AuditLedger.Proofs;
+using Trust.Kernel.Audit;
+
+namespace Trust.AuditLedger.Entries;
+
+/// <summary>
+/// Decides from database and lock store where the log stands. The lock store may lag by the group that was being sequenced when the process
+/// died; it may never lead.
+/// </summary>
+internal sealed class Recovery(SequencerStore store, ILockStore lockStore, CheckpointSigner signer, Sources declared, ILogger log)
+{
+    /// <summary>Loads and becomes the writer.</summary>
+    /// <exception cref="SetBackException">The database is older than the last signed checkpoint, or holds another history.</exception>
+    public async Task<(LogPosition Position, Checkpoint? Head)> Load(CancellationToken ct)
+    {
+        var note = lockStore.Read();
+        var signed = await Signed(note, ct);
+        var head = await store.ReadHead(ct);
+        if (signed is not null && head.Size < signed.Size)
+        {
+            throw new SetBackException(
+                $"the database holds {head.Size} entries, the lock store knows a signed checkpoint of {signed.Size}: an older database was restored");
+        }
+
+        var tree = await store.LoadTree(head.Size, ct);
+        if (!tree.Root().AsSpan().SequenceEqual(head.Root))
+        {
+            throw new SetBackException($"the stored tiles do not give the stored root of size {head.Size}");
+        }
+
+        await CheckSigned(signed, head, ct);
+        if (!await store.BecomeWriter(head, ct))
+        {
+            throw new InvalidDataException("Another sequencer moved the head while this one loaded.");
+        }
+
+        var sources = await store.ReadSources(declared.Names, ct);
+        var position = new LogPosition(tree, head.Root, head.Time, head.Writer + 1, note, sources);
+        return (position, await Catchup(position, signed, ct));
+    }
+
+    private async Task<Checkpoint?> Signed(string note, CancellationToken ct)
+    {
+        if (note.Length == 0)
+        {
+            return null;
+        }
+
+        return SignedNote.TryOpen(note, await signer.Verifiers(ct), 1) is { } text && Checkpoint.TryParse(text) is { } checkpoint
+            ? checkpoint
+            : throw new SetBackException("the lock store's checkpoint is not signed by this ledger's keys");
+    }
+
+    private async Task CheckSigned(Checkpoint? signed, StoredHead head, CancellationToken ct)
+    {
+        if (signed is null)
+        {
+            return;
+        }
+
+        var prefix = signed.Size == head.Size ? head.Root : (await store.LoadTree(signed.Size, ct)).Root();
+        if (!prefix.AsSpan().SequenceEqual(signed.Root))
+        {
+            throw new SetBackException($"the database of {head.Size} entries holds another history than the signed checkpoint of {signed.Size}");
+        }
+    }
+
+    // Committed but not yet signed when the process died: nobody was answered, yet the entries stand, so they are signed for now.
+    private async Task<Checkpoint?> Catchup(LogPosition position, Checkpoint? signed, CancellationToken ct)
+    {
+        var from = signed?.Size ?? 0;
+        if (position.Size == from)
+        {
+            return signed;
+        }
+
+        var tree = await store.LoadTree(from, ct);
+        for (var at = from; at < position.Size; at += LogTree.Width)
+        {
+            (await store.RehashLeaves(at, Math.Min(at + LogTree.Width, position.Size), ct)).ForEach(hash => tree.Append(hash, null));
+        }
+
+        if (!tree.Root().AsSpan().SequenceEqual(position.Root))
+        {
+            throw new SetBackException($"the entries from {from} to {position.Size} do not give the stored root");
+        }
+
+        var checkpoint = new Checkpoint(signer.Origin, position.Size, position.Root);
+        var note = await signer.Sign(checkpoint, ct);
+        lockStore.Swap(position.Note, note);
+        position.Note = note;
+        LedgerLog.CaughtUp(log, from, position.Size);
+        return checkpoint;
+    }
+}

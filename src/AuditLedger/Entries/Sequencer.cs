@@ -1,0 +1,257 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+using Trust.AuditLedger.Checkpoints;
+using Trust.AuditLedger.Proofs;
+using Trust.Kernel.Audit;
+
+namespace Trust.AuditLedger.Entries;
+
+/// <summary>
+/// Gives every event its one index. Of several processes one leads, held by a database lock and the lock store, and fenced by the head's
+/// compare-and-swap. Order for each group: stage rows and commit; read them back and hash them again; sign; swap the lock store; publish;
+/// answer. A crash between any two leaves nothing answered that is not both stored and signed. Any unknown state lets go and loads again.
+/// </summary>
+internal sealed class Sequencer(
+    NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources declared, AuditLedgerOptions options, TimeProvider clock,
+    LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
+{
+    private static readonly TimeSpan StandbyPause = TimeSpan.FromMilliseconds(250);
+
+    private readonly Channel<Submission> _queue = Channel.CreateBounded<Submission>(
+        new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
+
+    private volatile bool _leading;
+    private volatile PublishedHead? _published;
+    private volatile string? _why = "starting";
+
+    /// <summary>The latest signed head; null while this process does not lead.</summary>
+    public PublishedHead? Published => _leading ? _published : null;
+
+    /// <summary>Why nothing is sequenced here; null while leading.</summary>
+    public string? NotLeading => _why;
+
+    /// <summary>Hands in a submission; answers at once when it cannot be taken.</summary>
+    public Task<SubmitOutcome> Submit(Submission submission)
+    {
+        if (!_leading)
+        {
+            submission.Refuse(SubmitRefusal.Standby);
+        }
+        else if (!_queue.Writer.TryWrite(submission))
+        {
+            submission.Refuse(SubmitRefusal.Busy);
+        }
+
+        return submission.Done.Task;
+    }
+
+    /// <summary>A source's head; null while this process does not lead.</summary>
+    public SourceHead? HeadOf(string source) => _leading && _heads.TryGetValue(source, out var position) ? position.ToHead() : null;
+
+    private volatile IReadOnlyDictionary<string, SourcePosition> _heads = new Dictionary<string, SourcePosition>(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await Lead(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (SetBackException e)
+            {
+                LedgerLog.SetBack(log, e.Message);
+                Environment.ExitCode = 3;
+                throw; // The host stops: signing here would be a second history.
+            }
+#pragma warning disable CA1031 // Loop top: what was committed, swapped or signed is unknown; loading again finds out.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                _why = "failed: " + e.GetType().Name;
+                LedgerLog.LeadFailed(log, e);
+            }
+            finally
+            {
+                LetGo();
+            }
+
+            await Task.Delay(StandbyPause, clock, stoppingToken);
+        }
+    }
+
+    private async Task Lead(CancellationToken ct)
+    {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        var store = new SequencerStore(connection);
+        if (!await store.TryTakeLock(ct))
+        {
+            _why = "standby";
+            return;
+        }
+
+        try
+        {
+            using var held = lockStore.TryAcquire();
+            if (held is null)
+            {
+                _why = "standby: the lock store is held";
+                return;
+            }
+
+            var recovery = new Recovery(store, lockStore, signer, declared, log);
+            var (position, head) = await recovery.Load(ct);
+            Publish(position, head);
+            _why = null;
+            _leading = true;
+            LedgerLog.Leading(log, position.Size, position.Writer);
+            await Run(store, position, ct);
+        }
+        finally
+        {
+            _leading = false;
+            NpgsqlConnection.ClearPool(connection);
+        }
+    }
+
+    private async Task Run(SequencerStore store, LogPosition position, CancellationToken ct)
+    {
+        var waiting = new List<Submission>();
+        try
+        {
+            while (await _queue.Reader.WaitToReadAsync(ct))
+            {
+                var events = 0;
+                while (events < options.GroupCount && _queue.Reader.TryRead(out var next))
+                {
+                    waiting.Add(next);
+                    events += next is Submission.Append a ? a.Batch.Events.Length : 1;
+                    if (next is Submission.OpenEpoch)
+                    {
+                        break; // Opening is a barrier: it sees every batch before it and none after.
+                    }
+                }
+
+                await Sequence(store, position, waiting, ct);
+                waiting.Clear();
+            }
+        }
+        finally
+        {
+            waiting.ForEach(w => w.Refuse(SubmitRefusal.Unknown));
+        }
+    }
+
+    private async Task Sequence(SequencerStore store, LogPosition position, List<Submission> waiting, CancellationToken ct)
+    {
+        var group = new Group(position, clock.GetUtcNow());
+        var repeats = new List<Submission.Append>();
+        foreach (var request in waiting.OfType<Submission.Append>())
+        {
+            if (group.IsRepeat(request.Batch))
+            {
+                repeats.Add(request);
+            }
+            else if (group.Judge(request.Batch) is { } refusal)
+            {
+                request.Refuse(refusal);
+            }
+            else
+            {
+                group.Accept(request);
+            }
+        }
+
+        if (group.Accepted.Count > 0)
+        {
+            await Append(store, position, group, ct);
+        }
+
+        foreach (var repeat in repeats)
+        {
+            await Repeat(store, position, repeat, ct);
+        }
+
+        foreach (var open in waiting.OfType<Submission.OpenEpoch>())
+        {
+            await Open(store, position, open, ct);
+        }
+    }
+
+    private async Task Append(SequencerStore store, LogPosition position, Group group, CancellationToken ct)
+    {
+        var root = group.Tree.Root();
+        faults.At("before-commit");
+        await store.Commit(group, position, root, ct);
+        faults.At("after-commit");
+
+        // The disk, not memory, is what a proof will be made from: hash it again before signing for it.
+        var tree = position.Tree.Copy();
+        var stored = await store.RehashLeaves(group.FirstIndex, group.Tree.Size, ct);
+        stored.ForEach(hash => tree.Append(hash, null));
+        if (!tree.Root().AsSpan().SequenceEqual(root))
+        {
+            throw new InvalidDataException($"What was read back from {group.FirstIndex} on is not what was written.");
+        }
+
+        var checkpoint = new Checkpoint(options.Origin, tree.Size, root);
+        var note = await signer.Sign(checkpoint, ct);
+        faults.At("after-sign");
+        lockStore.Swap(position.Note, note);
+        faults.At("after-swap");
+
+        (position.Tree, position.Root, position.Time, position.Note, position.Sources) = (tree, root, group.Time, note, group.Sources);
+        Publish(position, checkpoint);
+        foreach (var (request, firstIndex) in group.Accepted)
+        {
+            request.Done.TrySetResult(new SubmitOutcome.Sequenced(group.Answer(request, firstIndex, note)));
+        }
+
+        LedgerMetrics.Sequenced(group.Leaves.Count);
+    }
+
+    private static async Task Repeat(SequencerStore store, LogPosition position, Submission.Append request, CancellationToken ct)
+    {
+        var receipts = await store.FindRepeat(position.Sources[request.Batch.Source], request.Batch, position.Size, ct);
+        request.Done.TrySetResult(receipts is null
+            ? new SubmitOutcome.Refused(SubmitRefusal.BodyDiffers)
+            : new SubmitOutcome.Sequenced(new ReceiptFrame(receipts, position.Note)));
+    }
+
+    private async Task Open(SequencerStore store, LogPosition position, Submission.OpenEpoch request, CancellationToken ct)
+    {
+        var source = position.Sources[request.Source];
+        if (!source.Hash.AsSpan().SequenceEqual(request.HeadHash))
+        {
+            request.Refuse(SubmitRefusal.HeadMoved);
+            return;
+        }
+
+        var opened = source with { OpenEpoch = source.OpenEpoch + 1 };
+        await store.WriteSource(opened, ct);
+        position.Sources = new Dictionary<string, SourcePosition>(position.Sources, StringComparer.Ordinal) { [request.Source] = opened };
+        _heads = position.Sources;
+        request.Done.TrySetResult(new SubmitOutcome.Opened(opened.ToHead()));
+    }
+
+    private void Publish(LogPosition position, Checkpoint? checkpoint)
+    {
+        _heads = position.Sources;
+        _published = checkpoint is null ? null : new PublishedHead(checkpoint, position.Note, position.Tree.Copy());
+    }
+
+    private void LetGo()
+    {
+        _leading = false;
+        while (_queue.Reader.TryRead(out var waiting))
+        {
+            waiting.Refuse(SubmitRefusal.Standby);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+using System.Data;
+using Npgsql;
+using NpgsqlTypes;
+using Trust.AuditLedger.Proofs;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Postgres;
+
+namespace Trust.AuditLedger.Entries;
+
+/// <summary>SQL of the sequencer, on the one connection that holds its advisory lock.</summary>
+internal sealed class SequencerStore(NpgsqlConnection db)
+{
+    private const string TryLock = "SELECT pg_try_advisory_lock(hashtextextended('trust.sequencer.' || current_schema(), 0))";
+    private const string SelectHead = "SELECT size, root, time, writer FROM head";
+    private const string RaiseWriter = "UPDATE head SET writer = writer + 1 WHERE size = $1 AND root = $2 AND writer = $3";
+
+    private const string MoveHead =
+        "UPDATE head SET size = $1, root = $2, time = $3 WHERE size = $4 AND root = $5 AND writer = $6";
+
+    private const string AddSource = """
+        INSERT INTO sources (name, open_epoch, epoch, seq, hash) VALUES ($1, 0, 0, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT (name) DO NOTHING
+        """;
+
+    private const string SelectSources = "SELECT id, name, open_epoch, epoch, seq, hash FROM sources";
+    private const string MoveSource = "UPDATE sources SET open_epoch = $2, epoch = $3, seq = $4, hash = $5 WHERE id = $1";
+
+    private const string CopyEntries = "COPY entries (idx, leaf_hash, leaf) FROM STDIN BINARY";
+    private const string CopyPlaces = "COPY places (source, epoch, seq, idx) FROM STDIN BINARY";
+    private const string CopySubjects = "COPY subjects (key, idx) FROM STDIN BINARY";
+    private const string CopyKeys = "COPY data_keys (idx, key) FROM STDIN BINARY";
+    private const string CopyTiles = "COPY tiles (level, n, hashes) FROM STDIN BINARY";
+    private const string CopyBatches = "COPY batches (source, epoch, first_seq, last_seq, signature) FROM STDIN BINARY";
+
+    private const string SelectLeaves = "SELECT idx, leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
+    private const string SelectHashes = "SELECT leaf_hash FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
+    private const string SelectTile = "SELECT hashes FROM tiles WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n";
+
+    private const string SelectRepeat = """
+        SELECT p.idx, e.leaf_hash, e.leaf FROM places p JOIN entries e USING (idx)
+        WHERE p.source = $1 AND p.epoch = $2 AND p.seq >= $3 AND p.seq < $4 ORDER BY p.seq
+        """;
+
+    public Task<bool> TryTakeLock(CancellationToken ct) => db.Sql(TryLock).Scalar<bool>(ct);
+
+    public async Task<StoredHead> ReadHead(CancellationToken ct) =>
+        await db.Sql(SelectHead).One(r => new StoredHead(r.GetInt64(0), r.GetFieldValue<byte[]>(1), r.GetInt64(2), r.GetInt64(3)), ct)
+            ?? throw new InvalidDataException("The head row is missing.");
+
+    /// <summary>Fences every earlier sequencer; false when another has moved the head meanwhile.</summary>
+    public async Task<bool> BecomeWriter(StoredHead head, CancellationToken ct) =>
+        await db.Sql(RaiseWriter).With(head.Size).With(head.Root).With(head.Writer).Execute(ct) == 1;
+
+    public async Task<Dictionary<string, SourcePosition>> ReadSources(IEnumerable<string> declared, CancellationToken ct)
+    {
+        foreach (var name in declared)
+        {
+            await db.Sql(AddSource).With(name).Execute(ct);
+        }
+
+        var rows = await db.Sql(SelectSources).All(
+            r => (r.GetString(1), new SourcePosition(r.GetInt16(0), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5))), ct);
+        return rows.ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
+    }
+
+    public Task<int> WriteSource(SourcePosition source, CancellationToken ct) =>
+        db.Sql(MoveSource).With(source.Id).With(source.OpenEpoch).With(source.Epoch).With(source.Seq).With(source.Hash).Execute(ct);
+
+    /// <summary>Writes a group and moves the head in one transaction; throws when the head is not where the sequencer left it.</summary>
+    public async Task Commit(Group group, LogPosition from, byte[] root, CancellationToken ct)
+    {
+        await using var tx = await db.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct);
+        await CopyIn(group, ct);
+        foreach (var (name, position) in group.Sources)
+        {
+            if (!ReferenceEquals(from.Sources[name], position))
+            {
+                await WriteSource(position, ct);
+            }
+        }
+
+        var moved = await tx.Sql(MoveHead).With(group.Tree.Size).With(root).With(group.Time).With(from.Size).With(from.Root).With(from.Writer).Execute(ct);
+        if (moved != 1)
+        {
+            throw new InvalidDataException($"The head is no longer at {from.Size} of writer {from.Writer}: another sequencer has begun.");
+        }
+
+        await tx.CommitAsync(ct);
+    }
+
+    /// <summary>Hashes the stored bytes again.</summary>
+    /// <exception cref="InvalidDataException">An index is missing.</exception>
+    public async Task<List<byte[]>> RehashLeaves(long from, long to, CancellationToken ct)
+    {
+        var hashes = new List<byte[]>((int)(to - from));
+        await using var command = db.Sql(SelectLeaves).With(from).With(to);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            if (reader.GetInt64(0) != from + hashes.Count)
+            {
+                break;
+            }
+
+            hashes.Add(MerkleProof.LeafHash(reader.GetFieldValue<byte[]>(1)));
+        }
+
+        return hashes.Count == to - from ? hashes : throw new InvalidDataException($"Entry {from + hashes.Count} is missing.");
+    }
+
+    /// <summary>The tree's edge from stored leaf hashes and full tiles.</summary>
+    public async Task<LogTree> LoadTree(long size, CancellationToken ct)
+    {
+        var edge = new List<byte[]>();
+        for (var level = 0; level == 0 || LogTree.FullTiles(size, level - 1) > 0; level++)
+        {
+            var width = LogTree.PartialWidth(size, level);
+            var first = LogTree.FullTiles(size, level) * LogTree.Width;
+            var hashes = level == 0
+                ? await db.Sql(SelectHashes).With(first).With(first + width).All(r => r.GetFieldValue<byte[]>(0), ct)
+                : await db.Sql(SelectTile).With((short)(level - 1)).With(first).With(first + width)
+                    .All(r => LogTree.Perfect(r.GetFieldValue<byte[]>(0), 0, LogTree.Width), ct);
+            edge.Add(hashes.Count == width
+                ? [.. hashes.SelectMany(h => h)]
+                : throw new InvalidDataException($"Level {level} of the tree holds {hashes.Count} hashes after {first}, not {width}."));
+        }
+
+        return LogTree.FromEdge(size, edge);
+    }
+
+    /// <summary>What is stored at places of a batch that was sent before, or null when bodies differ or places are missing.</summary>
+    public async Task<List<Receipt>?> FindRepeat(SourcePosition source, JudgedBatch batch, long treeSize, CancellationToken ct)
+    {
+        var first = batch.Frame.FirstSeq;
+        var stored = await db.Sql(SelectRepeat).With(source.Id).With(batch.Frame.Epoch).With(first).With(first + batch.Events.Length)
+            .All(r => (Index: r.GetInt64(0), Hash: r.GetFieldValue<byte[]>(1), Leaf: r.GetFieldValue<byte[]>(2)), ct);
+        if (stored.Count != batch.Events.Length)
+        {
+            return null;
+        }
+
+        var receipts = new List<Receipt>(stored.Count);
+        for (var i = 0; i < stored.Count; i++)
+        {
+            if (!Leaf.BodyHashOf(stored[i].Leaf, batch.Source).SequenceEqual(batch.Events[i].BodyHash)
+                || !Microseconds.TryToInstant(Leaf.TimeOf(stored[i].Leaf), out var time))
+            {
+                return null;
+            }
+
+            receipts.Add(new Receipt(stored[i].Index, time, stored[i].Hash, treeSize));
+        }
+
+        return receipts;
+    }
+
+    private async Task CopyIn(Group group, CancellationToken ct)
+    {
+        await Copy(CopyEntries, (copy, token) => WriteEntries(copy, group, token), ct);
+        await Copy(CopyPlaces, (copy, token) => WritePlaces(copy, group, token), ct);
+        await Copy(CopySubjects, (copy, token) => WriteSubjects(copy, group, token), ct);
+        await Copy(CopyBatches, (copy, token) => WriteBatches(copy, group, token), ct);
+        if (group.Accepted.Exists(a => Array.Exists(a.Request.Batch.Events, e => e.DataKey.Length > 0)))
+        {
+            await Copy(CopyKeys, (copy, token) => WriteKeys(copy, group, token), ct);
+        }
+
+        if (group.Tiles.Count > 0)
+        {
+            await Copy(CopyTiles, (copy, token) => WriteTiles(copy, group, token), ct);
+        }
+    }
+
+    private async Task Copy(string statement, Func<NpgsqlBinaryImporter, CancellationToken, Task> write, CancellationToken ct)
+    {
+        await using var copy = await db.BeginBinaryImportAsync(statement, ct);
+        await write(copy, ct);
+        await copy.CompleteAsync(ct);
+    }
+
+    private static async Task WriteEntries(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
+    {
+        for (var i = 0; i < group.Leaves.Count; i++)
+        {
+            await copy.StartRowAsync(ct);
+            await copy.WriteAsync(group.FirstIndex + i, NpgsqlDbType.Bigint, ct);
+            await copy.WriteAsync(group.LeafHashes[i], NpgsqlDbType.Bytea, ct);
+            await copy.WriteAsync(group.Leaves[i], NpgsqlDbType.Bytea, ct);
+        }
+    }
+
+    private static async Task WritePlaces(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
+    {
+        foreach (var (request, firstIndex) in group.Accepted)
+        {
+            var batch = request.Batch;
+            var source = group.Sources[batch.Source].Id;
+            for (var i = 0; i < batch.Events.Length; i++)
+            {
+                await copy.StartRowAsync(ct);
+                await copy.WriteAsync(source, NpgsqlDbType.Smallint, ct);
+                await copy.WriteAsync(batch.Frame.Epoch, NpgsqlDbType.Bigint, ct);
+                await copy.WriteAsync(batch.Frame.FirstSeq + i, NpgsqlDbType.Bigint, ct);
+                await copy.WriteAsync(firstIndex + i, NpgsqlDbType.Bigint, ct);
+            }
+        }
+    }
+
+    private static async Task WriteSubjects(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
+    {
+        // In key order, so that one group touches each page of the index once.
+        var rows = new List<(ReadOnlyMemory<byte> Key, long Index)>();
+        foreach (var (request, firstIndex) in group.Accepted)
+        {
+            for (var i = 0; i < request.Batch.Events.Length; i++)
+            {
+                var keys = request.Batch.Events[i].Keys;
+                for (var at = 0; at < keys.Length; at += SubjectKey.Size)
+                {
+                    rows.Add((keys.AsMemory(at, SubjectKey.Size), firstIndex + i));
+                }
+            }
+        }
+
+        rows.Sort(static (a, b) => a.Key.Span.SequenceCompareTo(b.Key.Span));
+        foreach (var (key, index) in rows)
+        {
+            await copy.StartRowAsync(ct);
+            await copy.WriteAsync(key, NpgsqlDbType.Bytea, ct);
+            await copy.WriteAsync(index, NpgsqlDbType.Bigint, ct);
+        }
+    }
+
+    private static async Task WriteBatches(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
+    {
+        foreach (var (request, _) in group.Accepted)
+        {
+            var frame = request.Batch.Frame;
+            await copy.StartRowAsync(ct);
+            await copy.WriteAsync(group.Sources[request.Batch.Source].Id, NpgsqlDbType.Smallint, ct);
+            await copy.WriteAsync(frame.Epoch, NpgsqlDbType.Bigint, ct);
+            await copy.WriteAsync(frame.FirstSeq, NpgsqlDbType.Bigint, ct);
+            await copy.WriteAsync(frame.FirstSeq + frame.Events.Count - 1, NpgsqlDbType.Bigint, ct);
+            await copy.WriteAsync(frame.Signature, NpgsqlDbType.Bytea, ct);
+        }
+    }
+
+    private static async Task WriteKeys(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
+    {
+        foreach (var (request, firstIndex) in group.Accepted)
+        {
+            for (var i = 0; i < request.Batch.Events.Length; i++)
+            {
+                if (request.Batch.Events[i].DataKey is { Length: > 0 } key)
+                {
+                    await copy.StartRowAsync(ct);
+                    await copy.WriteAsync(firstIndex + i, NpgsqlDbType.Bigint, ct);
+                    await copy.WriteAsync(key, NpgsqlDbType.Bytea, ct);
+                }
+            }
+        }
+    }
+
+    private static async Task WriteTiles(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
+    {
+        foreach (var tile in group.Tiles)
+        {
+            await copy.StartRowAsync(ct);
+            await copy.WriteAsync((short)tile.Level, NpgsqlDbType.Smallint, ct);
+            await copy.WriteAsync(tile.Number, NpgsqlDbType.Bigint, ct);
+            await copy.WriteAsync(tile.Hashes, NpgsqlDbType.Bytea, ct);
+        }
+    }
+}
+
+/// <summary>The head row.</summary>
+internal sealed record StoredHead(long Size, byte[] Root, long Time, long Writer);

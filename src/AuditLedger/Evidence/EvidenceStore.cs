@@ -1,0 +1,48 @@
+using Npgsql;
+using Trust.AuditLedger.Entries;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Postgres;
+
+namespace Trust.AuditLedger.Evidence;
+
+/// <summary>Reads what a subject's evidence is made of.</summary>
+internal sealed class EvidenceStore(NpgsqlDataSource db)
+{
+    /// <summary>Most entries of one evidence file.</summary>
+    public const int MaxEntries = 10_000;
+
+    private const string SelectSubject = """
+        SELECT e.idx, e.leaf_hash FROM subjects s JOIN entries e USING (idx) WHERE s.key = $1 AND s.idx < $2 ORDER BY s.idx LIMIT 10001
+        """;
+
+    private const string SelectEntry = """
+        SELECT e.leaf, s.name, p.seq, b.first_seq, b.last_seq, b.signature
+        FROM entries e JOIN places p USING (idx) JOIN sources s ON s.id = p.source
+        JOIN LATERAL (SELECT first_seq, last_seq, signature FROM batches
+                      WHERE source = p.source AND epoch = p.epoch AND last_seq >= p.seq ORDER BY last_seq LIMIT 1) b ON true
+        WHERE e.idx = $1
+        """;
+
+    private const string SelectTail = """
+        SELECT e.leaf FROM places a JOIN places p ON p.source = a.source AND p.epoch = a.epoch AND p.seq > a.seq AND p.seq <= $2
+        JOIN entries e ON e.idx = p.idx WHERE a.idx = $1 ORDER BY p.seq
+        """;
+
+    /// <summary>Indices and leaf hashes of a subject below a size, in order.</summary>
+    public Task<List<ManifestEntry>> Find(SubjectKey subject, long size, CancellationToken ct) =>
+        db.Sql(SelectSubject).With(subject.Key.ToArray()).With(size).All(r => new ManifestEntry(r.GetInt64(0), r.GetFieldValue<byte[]>(1)), ct);
+
+    /// <summary>An entry and the batch it came in.</summary>
+    public async Task<(byte[] Leaf, EvidenceBatch Batch)> Read(long index, CancellationToken ct)
+    {
+        var row = await db.Sql(SelectEntry).With(index).One(
+            r => new Row(r.GetFieldValue<byte[]>(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct)
+            ?? throw new InvalidOperationException($"Entry {index} is not stored.");
+        List<byte[]> tail = row.Seq == row.LastSeq
+            ? []
+            : await db.Sql(SelectTail).With(index).With(row.LastSeq).All(r => Leaf.BodyHashOf(r.GetFieldValue<byte[]>(0), row.Source).ToArray(), ct);
+        return (row.Leaf, new EvidenceBatch(row.FirstSeq, (int)(row.LastSeq - row.FirstSeq + 1), tail, row.Signature));
+    }
+
+    private sealed record Row(byte[] Leaf, string Source, long Seq, long FirstSeq, long LastSeq, byte[] Signature);
+}

@@ -35,7 +35,7 @@ internal sealed class CheckpointSigner(IToken token, AuditLedgerOptions options)
                 await token.Generate(Ed25519Key, KeyAlgorithm.Ed25519, ct);
             }
         }
-        catch (TokenException e) when (e.Code == ReturnCode.MechanismInvalid)
+        catch (TokenException e) when (e.CodeName is "UNSUPPORTED" or "CKR_MECHANISM_INVALID")
         {
             // Named in the checkpoint itself: it then carries one line.
             return;

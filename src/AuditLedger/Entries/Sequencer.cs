@@ -22,6 +22,7 @@ internal sealed class Sequencer(
         new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
 
     private volatile bool _leading;
+    private volatile Dictionary<string, SourcePosition> _heads = new(StringComparer.Ordinal);
     private volatile PublishedHead? _published;
     private volatile string? _why = "starting";
 
@@ -48,8 +49,6 @@ internal sealed class Sequencer(
 
     /// <summary>A source's head; null while this process does not lead.</summary>
     public SourceHead? HeadOf(string source) => _leading && _heads.TryGetValue(source, out var position) ? position.ToHead() : null;
-
-    private volatile IReadOnlyDictionary<string, SourcePosition> _heads = new Dictionary<string, SourcePosition>(StringComparer.Ordinal);
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

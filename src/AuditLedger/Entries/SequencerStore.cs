@@ -101,7 +101,7 @@ internal sealed class SequencerStore(NpgsqlConnection db)
                 break;
             }
 
-            hashes.Add(MerkleProof.LeafHash(reader.GetFieldValue<byte[]>(1)));
+            hashes.Add(MerkleProof.LeafHash(await reader.GetFieldValueAsync<byte[]>(1, ct)));
         }
 
         return hashes.Count == to - from ? hashes : throw new InvalidDataException($"Entry {from + hashes.Count} is missing.");

@@ -97,7 +97,9 @@ internal sealed class TreeReader(NpgsqlDataSource db, LogTree edge)
         }
 
         var middle = lo + Split(n);
-        return MerkleProof.NodeHash(await Subtree(lo, middle, ct), await Subtree(middle, hi, ct));
+        var left = await Subtree(lo, middle, ct);
+        var right = await Subtree(middle, hi, ct);
+        return MerkleProof.NodeHash(left, right);
     }
 
     private async Task<byte[]> Perfect(int height, long index, CancellationToken ct)
@@ -105,9 +107,13 @@ internal sealed class TreeReader(NpgsqlDataSource db, LogTree edge)
         var (level, within) = (height / 8, height % 8);
         var number = index >> (8 - within);
         var from = (int)((index << within) & (LogTree.Width - 1));
-        return number < LogTree.FullTiles(edge.Size, level)
-            ? LogTree.Perfect(await Tile(level, number, ct), from, 1 << within)
-            : LogTree.Perfect(edge.Partial(level), from, 1 << within);
+        if (number >= LogTree.FullTiles(edge.Size, level))
+        {
+            return LogTree.Perfect(edge.Partial(level), from, 1 << within);
+        }
+
+        var tile = await Tile(level, number, ct);
+        return LogTree.Perfect(tile, from, 1 << within);
     }
 
     private async Task<byte[]> Tile(int level, long number, CancellationToken ct)

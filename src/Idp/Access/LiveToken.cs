@@ -1,0 +1,67 @@
+using System.Text.Json;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+using Npgsql;
+using Trust.Idp.Keys;
+using Trust.Idp.Sessions;
+using Trust.Kernel.LiveStatus;
+using Trust.Kernel.Postgres;
+
+namespace Trust.Idp.Access;
+
+/// <summary>Judges one of our own access tokens as of this instant: signature, row, session, and the person's standing in the registry.</summary>
+public sealed class LiveToken(NpgsqlDataSource db, SigningKeys keys, SessionStore sessions, EntitlementClient entitlements, IdpOptions options, TimeProvider clock)
+{
+    private const string Find = "SELECT client_id, session_id FROM tokens WHERE jti = $1 AND revoked_at IS NULL AND expires_at > $2";
+    private static readonly string[] Types = ["at+jwt"];
+    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = 16 * 1024 };
+
+    /// <summary>The token and its session when it still counts, otherwise null.</summary>
+    public async Task<(JsonWebToken Token, Session? Session)?> Judge(string? value, CancellationToken ct)
+    {
+        if (value is not { Length: > 0 and <= 16 * 1024 } || !_handler.CanReadToken(value))
+        {
+            return null;
+        }
+
+        var result = await _handler.ValidateTokenAsync(value, new TokenValidationParameters
+        {
+            ValidTypes = Types, ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, TryAllIssuerSigningKeys = false,
+            IssuerSigningKeys = keys.Published.Select(k => new JsonWebKey { Kty = "EC", Crv = "P-256", X = k.X, Y = k.Y, Kid = k.Kid }),
+            LifetimeValidator = (_, expires, _, _) => expires is { } end && clock.GetUtcNow().UtcDateTime < end,
+        });
+        if (result is not { IsValid: true, SecurityToken: JsonWebToken token })
+        {
+            return null;
+        }
+
+        var row = await db.Sql(Find).With(token.Id).With(clock.GetUtcNow()).One(r => new Tuple<string, Guid?>(r.GetString(0), r.IsDBNull(1) ? null : r.GetGuid(1)), ct);
+        return row switch
+        {
+            null => null,
+            { Item2: null } => (token, null),
+            { Item2: { } sid } => await OfSession(token, sid, ct),
+        };
+    }
+
+    private async Task<(JsonWebToken Token, Session? Session)?> OfSession(JsonWebToken token, Guid sid, CancellationToken ct)
+    {
+        if (await sessions.Find(sid, ct) is not { } session || !token.TryGetPayloadValue<string>("acting_institution", out var institution))
+        {
+            return null;
+        }
+
+        var answer = await entitlements.Check(new EntitlementQuestion(session.Person, institution, "login", session.Certificate), ct);
+        return answer is Entitlement.Permit ? (token, session) : null;
+    }
+
+    /// <summary>A claim's JSON value, written under the same name.</summary>
+    internal static void Copy(Utf8JsonWriter json, JsonWebToken token, string name)
+    {
+        if (token.TryGetPayloadValue<JsonElement>(name, out var value))
+        {
+            json.WritePropertyName(name);
+            value.WriteTo(json);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using Trust.Idp.Token;
+
+namespace Trust.Idp.Access;
+
+/// <summary>UserInfo (OpenID Connect Core §5.3): token in the header only, judged live.</summary>
+public static class UserInfoEndpoint
+{
+    private static readonly string[] Copied = ["sub", "role", "acting_institution", "licence"];
+
+    /// <summary>Maps GET and POST; the access token is the caller.</summary>
+    public static void Map(IEndpointRouteBuilder app) => app.MapMethods("/userinfo", ["GET", "POST"], Handle).AllowAnonymous();
+
+    private static async Task<IResult> Handle(HttpContext context, LiveToken tokens, CancellationToken ct)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        var live = header.StartsWith("Bearer ", StringComparison.Ordinal) ? await tokens.Judge(header["Bearer ".Length..], ct) : null;
+        if (live is not ({ } token, { } session))
+        {
+            context.Response.Headers.WWWAuthenticate = header.Length == 0 ? "Bearer" : "Bearer error=\"invalid_token\"";
+            return Results.StatusCode(StatusCodes.Status401Unauthorized);
+        }
+
+        var scopes = token.GetPayloadValue<string>("scope").Split(' ');
+        if (!scopes.Contains("openid", StringComparer.Ordinal))
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer error=\"insufficient_scope\", scope=\"openid\"";
+            return Results.StatusCode(StatusCodes.Status403Forbidden);
+        }
+
+        context.Response.Headers.CacheControl = "no-store";
+        return Results.Bytes(TokenIssuer.Write(json =>
+        {
+            foreach (var name in Copied)
+            {
+                LiveToken.Copy(json, token, name);
+            }
+
+            if (scopes.Contains("profile", StringComparer.Ordinal))
+            {
+                json.WriteString("name", session.Holder.Name);
+            }
+        }), "application/json");
+    }
+}

@@ -1,0 +1,68 @@
+using Npgsql;
+using Trust.Kernel.Postgres;
+
+namespace Trust.Idp.Authorize;
+
+/// <summary>A validated authorization request, kept on the server until it is answered once.</summary>
+/// <param name="Id">Hash of the identifier that travels in URLs.</param>
+/// <param name="ClientId">Client.</param>
+/// <param name="RedirectUri">Exactly one of the client's registered URIs.</param>
+/// <param name="Scope">Granted at most; space separated.</param>
+/// <param name="State">Returned unchanged.</param>
+/// <param name="Nonce">Goes into the ID token.</param>
+/// <param name="CodeChallenge">S256 challenge (RFC 7636).</param>
+/// <param name="Resource">Audience of the access token (RFC 8707).</param>
+/// <param name="Prompt">OpenID Connect Core §3.1.2.1.</param>
+/// <param name="MaxAge">Oldest acceptable login, seconds.</param>
+public sealed record AuthorizationRequest(
+    byte[] Id, string ClientId, string RedirectUri, string Scope, string? State, string? Nonce, string CodeChallenge, string Resource, string Prompt, int? MaxAge)
+{
+    /// <summary>True when the client asked for this prompt value.</summary>
+    public bool Asks(string prompt) => Prompt.Split(' ').Contains(prompt, StringComparer.Ordinal);
+}
+
+/// <summary>Authorization requests between the first redirect and the answer; bound to the browser that began.</summary>
+public sealed class AuthorizationRequests(NpgsqlDataSource db, TimeProvider clock)
+{
+    private static readonly TimeSpan Life = TimeSpan.FromMinutes(10);
+    private const string Insert = """
+        INSERT INTO authorization_requests (id, cookie_hash, client_id, redirect_uri, scope, state, nonce, code_challenge, resource, prompt, max_age, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        """;
+    private const string FindSql = """
+        SELECT id, client_id, redirect_uri, scope, state, nonce, code_challenge, resource, prompt, max_age FROM authorization_requests
+        WHERE id = $1 AND cookie_hash = $2 AND answered_at IS NULL AND expires_at > $3
+        """;
+    private const string ExistsSql = "SELECT client_id FROM authorization_requests WHERE id = $1 AND answered_at IS NULL AND expires_at > $2";
+    private const string AnswerSql = "UPDATE authorization_requests SET answered_at = $2 WHERE id = $1 AND answered_at IS NULL";
+
+    /// <summary>Keeps a request and binds it to the browser by a cookie; returns the identifier for URLs.</summary>
+    public async Task<string> Begin(HttpContext context, AuthorizationRequest request, CancellationToken ct)
+    {
+        var (id, cookie, now) = (Secret.New(), Secret.New(), clock.GetUtcNow());
+        await db.Sql(Insert).With(Secret.Hash("request", id)).With(Secret.Hash("request-cookie", cookie)).With(request.ClientId).With(request.RedirectUri)
+            .With(request.Scope).With(request.State).With(request.Nonce).With(request.CodeChallenge).With(request.Resource).With(request.Prompt)
+            .With(request.MaxAge).With(now).With(now + Life).Execute(ct);
+        Cookies.SetRequest(context, id, cookie, Life);
+        return id;
+    }
+
+    /// <summary>The request, only for the browser that began it.</summary>
+    public Task<AuthorizationRequest?> Find(HttpContext context, string? id, CancellationToken ct) =>
+        id is { Length: 43 } && Cookies.OfRequest(context, id) is { Length: 43 } cookie
+            ? db.Sql(FindSql).With(Secret.Hash("request", id)).With(Secret.Hash("request-cookie", cookie)).With(clock.GetUtcNow()).One(Row, ct)
+            : Task.FromResult<AuthorizationRequest?>(null);
+
+    /// <summary>The client of an open request, whichever browser asks: the card host has no cookie of the main host.</summary>
+    public Task<string?> ClientOf(string? id, CancellationToken ct) => id is { Length: 43 }
+        ? db.Sql(ExistsSql).With(Secret.Hash("request", id)).With(clock.GetUtcNow()).Scalar<string>(ct)
+        : Task.FromResult<string?>(null);
+
+    /// <summary>Marks the request answered; false when it already was.</summary>
+    public async Task<bool> Answer(NpgsqlTransaction tx, AuthorizationRequest request, CancellationToken ct) =>
+        await tx.Sql(AnswerSql).With(request.Id).With(clock.GetUtcNow()).Execute(ct) == 1;
+
+    private static AuthorizationRequest Row(NpgsqlDataReader r) => new(
+        r.GetFieldValue<byte[]>(0), r.GetString(1), r.GetString(2), r.GetString(3), r.Nullable<string>(4), r.Nullable<string>(5), r.GetString(6), r.GetString(7), r.GetString(8),
+        r.IsDBNull(9) ? null : r.GetInt32(9));
+}

@@ -1,0 +1,128 @@
+using System.Globalization;
+using Microsoft.AspNetCore.WebUtilities;
+using Trust.Idp.Clients;
+using Trust.Idp.Login;
+using Trust.Idp.Sessions;
+
+namespace Trust.Idp.Authorize;
+
+/// <summary>
+/// The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2, RFC 9700): code only, PKCE S256 compulsory, exact
+/// redirect matching, <c>iss</c> in every answer (RFC 9207), 303 redirects.
+/// </summary>
+public static class AuthorizeEndpoint
+{
+    private static readonly string[] Prompts = ["none", "login", "consent", "select_account"];
+
+    /// <summary>Maps GET and POST; open to browsers.</summary>
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        app.MapGet("/authorize", (HttpContext context, CancellationToken _) => Handle(context, FormFields.Of(context.Request.Query))).AllowAnonymous();
+        app.MapPost("/authorize", async (HttpContext context, CancellationToken ct) => await Handle(
+            context, context.Request.HasFormContentType ? FormFields.Of(await context.Request.ReadFormAsync(ct)) : null)).AllowAnonymous();
+    }
+
+    private static async Task<IResult> Handle(HttpContext context, FormFields? fields)
+    {
+        var services = context.RequestServices;
+        var ct = context.RequestAborted;
+        if (fields is null)
+        {
+            return LoginFlow.ErrorPage("malformed-request");
+        }
+
+        // Until client and redirect URI are proved, an error is shown here: redirecting would make this an open redirector.
+        var client = await services.GetRequiredService<ClientStore>().Find(fields.Text("client_id"), ct);
+        if (client is null || !client.GrantTypes.Contains("authorization_code"))
+        {
+            return LoginFlow.ErrorPage("unknown-client");
+        }
+
+        if (fields.Text("redirect_uri") is not { } redirect || !client.RedirectUris.Contains(redirect, StringComparer.Ordinal))
+        {
+            return LoginFlow.ErrorPage("redirect-uri-mismatch");
+        }
+
+        var issuer = services.GetRequiredService<IdpOptions>().Issuer;
+        if (Check(fields, client) is { } error)
+        {
+            return AuthorizationAnswer.Error(redirect, fields.Text("state"), issuer, error.Code, error.Detail);
+        }
+
+        return await Proceed(context, Read(fields, client, redirect), issuer, ct);
+    }
+
+    private static async Task<IResult> Proceed(HttpContext context, AuthorizationRequest request, string issuer, CancellationToken ct)
+    {
+        var services = context.RequestServices;
+        var session = await services.GetRequiredService<SessionStore>().Find(context, ct);
+        var usable = session is not null && !request.Asks("login") && !request.Asks("select_account")
+            && (request.MaxAge is not { } age || services.GetRequiredService<TimeProvider>().GetUtcNow() - session.AuthenticatedAt <= TimeSpan.FromSeconds(age));
+        if (request.Asks("none"))
+        {
+            return usable
+                ? await LoginFlow.AnswerSilently(context, request, session!, ct)
+                : AuthorizationAnswer.Error(request.RedirectUri, request.State, issuer, "login_required", "No session fits this request.");
+        }
+
+        var id = await services.GetRequiredService<AuthorizationRequests>().Begin(context, request, ct);
+        return SeeOther.To(usable ? $"/consent?request={id}" : $"/login?request={id}");
+    }
+
+    private static AuthorizationRequest Read(FormFields fields, Client client, string redirect) => new(
+        [], client.Id, redirect, fields.Text("scope") ?? "openid", fields.Text("state"), fields.Text("nonce"), fields.Text("code_challenge")!,
+        fields.Text("resource") ?? client.Resources[0], fields.Text("prompt") ?? "", fields.Text("max_age") is { } age ? int.Parse(age, CultureInfo.InvariantCulture) : null);
+
+    private static (string Code, string Detail)? Check(FormFields fields, Client client)
+    {
+        var scopes = (fields.Text("scope") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var prompts = (fields.Text("prompt") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return fields switch
+        {
+            _ when fields.Has("request") => ("request_not_supported", "Request objects are not offered."),
+            _ when fields.Has("request_uri") => ("request_uri_not_supported", "Pushed requests are not offered."),
+            _ when fields.Text("response_type") != "code" => ("unsupported_response_type", "Only response_type=code is offered."),
+            _ when fields.Text("response_mode") is not (null or "query") => ("invalid_request", "Only response_mode=query is offered."),
+            // RFC 9700 2.1.1: PKCE for every client; plain would put the verifier itself into logs.
+            _ when fields.Text("code_challenge_method") != "S256" || fields.Text("code_challenge") is not { Length: 43 } challenge || !challenge.All(IsBase64Url)
+                => ("invalid_request", "PKCE with code_challenge_method=S256 is required."),
+            _ when !scopes.Contains("openid") => ("invalid_scope", "The scope openid is required."),
+            _ when scopes.Any(s => !client.Scopes.Contains(s, StringComparer.Ordinal)) => ("invalid_scope", "A scope is not registered for this client."),
+            _ when fields.Text("resource") is { } resource && !client.Resources.Contains(resource, StringComparer.Ordinal) => ("invalid_target", "The resource is not registered for this client."),
+            _ when prompts.Any(p => !Prompts.Contains(p, StringComparer.Ordinal)) || (prompts.Length > 1 && prompts.Contains("none")) => ("invalid_request", "The prompt value is not known."),
+            _ when fields.Text("max_age") is { } age && !(int.TryParse(age, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds >= 0)
+                => ("invalid_request", "max_age is a number of seconds."),
+            _ when fields.Text("nonce") is { Length: > 256 } || fields.Text("state") is { Length: > 2048 } => ("invalid_request", "nonce or state is too long."),
+            _ => null,
+        };
+    }
+
+    private static bool IsBase64Url(char c) => char.IsAsciiLetterOrDigit(c) || c is '-' or '_';
+}
+
+/// <summary>Answers to a relying party by redirect.</summary>
+internal static class AuthorizationAnswer
+{
+    public static IResult Code(string redirect, string? state, string issuer, string code) => Redirect(redirect, state, issuer, [new("code", code)]);
+
+    public static IResult Error(string redirect, string? state, string issuer, string error, string detail) =>
+        Redirect(redirect, state, issuer, [new("error", error), new("error_description", detail)]);
+
+    private static IResult Redirect(string redirect, string? state, string issuer, IEnumerable<KeyValuePair<string, string?>> values) =>
+        // RFC 9207: iss in success and error alike, against mix-up.
+        SeeOther.To(QueryHelpers.AddQueryString(redirect, [.. values, new("state", state), new("iss", issuer)]));
+}
+
+/// <summary>303: the browser follows with GET, so a posted credential is never replayed to the next host (RFC 9700 §4.12).</summary>
+internal sealed class SeeOther(string location) : IResult
+{
+    public static IResult To(string location) => new SeeOther(location);
+
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        httpContext.Response.StatusCode = StatusCodes.Status303SeeOther;
+        httpContext.Response.Headers.Location = location;
+        httpContext.Response.Headers.CacheControl = "no-store";
+        return Task.CompletedTask;
+    }
+}

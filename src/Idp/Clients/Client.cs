@@ -1,0 +1,53 @@
+using Npgsql;
+using Trust.Kernel.Postgres;
+
+namespace Trust.Idp.Clients;
+
+/// <summary>A registered OAuth client.</summary>
+/// <param name="Id"><c>client_id</c>.</param>
+/// <param name="NameZh">Name shown to people, Chinese.</param>
+/// <param name="NameEn">Name shown to people, English.</param>
+/// <param name="IsPublic">True for a client that cannot keep a key.</param>
+/// <param name="Profile">Security profile: <c>standard</c> (RFC 9700), <c>oidc-compat</c>, <c>fapi2</c>.</param>
+/// <param name="RedirectUris">Compared as exact strings (RFC 9700 §4.1).</param>
+/// <param name="PostLogoutRedirectUris">Compared as exact strings.</param>
+/// <param name="GrantTypes">Allowed grants.</param>
+/// <param name="Scopes">Allowed scopes.</param>
+/// <param name="Resources">Audiences it may ask tokens for (RFC 8707); the first is the default.</param>
+/// <param name="Jwks">Its public keys for <c>private_key_jwt</c>.</param>
+/// <param name="Role">Role stated in its own tokens.</param>
+/// <param name="Institution">Institution it acts for.</param>
+/// <param name="Region">GB/T 2260 code.</param>
+public sealed record Client(
+    string Id, string NameZh, string NameEn, bool IsPublic, string Profile, IReadOnlyList<string> RedirectUris, IReadOnlyList<string> PostLogoutRedirectUris,
+    IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Scopes, IReadOnlyList<string> Resources, string? Jwks, string? Role, string? Institution, string Region);
+
+/// <summary>Registered clients.</summary>
+public sealed class ClientStore(NpgsqlDataSource db)
+{
+    private const string FindSql = """
+        SELECT client_id, name_zh, name_en, kind = 'public', profile, redirect_uris, post_logout_redirect_uris, grant_types, scopes, resources, jwks, role, institution, region
+        FROM clients WHERE client_id = $1 AND enabled
+        """;
+    private const string Upsert = """
+        INSERT INTO clients (client_id, name_zh, name_en, kind, profile, redirect_uris, post_logout_redirect_uris, grant_types, scopes, resources, jwks, role, institution, region)
+        VALUES ($1, $2, $3, CASE WHEN $4 THEN 'public' ELSE 'confidential' END, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        ON CONFLICT (client_id) DO UPDATE SET name_zh = excluded.name_zh, name_en = excluded.name_en, kind = excluded.kind, profile = excluded.profile,
+            redirect_uris = excluded.redirect_uris, post_logout_redirect_uris = excluded.post_logout_redirect_uris, grant_types = excluded.grant_types,
+            scopes = excluded.scopes, resources = excluded.resources, jwks = excluded.jwks, role = excluded.role, institution = excluded.institution, region = excluded.region
+        """;
+
+    /// <summary>The client, or null when unknown or disabled.</summary>
+    public Task<Client?> Find(string? id, CancellationToken ct) => id is { Length: > 0 and <= 256 } && !id.Contains('\0', StringComparison.Ordinal)
+        ? db.Sql(FindSql).With(id).One(Row, ct)
+        : Task.FromResult<Client?>(null);
+
+    /// <summary>Adds or replaces a client.</summary>
+    public static Task Put(NpgsqlTransaction tx, Client c, CancellationToken ct) => tx.Sql(Upsert)
+        .With(c.Id).With(c.NameZh).With(c.NameEn).With(c.IsPublic).With(c.Profile).With(c.RedirectUris.ToArray()).With(c.PostLogoutRedirectUris.ToArray())
+        .With(c.GrantTypes.ToArray()).With(c.Scopes.ToArray()).With(c.Resources.ToArray()).With(c.Jwks).With(c.Role).With(c.Institution).With(c.Region).Execute(ct);
+
+    private static Client Row(NpgsqlDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.GetString(2), r.GetBoolean(3), r.GetString(4), r.GetFieldValue<string[]>(5), r.GetFieldValue<string[]>(6),
+        r.GetFieldValue<string[]>(7), r.GetFieldValue<string[]>(8), r.GetFieldValue<string[]>(9), r.Nullable<string>(10), r.Nullable<string>(11), r.Nullable<string>(12), r.GetString(13));
+}

@@ -1,0 +1,137 @@
+using System.Text.Json;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+using Npgsql;
+using Trust.Kernel.Postgres;
+
+namespace Trust.Idp.Clients;
+
+/// <summary>How a client proved itself.</summary>
+public abstract record ClientOutcome
+{
+    private ClientOutcome()
+    {
+    }
+
+    /// <summary>Proved by <c>private_key_jwt</c>, or a public client naming itself.</summary>
+    public sealed record Proved(Client Client) : ClientOutcome;
+
+    /// <summary>Refused; the rule is for the log and for RFC 6749 <c>error_description</c>.</summary>
+    public sealed record Refused(string Rule) : ClientOutcome;
+}
+
+/// <summary>
+/// Client authentication by <c>private_key_jwt</c> (RFC 7523 §3, OpenID Connect Core §9). The audience is the issuer, as a
+/// JSON string and nothing else: an array or a token URL lets an assertion meant for another server be replayed here
+/// (CVE-2025-27370). Each assertion counts once.
+/// </summary>
+public sealed class ClientAuthentication(ClientStore clients, NpgsqlDataSource db, IdpOptions options, TimeProvider clock)
+{
+    private const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    private const string Remember = "INSERT INTO client_assertions (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    private static readonly TimeSpan MaximumLife = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(10);
+    private static readonly string[] Algorithms = [SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.RsaSsaPssSha256];
+    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = 8 * 1024 };
+
+    /// <summary>Judges the credentials in a form.</summary>
+    public async Task<ClientOutcome> Authenticate(FormFields form, HttpRequest request, CancellationToken ct)
+    {
+        if (request.Headers.Authorization.Count > 0 || form.Has("client_secret"))
+        {
+            return new ClientOutcome.Refused("shared secrets are not offered; use private_key_jwt");
+        }
+
+        var assertion = form.Text("client_assertion");
+        if (assertion is null)
+        {
+            return await clients.Find(form.Text("client_id"), ct) is { IsPublic: true } named
+                ? new ClientOutcome.Proved(named)
+                : new ClientOutcome.Refused("client authentication is required");
+        }
+
+        if (form.Text("client_assertion_type") != AssertionType || assertion.Length > 8 * 1024 || !_handler.CanReadToken(assertion))
+        {
+            return new ClientOutcome.Refused("malformed client assertion");
+        }
+
+        var parsed = _handler.ReadJsonWebToken(assertion);
+        var client = await clients.Find(parsed.Issuer, ct);
+        if (client is not { Jwks: { } jwks } || (form.Text("client_id") is { } stated && stated != client.Id))
+        {
+            return new ClientOutcome.Refused("unknown client");
+        }
+
+        return await Judge(parsed, client, jwks, ct);
+    }
+
+    private async Task<ClientOutcome> Judge(JsonWebToken assertion, Client client, string jwks, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        if (!assertion.TryGetPayloadValue<JsonElement>("aud", out var audience) || audience.ValueKind is not JsonValueKind.String || audience.GetString() != options.Issuer)
+        {
+            return new ClientOutcome.Refused("the assertion's audience must be the issuer, as a string");
+        }
+
+        if (assertion.Subject != client.Id || assertion.Id is not { Length: > 0 and <= 128 } jti)
+        {
+            return new ClientOutcome.Refused("the assertion needs iss = sub = client_id and a jti");
+        }
+
+        var expires = assertion.ValidTo == DateTime.MinValue ? DateTimeOffset.MinValue : new DateTimeOffset(assertion.ValidTo, TimeSpan.Zero);
+        var tooEarly = assertion.ValidFrom != DateTime.MinValue && new DateTimeOffset(assertion.ValidFrom, TimeSpan.Zero) > now + Skew;
+        if (expires <= now || expires > now + MaximumLife + Skew || tooEarly)
+        {
+            return new ClientOutcome.Refused("the assertion is expired, not yet valid, or lives longer than five minutes");
+        }
+
+        var keys = new JsonWebKeySet(jwks).GetSigningKeys().Where(k => k.KeyId == assertion.Kid).ToList();
+        var result = keys.Count == 0 ? null : await _handler.ValidateTokenAsync(assertion, new TokenValidationParameters
+        {
+            ValidAlgorithms = Algorithms, IssuerSigningKeys = keys, ValidIssuer = client.Id, ValidAudience = options.Issuer, ValidateLifetime = false, TryAllIssuerSigningKeys = false,
+        });
+        if (result is not { IsValid: true })
+        {
+            return new ClientOutcome.Refused("the assertion's signature does not verify with the client's registered keys");
+        }
+
+        return await db.Sql(Remember).With(client.Id).With(jti).With(expires).Execute(ct) == 1
+            ? new ClientOutcome.Proved(client)
+            : new ClientOutcome.Refused("the assertion was used before");
+    }
+}
+
+/// <summary>Form or query parameters of a protocol request, each at most once and of bounded size (RFC 6749 §3.1, §3.2).</summary>
+public sealed class FormFields
+{
+    private const int MaximumValue = 8 * 1024;
+    private readonly IReadOnlyDictionary<string, string> _values;
+
+    private FormFields(IReadOnlyDictionary<string, string> values) => _values = values;
+
+    /// <summary>Reads parameters; null when one is repeated or too long. Parameters without a value are treated as omitted.</summary>
+    public static FormFields? Of(IEnumerable<KeyValuePair<string, Microsoft.Extensions.Primitives.StringValues>> fields)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in fields)
+        {
+            if (value.Count > 1 || value.ToString() is { Length: > MaximumValue } || value.ToString().Contains('\0', StringComparison.Ordinal))
+            {
+                return null;
+            }
+
+            if (value.Count == 1 && value[0] is { Length: > 0 } text)
+            {
+                values[name] = text;
+            }
+        }
+
+        return new FormFields(values);
+    }
+
+    /// <summary>The value, or null when omitted.</summary>
+    public string? Text(string name) => _values.GetValueOrDefault(name);
+
+    /// <summary>True when sent with a value.</summary>
+    public bool Has(string name) => _values.ContainsKey(name);
+}

@@ -1,0 +1,35 @@
+namespace Trust.Idp;
+
+/// <summary>
+/// The two cookies of the main host. <c>__Host-</c> keeps them to this host, over TLS, for every path (RFC 6265bis 4.1.3.2).
+/// The card listener is another host and never sees them.
+/// </summary>
+internal static class Cookies
+{
+    public const string Session = "__Host-session";
+    private const string Request = "__Host-request-";
+    private const string Language = "__Host-language";
+
+    private static CookieOptions Options(TimeSpan life) => new()
+    {
+        // Lax, not Strict: the browser comes back from the card host and from relying parties by a top-level navigation.
+        HttpOnly = true, Secure = true, SameSite = SameSiteMode.Lax, Path = "/", MaxAge = life, IsEssential = true,
+    };
+
+    public static void SetSession(HttpContext context, string value, TimeSpan life) => context.Response.Cookies.Append(Session, value, Options(life));
+
+    public static void EndSession(HttpContext context) => context.Response.Cookies.Delete(Session, Options(TimeSpan.Zero));
+
+    // One cookie per request, so that two tabs can log in side by side.
+    public static void SetRequest(HttpContext context, string requestId, string value, TimeSpan life) =>
+        context.Response.Cookies.Append(Request + requestId[..12], value, Options(life));
+
+    public static string? OfRequest(HttpContext context, string requestId) =>
+        requestId.Length == 43 ? context.Request.Cookies[Request + requestId[..12]] : null;
+
+    public static void EndRequest(HttpContext context, string requestId) => context.Response.Cookies.Delete(Request + requestId[..12], Options(TimeSpan.Zero));
+
+    public static void SetLanguage(HttpContext context, string language) => context.Response.Cookies.Append(Language, language, Options(TimeSpan.FromDays(365)));
+
+    public static string? OfLanguage(HttpContext context) => context.Request.Cookies[Language];
+}

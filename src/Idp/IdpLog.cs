@@ -1,0 +1,17 @@
+namespace Trust.Idp;
+
+/// <summary>The service's log lines.</summary>
+internal static partial class IdpLog
+{
+    [LoggerMessage(4001, LogLevel.Information, "Card login refused: {Reason}")]
+    public static partial void CardRefused(ILogger log, string reason);
+
+    [LoggerMessage(4002, LogLevel.Information, "Ended {Sessions} sessions: {Reason}")]
+    public static partial void SessionsEnded(ILogger log, int sessions, string reason);
+
+    [LoggerMessage(4003, LogLevel.Information, "Token key {Kid} is active")]
+    public static partial void KeyActive(ILogger log, string kid);
+
+    [LoggerMessage(4004, LogLevel.Warning, "Code of client {Client} was sent twice; its tokens are revoked")]
+    public static partial void CodeReplayed(ILogger log, string client);
+}

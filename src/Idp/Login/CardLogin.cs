@@ -1,0 +1,132 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Npgsql;
+using Trust.Crypto.Asn1;
+using Trust.Idp.Authorize;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.LiveStatus;
+using Trust.Kernel.Postgres;
+
+namespace Trust.Idp.Login;
+
+/// <summary>What became of a card.</summary>
+public abstract record CardOutcome
+{
+    private CardOutcome()
+    {
+    }
+
+    /// <summary>Accepted; the handle takes the login to the browser that began it, once, within sixty seconds.</summary>
+    public sealed record Accepted(string Handle) : CardOutcome;
+
+    /// <summary>Refused by a named rule.</summary>
+    public sealed record Refused(string Rule) : CardOutcome;
+}
+
+/// <summary>
+/// Login by a card's authentication certificate, shown in the initial TLS handshake of a host of its own (standards/idp.md
+/// §4a). The path is built to the configured practitioner-issuing CA before anything else; no URL inside a certificate is
+/// ever contacted; the person is found by the certificate's hash in the registry, never by its name.
+/// </summary>
+public sealed class CardLogin(
+    NpgsqlDataSource db, CardHolders holders, EntitlementClient entitlements, Outbox outbox, ServiceOptions service, TimeProvider clock, ILogger<CardLogin> log)
+{
+    private const string Insert = "INSERT INTO card_logins (handle_hash, request_id, person, certificate, holder, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    private const string Use = """
+        UPDATE card_logins SET used_at = $3 WHERE handle_hash = $1 AND request_id = $2 AND used_at IS NULL AND expires_at > $3 RETURNING certificate, holder
+        """;
+    private static readonly TimeSpan HandleLife = TimeSpan.FromSeconds(60);
+    private readonly Lazy<Anchors> _anchors = new(() => Anchors.Read(service.PublicDirectory));
+
+    /// <summary>Judges the card and leaves a handle for the waiting request.</summary>
+    /// <param name="card">As shown in the handshake, which proved possession of its key.</param>
+    /// <param name="requestId">Identifier of the waiting authorization request.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<CardOutcome> Accept(X509Certificate2 card, string requestId, CancellationToken ct)
+    {
+        if (JudgePath(card) is { } rule)
+        {
+            return await Refuse(rule, null, card, ct);
+        }
+
+        var fingerprint = Convert.ToHexStringLower(SHA256.HashData(card.RawDataMemory.Span));
+        CardHolder? holder;
+        try
+        {
+            holder = await holders.Find(fingerprint, ct);
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            return await Refuse("status-unknown", null, card, ct);
+        }
+
+        if (holder is null)
+        {
+            return await Refuse("certificate-unknown", null, card, ct);
+        }
+
+        var entitlement = await entitlements.Check(new EntitlementQuestion(holder.Person, null, "login", fingerprint), ct);
+        return entitlement is Entitlement.Deny deny
+            ? await Refuse(deny.Reason, holder.Person, card, ct)
+            : await Leave(holder, fingerprint, requestId, ct);
+    }
+
+    /// <summary>Takes a handle, once, for the request it was made for.</summary>
+    public async Task<(CardHolder Holder, string Certificate)?> Redeem(NpgsqlTransaction tx, string handle, AuthorizationRequest request, CancellationToken ct)
+    {
+        var row = await tx.Sql(Use).With(Secret.Hash("card-login", handle)).With(request.Id).With(clock.GetUtcNow())
+            .One(r => new Tuple<string, string>(r.GetString(0), r.GetString(1)), ct);
+        return row is null ? null : (JsonSerializer.Deserialize(row.Item2, IdpJson.Default.CardHolder)!, row.Item1);
+    }
+
+    private async Task<CardOutcome> Leave(CardHolder holder, string certificate, string requestId, CancellationToken ct)
+    {
+        var handle = Secret.New();
+        await db.Sql(Insert).With(Secret.Hash("card-login", handle)).With(Secret.Hash("request", requestId)).With(holder.Person).With(certificate)
+            .With(JsonSerializer.Serialize(holder, IdpJson.Default.CardHolder)).With(clock.GetUtcNow() + HandleLife).Execute(ct);
+        return new CardOutcome.Accepted(handle);
+    }
+
+    private string? JudgePath(X509Certificate2 card)
+    {
+        if (!Certificate.TryParse(card.RawDataMemory, out var leaf, out _))
+        {
+            return "certificate-malformed";
+        }
+
+        return CertificatePath.Build(leaf, _anchors.Value.Issuing, _anchors.Value.Roots, clock.GetUtcNow(), CertificateUsage.Authentication) switch
+        {
+            PathOutcome.Trusted => null,
+            PathOutcome.Refused { Reason: PathRefusal.WrongUsage } => "wrong-key-usage",
+            PathOutcome.Refused { Reason: PathRefusal.Expired or PathRefusal.NotYetValid } => "certificate-expired",
+            _ => "certificate-foreign",
+        };
+    }
+
+    private async Task<CardOutcome> Refuse(string rule, string? person, X509Certificate2 card, CancellationToken ct)
+    {
+        IdpLog.CardRefused(log, rule);
+        var fingerprint = Convert.ToHexStringLower(SHA256.HashData(card.RawDataMemory.Span));
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        await outbox.Append(tx, new AuditEvent
+        {
+            Action = "AUTH.fail", Actor = new Actor(person ?? "anonymous", fingerprint), Outcome = EventOutcome.Refused, Reason = rule,
+            Subjects = person is null ? [SubjectKey.Certificate(fingerprint)] : [SubjectKey.Practitioner(person), SubjectKey.Certificate(fingerprint)],
+        }, ct);
+        await tx.CommitAsync(ct);
+        return new CardOutcome.Refused(rule);
+    }
+
+    private sealed record Anchors(IReadOnlyList<Certificate> Roots, IReadOnlyList<Certificate> Issuing)
+    {
+        public static Anchors Read(string directory)
+        {
+            IReadOnlyList<Certificate> Pem(string file) =>
+                File.Exists(Path.Combine(directory, file)) ? Certificate.ParsePem(File.ReadAllText(Path.Combine(directory, file))) : [];
+            return new Anchors([.. Pem("root.pem"), .. Pem("root-sm2.pem")], [.. Pem("practitioner-issuing.pem"), .. Pem("practitioner-issuing-sm2.pem")]);
+        }
+    }
+}

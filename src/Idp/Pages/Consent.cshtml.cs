@@ -1,0 +1,99 @@
+using Microsoft.AspNetCore.Mvc;
+using Trust.Idp.Authorize;
+using Trust.Idp.Clients;
+using Trust.Idp.Login;
+using Trust.Idp.Sessions;
+
+namespace Trust.Idp.Pages;
+
+/// <summary>
+/// The acting institution and the notice. Posting needs the request cookie, which other sites' forms do not carry
+/// (SameSite=Lax), so the cookie is also the forgery protection.
+/// </summary>
+[IgnoreAntiforgeryToken]
+public sealed class ConsentModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IdpOptions options) : TrustPage
+{
+    /// <inheritdoc/>
+    public override string TitleKey => "consent.title";
+
+    /// <summary>Identifier of the request.</summary>
+    public string RequestId { get; private set; } = "";
+
+    /// <summary>Name of the person.</summary>
+    public string Person { get; private set; } = "";
+
+    /// <summary>Name of the application.</summary>
+    public string ClientName { get; private set; } = "";
+
+    /// <summary>Institutions to choose from.</summary>
+    public IReadOnlyList<CardAffiliation> Affiliations { get; private set; } = [];
+
+    /// <summary>Scopes asked for.</summary>
+    public IReadOnlyList<string> Scopes { get; private set; } = [];
+
+    /// <summary>Version of the notice.</summary>
+    public string NoticeVersion => options.NoticeVersion;
+
+    /// <summary>Shows the page, or goes on where nothing is left to ask.</summary>
+    public async Task<IActionResult> OnGet(string? request, CancellationToken ct)
+    {
+        RememberLanguage();
+        if (await Load(request, ct) is not var (pending, session, client))
+        {
+            return Redirect("/error?rule=request-expired");
+        }
+
+        if (session.Holder.Affiliations.Count == 0)
+        {
+            return Redirect("/error?rule=no-institution");
+        }
+
+        if (session.Holder.Affiliations is [var only] && !pending.Asks("consent") && await notices.Has(session.Person, pending, ct))
+        {
+            return Answer(await LoginFlow.IssueCode(HttpContext, pending, session, only.Institution, acknowledge: false, ct));
+        }
+
+        RequestId = request!;
+        Person = session.Holder.Name;
+        ClientName = Language == "en" ? client.NameEn : client.NameZh;
+        Affiliations = session.Holder.Affiliations;
+        Scopes = pending.Scope.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        // Chromium follows form-action through redirects: the answer goes to the relying party's registered origin.
+        PageSecurity.AllowFormTarget(HttpContext, new Uri(pending.RedirectUri).GetLeftPart(UriPartial.Authority));
+        return Page();
+    }
+
+    /// <summary>Takes the decision.</summary>
+    public async Task<IActionResult> OnPost([FromForm] string? request, [FromForm] string? institution, [FromForm] string? decision, CancellationToken ct)
+    {
+        if (await Load(request, ct) is not var (pending, session, _))
+        {
+            return Redirect("/error?rule=request-expired");
+        }
+
+        if (decision != "accept")
+        {
+            return Answer(AuthorizationAnswer.Error(pending.RedirectUri, pending.State, options.Issuer, "access_denied", "The person declined."));
+        }
+
+        return session.Holder.Affiliations.FirstOrDefault(a => a.Institution == institution) is { } chosen
+            ? Answer(await LoginFlow.IssueCode(HttpContext, pending, session, chosen.Institution, acknowledge: true, ct))
+            : Redirect("/error?rule=no-affiliation");
+    }
+
+    /// <summary>Kind and role of an affiliation, for people.</summary>
+    public string Describe(CardAffiliation affiliation) =>
+        T.GetValueOrDefault("role." + affiliation.Role, affiliation.Role) + " · " + T.GetValueOrDefault("affiliation." + affiliation.Kind, affiliation.Kind);
+
+    private async Task<(AuthorizationRequest Pending, Session Session, Client Client)?> Load(string? request, CancellationToken ct) =>
+        await requests.Find(HttpContext, request, ct) is { } pending && await sessions.Find(HttpContext, ct) is { } session && await clients.Find(pending.ClientId, ct) is { } client
+            ? (pending, session, client)
+            : null;
+
+    private static ResultOf Answer(IResult result) => new(result);
+
+    private sealed class ResultOf(IResult result) : ActionResult
+    {
+        public override Task ExecuteResultAsync(ActionContext context) => result.ExecuteAsync(context.HttpContext);
+    }
+}

@@ -1,0 +1,24 @@
+namespace Trust.Idp.Pages;
+
+/// <summary>Refusals that cannot be told to the relying party.</summary>
+public sealed class ErrorModel : TrustPage
+{
+    /// <inheritdoc/>
+    public override string TitleKey => "error.title";
+
+    /// <summary>The rule, as a code for whoever is asked for help.</summary>
+    public string Rule { get; private set; } = "";
+
+    /// <summary>What happened and what to do.</summary>
+    public string Sentence { get; private set; } = "";
+
+    /// <summary>Shows the refusal.</summary>
+    public void OnGet(string? rule)
+    {
+        RememberLanguage();
+        // Only known codes are repeated: the page must not become a billboard for whoever crafts a link.
+        Rule = rule is not null && T.ContainsKey("refused." + rule) ? rule : "other";
+        Sentence = Texts.Refusal(T, Rule);
+        Response.StatusCode = StatusCodes.Status400BadRequest;
+    }
+}

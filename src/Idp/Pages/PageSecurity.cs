@@ -1,0 +1,32 @@
+namespace Trust.Idp.Pages;
+
+/// <summary>Headers of every answer: no script, no framing, no referrer, no caching of pages.</summary>
+internal static class PageSecurity
+{
+    private static readonly object FormTarget = new();
+
+    public static void AllowFormTarget(HttpContext context, string origin) => context.Items[FormTarget] = origin;
+
+    public static Task Apply(HttpContext context, RequestDelegate next)
+    {
+        context.Response.OnStarting(() =>
+        {
+            var headers = context.Response.Headers;
+            var target = context.Items[FormTarget] as string;
+            headers.ContentSecurityPolicy =
+                $"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{(target is null ? "" : " " + target)}; frame-ancestors 'none'; base-uri 'none'";
+            headers.XContentTypeOptions = "nosniff";
+            headers["Referrer-Policy"] = "no-referrer";
+            headers["Cross-Origin-Opener-Policy"] = "same-origin";
+            headers["Permissions-Policy"] = "geolocation=(), camera=(), microphone=()";
+            headers.StrictTransportSecurity = "max-age=31536000";
+            if (string.IsNullOrEmpty(headers.CacheControl))
+            {
+                headers.CacheControl = "no-store";
+            }
+
+            return Task.CompletedTask;
+        });
+        return next(context);
+    }
+}

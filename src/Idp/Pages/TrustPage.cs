@@ -1,0 +1,37 @@
+using System.Collections.Frozen;
+using Microsoft.AspNetCore.Mvc.RazorPages;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace Trust.Idp.Pages;
+
+/// <summary>What every page shares: language and texts. Pages run no script.</summary>
+public abstract class TrustPage : PageModel
+{
+    /// <summary><c>zh</c> or <c>en</c>: the query, then the cookie, then Chinese.</summary>
+    public string Language => Request.Query["lang"] is ["en" or "zh"] chosen ? chosen[0]! : Cookies.OfLanguage(HttpContext) is "en" ? "en" : "zh";
+
+    /// <summary>The texts of that language.</summary>
+    public FrozenDictionary<string, string> T => Texts.Of(Language);
+
+    /// <summary>Key of the page's title.</summary>
+    public abstract string TitleKey { get; }
+
+    /// <summary>This page in the other language.</summary>
+    public string OtherLanguageUrl
+    {
+        get
+        {
+            var query = Request.Query.Where(q => q.Key != "lang").SelectMany(q => q.Value, (q, v) => KeyValuePair.Create<string, string?>(q.Key, v));
+            return QueryHelpers.AddQueryString(Request.Path, query.Append(new("lang", Language == "en" ? "zh" : "en")));
+        }
+    }
+
+    /// <summary>Remembers a language chosen by link.</summary>
+    protected void RememberLanguage()
+    {
+        if (Request.Query["lang"] is ["en" or "zh"] chosen)
+        {
+            Cookies.SetLanguage(HttpContext, chosen[0]!);
+        }
+    }
+}

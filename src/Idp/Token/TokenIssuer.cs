@@ -1,0 +1,146 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Npgsql;
+using Trust.Idp.Clients;
+using Trust.Idp.Keys;
+using Trust.Idp.Sessions;
+using Trust.Kernel.Audit;
+using Trust.Kernel.LiveStatus;
+using Trust.Kernel.Postgres;
+
+namespace Trust.Idp.Token;
+
+/// <summary>Who a token speaks for, as the registry says at this moment.</summary>
+/// <param name="Session">The login.</param>
+/// <param name="Institution">Acting institution URN.</param>
+/// <param name="Permit">The registry's answer that carried the issuance.</param>
+public sealed record Practitioner(Session Session, string Institution, Entitlement.Permit Permit);
+
+/// <summary>Builds and signs tokens; each access token is a row, so that ending a session ends it for introspection at once.</summary>
+public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvider clock)
+{
+    private const string Insert = "INSERT INTO tokens (jti, client_id, session_id, code_hash, subject, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+    /// <summary>An RFC 9068 access token, recorded in the transaction.</summary>
+    /// <returns>The token, its identifier and its life in seconds.</returns>
+    public async Task<(string Token, string Id, int Seconds)> AccessToken(
+        NpgsqlTransaction tx, Client client, Practitioner? practitioner, string scope, string resource, byte[]? code, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        var expires = now + options.AccessTokenLife;
+        var jti = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var subject = practitioner?.Session.Person ?? client.Id;
+        await tx.Sql(Insert).With(jti).With(client.Id).With(practitioner?.Session.Id).With(code).With(subject).With(now).With(expires).Execute(ct);
+        var payload = Write(json =>
+        {
+            Registered(json, subject, resource, now, expires);
+            json.WriteString("jti", jti);
+            json.WriteString("client_id", client.Id);
+            json.WriteString("scope", scope);
+            if (practitioner is null)
+            {
+                Text(json, "role", client.Role);
+                Text(json, "acting_institution", client.Institution);
+                Text(json, "region", client.Region);
+            }
+            else
+            {
+                OfPractitioner(json, practitioner);
+                json.WriteString("login_certificate", practitioner.Session.Certificate);
+            }
+        });
+        return (await keys.Sign("at+jwt", payload, ct), jti, (int)options.AccessTokenLife.TotalSeconds);
+    }
+
+    /// <summary>An OpenID Connect ID token.</summary>
+    public Task<string> IdToken(Client client, Practitioner practitioner, string? nonce, string scope, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        return keys.Sign("JWT", Write(json =>
+        {
+            Registered(json, practitioner.Session.Person, client.Id, now, now + options.AccessTokenLife);
+            Text(json, "nonce", nonce);
+            OfPractitioner(json, practitioner);
+            if (scope.Split(' ').Contains("profile", StringComparer.Ordinal))
+            {
+                json.WriteString("name", practitioner.Session.Holder.Name);
+            }
+        }), ct);
+    }
+
+    /// <summary>The event of an issued token.</summary>
+    public static AuditEvent Issued(Client client, Practitioner? practitioner, string jti) => new()
+    {
+        Action = "AUTH.login", Outcome = EventOutcome.Success, Basis = "token:" + jti, RuleVersion = practitioner?.Permit.RuleVersion,
+        Actor = practitioner is null
+            ? new Actor(client.Id, null, client.Role, client.Institution)
+            : new Actor(practitioner.Session.Person, practitioner.Session.Certificate, practitioner.Permit.Role, practitioner.Institution),
+        Correlation = practitioner?.Session.Id.ToString(),
+        Subjects = practitioner is null
+            ? [SubjectKey.Of("client", client.Id)]
+            : [SubjectKey.Practitioner(practitioner.Session.Person), SubjectKey.Institution(practitioner.Institution), SubjectKey.Of("client", client.Id)],
+    };
+
+    /// <summary>Claims that name practitioner, role, acting institution and licence.</summary>
+    internal static void OfPractitioner(Utf8JsonWriter json, Practitioner practitioner)
+    {
+        json.WriteNumber("auth_time", practitioner.Session.AuthenticatedAt.ToUnixTimeSeconds());
+        json.WriteString("acr", "urn:trust:acr:card");
+        json.WriteStartArray("amr");
+        json.WriteStringValue("hwk");
+        json.WriteStringValue("pin");
+        json.WriteEndArray();
+        json.WriteString("sid", practitioner.Session.Id);
+        Text(json, "role", practitioner.Permit.Role);
+        json.WriteString("acting_institution", practitioner.Institution);
+        json.WriteString("region", practitioner.Permit.Region);
+        json.WriteStartObject("licence");
+        if (practitioner.Permit.Licence is { } licence)
+        {
+            json.WriteString("number_last4", licence.NumberLast4);
+            json.WriteString("category", licence.Category);
+            json.WriteStartArray("scope");
+            foreach (var item in licence.Scope)
+            {
+                json.WriteStringValue(item);
+            }
+
+            json.WriteEndArray();
+            json.WriteString("status", licence.Status);
+        }
+
+        json.WriteString("verified_at", practitioner.Permit.VerifiedAt.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        json.WriteEndObject();
+    }
+
+    private void Registered(Utf8JsonWriter json, string subject, string audience, DateTimeOffset now, DateTimeOffset expires)
+    {
+        json.WriteString("iss", options.Issuer);
+        json.WriteString("sub", subject);
+        json.WriteString("aud", audience);
+        json.WriteNumber("iat", now.ToUnixTimeSeconds());
+        json.WriteNumber("exp", expires.ToUnixTimeSeconds());
+    }
+
+    private static void Text(Utf8JsonWriter json, string name, string? value)
+    {
+        if (value is not null)
+        {
+            json.WriteString(name, value);
+        }
+    }
+
+    internal static byte[] Write(Action<Utf8JsonWriter> members)
+    {
+        using var stream = new MemoryStream(1024);
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
+        }
+
+        return stream.ToArray();
+    }
+}

@@ -11,6 +11,7 @@ namespace Trust.TestKit;
 public sealed class TestDatabase : IAsyncDisposable
 {
     private static readonly Lazy<Task<PostgresCluster>> Cluster = new(StartCluster);
+    private static readonly SemaphoreSlim Making = new(1, 1);
     private static int _count;
 
     private TestDatabase(DatabaseOptions options, PostgresCluster server)
@@ -53,7 +54,18 @@ public sealed class TestDatabase : IAsyncDisposable
     private static async Task<TestDatabase> On(PostgresCluster server, string schema, Assembly[] assemblies)
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"{schema}_{Interlocked.Increment(ref _count)}");
-        var made = await server.CreateServiceSchema(name, schema, CancellationToken.None);
+        // Roles are shared by the cluster's databases; two tests making the same role at once collide in the catalogue.
+        await Making.WaitAsync();
+        ServiceDatabase made;
+        try
+        {
+            made = await server.CreateServiceSchema(name, schema, CancellationToken.None);
+        }
+        finally
+        {
+            Making.Release();
+        }
+
         var database = new TestDatabase(new DatabaseOptions
         {
             ConnectionString = made.ConnectionString, PasswordFile = made.PasswordFile, OwnerUsername = made.OwnerUsername,

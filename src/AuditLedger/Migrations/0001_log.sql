@@ -1,7 +1,7 @@
 -- The log. Locks: creates tables only.
 -- One row: where the sequencer stands. Every group moves it by compare-and-swap on size, root and writer.
 CREATE TABLE head (
-    only   boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one    boolean PRIMARY KEY DEFAULT true CHECK (one),
     size   bigint NOT NULL CHECK (size >= 0),
     root   bytea  NOT NULL CHECK (octet_length(root) = 32),
     -- Ledger time of the last entry, microseconds since 1970.

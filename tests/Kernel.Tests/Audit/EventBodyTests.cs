@@ -38,7 +38,7 @@ public sealed class EventBodyTests
         var text = document.RootElement.GetProperty("sealed").GetString()!;
         Assert.Equal("张三", Encoding.UTF8.GetString(EventBody.Open(text, body.DataKey, body.Id)));
         Assert.ThrowsAny<CryptographicException>(() => EventBody.Open(text, new byte[32], body.Id));
-        Assert.ThrowsAny<CryptographicException>(() => EventBody.Open(text, body.DataKey, new EventId(Guid.Empty)));
+        Assert.ThrowsAny<CryptographicException>(() => EventBody.Open(text, body.DataKey, new Trust.Kernel.Audit.EventId(Guid.Empty)));
     }
 
     [Fact]
@@ -80,13 +80,12 @@ public sealed class EventBodyTests
         var accepted = 0;
         foreach (var bytes in Mutations(good))
         {
-            if (EventBodyReader.Check(bytes) is null)
+            if (!bytes.AsSpan().SequenceEqual(good) && EventBodyReader.Check(bytes) is null)
             {
                 // Whatever passes is canonical JSON with other content.
                 accepted++;
                 using var document = JsonDocument.Parse(bytes);
                 Assert.Equal(CanonicalJson.Encode(document.RootElement), bytes);
-                Assert.False(bytes.AsSpan().SequenceEqual(good));
             }
         }
 

@@ -1,0 +1,257 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Trust.AuditLedger.Entries;
+using Trust.Cli.Local;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.Pkcs11;
+using Trust.TestKit;
+
+namespace Trust.AuditLedger.Tests;
+
+/// <summary>A ledger of its own: database, token, lock store, TLS, and keys of its sources.</summary>
+public sealed class LedgerFixture : IAsyncDisposable
+{
+    private static readonly string[] SourceNames = ["ca", "idp", "sign", "ledger"];
+
+    private readonly Dictionary<string, ECDsa> _batchKeys = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, X509Certificate2> _certificates = new(StringComparer.Ordinal);
+    private readonly List<HttpClient> _clients = [];
+    private X509Certificate2 _issuer = null!;
+
+    private LedgerFixture(string directory, TestDatabase database)
+    {
+        Directory = directory;
+        Database = database;
+    }
+
+    public string Directory { get; }
+
+    public TestDatabase Database { get; }
+
+    public string Public => Path.Combine(Directory, "public");
+
+    public string LockStore => Path.Combine(Directory, "lock");
+
+    public const string Origin = "ledger.example/510000";
+
+    public static async Task<LedgerFixture> Create(TestDatabase? database = null)
+    {
+        var fixture = new LedgerFixture(Scratch.Directory("ledger"), database ?? await TestDatabase.Create("ledger", typeof(Program).Assembly));
+        System.IO.Directory.CreateDirectory(fixture.Public);
+        fixture.MakeIssuer();
+        foreach (var source in SourceNames)
+        {
+            var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            fixture._batchKeys[source] = key;
+            await File.WriteAllBytesAsync(Path.Combine(fixture.Public, source + "-batch.spki"), key.ExportSubjectPublicKeyInfo());
+        }
+
+        return fixture;
+    }
+
+    /// <summary>Writes a configuration for one process and returns its file and address.</summary>
+    public (string Config, Uri Address) Configure(string node, TokenOptions token)
+    {
+        var data = Path.Combine(Directory, node);
+        var tls = Path.Combine(data, "tls");
+        System.IO.Directory.CreateDirectory(tls);
+        var certificate = Certificate("ledger");
+        File.WriteAllText(Path.Combine(tls, "key.pem"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        File.WriteAllText(Path.Combine(tls, "certificate.pem"), certificate.ExportCertificatePem() + "\n" + _issuer.ExportCertificatePem());
+        var address = new Uri($"https://127.0.0.1:{PostgresCluster.FreePort()}");
+        var database = Database.Options;
+        var config = new
+        {
+            Service = new { Region = "510000", Node = node, PublicDirectory = Public, DataDirectory = data },
+            Listen = new { Main = new { Url = address.ToString(), ClientCertificate = "Peer" } },
+            Database = new { database.ConnectionString, database.PasswordFile, database.OwnerUsername, database.OwnerPasswordFile, database.Schema, database.Region },
+            Token = new { token.ModulePath, token.TokenLabel, token.PinFile, Region = "510000" },
+            Peers = new[] { new { Name = "ledger", Address = address.ToString(), Region = "510000" } },
+            AuditLedger = new
+            {
+                Origin,
+                LockStoreDirectory = LockStore,
+                Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),
+            },
+        };
+        var file = Path.Combine(data, "ledger.json");
+        File.WriteAllText(file, JsonSerializer.Serialize(config));
+        return (file, address);
+    }
+
+    /// <summary>Starts a ledger in this process.</summary>
+    internal async Task<RunningLedger> Start(TokenOptions token, string node = "ledger-1", LedgerFaults? faults = null)
+    {
+        var (config, address) = Configure(node, token);
+        var service = Program.Service with
+        {
+            Configure = builder =>
+            {
+                Program.Service.Configure(builder);
+                if (faults is not null)
+                {
+                    builder.Services.AddSingleton(faults);
+                }
+            },
+        };
+        var app = ServiceHost.Build(["run", "--config", config], service);
+        await Program.Service.Provision!(app.Services, CancellationToken.None);
+        await app.StartAsync();
+        return new RunningLedger(app, address);
+    }
+
+    /// <summary>A client that proves to be that service.</summary>
+    public HttpClient Client(string source, Uri address)
+    {
+        var client = new HttpClient(Handler(source)) { BaseAddress = address, Timeout = TimeSpan.FromSeconds(20) };
+        client.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("*/*"));
+        _clients.Add(client);
+        return client;
+    }
+
+    /// <summary>Declares another batch key of a source; before the ledger starts.</summary>
+    public Task SetBatchKey(string source, ReadOnlyMemory<byte> spki) =>
+        File.WriteAllBytesAsync(Path.Combine(Public, source + "-batch.spki"), spki.ToArray());
+
+    /// <summary>The client's handler alone, to put faults in front of.</summary>
+    public HttpMessageHandler Handler(string source) => new SocketsHttpHandler
+    {
+        SslOptions = { ClientCertificates = [Certificate(source)], RemoteCertificateValidationCallback = (_, _, _, _) => true },
+    };
+
+    /// <summary>A producer with its own chain.</summary>
+    public TestProducer Producer(string source) => new(source, _batchKeys[source]);
+
+    public async ValueTask DisposeAsync()
+    {
+        _clients.ForEach(c => c.Dispose());
+        foreach (var key in _batchKeys.Values)
+        {
+            key.Dispose();
+        }
+
+        foreach (var certificate in _certificates.Values)
+        {
+            certificate.Dispose();
+        }
+
+        _issuer.Dispose();
+        await Database.DisposeAsync();
+    }
+
+    private void MakeIssuer()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=Service issuing (test)", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, true, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
+        _issuer = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(30));
+        File.WriteAllText(Path.Combine(Public, "service-issuing.pem"), _issuer.ExportCertificatePem());
+    }
+
+    private X509Certificate2 Certificate(string service)
+    {
+        lock (_certificates)
+        {
+            if (_certificates.TryGetValue(service, out var known))
+            {
+                return known;
+            }
+
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest("CN=" + service, key, HashAlgorithmName.SHA256);
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddDnsName(service + ".trust.internal");
+            names.AddIpAddress(System.Net.IPAddress.Loopback);
+            request.CertificateExtensions.Add(names.Build());
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
+            request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
+            using var leaf = request.Create(_issuer, DateTimeOffset.UtcNow.AddMinutes(-30), DateTimeOffset.UtcNow.AddDays(6), RandomNumberGenerator.GetBytes(12));
+            using var withKey = leaf.CopyWithPrivateKey(key);
+            return _certificates[service] = X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null, X509KeyStorageFlags.Exportable);
+        }
+    }
+}
+
+/// <summary>A ledger process inside the test process.</summary>
+internal sealed class RunningLedger(WebApplication app, Uri address) : IAsyncDisposable
+{
+    public Uri Address => address;
+
+    public WebApplication App => app;
+
+    public Sequencer Sequencer => app.Services.GetRequiredService<Sequencer>();
+
+    public Task Leads() => Eventually.Holds(() => Sequencer.NotLeading is null, "the ledger leads");
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+    }
+}
+
+/// <summary>Builds batches as a relay would.</summary>
+public sealed class TestProducer(string source, ECDsa key)
+{
+    private int _made;
+
+    public string Source => source;
+
+    public long Epoch { get; set; } = 1;
+
+    public long Seq { get; set; }
+
+    public byte[] Head { get; set; } = new byte[32];
+
+    /// <summary>A body about a prescription.</summary>
+    public byte[] Body(string prescription = "rx-1", string action = "RX.review") => Build(new AuditEvent
+    {
+        Action = action,
+        Actor = new Actor(string.Create(CultureInfo.InvariantCulture, $"urn:mdid:p:{Interlocked.Increment(ref _made)}")),
+        Subjects = [SubjectKey.Prescription(prescription), SubjectKey.Institution("urn:mdid:o:1")],
+        Outcome = EventOutcome.Success,
+    });
+
+    /// <summary>The event that must be leaf 0.</summary>
+    public static byte[] Ceremony() => Build(new AuditEvent
+    {
+        Action = "KEY.generate",
+        Actor = new Actor("ceremony"),
+        Subjects = [SubjectKey.Certificate(new string('0', 64))],
+        Outcome = EventOutcome.Success,
+        Basis = "ceremony:sha256:" + new string('1', 64),
+    });
+
+    /// <summary>The next batch; the chain moves on.</summary>
+    public byte[] Next(params byte[][] bodies)
+    {
+        var frame = Frame(Epoch, Seq + 1, Head, bodies, out var head);
+        (Seq, Head) = (Seq + bodies.Length, head);
+        return frame;
+    }
+
+    public byte[] Frame(long epoch, long firstSeq, byte[] prev, byte[][] bodies, out byte[] head)
+    {
+        head = prev;
+        for (var i = 0; i < bodies.Length; i++)
+        {
+            var next = new byte[32];
+            Envelope.Hash(source, epoch, firstSeq + i, head, SHA256.HashData(bodies[i]), next);
+            head = next;
+        }
+
+        var signature = key.SignHash(Envelope.BatchDigest(source, epoch, firstSeq, bodies.Length, head));
+        return BatchFrame.Write(epoch, firstSeq, prev, [.. bodies.Select(b => new FramedEvent(b, ReadOnlyMemory<byte>.Empty))], signature);
+    }
+
+    private static byte[] Build(AuditEvent e) =>
+        EventBody.TryBuild(e, new EventPlace("510000", "node-1"), TimeProvider.System.GetUtcNow(), out var refusal)?.Bytes
+            ?? throw new InvalidOperationException(refusal);
+}

@@ -1,0 +1,185 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Postgres;
+using Trust.Pkcs11;
+using Trust.TestKit;
+
+namespace Trust.AuditLedger.Tests;
+
+/// <summary>How a remote step fails.</summary>
+public enum Took
+{
+    NoEffect,
+    Effect,
+}
+
+/// <summary>Stands between a relay and its ledger and spoils what a test tells it to.</summary>
+public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
+{
+    private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Path of the step that fails once, and how.</summary>
+    public (string Path, Took Took)? FailOnce { get; set; }
+
+    /// <summary>Path of the step that never returns, and how.</summary>
+    public (string Path, Took Took)? Hang { get; set; }
+
+    /// <summary>Nothing gets through.</summary>
+    public bool Away { get; set; }
+
+    /// <summary>Completes when a hanging step has been reached (and, with Effect, has taken effect).</summary>
+    public Task Reached => _reached.Task;
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var path = request.RequestUri!.AbsolutePath;
+        if (Away)
+        {
+            throw new HttpRequestException("away");
+        }
+
+        if (FailOnce is var (failing, took) && path.EndsWith(failing, StringComparison.Ordinal))
+        {
+            FailOnce = null;
+            if (took == Took.Effect)
+            {
+                using var lost = await base.SendAsync(request, cancellationToken);
+            }
+
+            throw new HttpRequestException("lost");
+        }
+
+        if (Hang is var (hanging, effect) && path.EndsWith(hanging, StringComparison.Ordinal))
+        {
+            if (effect == Took.Effect)
+            {
+                using var lost = await base.SendAsync(request, cancellationToken);
+            }
+
+            _reached.TrySetResult();
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
+        return await base.SendAsync(request, cancellationToken);
+    }
+}
+
+/// <summary>A service that records events: its database, token, outbox, and relays to a real ledger.</summary>
+public sealed class RelayFixture : IAsyncDisposable
+{
+    private readonly List<IDisposable> _owned = [];
+
+    private RelayFixture(LedgerFixture ledger, RunningLedger running, TestDatabase database, IToken token)
+    {
+        Ledger = ledger;
+        Running = running;
+        Database = database;
+        Token = token;
+    }
+
+    public LedgerFixture Ledger { get; }
+
+    internal RunningLedger Running { get; }
+
+    public TestDatabase Database { get; }
+
+    public IToken Token { get; }
+
+    public static async Task<RelayFixture> Create()
+    {
+        var ledger = await LedgerFixture.Create();
+        var token = await Tokens.NewToken("sign");
+        var key = await token.Generate(new KeyRef("batch"), KeyAlgorithm.EcdsaP256, default);
+        await ledger.SetBatchKey("sign", key.SubjectPublicKeyInfo);
+        var running = await ledger.Start(Tokens.NewOptions("ledger"));
+        await running.Leads();
+        using var ca = ledger.Client("ca", running.Address);
+        var link = new LedgerLink(ca, "ca");
+        await link.OpenEpoch(new string('0', 64), default);
+        Assert.IsType<PostOutcome.Accepted>(await link.Post(ledger.Producer("ca").Next(TestProducer.Ceremony()), 1, default));
+        return new RelayFixture(ledger, running, await TestDatabase.Create("sign"), token);
+    }
+
+    public FaultyHandler Faults() => new(Ledger.Handler("sign"));
+
+    /// <summary>One instance of the service.</summary>
+    public RelayInstance Instance(FaultyHandler? faults = null, Func<AuditOptions, AuditOptions>? with = null)
+    {
+        var options = new AuditOptions
+        {
+            Source = "sign",
+            Region = "510000",
+            Node = "sign-1",
+            Poll = TimeSpan.FromMilliseconds(5),
+            Retry = TimeSpan.FromMilliseconds(50),
+            LedgerKeys = File.ReadAllLines(Path.Combine(Ledger.Public, "ledger.vkeys")),
+        };
+        options = with?.Invoke(options) ?? options;
+        var client = new HttpClient(faults ?? Ledger.Handler("sign")) { BaseAddress = Running.Address, Timeout = TimeSpan.FromSeconds(10) };
+        var state = new OutboxState(TimeProvider.System);
+        var board = new ReceiptBoard();
+        _owned.Add(client);
+        _owned.Add(state);
+        return new RelayInstance(
+            new Outbox(Database.Runtime, options, state, board, TimeProvider.System),
+            new Relay(Database.Runtime, options, state, board, new LedgerLink(client, "sign"), Token, TimeProvider.System, NullLogger<Relay>.Instance),
+            state,
+            Database.Runtime,
+            options);
+    }
+
+    public Task<long> InLedger() =>
+        Ledger.Database.Runtime.Sql("SELECT count(*) FROM places p JOIN sources s ON s.id = p.source WHERE s.name = 'sign'").Scalar<long>(default);
+
+    public Task<long> Answered() => Database.Runtime.Sql("SELECT count(*) FROM audit_outbox WHERE idx IS NOT NULL").Scalar<long>(default);
+
+    public async ValueTask DisposeAsync()
+    {
+        _owned.ForEach(o => o.Dispose());
+        await Running.DisposeAsync();
+        await Token.DisposeAsync();
+        await Database.DisposeAsync();
+        await Ledger.DisposeAsync();
+    }
+}
+
+/// <summary>Outbox and relay of one instance.</summary>
+public sealed record RelayInstance(Outbox Outbox, Relay Relay, OutboxState State, NpgsqlDataSource Db, AuditOptions Options)
+{
+    public static AuditEvent Event(string action = "RX.review") => new()
+    {
+        Action = action,
+        Actor = new Actor("urn:mdid:p:1"),
+        Subjects = [SubjectKey.Prescription("rx-1")],
+        Outcome = EventOutcome.Success,
+    };
+
+    public Task Start() => Relay.StartAsync(default);
+
+    public Task Stop() => Relay.StopAsync(default);
+
+    public async Task<AppendOutcome> Append(string action = "RX.review")
+    {
+        await using var connection = await Db.OpenConnectionAsync();
+        await using var tx = await connection.BeginTransactionAsync();
+        var outcome = await Outbox.Append(tx, Event(action), default);
+        await tx.CommitAsync();
+        return outcome;
+    }
+
+    public async Task<ConfirmOutcome> Confirm(string action = "SIGN.request")
+    {
+        await using var connection = await Db.OpenConnectionAsync();
+        await using var tx = await connection.BeginTransactionAsync();
+        return await Outbox.AppendConfirmed(tx, Event(action), default);
+    }
+
+    public async Task AppendMany(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            Assert.IsType<AppendOutcome.Appended>(await Append());
+        }
+    }
+}

@@ -12,7 +12,7 @@ internal sealed class Recovery(SequencerStore store, ILockStore lockStore, Check
 {
     /// <summary>Loads and becomes the writer.</summary>
     /// <exception cref="SetBackException">The database is older than the last signed checkpoint, or holds another history.</exception>
-    public async Task<(LogPosition Position, Checkpoint? Head)> Load(CancellationToken ct)
+    public async Task<(LogPosition Position, Checkpoint Head)> Load(CancellationToken ct)
     {
         var note = lockStore.Read();
         var signed = await Signed(note, ct);
@@ -21,6 +21,11 @@ internal sealed class Recovery(SequencerStore store, ILockStore lockStore, Check
         {
             throw new SetBackException(
                 $"the database holds {head.Size} entries, the lock store knows a signed checkpoint of {signed.Size}: an older database was restored");
+        }
+
+        if (signed is null && head.Size > 0)
+        {
+            throw new SetBackException($"the database holds {head.Size} entries, the lock store is empty: it is another store, or was lost");
         }
 
         var tree = await store.LoadTree(head.Size, ct);
@@ -67,10 +72,11 @@ internal sealed class Recovery(SequencerStore store, ILockStore lockStore, Check
     }
 
     // Committed but not yet signed when the process died: nobody was answered, yet the entries stand, so they are signed for now.
-    private async Task<Checkpoint?> Catchup(LogPosition position, Checkpoint? signed, CancellationToken ct)
+    // The first start signs the empty tree, so that an empty lock store beside a filled database can only mean loss.
+    private async Task<Checkpoint> Catchup(LogPosition position, Checkpoint? signed, CancellationToken ct)
     {
         var from = signed?.Size ?? 0;
-        if (position.Size == from)
+        if (signed is not null && position.Size == from)
         {
             return signed;
         }
@@ -90,7 +96,11 @@ internal sealed class Recovery(SequencerStore store, ILockStore lockStore, Check
         var note = await signer.Sign(checkpoint, ct);
         lockStore.Swap(position.Note, note);
         position.Note = note;
-        LedgerLog.CaughtUp(log, from, position.Size);
+        if (position.Size > from)
+        {
+            LedgerLog.CaughtUp(log, from, position.Size);
+        }
+
         return checkpoint;
     }
 }

@@ -239,10 +239,10 @@ internal sealed class Sequencer(
         request.Done.TrySetResult(new SubmitOutcome.Opened(opened.ToHead()));
     }
 
-    private void Publish(LogPosition position, Checkpoint? checkpoint)
+    private void Publish(LogPosition position, Checkpoint checkpoint)
     {
         _heads = position.Sources;
-        _published = checkpoint is null ? null : new PublishedHead(checkpoint, position.Note, position.Tree.Copy());
+        _published = new PublishedHead(checkpoint, position.Note, position.Tree.Copy());
     }
 
     private void LetGo()

@@ -20,7 +20,7 @@ internal static class GetProofs
     {
         if (sequencer.Published is not { } head)
         {
-            return NoHead(sequencer, problems, context);
+            return SubmitRefusal.Standby.ToProblem(problems, context);
         }
 
         context.Response.Headers.CacheControl = "max-age=1";
@@ -32,7 +32,7 @@ internal static class GetProofs
     {
         if (sequencer.Published is not { } head)
         {
-            return NoHead(sequencer, problems, context);
+            return SubmitRefusal.Standby.ToProblem(problems, context);
         }
 
         if (index < 0 || index >= size || size > head.Checkpoint.Size)
@@ -48,7 +48,7 @@ internal static class GetProofs
     {
         if (sequencer.Published is not { } head)
         {
-            return NoHead(sequencer, problems, context);
+            return SubmitRefusal.Standby.ToProblem(problems, context);
         }
 
         if (from < 0 || from > to || to > head.Checkpoint.Size)
@@ -60,7 +60,4 @@ internal static class GetProofs
     }
 
     private static Ok<ProofAnswer> Answer(List<byte[]> hashes) => TypedResults.Ok(new ProofAnswer([.. hashes.Select(h => Convert.ToBase64String(h))]));
-
-    private static ProblemHttpResult NoHead(Sequencer sequencer, ProblemSet problems, HttpContext context) =>
-        (sequencer.NotLeading is null ? SubmitRefusal.CeremonyPending : SubmitRefusal.Standby).ToProblem(problems, context);
 }

@@ -1,0 +1,34 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Trust.CA.Ceremony;
+using Trust.CA.Certificates;
+using Trust.CA.Enrolment;
+using Trust.CA.Entitlements;
+using Trust.CA.Registry;
+
+namespace Trust.CA;
+
+/// <summary>JSON contracts: generated, strict, camel case, enumerations by name.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    AllowDuplicateProperties = false,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true)]
+[JsonSerializable(typeof(ImportRequest))]
+[JsonSerializable(typeof(ImportResponse))]
+[JsonSerializable(typeof(StateRequest))]
+[JsonSerializable(typeof(StateResponse))]
+[JsonSerializable(typeof(CertificateRequestBody))]
+[JsonSerializable(typeof(CertificateRequestCreated))]
+[JsonSerializable(typeof(ApprovalBody))]
+[JsonSerializable(typeof(RequestState))]
+[JsonSerializable(typeof(CertificateStateRequest))]
+[JsonSerializable(typeof(CertificateView))]
+[JsonSerializable(typeof(Holder))]
+[JsonSerializable(typeof(Profile))]
+[JsonSerializable(typeof(CeremonyFile))]
+[JsonSerializable(typeof(Transcript))]
+public sealed partial class CaJson : JsonSerializerContext;

@@ -1,0 +1,181 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Trust.CA.Linting;
+using Trust.CA.Registry;
+using Trust.Crypto.Asn1;
+using Trust.Kernel.Audit;
+
+namespace Trust.CA.Certificates;
+
+/// <summary>What became of an issuance.</summary>
+public abstract record IssueOutcome
+{
+    private IssueOutcome()
+    {
+    }
+
+    /// <summary>The certificate, DER.</summary>
+    public sealed record Issued(byte[] Der) : IssueOutcome;
+
+    /// <summary>Refused for good by a rule.</summary>
+    public sealed record Refused(string Rule) : IssueOutcome;
+
+    /// <summary>Not now: it goes on by itself, or when asked again.</summary>
+    public sealed record Waiting(string Reason) : IssueOutcome;
+}
+
+/// <summary>
+/// Issues: lint the bytes, reserve them with their confirmed intent, sign, record. A crash anywhere leaves either nothing, or a
+/// reserved row that <see cref="ResumeIssuance"/> completes; at most one signature per reservation is ever released.
+/// </summary>
+public sealed class Issuance(
+    NpgsqlDataSource db, IssuerDirectory issuers, CaKeys keys, CertificateStore store, RegistrySnapshot snapshots, ProfileSet profiles,
+    Outbox outbox, CaOptions options, TimeProvider clock, ILogger<Issuance> log)
+{
+    /// <summary>Issues what a request with enough approvals asks for.</summary>
+    public async Task<IssueOutcome> Issue(ApprovedRequest request, Actor actor, CancellationToken ct)
+    {
+        var now = Microseconds.Truncate(clock.GetUtcNow());
+        var profile = profiles[request.Profile];
+
+        // Asked again at the last moment: what was true at the request may not be true now (B1).
+        if (await snapshots.Take(profile, request.Holder, request.Institution, now, ct) is not SnapshotOutcome.Fit fit
+            || !fit.Sha256.AsSpan().SequenceEqual(request.RegistrySha256))
+        {
+            return await Refuse(request.Id, "registry-changed", ct);
+        }
+
+        if (!profile.Sha256.AsSpan().SequenceEqual(request.ProfileSha256))
+        {
+            return await Refuse(request.Id, "profile-changed", ct);
+        }
+
+        if (await issuers.Find(profile.Issuer, ct) is not { } issuer)
+        {
+            return new IssueOutcome.Waiting("no-such-issuer");
+        }
+
+        var plan = CertificatePlan.Make(profile, issuer, issuer.Suite, fit.Subject, request.Spki, now, options.Base);
+        if (Linter.Lint(plan) is not LintOutcome.Passed passed)
+        {
+            return await Refuse(request.Id, "lint", ct);
+        }
+
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        if (!await request.Begin(tx, ct))
+        {
+            // Another approval came first; its issuance is under way or done.
+            return await store.FindByRequest(request.Id, ct) is { Der: { } done } ? new IssueOutcome.Issued(done) : new IssueOutcome.Waiting("under-way");
+        }
+
+        var tbs = passed.Certificate.Redeem();
+        await CertificateStore.Reserve(tx, plan, tbs, request.Id, request.Holder, request.Institution, now, ct);
+        var confirmed = await outbox.AppendConfirmed(tx, Intent(request.Holder, request.Institution, actor, profile, request.Id), ct);
+        return confirmed switch
+        {
+            ConfirmOutcome.Confirmed => await Complete(await Row(issuer.Name, plan.Serial), actor, ct),
+            ConfirmOutcome.Refused refused => new IssueOutcome.Waiting(refused.Reason.Code),
+            _ => Wait(request.Id, "no-receipt-yet"),
+        };
+    }
+
+    /// <summary>Takes up a reserved certificate that was not finished: confirms the intent again, signs the same bytes, records.</summary>
+    public async Task<IssueOutcome> Resume(CertificateRow row, CancellationToken ct)
+    {
+        var now = Microseconds.Truncate(clock.GetUtcNow());
+        var profile = profiles[row.Profile];
+        if (row.Request is { } request && await snapshots.Take(profile, row.Holder, row.Institution, now, ct) is SnapshotOutcome.Unfit unfit)
+        {
+            return await Refuse(request, unfit.Rule, ct);
+        }
+
+        var actor = new Actor("ca");
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        if (!await CertificateStore.TakeUp(tx, row, now, now - options.ResumeAfter, ct))
+        {
+            return new IssueOutcome.Waiting("under-way");
+        }
+
+        return await outbox.AppendConfirmed(tx, Intent(row.Holder, row.Institution, actor, profile, row.Request), ct) switch
+        {
+            ConfirmOutcome.Confirmed => await Complete(row, actor, ct),
+            ConfirmOutcome.Refused refused => new IssueOutcome.Waiting(refused.Reason.Code),
+            _ => new IssueOutcome.Waiting("no-receipt-yet"),
+        };
+    }
+
+    /// <summary>
+    /// Issues for the system itself: service TLS, OCSP responders, the ceremony's. Traced, not confirmed: the ledger needs such
+    /// certificates itself before it can confirm anything.
+    /// </summary>
+    /// <param name="traced">False inside the ceremony, whose one first event covers its certificates by the transcript.</param>
+    /// <exception cref="InvalidOperationException">The plan breaks a lint: a fault of the program or of the ceremony file.</exception>
+    public async Task<Certificate> IssueForSystem(CertificatePlan plan, string holder, DigestSigner signer, Actor actor, CancellationToken ct, bool traced = true)
+    {
+        if (Linter.Lint(plan) is not LintOutcome.Passed passed)
+        {
+            var failed = (LintOutcome.Failed)Linter.Lint(plan);
+            throw new InvalidOperationException($"Profile {plan.Profile.Name} for {holder} breaks: {string.Join(", ", failed.Rules)}");
+        }
+
+        var tbs = passed.Certificate.Redeem();
+        var issuer = plan.Issuer?.Name ?? "self";
+        await using (var connection = await db.OpenConnectionAsync(ct))
+        await using (var tx = await connection.BeginTransactionAsync(ct))
+        {
+            await CertificateStore.Reserve(tx, plan, tbs, null, holder, null, Microseconds.Truncate(clock.GetUtcNow()), ct);
+            await tx.CommitAsync(ct);
+        }
+
+        var row = await Row(issuer, plan.Serial);
+        var der = await Sign(row, plan.Suite, plan.Issuer?.Certificate.SubjectPublicKeyInfo ?? plan.Spki, signer, ct);
+        return Certificate.Parse(await store.Record(row, der, actor, null, traced));
+    }
+
+    private static AuditEvent Intent(string holder, string? institution, Actor actor, Profile profile, Guid? request) => new()
+    {
+        Action = "CERT.issue",
+        Actor = actor,
+        Subjects = CertificateEvents.Subjects(holder, institution, null),
+        Outcome = EventOutcome.Success,
+        Reason = "intended",
+        Basis = $"profile:sha256:{Convert.ToHexStringLower(profile.Sha256)}",
+        Correlation = request?.ToString(),
+    };
+
+    private async Task<IssueOutcome> Complete(CertificateRow row, Actor actor, CancellationToken ct)
+    {
+        var issuer = await issuers.Find(row.Issuer, ct) ?? throw new InvalidOperationException($"Issuer {row.Issuer} vanished.");
+        var der = await Sign(row, issuer.Suite, issuer.Certificate.SubjectPublicKeyInfo, await keys.SignerOf(issuer.KeyLabel, ct), CancellationToken.None);
+        der = await store.Record(row, der, actor, row.Request?.ToString());
+        CaLog.Issued(log, Certificate.Parse(der).Sha256Hex, row.Issuer, row.Profile);
+        return new IssueOutcome.Issued(der);
+    }
+
+    // Verified before it is recorded: a token that signs wrongly must not put its name to a person's certificate.
+    private static async Task<byte[]> Sign(CertificateRow row, SignatureSuite suite, ReadOnlyMemory<byte> issuerKey, DigestSigner signer, CancellationToken ct)
+    {
+        var der = await SignedStructure.Sign(row.Tbs, suite, issuerKey, signer, ct);
+        var certificate = Certificate.Parse(der);
+        return certificate.IsSignedBy(issuerKey) && certificate.Tbs.Span.SequenceEqual(row.Tbs)
+            ? der
+            : throw new InvalidOperationException("The token's signature over a certificate does not verify.");
+    }
+
+    private async Task<CertificateRow> Row(string issuer, byte[] serial) =>
+        await store.Find(issuer, serial, CancellationToken.None) ?? throw new InvalidOperationException("A reserved certificate vanished.");
+
+    private async Task<IssueOutcome> Refuse(Guid request, string rule, CancellationToken ct)
+    {
+        await store.Abandon(request, rule, ct);
+        return new IssueOutcome.Refused(rule);
+    }
+
+    private IssueOutcome.Waiting Wait(Guid request, string reason)
+    {
+        CaLog.IssuanceWaits(log, request, reason);
+        return new IssueOutcome.Waiting(reason);
+    }
+}

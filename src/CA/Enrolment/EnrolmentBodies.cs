@@ -1,0 +1,44 @@
+namespace Trust.CA.Enrolment;
+
+/// <summary>How the holder's identity was proved.</summary>
+/// <param name="Method">For example <c>in-person</c> or <c>face-to-registry</c>.</param>
+/// <param name="EvidenceSha256">Hash of the evidence kept by the registration office, 64 hex digits.</param>
+/// <param name="PerformedAt">When; at most 30 days before the request.</param>
+/// <param name="PerformedBy">Who.</param>
+public sealed record IdentityProof(string Method, string EvidenceSha256, DateTimeOffset PerformedAt, string PerformedBy);
+
+/// <summary>What carries the key.</summary>
+/// <param name="Model">Model and firmware, for campaigns.</param>
+/// <param name="Serial">Serial number of the device.</param>
+public sealed record Carrier(string Model, string Serial);
+
+/// <summary>A request for a certificate.</summary>
+/// <param name="Profile">Profile name.</param>
+/// <param name="Holder">URN of the holder, or a service's name.</param>
+/// <param name="Pkcs10">PKCS#10 DER, base64; its CN must be the registered name.</param>
+/// <param name="IdentityProof">How the holder was identified.</param>
+/// <param name="Carrier">What carries the key.</param>
+/// <param name="Institution">URN of the institution under which the holder acts; absent for none.</param>
+public sealed record CertificateRequestBody(
+    string Profile, string Holder, string Pkcs10, IdentityProof IdentityProof, Carrier Carrier, string? Institution = null);
+
+/// <summary>The recorded request.</summary>
+/// <param name="Id">Identifier.</param>
+/// <param name="RequestSha256">Hash over profile, holder, PKCS#10, proof and carrier, hex.</param>
+/// <param name="ProfileSha256">Hash of the profile, hex.</param>
+/// <param name="RegistrySha256">Hash of the registry's facts, hex.</param>
+/// <param name="Approval">The bytes each approving officer's signature key signs, base64.</param>
+public sealed record CertificateRequestCreated(Guid Id, string RequestSha256, string ProfileSha256, string RegistrySha256, string Approval);
+
+/// <summary>An approval.</summary>
+/// <param name="Signature">r‖s over SHA-256 of the approval bytes, base64.</param>
+/// <param name="Certificate">The officer's signature certificate, DER, base64.</param>
+public sealed record ApprovalBody(string Signature, string Certificate);
+
+/// <summary>Where a request stands.</summary>
+/// <param name="State"><c>pending</c>, <c>issuing</c>, <c>issued</c> or <c>refused</c>.</param>
+/// <param name="Approvals">Officers who approved.</param>
+/// <param name="Refusal">The rule that refused.</param>
+/// <param name="Certificates">PEM chain without the root, leaf first, once issued.</param>
+/// <param name="Sha256">SHA-256 of the certificate, hex.</param>
+public sealed record RequestState(string State, int Approvals, string? Refusal = null, string? Certificates = null, string? Sha256 = null);

@@ -1,0 +1,109 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Npgsql;
+using Trust.CA.Registry;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.Pkcs11;
+
+namespace Trust.CA.Entitlements;
+
+/// <summary>
+/// <c>GET /entitlements</c>: may this person, at this institution, do this act at this instant? The answer is a JWS by the token's
+/// entitlement key, so that it can be kept as proof.
+/// </summary>
+public static class AnswerEntitlement
+{
+    /// <summary>The key that signs answers.</summary>
+    public static KeyRef Key { get; } = new("entitlement");
+
+    private static readonly string[] Acts = ["login", "prescribe", "review", "dispense", "claim", "seal"];
+    private static readonly string Header = Base64Url.EncodeToString("""{"alg":"ES256","typ":"entitlement+jwt"}"""u8);
+
+    /// <summary>Maps the endpoint.</summary>
+    public static void Map(IEndpointRouteBuilder app) =>
+        app.MapGet("/entitlements", Handle).RequirePeer("idp", "sign");
+
+    private static async Task<Results<ContentHttpResult, ProblemHttpResult>> Handle(
+        HttpContext context, NpgsqlDataSource db, IToken token, TimeProvider clock, ProblemSet problems,
+        string act, string? person, string? institution, string? certificate, string? at)
+    {
+        var now = Microseconds.Truncate(clock.GetUtcNow());
+        var instant = now;
+        if (!Acts.Contains(act, StringComparer.Ordinal)
+            || (person is not null && !InternalId.Is(person, InternalId.PersonPrefix))
+            || (institution is not null && !InternalId.Is(institution, InternalId.InstitutionPrefix))
+            || (certificate is not null && (certificate.Length != 64 || !certificate.All(char.IsAsciiHexDigitLower)))
+            || (at is not null && !DateTimeOffset.TryParse(at, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out instant))
+            || instant > now.AddMinutes(1))
+        {
+            return problems.Of("malformed-question", 400, "Ask with act, person and institution as URNs, certificate as SHA-256 hex, and no future instant.");
+        }
+
+        var query = new EntitlementQuery(person, institution, act, certificate, instant);
+        var facts = await EntitlementFacts.Read(db, person, institution, certificate, instant, context.RequestAborted);
+        var payload = Base64Url.EncodeToString(Payload(query, facts, EntitlementRules.Decide(query, facts), now));
+        var signed = Encoding.ASCII.GetBytes($"{Header}.{payload}");
+        var signature = await token.Sign(Key, SHA256.HashData(signed), context.RequestAborted);
+        return TypedResults.Text($"{Header}.{payload}.{Base64Url.EncodeToString(signature)}", "application/jwt", Encoding.ASCII);
+    }
+
+    private static byte[] Payload(EntitlementQuery query, EntitlementFacts facts, string reason, DateTimeOffset now)
+    {
+        var buffer = new ArrayBufferWriter<byte>(512);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            var permit = reason is EntitlementRules.Permitted;
+            json.WriteStartObject();
+            json.WriteString("person"u8, query.Person);
+            json.WriteString("institution"u8, query.Institution);
+            json.WriteString("act"u8, query.Act);
+            json.WriteString("certificate"u8, query.Certificate);
+            json.WriteString("at"u8, query.At);
+            json.WriteString("decision"u8, permit ? "permit"u8 : "deny"u8);
+            json.WriteString("reason"u8, reason);
+            json.WriteString("ruleVersion"u8, EntitlementRules.Version);
+            json.WriteString("verified_at"u8, now);
+            json.WriteNumber("feed"u8, facts.Feed);
+            if (facts.InstitutionRegion is not null)
+            {
+                json.WriteString("region"u8, facts.InstitutionRegion);
+            }
+
+            if (query.Person is not null && facts.Role is not null)
+            {
+                json.WriteString("role"u8, facts.Role);
+                json.WriteBoolean("filing"u8, facts.Filed);
+                WriteLicence(json, facts);
+            }
+
+            json.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void WriteLicence(Utf8JsonWriter json, EntitlementFacts facts)
+    {
+        json.WriteStartObject("licence"u8);
+        json.WriteString("number_last4"u8, facts.LicenceLast4);
+        json.WriteString("category"u8, facts.Category);
+        json.WriteStartArray("scope"u8);
+        foreach (var scope in facts.Scope)
+        {
+            json.WriteStringValue(scope);
+        }
+
+        json.WriteEndArray();
+        json.WriteString("status"u8, facts.State);
+        json.WriteEndObject();
+    }
+}

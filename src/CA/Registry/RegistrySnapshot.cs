@@ -1,0 +1,110 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Npgsql;
+using Trust.CA.Certificates;
+using Trust.Crypto.Asn1;
+using Trust.Crypto.Json;
+using Trust.Kernel.Postgres;
+
+namespace Trust.CA.Registry;
+
+/// <summary>What the registry says of a holder now, with the hash that officers sign.</summary>
+public abstract record SnapshotOutcome
+{
+    private SnapshotOutcome()
+    {
+    }
+
+    /// <summary>The holder may have a certificate.</summary>
+    /// <param name="Subject">What it would name.</param>
+    /// <param name="Sha256">Hash of the facts; changes with any of them.</param>
+    public sealed record Fit(CertificateSubject Subject, byte[] Sha256) : SnapshotOutcome;
+
+    /// <summary>The holder may not; the rule.</summary>
+    public sealed record Unfit(string Rule) : SnapshotOutcome;
+}
+
+/// <summary>Takes snapshots.</summary>
+public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db)
+{
+    private const string SelectOfficer = "SELECT name FROM officers WHERE person = $1 AND active";
+
+    /// <summary>The facts about a holder of a profile, at an instant.</summary>
+    public async Task<SnapshotOutcome> Take(Profile profile, string holder, string? institution, DateTimeOffset at, CancellationToken ct) => profile.Holder switch
+    {
+        "practitioner" => await OfPractitioner(holder, institution, at, ct),
+        "institution" when institution is null || string.Equals(institution, holder, StringComparison.Ordinal) => await OfInstitution(holder, at, ct),
+        "officer" when institution is null => await OfOfficer(holder, ct),
+        "service" when institution is null => OfService(holder),
+        _ => new SnapshotOutcome.Unfit("holder-does-not-fit-profile"),
+    };
+
+    private async Task<SnapshotOutcome> OfPractitioner(string holder, string? institution, DateTimeOffset at, CancellationToken ct)
+    {
+        if (await registry.FindPractitioner(holder, ct) is not { } person)
+        {
+            return new SnapshotOutcome.Unfit("unknown-person");
+        }
+
+        var state = await registry.StateOfPractitioner(holder, at, ct) ?? "pending";
+        if (state is not "active")
+        {
+            return new SnapshotOutcome.Unfit(state);
+        }
+
+        var affiliations = await registry.AffiliationsOf(holder, at, ct);
+        var acting = affiliations.Find(a => string.Equals(a.Institution, institution, StringComparison.Ordinal));
+        if (institution is not null && (acting is null || await registry.StateOfInstitution(institution, at, ct) is not "active"))
+        {
+            return new SnapshotOutcome.Unfit(acting is null ? "no-affiliation" : "institution-closed");
+        }
+
+        var facts = new JsonObject
+        {
+            ["holder"] = holder, ["name"] = person.Name, ["role"] = person.Role, ["licence"] = person.LicenceNumber, ["category"] = person.Category,
+            ["scope"] = new JsonArray([.. person.Scope.Select(s => JsonValue.Create(s))]), ["state"] = state, ["region"] = person.Region,
+            ["institution"] = institution, ["affiliation"] = acting?.Id,
+        };
+        List<GeneralName> names = [new GeneralName.Uri(holder)];
+        if (institution is not null)
+        {
+            names.Add(new GeneralName.Uri(institution));
+        }
+
+        return Fit(new CertificateSubject(person.Name, acting?.InstitutionName, names), facts);
+    }
+
+    private async Task<SnapshotOutcome> OfInstitution(string holder, DateTimeOffset at, CancellationToken ct)
+    {
+        if (await registry.FindInstitution(holder, ct) is not { } institution)
+        {
+            return new SnapshotOutcome.Unfit("unknown-institution");
+        }
+
+        if (await registry.StateOfInstitution(holder, at, ct) is not "active")
+        {
+            return new SnapshotOutcome.Unfit("institution-closed");
+        }
+
+        var facts = new JsonObject
+        {
+            ["holder"] = holder, ["name"] = institution.Name, ["creditCode"] = institution.CreditCode, ["kind"] = institution.Kind,
+            ["region"] = institution.Region, ["state"] = "active",
+        };
+        return Fit(new CertificateSubject(institution.Name, institution.Name, [new GeneralName.Uri(holder)]), facts);
+    }
+
+    private async Task<SnapshotOutcome> OfOfficer(string holder, CancellationToken ct)
+    {
+        var name = await db.Sql(SelectOfficer).With(holder).Scalar<string>(ct);
+        return name is null
+            ? new SnapshotOutcome.Unfit("unknown-officer")
+            : Fit(new CertificateSubject(name, null, [new GeneralName.Uri(holder)]), new JsonObject { ["holder"] = holder, ["name"] = name, ["role"] = "ra-officer" });
+    }
+
+    private static SnapshotOutcome OfService(string holder) => holder is "idp" or "ca" or "sign" or "ledger"
+        ? Fit(new CertificateSubject(holder, null, []), new JsonObject { ["holder"] = holder, ["role"] = "service" })
+        : new SnapshotOutcome.Unfit("unknown-service");
+
+    private static SnapshotOutcome.Fit Fit(CertificateSubject subject, JsonObject facts) => new(subject, SHA256.HashData(CanonicalJson.Encode(facts)));
+}

@@ -1,0 +1,58 @@
+using Npgsql;
+using Trust.Kernel.Postgres;
+
+namespace Trust.CA.Registry;
+
+/// <summary>A practitioner as recorded, without national numbers.</summary>
+public sealed record Practitioner(
+    string Urn, string Name, string Role, string LicenceNumber, string Category, IReadOnlyList<string> Scope, string Region);
+
+/// <summary>An institution as recorded.</summary>
+public sealed record Institution(string Urn, string CreditCode, string Name, string Kind, string Region);
+
+/// <summary>An affiliation as recorded.</summary>
+public sealed record Affiliation(string Id, string Institution, string InstitutionName, string Kind, DateTimeOffset From, DateTimeOffset? To, bool Filed);
+
+/// <summary>Reads the registry.</summary>
+public sealed class RegistryStore(NpgsqlDataSource db)
+{
+    private const string SelectPractitioner =
+        "SELECT urn, name, role, licence_number, licence_category, licence_scope, region FROM practitioners WHERE urn = $1";
+    private const string SelectInstitution = "SELECT urn, credit_code, name, kind, region FROM institutions WHERE urn = $1";
+    private const string SelectPractitionerState = """
+        SELECT state FROM practitioner_states WHERE practitioner = $1 AND effective_from <= $2 ORDER BY effective_from DESC, id DESC LIMIT 1
+        """;
+    private const string SelectInstitutionState = """
+        SELECT state FROM institution_states WHERE institution = $1 AND effective_from <= $2 ORDER BY effective_from DESC, id DESC LIMIT 1
+        """;
+    private const string SelectAffiliations = """
+        SELECT a.id, a.institution, i.name, a.kind, a.valid_from, a.valid_to,
+               EXISTS (SELECT 1 FROM filings f WHERE f.practitioner = a.practitioner AND f.institution = a.institution
+                       AND f.valid_from <= $2 AND (f.valid_to IS NULL OR f.valid_to > $2))
+        FROM affiliations a JOIN institutions i ON i.urn = a.institution
+        WHERE a.practitioner = $1 AND a.valid_from <= $2 AND (a.valid_to IS NULL OR a.valid_to > $2)
+        ORDER BY a.id
+        """;
+
+    /// <summary>A practitioner; null when unknown.</summary>
+    public Task<Practitioner?> FindPractitioner(string urn, CancellationToken ct) => db.Sql(SelectPractitioner).With(urn).One(
+        r => new Practitioner(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetFieldValue<string[]>(5), r.GetString(6)), ct);
+
+    /// <summary>An institution; null when unknown.</summary>
+    public Task<Institution?> FindInstitution(string urn, CancellationToken ct) => db.Sql(SelectInstitution).With(urn).One(
+        r => new Institution(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4)), ct);
+
+    /// <summary>A practitioner's state at an instant; null before the first.</summary>
+    public Task<string?> StateOfPractitioner(string urn, DateTimeOffset at, CancellationToken ct) =>
+        db.Sql(SelectPractitionerState).With(urn).With(at).Scalar<string>(ct);
+
+    /// <summary>An institution's state at an instant; null before the first.</summary>
+    public Task<string?> StateOfInstitution(string urn, DateTimeOffset at, CancellationToken ct) =>
+        db.Sql(SelectInstitutionState).With(urn).With(at).Scalar<string>(ct);
+
+    /// <summary>Affiliations in force at an instant, each with whether online practice is filed there.</summary>
+    public Task<List<Affiliation>> AffiliationsOf(string urn, DateTimeOffset at, CancellationToken ct) => db.Sql(SelectAffiliations).With(urn).With(at).All(
+        r => new Affiliation(
+            r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetFieldValue<DateTimeOffset>(4), r.Nullable<DateTimeOffset?>(5), r.GetBoolean(6)),
+        ct);
+}

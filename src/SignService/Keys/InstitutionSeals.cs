@@ -1,0 +1,102 @@
+using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+using Trust.Crypto.Asn1;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.LiveStatus;
+using Trust.Pkcs11;
+
+namespace Trust.SignService.Keys;
+
+/// <summary>The certificate an officer obtained for a seal.</summary>
+/// <param name="Chain">PEM, leaf first.</param>
+public sealed record SealCertificateRequest(string Chain);
+
+/// <summary>
+/// <c>GET /seals/{institution}/request</c> makes the institution's seal key in the token, once, and gives its PKCS#10;
+/// <c>PUT /seals/{institution}/certificate</c> takes the certificate. Both need no caller: a request proves nothing but possession, and a
+/// certificate is accepted only when our own CA issued it for this institution and this key.
+/// </summary>
+public static partial class InstitutionSeals
+{
+    /// <summary>Maps the endpoints.</summary>
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        app.MapGet("/seals/{institution}/request", GetRequest).AllowAnonymous();
+        app.MapPut("/seals/{institution}/certificate", PutCertificate).AllowAnonymous();
+    }
+
+    private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> GetRequest(
+        string institution, SealStore seals, IToken token, EntitlementClient entitlements, ServiceOptions service, TimeProvider clock, ProblemSet problems,
+        CancellationToken ct)
+    {
+        if (await seals.Find(institution, ct) is { } existing)
+        {
+            return TypedResults.File(existing.Request, "application/pkcs10");
+        }
+
+        // The registry's word keeps strangers from filling the token with keys.
+        if (!Urn().IsMatch(institution) || await entitlements.Check(new EntitlementQuestion(null, institution, "seal"), ct) is not Entitlement.Permit permit)
+        {
+            return new Refusal("unknown-institution", 404, "The registry knows no such institution that may seal now.").ToProblem(problems);
+        }
+
+        var key = new KeyRef("seal-" + institution["urn:mdid:o:".Length..]);
+        var held = await token.Find(key, ct) ?? await token.Generate(key, KeyAlgorithm.EcdsaP256, ct);
+        var request = await CertificationRequest.Create(
+            new X500DistinguishedName($"CN={institution}, C=CN"), held.SubjectPublicKeyInfo,
+            [CertificateExtension.SubjectAltName(new GeneralName.Uri(institution)), CertificateExtension.KeyUsage(KeyUsages.NonRepudiation)],
+            (digest, cancel) => token.Sign(key, digest, cancel), ct);
+        var region = permit.Region.Length == 6 ? permit.Region : service.Region;
+        await seals.Insert(institution, region, key.Label, request, clock.GetUtcNow(), ct);
+        var stored = await seals.Find(institution, ct);
+        return TypedResults.File(stored!.Request, "application/pkcs10");
+    }
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> PutCertificate(
+        string institution, SealCertificateRequest request, SealStore seals, IToken token, TrustAnchors anchors, TimeProvider clock, ProblemSet problems,
+        CancellationToken ct)
+    {
+        if (await seals.Find(institution, ct) is not { } seal || await token.Find(new KeyRef(seal.KeyLabel), ct) is not { } key)
+        {
+            return new Refusal("unknown-seal", 404, "Ask for the seal's request first.").ToProblem(problems);
+        }
+
+        if (Read(request.Chain) is not { Count: > 0 } chain)
+        {
+            return Refusal.Malformed("malformed-certificate", "The chain is not PEM certificates.").ToProblem(problems);
+        }
+
+        var leaf = chain[0];
+        if (!leaf.SubjectPublicKeyInfo.Span.SequenceEqual(key.SubjectPublicKeyInfo.Span) || !leaf.SubjectUris.Contains(institution, StringComparer.Ordinal))
+        {
+            return Refusal.Conflict("other-certificate", "The certificate is for another key or another institution.").ToProblem(problems);
+        }
+
+        if (CertificatePath.Build(leaf, [.. chain, .. anchors.Issuers], anchors.Roots, clock.GetUtcNow(), CertificateUsage.Seal) is not PathOutcome.Trusted trusted)
+        {
+            return Refusal.Conflict("certificate-untrusted", "The certificate is not one of ours for sealing, valid now.").ToProblem(problems);
+        }
+
+        await seals.Certify(institution, [.. trusted.Path.Take(trusted.Path.Count - 1).Select(c => c.Der.ToArray())], clock.GetUtcNow(), ct);
+        return TypedResults.NoContent();
+    }
+
+    private static IReadOnlyList<Certificate>? Read(string pem)
+    {
+        try
+        {
+            return pem.Length <= 64 * 1024 ? Certificate.ParsePem(pem) : null;
+        }
+        catch (Exception e) when (e is System.Security.Cryptography.CryptographicException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    [GeneratedRegex("^urn:mdid:o:[0-7][0-9A-HJKMNP-TV-Z]{25}$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 100)]
+    private static partial Regex Urn();
+}

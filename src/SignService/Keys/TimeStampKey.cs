@@ -1,0 +1,55 @@
+using System.Security.Cryptography.X509Certificates;
+using Trust.Crypto.Asn1;
+using Trust.Kernel.Hosting;
+using Trust.Pkcs11;
+
+namespace Trust.SignService.Keys;
+
+/// <summary>
+/// The time-stamping key, born in the service's token, and its certificate. Set-up writes <c>tsa/request.p10</c> into the data folder;
+/// the ceremony answers with <c>tsa/certificate.pem</c> beside it (leaf, then issuers).
+/// </summary>
+public sealed class TimeStampKey(ServiceOptions options, IToken token)
+{
+    /// <summary>The key's name in the token.</summary>
+    public static readonly KeyRef Ref = new("tsa");
+
+    private IReadOnlyList<Certificate>? certificates;
+
+    /// <summary>Leaf first, root excluded.</summary>
+    /// <exception cref="FileNotFoundException">The ceremony has not certified the key yet.</exception>
+    public IReadOnlyList<Certificate> Certificates =>
+        certificates ??= [.. Certificate.ParsePem(File.ReadAllText(CertificateFile)).Where(c => !c.IsSelfIssued)];
+
+    /// <summary>Signs with the key.</summary>
+    public DigestSigner Signer => (digest, ct) => token.Sign(Ref, digest, ct);
+
+    private string CertificateFile => Path.Combine(options.DataDirectory, "tsa", "certificate.pem");
+
+    /// <summary>Makes the key and its request; repeatable.</summary>
+    public async Task Provision(CancellationToken ct)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(options.DataDirectory, "tsa")).FullName;
+        var key = await token.Find(Ref, ct) ?? await token.Generate(Ref, KeyAlgorithm.EcdsaP256, ct);
+        var subject = new X500DistinguishedName($"CN=Time-stamping authority {options.Region}, C=CN");
+        var request = await CertificationRequest.Create(
+            subject, key.SubjectPublicKeyInfo,
+            [CertificateExtension.KeyUsage(KeyUsages.DigitalSignature), CertificateExtension.ExtendedKeyUsage(critical: true, Oids.TimeStamping)],
+            Signer, ct);
+        await File.WriteAllBytesAsync(Path.Combine(folder, "request.p10"), request, ct);
+    }
+
+    /// <summary>Whether the certificate is there and belongs to the key.</summary>
+    public async ValueTask<Readiness> Check(CancellationToken ct)
+    {
+        if (!File.Exists(CertificateFile))
+        {
+            return new Readiness(false, "no certificate yet: run the ceremony");
+        }
+
+        var key = await token.Find(Ref, ct);
+        return key is not null && Certificates[0].SubjectPublicKeyInfo.Span.SequenceEqual(key.SubjectPublicKeyInfo.Span)
+            ? new Readiness(true, "certified")
+            : new Readiness(false, "the certificate is for another key");
+    }
+}

@@ -1,0 +1,34 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Trust.Kernel.Residency;
+
+namespace Trust.SignService.Prescriptions;
+
+/// <summary>The identity provider's answer about a patient's consent.</summary>
+/// <param name="Granted">Whether it stands now.</param>
+/// <param name="NoticeVersion">Version of the notice acknowledged.</param>
+/// <param name="ConsentId">The record.</param>
+/// <param name="SubjectKey">The patient's ledger key, 64 hex characters.</param>
+public sealed record Consent(bool Granted, string? NoticeVersion, string? ConsentId, string? SubjectKey);
+
+/// <summary>Asks the identity provider whether a patient has consented to online care at an institution. No answer is no consent.</summary>
+public sealed class ConsentClient(Outbound outbound, ILogger<ConsentClient> log)
+{
+    /// <summary>The consent as of now; null when there was no answer.</summary>
+    public async Task<Consent?> Find(string patient, string institution, CancellationToken ct)
+    {
+        try
+        {
+            return await outbound.Client("idp").GetFromJsonAsync(
+                $"consents?patient={Uri.EscapeDataString(patient)}&institution={Uri.EscapeDataString(institution)}&kind=online-care",
+                SignPeerJson.Default.Consent, ct);
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException or UndeclaredPeerException
+            || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            SignLog.PeerAway(log, e.GetType().Name);
+            return null;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Trust.SignService.Prescriptions;
+
+/// <summary>Unwinds the walk at the first rule a bundle breaks; <see cref="PrescriptionProfile"/> turns it into a refusal.</summary>
+internal sealed class ProfileException(string rule, string path) : Exception(rule + " at " + path)
+{
+    /// <summary>Stable code.</summary>
+    public string Rule => rule;
+
+    /// <summary>Where.</summary>
+    public string Path => path;
+}
+
+/// <summary>Walks FHIR JSON and names the place where something is missing or of another kind.</summary>
+internal readonly record struct FhirReader(JsonElement Element, string Path)
+{
+    public FhirReader Member(string name)
+    {
+        if (Element.ValueKind == JsonValueKind.Object && Element.TryGetProperty(name, out var value))
+        {
+            return new FhirReader(value, Path + "." + name);
+        }
+
+        throw new ProfileException("missing", Path + "." + name);
+    }
+
+    public bool Has(string name) => Element.ValueKind == JsonValueKind.Object && Element.TryGetProperty(name, out _);
+
+    public string Text(string name)
+    {
+        var member = Member(name);
+        return member.Element.ValueKind == JsonValueKind.String && member.Element.GetString() is { Length: > 0 and <= 1024 } text
+            ? text
+            : throw new ProfileException("not-text", member.Path);
+    }
+
+    public string? OptionalText(string name) => Has(name) ? Text(name) : null;
+
+    /// <summary>Exactly this text.</summary>
+    public FhirReader Must(string name, params ReadOnlySpan<string> allowed)
+    {
+        var text = Text(name);
+        foreach (var one in allowed)
+        {
+            if (string.Equals(text, one, StringComparison.Ordinal))
+            {
+                return this;
+            }
+        }
+
+        throw new ProfileException("not-allowed", Path + "." + name);
+    }
+
+    public IReadOnlyList<FhirReader> Items(string name, int least, int most)
+    {
+        var member = Member(name);
+        if (member.Element.ValueKind != JsonValueKind.Array)
+        {
+            throw new ProfileException("not-a-list", member.Path);
+        }
+
+        var count = member.Element.GetArrayLength();
+        if (count < least || count > most)
+        {
+            throw new ProfileException("cardinality", member.Path);
+        }
+
+        var path = member.Path;
+        return [.. member.Element.EnumerateArray().Select((e, i) => new FhirReader(e, $"{path}[{i}]"))];
+    }
+
+    public int Whole(string name)
+    {
+        var member = Member(name);
+        return member.Element.ValueKind == JsonValueKind.Number && member.Element.TryGetInt32(out var value)
+            ? value
+            : throw new ProfileException("not-a-whole-number", member.Path);
+    }
+
+    public DateTimeOffset Instant(string name)
+    {
+        var text = Text(name);
+        // FHIR dateTime with time needs seconds and zone.
+        return DateTimeOffset.TryParseExact(
+            text, ["yyyy-MM-dd'T'HH:mm:sszzz", "yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd'T'HH:mm:ss.fffzzz"], CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal, out var at)
+            ? at
+            : throw new ProfileException("not-an-instant", Path + "." + name);
+    }
+
+    public DateOnly Date(string name) =>
+        DateOnly.TryParseExact(Text(name), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date)
+            ? date
+            : throw new ProfileException("not-a-date", Path + "." + name);
+
+    /// <summary>The value of the one identifier of a system.</summary>
+    public string Identifier(string system)
+    {
+        var found = Items("identifier", 1, 8).Where(i => string.Equals(i.OptionalText("system"), system, StringComparison.Ordinal)).ToList();
+        return found.Count == 1 ? found[0].Text("value") : throw new ProfileException("identifier", Path + ".identifier");
+    }
+
+    /// <summary>The valueString or valueCode of an extension; null when absent.</summary>
+    public string? Extension(string url)
+    {
+        if (!Has("extension"))
+        {
+            return null;
+        }
+
+        var found = Items("extension", 1, 16).Where(e => string.Equals(e.Text("url"), url, StringComparison.Ordinal)).ToList();
+        return found.Count switch
+        {
+            0 => null,
+            1 => found[0].OptionalText("valueString") ?? found[0].Text("valueCode"),
+            _ => throw new ProfileException("cardinality", Path + ".extension"),
+        };
+    }
+
+    /// <summary>The code of the first coding of a CodeableConcept whose system is given.</summary>
+    public string Coding(string concept, string system)
+    {
+        var found = Member(concept).Items("coding", 1, 8).Where(c => string.Equals(c.OptionalText("system"), system, StringComparison.Ordinal)).ToList();
+        return found.Count == 1 ? found[0].Text("code") : throw new ProfileException("coding", $"{Path}.{concept}.coding");
+    }
+}

@@ -1,0 +1,36 @@
+namespace Trust.SignService.Prescriptions;
+
+/// <summary>What the rules need to know of a prescription, read from its bundle.</summary>
+/// <param name="Number">Prescription number.</param>
+/// <param name="Author">Doctor URN.</param>
+/// <param name="Institution">Institution URN.</param>
+/// <param name="Patient">Patient pseudonym URN.</param>
+/// <param name="BirthDate">The patient's.</param>
+/// <param name="Category">ordinary, emergency, paediatric, chronic, or a controlled class.</param>
+/// <param name="FollowUp">Follow-up visit with the record of an earlier diagnosis.</param>
+/// <param name="GuardianPresent">Guardian and specialist accompany a child under six.</param>
+/// <param name="Weight">Stated weight in kg, text.</param>
+/// <param name="AuthoredOn">When it was written.</param>
+/// <param name="ValidUntil">Last calendar day the doctor states, Asia/Shanghai.</param>
+/// <param name="Medicines">1 to 5.</param>
+public sealed record PrescriptionContent(
+    string Number,
+    string Author,
+    string Institution,
+    string Patient,
+    DateOnly BirthDate,
+    string Category,
+    bool FollowUp,
+    bool GuardianPresent,
+    string? Weight,
+    DateTimeOffset AuthoredOn,
+    DateOnly ValidUntil,
+    IReadOnlyList<PrescribedMedicine> Medicines);
+
+/// <summary>One medicine.</summary>
+/// <param name="NationalCode">National drug code (YPID).</param>
+/// <param name="InsuranceCode">National insurance drug code.</param>
+/// <param name="ControlClass">none, or a special-control class.</param>
+/// <param name="Days">Supply in days.</param>
+/// <param name="LongTermReason">Why more than seven days.</param>
+public sealed record PrescribedMedicine(string NationalCode, string InsuranceCode, string ControlClass, int Days, string? LongTermReason);

@@ -1,0 +1,52 @@
+using Trust.Kernel.Audit;
+
+namespace Trust.SignService.Prescriptions;
+
+/// <summary>The events a prescription leaves: every person and thing concerned, no clinical text.</summary>
+public static class PrescriptionEvents
+{
+    /// <summary>One event about a prescription.</summary>
+    /// <param name="action">Catalogue name.</param>
+    /// <param name="row">The prescription.</param>
+    /// <param name="actor">Who acted.</param>
+    /// <param name="reason">Reason code when refused or returned.</param>
+    /// <param name="refused">True when a rule refused the act.</param>
+    public static AuditEvent Of(string action, PrescriptionRow row, Actor actor, string? reason = null, bool refused = false)
+    {
+        var subjects = new List<SubjectKey>
+        {
+            SubjectKey.Prescription(row.Id.ToString("D")),
+            SubjectKey.Patient(row.PatientKey),
+            SubjectKey.Practitioner(row.Author),
+            SubjectKey.Institution(row.Institution),
+        };
+        if (actor.Subject.StartsWith("urn:mdid:p:", StringComparison.Ordinal))
+        {
+            subjects.Add(SubjectKey.Practitioner(actor.Subject));
+        }
+
+        if (actor.Institution is { } institution)
+        {
+            subjects.Add(SubjectKey.Institution(institution));
+        }
+
+        if (actor.Certificate is { } certificate)
+        {
+            subjects.Add(SubjectKey.Certificate(certificate));
+        }
+
+        return new AuditEvent
+        {
+            Action = action,
+            Actor = actor,
+            Subjects = subjects,
+            Outcome = refused ? EventOutcome.Refused : EventOutcome.Success,
+            Class = "CLINICAL",
+            Purpose = action is "RX.review" or "RX.return" ? "PHARMACY_REVIEW" : action is "RX.claim" or "RX.dispense" ? "DISPENSE" : "TREATMENT",
+            Basis = "sha256:" + Convert.ToHexStringLower(row.PayloadSha256),
+            Reason = reason,
+            RuleVersion = row.RuleVersion,
+            Correlation = row.Id.ToString("D"),
+        };
+    }
+}

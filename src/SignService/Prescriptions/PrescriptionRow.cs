@@ -1,0 +1,71 @@
+namespace Trust.SignService.Prescriptions;
+
+/// <summary>States of a prescription (rules.md 5), as stored and shown.</summary>
+public static class PrescriptionStatus
+{
+    /// <summary>Bytes are fixed; the doctor has not signed.</summary>
+    public const string Draft = "draft";
+
+    /// <summary>Signed by its doctor; waits for a pharmacist.</summary>
+    public const string Signed = "signed";
+
+    /// <summary>Countersigned; the institution's seal follows.</summary>
+    public const string Approved = "approved";
+
+    /// <summary>Sent back with a reason; any change is a new prescription with new signatures.</summary>
+    public const string Returned = "returned";
+
+    /// <summary>Sealed and in force: a pharmacy may claim it.</summary>
+    public const string Released = "released";
+
+    /// <summary>Locked by one pharmacy.</summary>
+    public const string Claimed = "claimed";
+
+    /// <summary>Dispensed, once.</summary>
+    public const string Dispensed = "dispensed";
+
+    /// <summary>Withdrawn by its author or institution.</summary>
+    public const string Voided = "voided";
+
+    /// <summary>Past its validity.</summary>
+    public const string Expired = "expired";
+}
+
+/// <summary>One prescription as stored.</summary>
+/// <param name="Id">Identifier, in every address and event.</param>
+/// <param name="Region">Governing region, GB/T 2260.</param>
+/// <param name="Number">Prescription number at its institution.</param>
+/// <param name="Institution">Prescribing institution URN.</param>
+/// <param name="Author">Doctor URN.</param>
+/// <param name="Patient">Patient pseudonym URN.</param>
+/// <param name="PatientKey">The patient's ledger key, 32 bytes.</param>
+/// <param name="Category">ordinary, emergency, paediatric or chronic.</param>
+/// <param name="Payload">RFC 8785 bytes.</param>
+/// <param name="PayloadSha256">Their hash.</param>
+/// <param name="Status">One of <see cref="PrescriptionStatus"/>.</param>
+/// <param name="ValidUntil">First instant at which it is not valid any more.</param>
+/// <param name="RuleVersion">Rules that admitted it.</param>
+public sealed record PrescriptionRow(
+    Guid Id,
+    string Region,
+    string Number,
+    string Institution,
+    string Author,
+    string Patient,
+    byte[] PatientKey,
+    string Category,
+    byte[] Payload,
+    byte[] PayloadSha256,
+    string Status,
+    DateTimeOffset ValidUntil,
+    string RuleVersion)
+{
+    /// <summary>Pharmacy that holds the lock.</summary>
+    public string? ClaimedBy { get; init; }
+
+    /// <summary>The pharmacist's reason.</summary>
+    public string? ReturnReason { get; init; }
+
+    /// <summary>The payload's name inside signatures (sigD).</summary>
+    public string ObjectUri => "urn:uuid:" + Id.ToString("D");
+}

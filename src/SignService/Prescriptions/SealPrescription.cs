@@ -1,0 +1,149 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Trust.Crypto.Asn1;
+using Trust.Crypto.Json;
+using Trust.Kernel.Audit;
+using Trust.Kernel.LiveStatus;
+using Trust.Pkcs11;
+using Trust.SignService.Keys;
+using Trust.SignService.Signatures;
+
+namespace Trust.SignService.Prescriptions;
+
+/// <summary>Puts the institution's seal on an approved prescription and releases it. The key lives in the service's token.</summary>
+public sealed class SealPrescription(
+    PrescriptionStore store,
+    SignatureStore signatures,
+    SealStore seals,
+    TrustAnchors anchors,
+    FinishSignature finish,
+    PersonalSigning events,
+    EntitlementClient entitlements,
+    IToken token,
+    NpgsqlDataSource db,
+    SignOptions options,
+    TimeProvider clock,
+    ILogger<SealPrescription> log)
+{
+    /// <summary>Seals now if everything needed is there; otherwise the background pass tries again.</summary>
+    /// <returns>Null when sealed and released.</returns>
+    public async Task<Refusal?> TryRun(Guid id, CancellationToken ct)
+    {
+        try
+        {
+            var refusal = await Run(id, ct);
+            if (refusal is not null)
+            {
+                SignLog.SealPending(log, id, refusal.Rule);
+            }
+
+            return refusal;
+        }
+        catch (TokenException e)
+        {
+            SignLog.SealPending(log, id, e.Message);
+            return Refusal.Unavailable("token-away", "The seal's token does not answer.");
+        }
+    }
+
+    private async Task<Refusal?> Run(Guid id, CancellationToken ct)
+    {
+        if (await store.Find(id, ct) is not { Status: PrescriptionStatus.Approved } prescription)
+        {
+            return Refusal.Conflict("wrong-state", "Only an approved prescription is sealed.");
+        }
+
+        if (await seals.Find(prescription.Institution, ct) is not { Certificates.Count: > 0 } seal)
+        {
+            return Refusal.Conflict("no-seal", "The institution has no certified seal yet.");
+        }
+
+        var certificates = seal.Certificates.Select(der => Certificate.Parse(der)).ToList();
+        if (CertificatePath.Build(certificates[0], [.. certificates, .. anchors.Issuers], anchors.Roots, clock.GetUtcNow(), CertificateUsage.Seal)
+            is not PathOutcome.Trusted)
+        {
+            return Refusal.Conflict("seal-certificate", "The seal's certificate is not valid now.");
+        }
+
+        var question = new EntitlementQuestion(null, prescription.Institution, "seal", certificates[0].Sha256Hex);
+        if (await entitlements.Check(question, ct) is Entitlement.Deny deny)
+        {
+            return Refusal.Forbidden(deny.Reason, "The registry does not permit the institution to seal now.");
+        }
+
+        var row = await Row(prescription, seal, certificates, ct);
+        var actor = new Actor(prescription.Institution, certificates[0].Sha256Hex, "institution", prescription.Institution);
+        var outcome = await finish.Run(
+            row, given: null, cancel => Sign(seal, row, cancel), "seal", PrescriptionEvents.Of("SIGN.request", prescription, actor), async tx =>
+                !await PrescriptionStore.Change(tx, id, PrescriptionStatus.Approved, PrescriptionStatus.Released, clock.GetUtcNow())
+                    ? Refusal.Conflict("wrong-state", "The prescription has moved on meanwhile.")
+                    : await events.Append(tx, PrescriptionEvents.Of("SIGN.done", prescription, actor))
+                        ?? await events.Append(tx, PrescriptionEvents.Of("RX.seal", prescription, actor)),
+            ct);
+        return (outcome as FinishOutcome.Refused)?.Why;
+    }
+
+    private async Task<string> Sign(SealRow seal, SignatureRow row, CancellationToken ct)
+    {
+        var digest = SHA256.HashData(Jades.SigningInput(row.Protected, row.Payload));
+        return Base64Url.EncodeToString(await token.Sign(new KeyRef(seal.KeyLabel), digest, ct));
+    }
+
+    private async Task<SignatureRow> Row(PrescriptionRow prescription, SealRow seal, List<Certificate> certificates, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        if (await signatures.Started(prescription.Id, SignatureKind.Seal, ct) is { } started)
+        {
+            return started;
+        }
+
+        var given = (await signatures.Done(prescription.Id, ct)).Select(s => s.Signature!).ToList();
+        var statement = CanonicalJson.Encode(new JsonObject
+        {
+            ["number"] = prescription.Number,
+            ["payloadSha256"] = Convert.ToHexStringLower(prescription.PayloadSha256),
+            ["prescription"] = prescription.ObjectUri,
+            ["signatures"] = new JsonArray([.. given.Select(s => (JsonNode)s)]),
+        });
+        var row = new SignatureRow(
+            Guid.CreateVersion7(now), prescription.Id, prescription.Region, SignatureKind.Seal, prescription.Institution, prescription.Institution,
+            seal.Certificates, Jades.Protect(certificates, now, options.SignaturePolicy, SignatureKind.Seal, prescription.ObjectUri + "#seal"),
+            statement, now + options.PrepareLifetime);
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        await SignatureStore.Insert(tx, row, now, ct);
+        await tx.CommitAsync(ct);
+        return row;
+    }
+}
+
+/// <summary>Seals what was approved while something was away: looks every second.</summary>
+public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, TimeProvider clock, ILogger<SealingPass> log) : BackgroundService
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Pause, clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                foreach (var prescription in await store.Unsealed(stoppingToken))
+                {
+                    await seal.TryRun(prescription.Id, stoppingToken);
+                }
+            }
+            catch (Exception e) when (e is NpgsqlException or IOException)
+            {
+                // The database is away: the next pass finds the same work.
+                SignLog.SealPassFailed(log, e);
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Trust.SignService.Keys;
+using Trust.SignService.Prescriptions;
+using Trust.SignService.Validation;
+
+namespace Trust.SignService;
+
+/// <summary>Bodies of this service's own endpoints: strict.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Strict, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(PreparedResponse))]
+[JsonSerializable(typeof(SignatureRequest))]
+[JsonSerializable(typeof(SignedResponse))]
+[JsonSerializable(typeof(ReviewRequest))]
+[JsonSerializable(typeof(ReasonRequest))]
+[JsonSerializable(typeof(DispenseRequest))]
+[JsonSerializable(typeof(StatusResponse))]
+[JsonSerializable(typeof(PrescriptionResponse))]
+[JsonSerializable(typeof(PrescriptionEvidence))]
+[JsonSerializable(typeof(SealCertificateRequest))]
+[JsonSerializable(typeof(ValidationRequest))]
+[JsonSerializable(typeof(ValidationResponse))]
+public sealed partial class SignJson : JsonSerializerContext;
+
+/// <summary>Answers of peers: members that a newer peer adds are skipped.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(Consent))]
+[JsonSerializable(typeof(Holder))]
+public sealed partial class SignPeerJson : JsonSerializerContext;

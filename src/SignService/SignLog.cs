@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Logging;
+
+namespace Trust.SignService;
+
+/// <summary>Log lines of the service; identifiers only, never content.</summary>
+internal static partial class SignLog
+{
+    [LoggerMessage(6001, LogLevel.Warning, "Prescription {Id} is approved and not yet sealed: {Reason}")]
+    public static partial void SealPending(ILogger log, Guid id, string reason);
+
+    [LoggerMessage(6002, LogLevel.Error, "The clock went back from {Last:O} to {Now:O}; no time-stamp is given")]
+    public static partial void ClockWentBack(ILogger log, DateTimeOffset last, DateTimeOffset now);
+
+    [LoggerMessage(6003, LogLevel.Warning, "Consent or registry did not answer: {Reason}")]
+    public static partial void PeerAway(ILogger log, string reason);
+
+    [LoggerMessage(6004, LogLevel.Warning, "Sealing pass failed")]
+    public static partial void SealPassFailed(ILogger log, Exception exception);
+}

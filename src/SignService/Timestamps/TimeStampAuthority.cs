@@ -1,0 +1,79 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Trust.Crypto.Asn1;
+using Trust.SignService.Keys;
+
+namespace Trust.SignService.Timestamps;
+
+/// <summary>What the authority answered.</summary>
+public abstract record StampOutcome
+{
+    private StampOutcome()
+    {
+    }
+
+    /// <summary>A token.</summary>
+    /// <param name="Token">DER ContentInfo.</param>
+    /// <param name="Time">The time it states.</param>
+    public sealed record Stamped(byte[] Token, DateTimeOffset Time) : StampOutcome;
+
+    /// <summary>No token.</summary>
+    public sealed record Refused(TimeStampFailure Failure, string Text) : StampOutcome;
+}
+
+/// <summary>Gives RFC 3161 time-stamps with the token-held key. Time never runs backwards within a process.</summary>
+public sealed class TimeStampAuthority(TimeStampKey key, SignOptions options, TimeProvider clock, ILogger<TimeStampAuthority> log)
+{
+    private long last;
+
+    /// <summary>Stamps an imprint.</summary>
+    public async ValueTask<StampOutcome> Stamp(TimeStampRequest request, CancellationToken ct)
+    {
+        if (request.Policy is { } asked && !string.Equals(asked, options.TimeStampPolicy, StringComparison.Ordinal))
+        {
+            return new StampOutcome.Refused(TimeStampFailure.UnacceptedPolicy, "This authority stamps under its own policy only.");
+        }
+
+        var now = clock.GetUtcNow();
+        if (!Advance(now))
+        {
+            return new StampOutcome.Refused(TimeStampFailure.TimeNotAvailable, "The clock is being corrected.");
+        }
+
+        var info = new TimeStampInfo(
+            options.TimeStampPolicy, request.HashOid, request.Imprint, NewSerial(), now, options.ClockAccuracy, request.Nonce);
+        var certificates = key.Certificates;
+        var token = await TimeStamp.IssueToken(info, certificates[0], request.CertificateWanted ? certificates : [], key.Signer, ct);
+        return new StampOutcome.Stamped(token, now);
+    }
+
+    /// <summary>Stamps data for this service's own signatures.</summary>
+    public ValueTask<StampOutcome> Stamp(ReadOnlySpan<byte> data, CancellationToken ct) =>
+        Stamp(new TimeStampRequest(Oids.Sha256, SHA256.HashData(data)), ct);
+
+    private static byte[] NewSerial()
+    {
+        var serial = RandomNumberGenerator.GetBytes(16);
+        serial[0] = (byte)((serial[0] & 0x7F) | 0x40);
+        return serial;
+    }
+
+    // A clock set back by more than the stated accuracy would let a later signature look earlier: stop instead.
+    private bool Advance(DateTimeOffset now)
+    {
+        while (true)
+        {
+            var seen = Interlocked.Read(ref last);
+            if (now.UtcTicks < seen - options.ClockAccuracy.Ticks)
+            {
+                SignLog.ClockWentBack(log, new DateTimeOffset(seen, TimeSpan.Zero), now);
+                return false;
+            }
+
+            if (now.UtcTicks <= seen || Interlocked.CompareExchange(ref last, now.UtcTicks, seen) == seen)
+            {
+                return true;
+            }
+        }
+    }
+}

@@ -56,7 +56,7 @@ public sealed class LedgerFixture : IAsyncDisposable
     }
 
     /// <summary>Writes a configuration for one process and returns its file and address.</summary>
-    public (string Config, Uri Address) Configure(string node, TokenOptions token)
+    public (string Config, Uri Address) Configure(string node, TokenOptions token, Uri? sign = null)
     {
         var data = Path.Combine(Directory, node);
         var tls = Path.Combine(data, "tls");
@@ -66,13 +66,20 @@ public sealed class LedgerFixture : IAsyncDisposable
         File.WriteAllText(Path.Combine(tls, "certificate.pem"), certificate.ExportCertificatePem() + "\n" + _issuer.ExportCertificatePem());
         var address = new Uri($"https://127.0.0.1:{PostgresCluster.FreePort()}");
         var database = Database.Options;
+        List<object> peers = [new { Name = "ledger", Address = address.ToString(), Region = "510000" }];
+        if (sign is not null)
+        {
+            peers.Add(new { Name = "sign", Address = sign.ToString(), Region = "510000" });
+        }
+
         var config = new
         {
             Service = new { Region = "510000", Node = node, PublicDirectory = Public, DataDirectory = data },
             Listen = new { Main = new { Url = address.ToString(), ClientCertificate = "Peer" } },
             Database = new { database.ConnectionString, database.PasswordFile, database.OwnerUsername, database.OwnerPasswordFile, database.Schema, database.Region },
             Token = new { token.ModulePath, token.TokenLabel, token.PinFile, Region = "510000" },
-            Peers = new[] { new { Name = "ledger", Address = address.ToString(), Region = "510000" } },
+            Peers = peers,
+            Ledger = new { Peer = "ledger" },
             AuditLedger = new
             {
                 Origin,
@@ -86,9 +93,9 @@ public sealed class LedgerFixture : IAsyncDisposable
     }
 
     /// <summary>Starts a ledger in this process.</summary>
-    internal async Task<RunningLedger> Start(TokenOptions token, string node = "ledger-1", LedgerFaults? faults = null)
+    internal async Task<RunningLedger> Start(TokenOptions token, string node = "ledger-1", LedgerFaults? faults = null, Uri? sign = null)
     {
-        var (config, address) = Configure(node, token);
+        var (config, address) = Configure(node, token, sign);
         var service = Program.Service with
         {
             Configure = builder =>
@@ -101,6 +108,9 @@ public sealed class LedgerFixture : IAsyncDisposable
             },
         };
         var app = ServiceHost.Build(["run", "--config", config], service);
+        var own = app.Services.GetRequiredService<IToken>();
+        var batch = await own.Find(ServiceHost.BatchKey, default) ?? await own.Generate(ServiceHost.BatchKey, KeyAlgorithm.EcdsaP256, default);
+        await SetBatchKey("ledger", batch.SubjectPublicKeyInfo);
         await Program.Service.Provision!(app.Services, CancellationToken.None);
         await app.StartAsync();
         return new RunningLedger(app, address);
@@ -211,12 +221,13 @@ public sealed class TestProducer(string source, ECDsa key)
     public byte[] Head { get; set; } = new byte[32];
 
     /// <summary>A body about a prescription.</summary>
-    public byte[] Body(string prescription = "rx-1", string action = "RX.review") => Build(new AuditEvent
+    public byte[] Body(string prescription = "rx-1", string action = "RX.review", string? basis = null) => Build(new AuditEvent
     {
         Action = action,
         Actor = new Actor(string.Create(CultureInfo.InvariantCulture, $"urn:mdid:p:{Interlocked.Increment(ref _made)}")),
         Subjects = [SubjectKey.Prescription(prescription), SubjectKey.Institution("urn:mdid:o:1")],
         Outcome = EventOutcome.Success,
+        Basis = basis,
     });
 
     /// <summary>The event that must be leaf 0.</summary>

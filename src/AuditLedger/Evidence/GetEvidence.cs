@@ -7,6 +7,7 @@ using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Proofs;
+using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
@@ -20,10 +21,9 @@ internal static class GetEvidence
 
     public static void Map(WebApplication app) => app.MapGet("/evidence/prescriptions/{id}", Handle).RequireScope("audit.read");
 
-    private static async Task<Results<JsonHttpResult<EvidenceFile>, ProblemHttpResult>> Handle(
+    private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> Handle(
         string id, HttpContext context, EvidenceParts parts, ProblemSet problems)
     {
-        var ct = context.RequestAborted;
         if (id.Length is 0 or > 128)
         {
             return problems.Of("malformed-identifier", 400, "A prescription identifier has 1 to 128 characters.");
@@ -34,9 +34,16 @@ internal static class GetEvidence
             return problems.Of("not-a-regulator", 403, "Evidence is given to the regulator role.");
         }
 
+        return await Answer(id, context.Caller(), parts, problems, context.RequestAborted);
+    }
+
+    /// <summary>Answers an authorised query.</summary>
+    internal static async Task<Results<FileContentHttpResult, ProblemHttpResult>> Answer(
+        string id, Caller caller, EvidenceParts parts, ProblemSet problems, CancellationToken ct)
+    {
         if (parts.Sequencer.Published is not { } before)
         {
-            return SubmitRefusal.Standby.ToProblem(problems, context);
+            return problems.Of("standby", 503, "Another process sequences.");
         }
 
         var subject = SubjectKey.Prescription(id);
@@ -55,11 +62,11 @@ internal static class GetEvidence
         }
 
         var manifest = new EvidenceManifest(before.Checkpoint.Size, entries);
-        var asked = await Record(parts, Query(context.Caller(), subject, Hash(subject, manifest)), ct);
+        var asked = await Record(parts, Query(caller, subject, Hash(subject, manifest, attachments.Value)), ct);
         return asked switch
         {
             ConfirmOutcome.Confirmed(_, var receipt) when parts.Sequencer.Published is { } head && head.Checkpoint.Size > receipt.Index =>
-                TypedResults.Json(await Build(parts, id, manifest, receipt, head, attachments.Value, ct), LedgerJson.Default.EvidenceFile),
+                TypedResults.File(Encode(await Build(parts, id, manifest, receipt, head, attachments.Value, ct)), "application/json"),
             _ => problems.Of("query-not-recorded", 503, "The query could not be recorded, so it is not answered."),
         };
     }
@@ -81,6 +88,9 @@ internal static class GetEvidence
         return new EvidenceFile("trust.evidence.v1", id, head.Note, manifest, events, query, policy,
             attachments.ValueKind == JsonValueKind.Undefined ? null : attachments);
     }
+
+    // One spelling of the file, so that a verifier covers every byte of it.
+    private static byte[] Encode(EvidenceFile file) => CanonicalJson.Encode(JsonSerializer.SerializeToElement(file, LedgerJson.Default.EvidenceFile));
 
     private static async Task<EvidenceEvent> Event(EvidenceStore store, TreeReader reader, long index, long size, CancellationToken ct)
     {
@@ -107,10 +117,10 @@ internal static class GetEvidence
     }
 
     // docs/LEDGER-FORMAT.md §8: what the ledger vouches for by logging it.
-    private static byte[] Hash(SubjectKey subject, EvidenceManifest manifest)
+    private static byte[] Hash(SubjectKey subject, EvidenceManifest manifest, JsonElement attachments)
     {
         const int line = 8 + Envelope.HashSize;
-        var bytes = new byte[ManifestTag.Length + SubjectKey.Size + 12 + (manifest.Entries.Count * line)];
+        var bytes = new byte[ManifestTag.Length + SubjectKey.Size + 12 + (manifest.Entries.Count * line) + Envelope.HashSize];
         ManifestTag.CopyTo(bytes, 0);
         var at = ManifestTag.Length;
         subject.Key.CopyTo(bytes.AsSpan(at));
@@ -125,6 +135,7 @@ internal static class GetEvidence
             at += line;
         }
 
+        SHA256.HashData(attachments.ValueKind == JsonValueKind.Undefined ? "null"u8.ToArray() : CanonicalJson.Encode(attachments), bytes.AsSpan(at));
         return SHA256.HashData(bytes);
     }
 
@@ -143,7 +154,7 @@ internal static class GetEvidence
             using var document = await JsonDocument.ParseAsync(await answer.Content.ReadAsStreamAsync(ct), cancellationToken: ct);
             return document.RootElement.Clone();
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or JsonException or UndeclaredPeerException || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
             return null;
         }

@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Trust.Crypto;
+
+namespace Trust.Cli.Verify;
+
+/// <summary>A checkpoint whose every signature line was verified (docs/LEDGER-FORMAT.md §7).</summary>
+/// <param name="Origin">Name of the log.</param>
+/// <param name="Size">Leaves.</param>
+/// <param name="Root">RFC 6962 root.</param>
+internal sealed record SignedCheckpoint(string Origin, long Size, byte[] Root)
+{
+    /// <summary>Opens the note: each key signed exactly once, and nobody else.</summary>
+    /// <param name="note">Untrusted.</param>
+    /// <param name="vkeys">Keys that the verifier trusts.</param>
+    public static SignedCheckpoint Open(string note, IReadOnlyList<string> vkeys)
+    {
+        var split = note.LastIndexOf("\n\n", StringComparison.Ordinal);
+        EvidenceRefusedException.When(split < 0 || !note.EndsWith('\n') || vkeys.Count == 0, "checkpoint-malformed");
+        var text = note[..(split + 1)];
+        var lines = note[(split + 2)..^1].Split('\n');
+        EvidenceRefusedException.When(lines.Length != vkeys.Count, "checkpoint-signature", null, "lines");
+        var open = vkeys.Select(CheckpointKey.Parse).ToList();
+        foreach (var line in lines)
+        {
+            var parts = line.Split(' ');
+            EvidenceRefusedException.When(parts.Length != 3 || parts[0] != "\u2014", "checkpoint-malformed");
+            var bytes = Decode(parts[2]);
+            var key = open.Find(k => string.Equals(k.Name, parts[1], StringComparison.Ordinal) && bytes.AsSpan().StartsWith(k.Id));
+            EvidenceRefusedException.When(key is null || !key.Verifies(Encoding.UTF8.GetBytes(text), bytes.AsSpan(4)), "checkpoint-signature", null, parts[1]);
+            open.Remove(key!);
+        }
+
+        return Parse(text, vkeys);
+    }
+
+    private static SignedCheckpoint Parse(string text, IReadOnlyList<string> vkeys)
+    {
+        var lines = text.Split('\n');
+        var size = 0L;
+        EvidenceRefusedException.When(
+            lines.Length != 4 || !long.TryParse(lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out size)
+            || !string.Equals(size.ToString(CultureInfo.InvariantCulture), lines[1], StringComparison.Ordinal), "checkpoint-malformed");
+        EvidenceRefusedException.When(
+            !vkeys.All(k => k.StartsWith(lines[0] + "+", StringComparison.Ordinal)), "checkpoint-signature", null, "origin");
+        var root = Decode(lines[2]);
+        EvidenceRefusedException.When(root.Length != 32, "checkpoint-malformed");
+        return new SignedCheckpoint(lines[0], size, root);
+    }
+
+    private static byte[] Decode(string text)
+    {
+        var buffer = new byte[text.Length];
+        var good = Convert.TryFromBase64String(text, buffer, out var length)
+            && string.Equals(Convert.ToBase64String(buffer, 0, length), text, StringComparison.Ordinal);
+        EvidenceRefusedException.When(!good || length < 5, "checkpoint-malformed");
+        return buffer[..length];
+    }
+
+    private sealed record CheckpointKey(string Name, byte[] Id, byte Type, byte[] Key)
+    {
+        public static CheckpointKey Parse(string vkey)
+        {
+            var parts = vkey.Split('+', 3);
+            EvidenceRefusedException.When(parts.Length != 3, "policy-malformed", null, vkey);
+            var bytes = Decode(parts[2]);
+            var (type, key) = (bytes[0], bytes[1..]);
+            EvidenceRefusedException.When(type is not (1 or 2), "policy-malformed", null, vkey);
+            var id = SHA256.HashData(type == 2 ? key : [.. Encoding.UTF8.GetBytes(parts[0]), 0x0A, 1, .. key])[..4];
+            EvidenceRefusedException.When(
+                !string.Equals(Convert.ToHexStringLower(id), parts[1], StringComparison.Ordinal), "policy-malformed", null, vkey);
+            return new CheckpointKey(parts[0], id, type, key);
+        }
+
+        public bool Verifies(byte[] text, ReadOnlySpan<byte> signature)
+        {
+            if (Type == 1)
+            {
+                return Ed25519.Verify(Key, text, signature);
+            }
+
+            using var key = ECDsa.Create();
+            key.ImportSubjectPublicKeyInfo(Key, out _);
+            return key.VerifyData(text, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+        }
+    }
+}

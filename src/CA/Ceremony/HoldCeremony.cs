@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Trust.CA.Revocation;
@@ -100,7 +101,7 @@ public static class HoldCeremony
     {
         var options = services.GetRequiredService<CaOptions>();
         return Pkcs11Token.Open(
-            services.GetRequiredService<TokenOptions>() with
+            Configured(services) with
             {
                 TokenLabel = options.RootTokenLabel,
                 PinFile = pinFile ?? options.RootTokenPinFile ?? throw new CeremonyException("Name the root token's PIN file: --root-token-pin-file FILE."),
@@ -108,6 +109,9 @@ public static class HoldCeremony
             },
             ct);
     }
+
+    private static TokenOptions Configured(IServiceProvider services) =>
+        services.GetRequiredService<IConfiguration>().GetSection("Token").Get<TokenOptions>() ?? throw new CeremonyException("Configuration section Token is missing.");
 
     // The first event of all: the ledger takes nothing before it. The certificates' own events follow in the same transaction.
     private static async Task<byte[]> CloseWith(IServiceProvider services, NpgsqlDataSource db, Transcript transcript, CancellationToken ct)

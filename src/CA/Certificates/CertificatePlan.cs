@@ -94,6 +94,15 @@ public sealed record CertificatePlan(
             yield return CertificateExtension.OcspNoCheck();
         }
 
+        foreach (var extension in StatusExtensions())
+        {
+            yield return extension;
+        }
+    }
+
+    /// <summary>Where status is found: cRLDistributionPoints, then authorityInfoAccess; none where the profile has none.</summary>
+    internal IEnumerable<CertificateExtension> StatusExtensions()
+    {
         if (Profile.Status && Issuer is not null)
         {
             yield return CertificateExtension.CrlDistributionPoints($"{StatusBase}/crl/{Issuer.Name}.crl");

@@ -45,7 +45,13 @@ public static class ChangeCertificateState
     /// <summary>Maps the endpoints.</summary>
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapPost("/certificates/{sha256}/{act:regex(^(hold|resume|revoke)$)}", Handle).RequireOfficer().Idempotent();
+        foreach (var act in new[] { "hold", "resume", "revoke" })
+        {
+            app.MapPost($"/certificates/{{sha256}}/{act}", (
+                HttpContext context, string sha256, CertificateStateRequest request, NpgsqlDataSource db, CertificateStore store, Outbox outbox,
+                TimeProvider clock, ProblemSet problems) => Handle(context, sha256, act, request, db, store, outbox, clock, problems)).RequireOfficer().Idempotent();
+        }
+
         app.MapGet("/certificates/{sha256}", Show).RequireOfficer();
     }
 

@@ -102,7 +102,8 @@ public static class ApproveRequest
     private static async Task<(string? Certificate, byte[]? Signature, string? Rule)> Judge(
         RequestRow request, ApprovalBody body, Officer officer, OfficerDirectory officers, CancellationToken ct)
     {
-        if (string.Equals(request.RequestedBy, officer.Person, StringComparison.Ordinal))
+        if (string.Equals(request.RequestedBy, officer.Person, StringComparison.Ordinal)
+            || string.Equals(request.Holder, officer.Person, StringComparison.Ordinal))
         {
             return (null, null, "own-request");
         }
@@ -180,7 +181,7 @@ public static class ApproveRequest
 
     private static string Explain(string rule) => rule switch
     {
-        "own-request" => "Who asked for a certificate does not approve it.",
+        "own-request" => "Who asked for a certificate, or will hold it, does not approve it.",
         "same-person" => "You approved this request before, under another certificate: two people must approve.",
         "malformed-approval" => "Send the signature (r‖s, 64 bytes) and the signature certificate (DER), both base64.",
         "not-your-signature-certificate" => "The certificate is not a good officer's signature certificate of the card's holder.",

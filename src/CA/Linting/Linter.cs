@@ -15,8 +15,7 @@ public static class Linter
     /// <summary>Judges bytes against a plan.</summary>
     internal static LintOutcome Lint(CertificatePlan plan, byte[] tbs)
     {
-        var copy = SignedStructure.Assemble(tbs, plan.Suite, Throwaway(plan.Suite));
-        if (!Certificate.TryParse(copy, out var certificate, out _))
+        if (Copy(plan.Suite, tbs) is not { } copy || !Certificate.TryParse(copy, out var certificate, out _))
         {
             return new LintOutcome.Failed(["not-a-certificate"]);
         }
@@ -25,6 +24,19 @@ public static class Linter
         return broken.Count == 0
             ? new LintOutcome.Passed(new LintedCertificate(plan, tbs))
             : new LintOutcome.Failed(broken);
+    }
+
+    private static byte[]? Copy(SignatureSuite suite, byte[] tbs)
+    {
+        try
+        {
+            return SignedStructure.Assemble(tbs, suite, Throwaway(suite));
+        }
+        catch (ArgumentException)
+        {
+            // Not even one DER element.
+            return null;
+        }
     }
 
     // Any well-formed value: it is never released and never verified.

@@ -51,19 +51,21 @@ internal static class Lints
         // A key that both logs in and signs would let a login be replayed as consent.
         new("one-purpose", (c, p) => p.Profile.Ca || c.KeyUsage is KeyUsages.DigitalSignature or KeyUsages.NonRepudiation),
         new("constraints-critical", (c, _) => c.Extensions.Where(e => Is(e, Oids.BasicConstraints) || Is(e, Oids.KeyUsage)).All(e => e.Critical)),
-        new("alternative-names", (c, p) => c.SubjectAltNames.Count == p.Subject.Names.Count),
+        new("alternative-names", (c, p) => Equal(c, Oids.SubjectAltName, p.Subject.Names.Count == 0 ? null : CertificateExtension.SubjectAltName(p.Subject.Names))),
         new("holder-named", (c, p) => p.Profile.Holder is not ("practitioner" or "institution" or "officer") || c.SubjectUris.Any(u => u.StartsWith("urn:mdid:", StringComparison.Ordinal))),
         new("subject-key-identifier", (c, p) => c.SubjectKeyIdentifier.Span.SequenceEqual(CertificateExtension.KeyIdentifier(p.Spki))),
         new("authority-key-identifier", (c, p) => c.AuthorityKeyIdentifier.Span.SequenceEqual(
             p.Issuer is null ? CertificateExtension.KeyIdentifier(p.Spki) : p.Issuer.Certificate.SubjectKeyIdentifier.Span)),
-        new("status-addresses", (c, p) => Has(c, Oids.CrlDistributionPoints) == (p.Profile.Status && p.Issuer is not null)
-            && Has(c, Oids.AuthorityInfoAccess) == (p.Profile.Status && p.Issuer is not null)),
+        new("status-addresses", (c, p) => Equal(c, Oids.CrlDistributionPoints, p.StatusExtensions().FirstOrDefault()) && Equal(c, Oids.AuthorityInfoAccess, p.StatusExtensions().LastOrDefault())),
         new("ocsp-no-check", (c, p) => Has(c, Oids.OcspNoCheck) == p.Profile.NoCheck),
         new("no-unknown-extension", (c, _) => c.Extensions.All(e => Known.Contains(e.Oid, StringComparer.Ordinal))),
         new("no-extension-twice", (c, _) => c.Extensions.Select(e => e.Oid).Distinct(StringComparer.Ordinal).Count() == c.Extensions.Count),
     ];
 
     private static bool Is(CertificateExtension extension, string oid) => string.Equals(extension.Oid, oid, StringComparison.Ordinal);
+
+    private static bool Equal(Certificate certificate, string oid, CertificateExtension? planned) =>
+        certificate.FindExtension(oid) is { } value ? planned is not null && value.Span.SequenceEqual(planned.Value.Span) : planned is null;
 
     private static bool Has(Certificate certificate, string oid) => certificate.FindExtension(oid) is not null;
 }

@@ -7,8 +7,7 @@ using Trust.SignService.Validation;
 namespace Trust.SignService;
 
 /// <summary>Bodies of this service's own endpoints: strict.</summary>
-[JsonSourceGenerationOptions(
-    JsonSerializerDefaults.Strict, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Strict, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(PreparedResponse))]
 [JsonSerializable(typeof(SignatureRequest))]
 [JsonSerializable(typeof(SignedResponse))]

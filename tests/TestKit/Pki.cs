@@ -14,6 +14,7 @@ public sealed class SoftwareKey : IDisposable
     {
         this.key = key;
         Spki = spki;
+        Sign = digest => sign(digest);
         Signer = (digest, _) => ValueTask.FromResult(sign(digest));
         Suite = SignatureSuite.ForKey(spki)!;
     }
@@ -26,6 +27,9 @@ public sealed class SoftwareKey : IDisposable
 
     /// <summary>Signs digests.</summary>
     public DigestSigner Signer { get; }
+
+    /// <summary>The same at once.</summary>
+    public Func<byte[], byte[]> Sign { get; }
 
     /// <summary>The private key, for the openssl command.</summary>
     public byte[] Pkcs8 => key switch

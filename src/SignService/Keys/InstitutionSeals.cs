@@ -16,7 +16,8 @@ namespace Trust.SignService.Keys;
 public sealed record SealCertificateRequest(string Chain);
 
 /// <summary>
-/// <c>GET /seals/{institution}/request</c> makes the institution's seal key in the token, once, and gives its PKCS#10;
+/// <c>GET /seals/{institution}/request?name=…</c> makes the institution's seal key in the token, once, and gives its PKCS#10 with the
+/// registered name as CN (the CA compares it with the registry);
 /// <c>PUT /seals/{institution}/certificate</c> takes the certificate. Both need no caller: a request proves nothing but possession, and a
 /// certificate is accepted only when our own CA issued it for this institution and this key.
 /// </summary>
@@ -30,12 +31,17 @@ public static partial class InstitutionSeals
     }
 
     private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> GetRequest(
-        string institution, SealStore seals, IToken token, EntitlementClient entitlements, ServiceOptions service, TimeProvider clock, ProblemSet problems,
+        string institution, string? name, SealStore seals, IToken token, EntitlementClient entitlements, ServiceOptions service, TimeProvider clock, ProblemSet problems,
         CancellationToken ct)
     {
-        if (await seals.Find(institution, ct) is { } existing)
+        if (await seals.Find(institution, ct) is { } existing && (name is null || existing.Certificates.Count > 0))
         {
             return TypedResults.File(existing.Request, "application/pkcs10");
+        }
+
+        if (name is { Length: 0 or > 128 })
+        {
+            return Refusal.Content("name", "Give the registered name of the institution, at most 128 characters.").ToProblem(problems);
         }
 
         // The registry's word keeps strangers from filling the token with keys.
@@ -46,8 +52,11 @@ public static partial class InstitutionSeals
 
         var key = new KeyRef("seal-" + institution["urn:mdid:o:".Length..]);
         var held = await token.Find(key, ct) ?? await token.Generate(key, KeyAlgorithm.EcdsaP256, ct);
+        var subject = new X500DistinguishedNameBuilder();
+        subject.AddCountryOrRegion("CN");
+        subject.AddCommonName(name ?? institution);
         var request = await CertificationRequest.Create(
-            new X500DistinguishedName($"CN={institution}, C=CN"), held.SubjectPublicKeyInfo,
+            subject.Build(), held.SubjectPublicKeyInfo,
             [CertificateExtension.SubjectAltName(new GeneralName.Uri(institution)), CertificateExtension.KeyUsage(KeyUsages.NonRepudiation)],
             (digest, cancel) => token.Sign(key, digest, cancel), ct);
         var region = permit.Region.Length == 6 ? permit.Region : service.Region;

@@ -16,7 +16,8 @@ public sealed class SealStore(NpgsqlDataSource db)
     private const string FindRow = "SELECT institution, key_label, request, certificates FROM seals WHERE institution = $1";
 
     private const string InsertRow = """
-        INSERT INTO seals (institution, region, key_label, request, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (institution) DO NOTHING
+        INSERT INTO seals (institution, region, key_label, request, created_at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (institution) DO UPDATE SET request = excluded.request WHERE seals.certificates IS NULL
         """;
 
     private const string CertifyRow = "UPDATE seals SET certificates = $2, certified_at = $3 WHERE institution = $1";
@@ -25,7 +26,7 @@ public sealed class SealStore(NpgsqlDataSource db)
     public Task<SealRow?> Find(string institution, CancellationToken ct) => db.Sql(FindRow).With(institution).One(
         r => new SealRow(r.GetString(0), r.GetString(1), r.GetFieldValue<byte[]>(2), r.Nullable<byte[][]>(3) ?? []), ct);
 
-    /// <summary>Stores a new seal; an existing one stays.</summary>
+    /// <summary>Stores a new seal, or the request again while there is no certificate.</summary>
     public Task<int> Insert(string institution, string region, string keyLabel, byte[] request, DateTimeOffset now, CancellationToken ct) =>
         db.Sql(InsertRow).With(institution).With(region).With(keyLabel).With(request).With(now).Execute(ct);
 

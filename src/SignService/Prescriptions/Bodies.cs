@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Trust.SignService.Prescriptions;
 
 /// <summary>A prepared signature: the complete bytes to be signed, which the client hashes itself.</summary>
@@ -50,7 +52,8 @@ public sealed record StatusResponse(Guid Id, string Status);
 /// <param name="ReturnReason">Why it was returned.</param>
 /// <param name="Signatures">Released signatures in order.</param>
 public sealed record PrescriptionResponse(
-    Guid Id, string Number, string Status, DateTimeOffset ValidUntil, byte[] Payload, string? ReturnReason, IReadOnlyList<SignatureEvidence> Signatures);
+    Guid Id, string Number, string Status, DateTimeOffset ValidUntil, byte[] Payload,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ReturnReason, IReadOnlyList<SignatureEvidence> Signatures);
 
 /// <summary>A prescription's signed material, as it goes into evidence.</summary>
 /// <param name="Prescription">Identifier.</param>
@@ -60,10 +63,15 @@ public sealed record PrescriptionEvidence(Guid Prescription, byte[] Payload, IRe
 
 /// <summary>One signature with all that verifying it needs.</summary>
 /// <param name="Kind">prescribe, review or seal.</param>
-/// <param name="Payload">base64 of the signed bytes when they are not the prescription's own (review and seal sign a statement over it).</param>
 /// <param name="Protected">base64url header.</param>
 /// <param name="Signature">base64url r‖s over header "." payload.</param>
 /// <param name="Certificates">DER, leaf first, root excluded.</param>
 /// <param name="Timestamp">RFC 3161 token over the ASCII of <paramref name="Signature"/>.</param>
+/// <param name="Payload">base64 of the signed bytes when they are not the prescription's own (review and seal sign a statement over it).</param>
 public sealed record SignatureEvidence(
-    string Kind, byte[]? Payload, string Protected, string Signature, IReadOnlyList<byte[]> Certificates, byte[] Timestamp);
+    string Kind,
+    string Protected,
+    string Signature,
+    IReadOnlyList<byte[]> Certificates,
+    byte[] Timestamp,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? Payload = null);

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -20,9 +21,12 @@ public sealed class ConsentClient(Outbound outbound, ILogger<ConsentClient> log)
     {
         try
         {
-            return await outbound.Client("idp").GetFromJsonAsync(
-                $"consents?patient={Uri.EscapeDataString(patient)}&institution={Uri.EscapeDataString(institution)}&kind=online-care",
-                SignPeerJson.Default.Consent, ct);
+            using var answer = await outbound.Client("idp").GetAsync(
+                $"consents?patient={Uri.EscapeDataString(patient)}&institution={Uri.EscapeDataString(institution)}&kind=online-care", ct);
+            // An unknown pseudonym has consented to nothing; any other failure is no answer.
+            return answer.StatusCode == HttpStatusCode.NotFound
+                ? new Consent(false, null, null, null)
+                : await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync(SignPeerJson.Default.Consent, ct);
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or UndeclaredPeerException
             || (e is OperationCanceledException && !ct.IsCancellationRequested))

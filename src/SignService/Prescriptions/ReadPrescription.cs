@@ -61,5 +61,5 @@ public static class ReadPrescription
 
     private static async Task<List<SignatureEvidence>> Signatures(SignatureStore signatures, Guid id, CancellationToken ct) =>
         [.. (await signatures.Done(id, ct)).Select(s => new SignatureEvidence(
-            s.Kind.Name(), s.Payload, s.Protected, s.Signature!, s.Certificates, s.TimeStamp!))];
+            s.Kind.Name(), s.Protected, s.Signature!, s.Certificates, s.TimeStamp!, s.Payload))];
 }

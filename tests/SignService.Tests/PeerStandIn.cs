@@ -1,0 +1,195 @@
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Trust.Kernel.Audit;
+
+namespace Trust.SignService.Tests;
+
+/// <summary>
+/// The three services that the signing service asks, on one plain listener and speaking their real formats: answers that the real ones
+/// give only after an enrolment of minutes, or not at all (a ledger that is away for one exchange).
+/// </summary>
+internal sealed class PeerStandIn : IAsyncDisposable
+{
+    private readonly WebApplication app;
+    private readonly ECDsa entitlementKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+    private readonly ECDsa tokenKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+    private readonly ConcurrentDictionary<string, string> denials = new(StringComparer.Ordinal);
+    private readonly List<JsonElement> events = [];
+    private readonly Lock gate = new();
+    private (long Epoch, long Seq, string Hash, long Open) head = (0, 0, new string('0', 64), 0);
+
+    private PeerStandIn(WebApplication app) => this.app = app;
+
+    public Uri Address { get; private set; } = null!;
+
+    /// <summary>While true the ledger's paths break off.</summary>
+    public bool LedgerAway { get; set; }
+
+    /// <summary>While true entitlements break off.</summary>
+    public bool RegistryAway { get; set; }
+
+    public bool ConsentGranted { get; set; } = true;
+
+    public byte[] EntitlementSpki => entitlementKey.ExportSubjectPublicKeyInfo();
+
+    public string PatientKey { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+
+    /// <summary>Certificate status by SHA-256; good unless named.</summary>
+    public ConcurrentDictionary<string, string> Status { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Bodies the ledger accepted, in order.</summary>
+    public IReadOnlyList<JsonElement> Events
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. events];
+            }
+        }
+    }
+
+    public IEnumerable<string> Actions => Events.Select(e => e.GetProperty("action").GetString()!);
+
+    public static async Task<PeerStandIn> Start()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders();
+        var stand = new PeerStandIn(builder.Build());
+        stand.Map();
+        await stand.app.StartAsync();
+        stand.Address = new Uri(stand.app.Urls.First());
+        return stand;
+    }
+
+    /// <summary>From now on the registry denies this person or institution.</summary>
+    public void Deny(string urn, string reason) => denials[urn] = reason;
+
+    /// <summary>An access token as the identity provider issues it.</summary>
+    public string Token(string subject, string scope, string? role, string institution, string audience)
+    {
+        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        return Jws("""{"alg":"ES256","typ":"at+jwt","kid":"k1"}""", new JsonObject
+        {
+            ["iss"] = "https://idp.example", ["sub"] = subject, ["aud"] = audience, ["client_id"] = "hospital-system", ["scope"] = scope,
+            ["iat"] = now, ["exp"] = now + 300, ["jti"] = Guid.NewGuid().ToString(), ["role"] = role, ["acting_institution"] = institution,
+        }, tokenKey);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+        entitlementKey.Dispose();
+        tokenKey.Dispose();
+    }
+
+    private static string Jws(string header, JsonObject payload, ECDsa key)
+    {
+        var signed = Base64Url.EncodeToString(Encoding.UTF8.GetBytes(header)) + "." + Base64Url.EncodeToString(Encoding.UTF8.GetBytes(payload.ToJsonString()));
+        return signed + "." + Base64Url.EncodeToString(key.SignData(Encoding.ASCII.GetBytes(signed), HashAlgorithmName.SHA256));
+    }
+
+    private void Map()
+    {
+        app.Use(async (context, next) =>
+        {
+            var path = context.Request.Path.Value!;
+            var ledger = path.StartsWith("/sources", StringComparison.Ordinal) || path is "/entries" or "/checkpoint";
+            if ((ledger && LedgerAway) || (RegistryAway && path.StartsWith("/entitlements", StringComparison.Ordinal)))
+            {
+                context.Abort();
+                return;
+            }
+
+            await next(context);
+        });
+        app.MapGet("/jwks", Jwks);
+        app.MapGet("/consents", () => Results.Text(
+            new JsonObject { ["granted"] = ConsentGranted, ["noticeVersion"] = "1", ["consentId"] = "c1", ["subjectKey"] = PatientKey }.ToJsonString(), "application/json"));
+        app.MapGet("/entitlements", Entitlement);
+        app.MapGet("/holders/{sha}", (string sha) => Results.Text(
+            new JsonObject { ["status"] = Status.GetValueOrDefault(sha, "good"), ["person"] = "x" }.ToJsonString(), "application/json"));
+        app.MapGet("/sources/sign/head", () => Results.Text(Head(), "application/json"));
+        app.MapPost("/sources/sign/epochs", () =>
+        {
+            lock (gate)
+            {
+                head = head with { Open = Math.Max(head.Open, head.Epoch) + 1 };
+            }
+
+            return Results.Text(Head(), "application/json");
+        });
+        app.MapPost("/entries", (Delegate)Entries);
+        app.MapGet("/checkpoint", () => Results.Text("unsigned: this service is given no verifier key here"));
+    }
+
+    private string Head()
+    {
+        lock (gate)
+        {
+            return new JsonObject { ["epoch"] = head.Epoch, ["seq"] = head.Seq, ["hash"] = head.Hash, ["openEpoch"] = head.Open }.ToJsonString();
+        }
+    }
+
+    private IResult Jwks()
+    {
+        var key = tokenKey.ExportParameters(false);
+        return Results.Text(new JsonObject
+        {
+            ["keys"] = new JsonArray(new JsonObject
+            {
+                ["kty"] = "EC", ["crv"] = "P-256", ["kid"] = "k1", ["use"] = "sig", ["alg"] = "ES256",
+                ["x"] = Base64Url.EncodeToString(key.Q.X), ["y"] = Base64Url.EncodeToString(key.Q.Y),
+            }),
+        }.ToJsonString(), "application/json");
+    }
+
+    private IResult Entitlement(string act, string? person, string? institution, string? certificate)
+    {
+        var reason = new[] { person, institution, certificate }.Select(u => u is not null && denials.TryGetValue(u, out var r) ? r : null).FirstOrDefault(r => r is not null);
+        var payload = new JsonObject
+        {
+            ["person"] = person, ["institution"] = institution, ["act"] = act, ["decision"] = reason is null ? "permit" : "deny", ["reason"] = reason ?? "permitted",
+            ["ruleVersion"] = "test-1", ["verified_at"] = DateTimeOffset.UtcNow.ToString("O"), ["feed"] = 0, ["region"] = "510100",
+        };
+        if (person is not null)
+        {
+            payload["role"] = act switch { "prescribe" => "physician", "review" => "pharmacist", _ => "retail-pharmacist" };
+        }
+
+        return Results.Text(Jws("""{"alg":"ES256"}""", payload, entitlementKey), "application/jwt");
+    }
+
+    private async Task<IResult> Entries(HttpContext context)
+    {
+        using var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body);
+        var frame = BatchFrame.TryRead(body.ToArray())!;
+        lock (gate)
+        {
+            var receipts = new List<Receipt>();
+            var hash = frame.Prev.ToArray();
+            for (var i = 0; i < frame.Events.Count; i++)
+            {
+                var bytes = frame.Events[i].Body.ToArray();
+                var next = new byte[32];
+                Envelope.Hash("sign", frame.Epoch, frame.FirstSeq + i, hash, SHA256.HashData(bytes), next);
+                hash = next;
+                events.Add(JsonElement.Parse(bytes));
+                receipts.Add(new Receipt(events.Count, DateTimeOffset.UtcNow, next, events.Count + 1000));
+            }
+
+            head = head with { Epoch = frame.Epoch, Seq = frame.FirstSeq + frame.Events.Count - 1, Hash = Convert.ToHexStringLower(hash) };
+            var size = receipts[^1].TreeSize;
+            return Results.Bytes(new ReceiptFrame([.. receipts.Select(r => r with { TreeSize = size })], "").Write());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Trust.Crypto.Json;
+using Trust.SignService.Prescriptions;
+
+namespace Trust.SignService.Tests;
+
+public sealed class ProfileTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 21, 2, 0, 0, TimeSpan.Zero); // 10:00 in China
+    private static readonly SignOptions Options = new();
+
+    [Fact]
+    public void The_sample_passes_and_is_valid_to_the_end_of_its_day()
+    {
+        var content = Content(Bundle());
+        Assert.Null(ServiceScope.Judge(content, Options, Now));
+        Assert.Equal(new DateTimeOffset(2026, 11, 22, 0, 0, 0, TimeSpan.FromHours(8)), ServiceScope.ValidUntil(content, Options));
+    }
+
+    [Theory]
+    [InlineData(1, 22)]
+    [InlineData(2, 23)]
+    [InlineData(3, 23)] // the region wants the service within two days
+    public void The_shortest_of_doctor_region_and_nation_rules(int days, int endsOn)
+    {
+        var content = Content(Bundle(days));
+        Assert.Null(ServiceScope.Judge(content, Options, Now));
+        Assert.Equal(new DateTimeOffset(2026, 11, endsOn, 0, 0, 0, TimeSpan.FromHours(8)), ServiceScope.ValidUntil(content, Options));
+    }
+
+    [Fact]
+    public void Four_days_are_too_long() => Assert.Equal("validity-too-long", ServiceScope.Judge(Content(Bundle(4)), Options, Now)!.Rule);
+
+    [Fact]
+    public void Not_counting_the_day_of_issue_gives_one_day_more()
+    {
+        var options = Options with { CountIssueDay = false, RegionalWindowDays = 3 };
+        Assert.Equal(new DateTimeOffset(2026, 11, 25, 0, 0, 0, TimeSpan.FromHours(8)), ServiceScope.ValidUntil(Content(Bundle(4)), options));
+    }
+
+    [Fact]
+    public void The_day_ends_at_midnight_in_China_not_in_UTC()
+    {
+        var late = new DateTimeOffset(2026, 11, 21, 15, 59, 0, TimeSpan.Zero); // 23:59 in China
+        var content = Content(Bundle(now: late));
+        Assert.Null(ServiceScope.Judge(content, Options, late));
+        Assert.Equal("expired", ServiceScope.Judge(content, Options, late.AddMinutes(1))!.Rule);
+    }
+
+    public static TheoryData<string, Action<JsonObject>> Scope => new()
+    {
+        { "authored-on", b => b.Resource("Composition")["date"] = "2026-11-20T10:00:00+08:00" },
+        { "first-visit", b => b.Resource("Composition")["extension"]!.AsArray().RemoveAt(1) },
+        { "controlled-medicine", b => b.Resource("MedicationRequest")["extension"]!.AsArray().Add(JsonNode.Parse("""{"url":"urn:trust:fhir:control-class","valueCode":"psychotropic-2"}""")) },
+        { "controlled-medicine", b => Category(b, "narcotic") },
+        { "child-under-six", b => b.Resource("Patient")["birthDate"] = "2021-01-01" },
+        { "weight-missing", b => b.Resource("Patient")["birthDate"] = "2015-01-01" },
+        { "birth-date", b => b.Resource("Patient")["birthDate"] = "2027-01-01" },
+        { "quantity", b => b.Resource("MedicationRequest").Remove("extension") },
+        { "quantity", b => Category(b, "emergency") },
+        { "quantity", b => b.Resource("MedicationRequest")["dispenseRequest"]!["expectedSupplyDuration"]!["value"] = 85 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Scope))]
+    public void What_may_not_be_prescribed_online_is_named(string rule, Action<JsonObject> change)
+    {
+        var bundle = Bundle();
+        change(bundle);
+        Assert.Equal(rule, ServiceScope.Judge(Content(bundle), Options, Now)!.Rule);
+    }
+
+    public static TheoryData<string, Action<JsonObject>> Profile => new()
+    {
+        { "signature-inside", b => b["signature"] = new JsonObject() },
+        { "not-allowed", b => b["type"] = "collection" },
+        { "narrative", b => b.Resource("Patient")["text"] = new JsonObject { ["div"] = "<div/>" } },
+        { "absolute-address", b => b.Resource("Patient")["photo"] = "https://evil.example/x" },
+        { "decimal-not-text", b => b.Resource("MedicationRequest")["dispenseRequest"]!["quantity"] = JsonNode.Parse("""{"value":0.5}""") },
+        { "hidden-character", b => b.Resource("Organization")["name"] = "医院\u202Eabc" },
+        { "hidden-character", b => b.Resource("Organization")["name"] = "医\u200B院" },
+        { "not-normalised", b => b.Resource("Organization")["name"] = "e\u0301" },
+        { "not-normalised", b => b.Resource("Organization")["name"] = "\uF900" },
+        { "null", b => b["language"] = null },
+        { "reference", b => b.Resource("MedicationRequest")["subject"]!["reference"] = "urn:uuid:00000000-0000-0000-0000-000000000000" },
+        { "diagnosis-code", b => b.Resource("Condition")["code"]!["coding"]![0]!["code"] = "hypertension" },
+        { "coding", b => b.Resource("MedicationRequest")["medicationCodeableConcept"]!["coding"]!.AsArray().RemoveAt(1) },
+        { "identifier", b => b.Resource("Patient")["identifier"]![0]!["value"] = "urn:mdid:pat:110105194912310021" },
+        { "number", b => b["identifier"]!["value"] = "RX 1" },
+        { "full-url-twice", b => b["entry"]![1]!["fullUrl"] = b["entry"]![0]!["fullUrl"]!.GetValue<string>() },
+        { "composition-first", b => Swap(b) },
+        { "resource-not-allowed", b => b["entry"]!.AsArray().Add(JsonNode.Parse("""{"fullUrl":"urn:uuid:00000000-0000-4000-8000-000000000000","resource":{"resourceType":"Binary"}}""")) },
+        { "cardinality", b => b["entry"]!.AsArray().RemoveAt(5) },
+        { "quantity", b => b.Resource("MedicationRequest")["dispenseRequest"]!["extension"]![0]!["valueString"] = "-1" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Profile))]
+    public void What_breaks_the_profile_is_named(string rule, Action<JsonObject> change)
+    {
+        var bundle = Bundle();
+        change(bundle);
+        var refusal = PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()), out _, out _);
+        Assert.Equal("profile-" + rule, refusal?.Rule);
+    }
+
+    [Fact]
+    public void Ten_thousand_damaged_bundles_never_fault()
+    {
+        var seed = CanonicalJson.Encode(Bundle());
+        var random = new Random(8785);
+        for (var i = 0; i < 10_000; i++)
+        {
+            var bytes = seed.ToArray();
+            for (var n = random.Next(1, 4); n > 0; n--)
+            {
+                bytes[random.Next(bytes.Length)] = (byte)random.Next(32, 127);
+            }
+
+            if (StrictJson.TryParse(bytes, new JsonLimits(bytes.Length), out var element, out _)
+                && PrescriptionProfile.Read(element, out var content, out var payload) is null)
+            {
+                Assert.Equal(CanonicalJson.Encode(element), payload);
+                _ = ServiceScope.Judge(content!, Options, Now);
+            }
+        }
+    }
+
+    private static JsonObject Bundle(int days = 1, DateTimeOffset? now = null) => SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital, now ?? Now, validDays: days);
+
+    private static PrescriptionContent Content(JsonObject bundle)
+    {
+        var refusal = PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()), out var content, out _);
+        Assert.True(refusal is null, refusal?.Detail);
+        return content!;
+    }
+
+    private static void Category(JsonObject bundle, string code) => bundle.Resource("MedicationRequest")["category"]![0]!["coding"]![0]!["code"] = code;
+
+    private static void Swap(JsonObject bundle)
+    {
+        var entries = bundle["entry"]!.AsArray();
+        var first = entries[0];
+        entries.RemoveAt(0);
+        entries.Add(first);
+    }
+}

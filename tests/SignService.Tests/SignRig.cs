@@ -1,0 +1,329 @@
+using System.Buffers.Text;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Trust.Crypto.Asn1;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.Pkcs11;
+using Trust.SignService.Keys;
+using Trust.SignService.Signatures;
+using Trust.TestKit;
+
+namespace Trust.SignService.Tests;
+
+/// <summary>The real signing service in this process: own database, own SoftHSM token behind a faulty module, own roots.</summary>
+internal sealed class SignRig : IAsyncDisposable
+{
+    public const string Doctor = "urn:mdid:p:01J9ZZZZZZZZZZZZZZZZZZZZD1";
+    public const string Pharmacist = "urn:mdid:p:01J9ZZZZZZZZZZZZZZZZZZZZP2";
+    public const string Hospital = "urn:mdid:o:01J9ZZZZZZZZZZZZZZZZZZZZH1";
+    public const string Pharmacy = "urn:mdid:o:01J9ZZZZZZZZZZZZZZZZZZZZF1";
+    private const string Audience = "https://sign.example";
+
+    private readonly string directory = Scratch.Directory("sign");
+    private readonly TestDatabase database;
+    private WebApplication? app;
+
+    private SignRig(TestDatabase database, PeerStandIn peers)
+    {
+        this.database = database;
+        Peers = peers;
+    }
+
+    public PeerStandIn Peers { get; }
+
+    public TestDatabase Database => database;
+
+    public SampleAuthority Root { get; private set; } = null!;
+
+    public SampleAuthority Practitioners { get; private set; } = null!;
+
+    public SampleAuthority Institutions { get; private set; } = null!;
+
+    public SampleAuthority Services { get; private set; } = null!;
+
+    public Card DoctorCard { get; private set; } = null!;
+
+    public Card PharmacistCard { get; private set; } = null!;
+
+    public TokenFaults Faults { get; private set; } = null!;
+
+    public HttpClient Client { get; private set; } = null!;
+
+    public Uri Address { get; private set; } = null!;
+
+    public IServiceProvider Parts => app!.Services;
+
+    public CommitPoints Points => Parts.GetRequiredService<CommitPoints>();
+
+    private string Public => Path.Combine(directory, "public");
+
+    private string Data => Path.Combine(directory, "data");
+
+    public static async Task<SignRig> Start(bool withSeal = true, TimeSpan? prepareLifetime = null)
+    {
+        var rig = new SignRig(await TestDatabase.Create("sign", typeof(Program).Assembly), await PeerStandIn.Start());
+        await rig.MakeAuthorities();
+        var (token, faults) = await FaultyTokens.NewToken("sign");
+        rig.Faults = faults;
+        await rig.Boot(token, prepareLifetime);
+        if (withSeal)
+        {
+            await rig.CertifySeal();
+        }
+
+        return rig;
+    }
+
+    /// <summary>A POST with a token, an idempotency key and JSON.</summary>
+    public async Task<HttpResponseMessage> Post(string path, string token, object? body = null, string? key = null, string? raw = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        request.Headers.Add("Idempotency-Key", key ?? Guid.NewGuid().ToString());
+        request.Content = raw is not null ? new StringContent(raw, Encoding.UTF8, "application/json") : body is null ? null : JsonContent.Create(body);
+        return await Client.SendAsync(request);
+    }
+
+    public async Task<HttpResponseMessage> Get(string path, string token)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return await Client.SendAsync(request);
+    }
+
+    public string DoctorToken(string subject = Doctor) => Peers.Token(subject, "rx.sign rx.read", "physician", Hospital, Audience);
+
+    public string PharmacistToken(string subject = Pharmacist) => Peers.Token(subject, "rx.review rx.read", "pharmacist", Hospital, Audience);
+
+    public string PharmacyToken(string pharmacy = Pharmacy, string scope = "rx.claim rx.dispense rx.read validate") =>
+        Peers.Token("pharmacy-system", scope, null, pharmacy, Audience);
+
+    public Task<HttpResponseMessage> Prepare(JsonObject? bundle = null, Card? card = null, string? token = null) => Post(
+        "/prescriptions", token ?? DoctorToken(),
+        new JsonObject { ["bundle"] = bundle ?? SamplePrescription.Bundle(Doctor, Hospital), ["certificate"] = Convert.ToBase64String((card ?? DoctorCard).Signature.Der.Span) });
+
+    /// <summary>Prepares and answers what to sign.</summary>
+    public async Task<(Guid Id, byte[] ToBeSigned, JsonElement Body)> Prepared(JsonObject? bundle = null)
+    {
+        var body = await Read(await Prepare(bundle), 201);
+        return (body.GetProperty("id").GetGuid(), body.GetProperty("toBeSigned").GetBytesFromBase64(), body);
+    }
+
+    public async Task<Guid> Signed(JsonObject? bundle = null)
+    {
+        var (id, bytes, _) = await Prepared(bundle);
+        await Read(await Post($"/prescriptions/{id}/signature", DoctorToken(), new { signature = DoctorCard.Sign(bytes) }), 200);
+        return id;
+    }
+
+    public async Task<Guid> Released(JsonObject? bundle = null)
+    {
+        var id = await Signed(bundle);
+        var prepared = await Read(await Post($"/prescriptions/{id}/review", PharmacistToken(), new { decision = "approve", certificate = PharmacistCard.Signature.Der.ToArray() }), 200);
+        var signature = PharmacistCard.Sign(prepared.GetProperty("toBeSigned").GetBytesFromBase64());
+        var done = await Read(await Post($"/prescriptions/{id}/review/signature", PharmacistToken(), new { signature }), 200);
+        Assert.Equal("released", done.GetProperty("status").GetString());
+        return id;
+    }
+
+    public static async Task<JsonElement> Read(HttpResponseMessage answer, int status)
+    {
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True((int)answer.StatusCode == status, $"{(int)answer.StatusCode} instead of {status}: {text}");
+        return JsonElement.Parse(text.Length == 0 ? "{}" : text);
+    }
+
+    /// <summary>Asserts a problem of that name.</summary>
+    public static async Task Refused(HttpResponseMessage answer, string rule, int status)
+    {
+        var body = await Read(answer, status);
+        Assert.Equal("urn:trust:problem:sign:" + rule, body.GetProperty("type").GetString());
+    }
+
+    public async Task<JsonElement> Evidence(Guid id)
+    {
+        using var handler = Handler(await TlsIdentity("ledger"));
+        using var client = new HttpClient(handler) { BaseAddress = Address };
+        return await Read(await client.GetAsync($"/prescriptions/{id}/evidence"), 200);
+    }
+
+    public async Task<string?> StatusOf(Guid id)
+    {
+        await using var command = database.Owner.CreateCommand("SELECT status FROM prescriptions WHERE id = $1");
+        command.Parameters.AddWithValue(id);
+        return (string?)await command.ExecuteScalarAsync();
+    }
+
+    public async Task<long> Count(string sql)
+    {
+        await using var command = database.Owner.CreateCommand(sql);
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    public async Task CertifySeal()
+    {
+        var pkcs10 = await Client.GetByteArrayAsync($"/seals/{Hospital}/request");
+        var request = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(pkcs10)).Request;
+        var certificate = await Institutions.IssueLeaf(
+            "示例市人民医院", request.Key.SubjectPublicKeyInfo, DateTimeOffset.UtcNow, KeyUsages.NonRepudiation,
+            CertificateExtension.ExtendedKeyUsage(critical: false, Oids.DocumentSigning), CertificateExtension.SubjectAltName(new GeneralName.Uri(Hospital)));
+        using var answer = await Client.PutAsJsonAsync($"/seals/{Hospital}/certificate", new { chain = certificate.ToPem() + Institutions.Certificate.ToPem() });
+        Assert.Equal(204, (int)answer.StatusCode);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        if (app is not null)
+        {
+            await app.StopAsync();
+            await app.DisposeAsync();
+        }
+
+        await Peers.DisposeAsync();
+        await database.DisposeAsync();
+    }
+
+    private async Task MakeAuthorities()
+    {
+        Directory.CreateDirectory(Public);
+        Directory.CreateDirectory(Path.Combine(Data, "tls"));
+        var now = DateTimeOffset.UtcNow;
+        Root = await SampleAuthority.Root(PublicKeyKind.P256, now);
+        Practitioners = await Root.Subordinate("Practitioner issuing", now);
+        Institutions = await Root.Subordinate("Institution issuing", now);
+        Services = await Root.Subordinate("Service issuing", now);
+        foreach (var (name, authority) in new[] { ("root", Root), ("practitioner-issuing", Practitioners), ("institution-issuing", Institutions), ("service-issuing", Services) })
+        {
+            await File.WriteAllTextAsync(Path.Combine(Public, name + ".pem"), authority.Certificate.ToPem());
+        }
+
+        await File.WriteAllBytesAsync(Path.Combine(Public, "entitlement.spki"), Peers.EntitlementSpki);
+        DoctorCard = await Card.Issue(Practitioners, Doctor);
+        PharmacistCard = await Card.Issue(Practitioners, Pharmacist);
+    }
+
+    private async Task Boot(IToken token, TimeSpan? prepareLifetime)
+    {
+        using (var identity = await TlsIdentity("sign"))
+        {
+            await File.WriteAllTextAsync(Path.Combine(Data, "tls", "key.pem"), identity.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+            await File.WriteAllTextAsync(Path.Combine(Data, "tls", "certificate.pem"), identity.ExportCertificatePem() + "\n" + Services.Certificate.ToPem());
+        }
+
+        Address = new Uri($"https://127.0.0.1:{Trust.Cli.Local.PostgresCluster.FreePort()}");
+        var config = Path.Combine(directory, "sign.json");
+        var o = database.Options;
+        await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
+        {
+            Service = new { Region = "510000", Node = "sign-1", PublicDirectory = Public, DataDirectory = Data },
+            Listen = new { Main = new { Url = Address.ToString(), ClientCertificate = "Peer" } },
+            Database = new { o.ConnectionString, o.PasswordFile, o.OwnerUsername, o.OwnerPasswordFile, o.Schema, o.Region },
+            Peers = new[] { "idp", "ca", "ledger" }.Select(n => new { Name = n, Address = Peers.Address.ToString(), Region = "510000" }),
+            Ledger = new { ConfirmWithin = "00:00:03" },
+            Tokens = new { Issuer = "https://idp.example", Audience },
+            SignService = new { PrepareLifetime = (prepareLifetime ?? TimeSpan.FromMinutes(5)).ToString("c") },
+        }));
+        app = ServiceHost.Build(["run", "--config", config], Program.Service with
+        {
+            Configure = builder =>
+            {
+                Program.Service.Configure(builder);
+                builder.Services.AddSingleton(token);
+                builder.Logging.ClearProviders();
+            },
+        });
+        if (await token.Find(ServiceHost.BatchKey, CancellationToken.None) is null)
+        {
+            await token.Generate(ServiceHost.BatchKey, KeyAlgorithm.EcdsaP256, CancellationToken.None);
+        }
+
+        await Program.Service.Provision!(app.Services, CancellationToken.None);
+        await CertifyTimeStamp();
+        await app.StartAsync();
+        Client = new HttpClient(Handler(null)) { BaseAddress = Address };
+        await Eventually.Holds(() => Parts.GetRequiredService<OutboxState>().LedgerReached == true, "the ledger is reached");
+    }
+
+    private async Task CertifyTimeStamp()
+    {
+        var folder = Path.Combine(Data, "tsa");
+        var request = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(await File.ReadAllBytesAsync(Path.Combine(folder, "request.p10")))).Request;
+        var certificate = await Institutions.IssueLeaf(
+            "TSA", request.Key.SubjectPublicKeyInfo, DateTimeOffset.UtcNow, KeyUsages.DigitalSignature,
+            CertificateExtension.ExtendedKeyUsage(critical: true, Oids.TimeStamping));
+        await File.WriteAllTextAsync(Path.Combine(folder, "certificate.pem"), certificate.ToPem() + Institutions.Certificate.ToPem());
+    }
+
+    private async Task<X509Certificate2> TlsIdentity(string service)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var certificate = await Services.IssueLeaf(
+            service, key.ExportSubjectPublicKeyInfo(), DateTimeOffset.UtcNow, KeyUsages.DigitalSignature,
+            CertificateExtension.ExtendedKeyUsage(critical: false, Oids.ServerAuth, Oids.ClientAuth),
+            CertificateExtension.SubjectAltName(new GeneralName.Dns(service + ".trust.internal"), new GeneralName.Ip(new byte[] { 127, 0, 0, 1 })));
+        using var bare = X509CertificateLoader.LoadCertificate(certificate.Der.Span);
+        using var withKey = bare.CopyWithPrivateKey(key);
+        return X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null, X509KeyStorageFlags.Exportable);
+    }
+
+    private static SocketsHttpHandler Handler(X509Certificate2? identity)
+    {
+        var handler = new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } };
+        if (identity is not null)
+        {
+            handler.SslOptions.ClientCertificates = [identity];
+        }
+
+        return handler;
+    }
+}
+
+/// <summary>A person's card: two keys, two certificates.</summary>
+internal sealed class Card
+{
+    private readonly SoftwareKey signatureKey;
+    private readonly SoftwareKey authenticationKey;
+
+    private Card(SoftwareKey signatureKey, SoftwareKey authenticationKey, Certificate signature, Certificate authentication)
+    {
+        this.signatureKey = signatureKey;
+        this.authenticationKey = authenticationKey;
+        Signature = signature;
+        Authentication = authentication;
+    }
+
+    public Certificate Signature { get; }
+
+    public Certificate Authentication { get; }
+
+    public static async Task<Card> Issue(SampleAuthority authority, string person, DateTimeOffset? at = null)
+    {
+        var (sign, login) = (SoftwareKey.New(PublicKeyKind.P256), SoftwareKey.New(PublicKeyKind.P256));
+        var name = CertificateExtension.SubjectAltName(new GeneralName.Uri(person));
+        var now = at ?? DateTimeOffset.UtcNow;
+        return new Card(
+            sign, login,
+            await authority.IssueLeaf("holder", sign.Spki, now, KeyUsages.NonRepudiation, name, CertificateExtension.ExtendedKeyUsage(critical: false, Oids.DocumentSigning)),
+            await authority.IssueLeaf("holder", login.Spki, now, KeyUsages.DigitalSignature, name, CertificateExtension.ExtendedKeyUsage(critical: false, Oids.ClientAuth)));
+    }
+
+    /// <summary>Hashes and signs as the client does.</summary>
+    public string Sign(byte[] toBeSigned) => Value(signatureKey, toBeSigned);
+
+    /// <summary>The same with the wrong key.</summary>
+    public string SignByAuthenticationKey(byte[] toBeSigned) => Value(authenticationKey, toBeSigned);
+
+    private static string Value(SoftwareKey key, byte[] toBeSigned)
+    {
+        return Base64Url.EncodeToString(key.Sign(SHA256.HashData(toBeSigned)));
+    }
+}

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Trust.Crypto.Asn1;
+using Trust.SignService.Keys;
+using Trust.SignService.Timestamps;
+using Trust.TestKit;
+
+namespace Trust.SignService.Tests;
+
+public sealed class TimestampTests
+{
+    [Fact]
+    public async Task Openssl_asks_over_HTTP_and_accepts_the_answer()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var folder = Scratch.Directory("ts");
+        await File.WriteAllBytesAsync(Path.Combine(folder, "data"), [1, 2, 3]);
+        await File.WriteAllTextAsync(Path.Combine(folder, "root.pem"), rig.Root.Certificate.ToPem());
+        await OpenSsl(folder, "ts", "-query", "-data", "data", "-sha256", "-cert", "-out", "q.tsq");
+        var (status, reply) = await Ask(rig, await File.ReadAllBytesAsync(Path.Combine(folder, "q.tsq")));
+        Assert.Equal(200, status);
+        await File.WriteAllBytesAsync(Path.Combine(folder, "r.tsr"), reply);
+        await OpenSsl(folder, "ts", "-verify", "-queryfile", "q.tsq", "-in", "r.tsr", "-CAfile", "root.pem");
+    }
+
+    [Fact]
+    public async Task What_is_not_acceptable_gets_the_protocols_own_refusal()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        foreach (var body in new[]
+        {
+            [1, 2, 3], new byte[TimeStampRequest.MaxBytes + 1], new TimeStampRequest(Oids.Sha256, SHA256.HashData([]), Policy: "1.2.3").Encode(),
+        })
+        {
+            var (status, reply) = await Ask(rig, body);
+            Assert.Equal(200, status);
+            Assert.Null(TimeStamp.TokenOf(reply));
+        }
+
+        rig.Faults.Removed = true;
+        rig.Faults.FailSigns = 20;
+        var (_, faulty) = await Ask(rig, new TimeStampRequest(Oids.Sha256, SHA256.HashData([])).Encode());
+        Assert.Null(TimeStamp.TokenOf(faulty));
+        rig.Faults.FailSigns = 0;
+        rig.Faults.Removed = false;
+    }
+
+    [Fact]
+    public async Task A_clock_that_went_back_stops_the_authority()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var clock = new ManualClock(DateTimeOffset.UtcNow);
+        var authority = new TimeStampAuthority(rig.Parts.GetRequiredService<TimeStampKey>(), new SignOptions(), clock, NullLogger<TimeStampAuthority>.Instance);
+        Assert.IsType<StampOutcome.Stamped>(await authority.Stamp("a"u8, CancellationToken.None));
+        clock.Advance(TimeSpan.FromSeconds(-10));
+        Assert.Equal(TimeStampFailure.TimeNotAvailable, Assert.IsType<StampOutcome.Refused>(await authority.Stamp("a"u8, CancellationToken.None)).Failure);
+        clock.Advance(TimeSpan.FromSeconds(11));
+        Assert.IsType<StampOutcome.Stamped>(await authority.Stamp("a"u8, CancellationToken.None));
+    }
+
+    private static async Task<(int Status, byte[] Body)> Ask(SignRig rig, byte[] query)
+    {
+        using var content = new ByteArrayContent(query);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/timestamp-query");
+        using var answer = await rig.Client.PostAsync("/timestamp", content);
+        return ((int)answer.StatusCode, await answer.Content.ReadAsByteArrayAsync());
+    }
+
+    private static async Task OpenSsl(string folder, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo("openssl", arguments) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardError = true })!;
+        var errors = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, errors);
+    }
+}

@@ -121,14 +121,15 @@ public static class ChangePractitionerState
                 : problems.Of("own-request", 403, "Another officer must confirm what you asked for.");
         }
 
-        if (await tx.Sql(Current).With(urn).With(now).Scalar<string>(ct) is "revoked" or "deregistered")
+        var current = await tx.Sql(Current).With(urn).With(now).Scalar<string>(ct);
+        if (current is "revoked" or "deregistered")
         {
             return problems.Of("final-state", 409, "The licence was ended meanwhile; only a new registration follows.");
         }
 
         await tx.Sql(Insert).With(urn).With("active").With(now).With(wish.WishedBy).With(officer.Person).With(wish.Reason).With(wish.Basis).Execute(ct);
         var certificates = await CertificateConsequences.ResumeAll(tx, urn, now, officer.Person, ct);
-        if (await Trace(outbox, tx, "ID.state", officer, urn, certificates, "active", wish.Basis, ct) is { } refused)
+        if (await Trace(outbox, tx, current is "blacklisted" ? "BL.remove" : "ID.state", officer, urn, certificates, "active", wish.Basis, ct) is { } refused)
         {
             return problems.Of(refused.Code, 503, "The audit ledger is away for too long; nothing was changed. Try again later.");
         }

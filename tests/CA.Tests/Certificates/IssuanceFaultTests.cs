@@ -1,0 +1,156 @@
+using System.Net;
+using System.Net.Http.Json;
+using Trust.CA.Certificates;
+using Trust.CA.Enrolment;
+using Trust.Crypto.Asn1;
+using Trust.Kernel.Postgres;
+using Trust.TestKit;
+
+namespace Trust.CA.Tests.Certificates;
+
+public sealed class IssuanceFaultTests
+{
+    private const string Rows = "SELECT state || ':' || (der IS NOT NULL) FROM certificates WHERE request = $1";
+    private const string Signed = "SELECT count(*) FROM certificates WHERE request = $1 AND der IS NOT NULL";
+
+    [Theory]
+    [InlineData(Took.NoEffect)]
+    [InlineData(Took.Effect)]
+    public async Task A_token_removed_mid_signature_leaves_a_reserved_row_that_is_finished_once_it_is_back(Took took)
+    {
+        await using var ca = await CaFixture.Own();
+        var created = await Requested(ca);
+        await ca.Approve(1, created);
+        (ca.Faults.Took, ca.Faults.SignCode, ca.Faults.FailSigns) = (took, 0x32, 1);
+        ca.Faults.Removed = took == Took.NoEffect;
+
+        using var client = ca.Officer(2);
+        using var response = await client.Post(
+            $"/certificate-requests/{created.Id}/approvals", await ca.Officers[2].Approval(created.Approval), CaJson.Default.ApprovalBody);
+        if (took == Took.NoEffect)
+        {
+            // The token is gone: the officer is told to try again, the serial number and the bytes stay reserved.
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+            Assert.Equal(["reserved:false"], await ca.Database.Owner.Sql(Rows).With(created.Id).All(r => r.GetString(0), default));
+            ca.Faults.Removed = false;
+            ca.Faults.FailSigns = 0;
+        }
+
+        await Eventually.Holds(async () => (await State(ca, created)).State is "issued", "the issuance is resumed");
+        Assert.Equal(1, await ca.Database.Owner.Sql(Signed).With(created.Id).Scalar<long>(default));
+    }
+
+    [Fact]
+    public async Task A_process_that_dies_between_reservation_and_record_is_followed_by_one_that_finishes()
+    {
+        await using var ca = await CaFixture.Own();
+        var created = await Requested(ca);
+        await ca.Approve(1, created);
+        ca.Faults.Removed = true;
+        using (var client = ca.Officer(2))
+        {
+            using var response = await client.Post(
+                $"/certificate-requests/{created.Id}/approvals", await ca.Officers[2].Approval(created.Approval), CaJson.Default.ApprovalBody);
+            Assert.False(response.IsSuccessStatusCode);
+        }
+
+        await ca.Stop();
+        ca.Faults.Removed = false;
+        await ca.Start();
+
+        await Eventually.Holds(async () => (await State(ca, created)).State is "issued", "the next process finishes");
+        var again = await ca.Approve(2, created);
+        Assert.Equal("issued", again.State);
+        Assert.Equal(1, await ca.Database.Owner.Sql(Signed).With(created.Id).Scalar<long>(default));
+    }
+
+    [Fact]
+    public async Task Two_that_finish_the_same_reservation_release_one_certificate()
+    {
+        await using var ca = await CaFixture.Own();
+        var created = await Requested(ca);
+        await ca.Approve(1, created);
+        ca.Faults.Removed = true;
+        using (var client = ca.Officer(2))
+        {
+            using var response = await client.Post(
+                $"/certificate-requests/{created.Id}/approvals", await ca.Officers[2].Approval(created.Approval), CaJson.Default.ApprovalBody);
+        }
+
+        ca.Faults.Removed = false;
+        var store = (CertificateStore)ca.App.Services.GetService(typeof(CertificateStore))!;
+        var issuers = (IssuerDirectory)ca.App.Services.GetService(typeof(IssuerDirectory))!;
+        var keys = (CaKeys)ca.App.Services.GetService(typeof(CaKeys))!;
+        var row = (await store.FindByRequest(created.Id, default))!;
+        var issuer = (await issuers.Find(row.Issuer, default))!;
+        var signer = await keys.SignerOf(issuer.KeyLabel, default);
+        var one = await SignedStructure.Sign(row.Tbs, issuer.Suite, issuer.Certificate.SubjectPublicKeyInfo, signer, default);
+        var two = await SignedStructure.Sign(row.Tbs, issuer.Suite, issuer.Certificate.SubjectPublicKeyInfo, signer, default);
+
+        var released = await Task.WhenAll(store.Record(row, one, new("ca"), null), store.Record(row, two, new("ca"), null));
+
+        Assert.NotEqual(one, two);
+        Assert.Equal(released[0], released[1]);
+    }
+
+    [Fact]
+    public async Task Without_the_ledger_nothing_is_issued_and_rights_can_still_be_taken()
+    {
+        await using var ca = await CaFixture.Own(receipts: false);
+        var (person, _, name) = await ca.NewPractitioner();
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var created = await ca.Request(await Samples.Request("practitioner-signature", person, name, key));
+        await ca.Approve(1, created);
+        using var officer = ca.Officer(2);
+
+        var refusal = string.Empty;
+        await Eventually.Holds(
+            async () =>
+            {
+                using var response = await officer.Post(
+                    $"/certificate-requests/{created.Id}/approvals", await ca.Officers[2].Approval(created.Approval), CaJson.Default.ApprovalBody);
+                refusal = response.StatusCode == HttpStatusCode.ServiceUnavailable ? await response.Problem() : string.Empty;
+                return refusal.Length > 0;
+            },
+            "the relay has found the ledger away");
+        using var suspended = await officer.Post($"/practitioners/{person}/state", new CA.Registry.StateRequest("suspended", "order"), CaJson.Default.StateRequest);
+
+        Assert.Equal("ledger-away", refusal);
+        Assert.Equal(0, await ca.Database.Owner.Sql(Signed).With(created.Id).Scalar<long>(default));
+        Assert.True(suspended.IsSuccessStatusCode);
+    }
+
+    [Fact]
+    public async Task A_holder_suspended_while_the_token_signs_gets_a_certificate_on_hold()
+    {
+        await using var ca = await CaFixture.Own();
+        var (person, _, name) = await ca.NewPractitioner();
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var created = await ca.Request(await Samples.Request("practitioner-signature", person, name, key));
+        await ca.Approve(1, created);
+        using var gate = new ManualResetEventSlim();
+        ca.Faults.SignGate = gate;
+        var approving = ca.Approve(2, created);
+        await Eventually.Holds(
+            async () => (await ca.Database.Owner.Sql(Rows).With(created.Id).All(r => r.GetString(0), default)).Count == 1, "the row is reserved");
+        using var client = ca.Officer(0);
+        using var suspended = await client.Post($"/practitioners/{person}/state", new CA.Registry.StateRequest("suspended", "order"), CaJson.Default.StateRequest);
+        gate.Set();
+        await approving;
+
+        Assert.Equal(["hold:true"], await ca.Database.Owner.Sql(Rows).With(created.Id).All(r => r.GetString(0), default));
+    }
+
+    private static async Task<CertificateRequestCreated> Requested(CaFixture ca)
+    {
+        var (person, institution, name) = await ca.NewPractitioner();
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        return await ca.Request(await Samples.Request("practitioner-signature", person, name, key, institution));
+    }
+
+    private static async Task<RequestState> State(CaFixture ca, CertificateRequestCreated created)
+    {
+        using var client = ca.Officer(0);
+        return (await client.GetFromJsonAsync(new Uri($"/certificate-requests/{created.Id}", UriKind.Relative), CaJson.Default.RequestState))!;
+    }
+}

@@ -1,0 +1,251 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Trust.AuditLedger.Proofs;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Postgres;
+using Trust.TestKit;
+
+namespace Trust.AuditLedger.Tests;
+
+/// <summary>
+/// Two ledger processes compete for one log under load, and whichever leads is killed, again and again: nothing acknowledged is lost,
+/// no index is given twice, and no two signed heads contradict each other.
+/// </summary>
+public sealed class KillTests : IAsyncLifetime
+{
+    // `./trust test --long` asks for the long run.
+    private static readonly int Rounds = Environment.GetEnvironmentVariable("TRUST_TEST_LONG") is null ? 8 : 500;
+
+    private readonly ConcurrentBag<(string Source, long Epoch, long Seq, Receipt Receipt)> _acknowledged = [];
+    private readonly ConcurrentDictionary<string, byte> _notes = new(StringComparer.Ordinal);
+    private LedgerFixture _fixture = null!;
+
+    public async ValueTask InitializeAsync() => _fixture = await LedgerFixture.Create();
+
+    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+
+    [Fact]
+    public async Task Killed_at_random_points_with_two_competing_writers_it_loses_repeats_and_contradicts_nothing()
+    {
+        var token = Tokens.NewOptions("ledger");
+        await using (var first = await _fixture.Start(token, "ledger-0"))
+        {
+            await first.Leads(); // Provisions the keys and signs the empty tree.
+        }
+
+        var one = _fixture.Configure("ledger-1", token);
+        var two = _fixture.Configure("ledger-2", token);
+        var processes = new[] { LedgerProcess.Start(one.Config), LedgerProcess.Start(two.Config) };
+        Uri[] addresses = [one.Address, two.Address];
+        using var done = new CancellationTokenSource();
+        try
+        {
+            await Begin(addresses);
+            var load = new[] { Produce("sign", addresses, done.Token), Produce("idp", addresses, done.Token) };
+            var random = new Random();
+            for (var round = 0; round < Rounds; round++)
+            {
+                var before = _acknowledged.Count;
+                var more = random.Next(1, 200);
+                await Eventually.Holds(() => _acknowledged.Count > before + more, "the survivor goes on", TimeSpan.FromMinutes(2));
+                var victim = await Leader(addresses);
+                processes[victim].Kill();
+                processes[victim] = LedgerProcess.Start(victim == 0 ? one.Config : two.Config);
+            }
+
+            await done.CancelAsync();
+            await Task.WhenAll(load);
+        }
+        finally
+        {
+            Array.ForEach(processes, p => p.Kill());
+        }
+
+        await CheckLog();
+        await CheckHeads();
+    }
+
+    private async Task Begin(Uri[] addresses)
+    {
+        var link = new RotatingLink(_fixture, "ca", addresses);
+        await link.Open(new string('0', 64));
+        var ca = _fixture.Producer("ca");
+        await Acknowledge(link, ca, ca.Next(TestProducer.Ceremony()), 1);
+    }
+
+    private async Task Produce(string source, Uri[] addresses, CancellationToken ct)
+    {
+        var link = new RotatingLink(_fixture, source, addresses);
+        await link.Open(new string('0', 64));
+        var producer = _fixture.Producer(source);
+        while (!ct.IsCancellationRequested)
+        {
+            var count = Random.Shared.Next(1, 20);
+            await Acknowledge(link, producer, producer.Next([.. Enumerable.Range(0, count).Select(i => producer.Body($"rx-{i}"))]), count);
+        }
+    }
+
+    private async Task Acknowledge(RotatingLink link, TestProducer producer, byte[] frame, int count)
+    {
+        var answer = await link.Post(frame, count);
+        _notes.TryAdd(answer.Checkpoint, 0);
+        for (var i = 0; i < count; i++)
+        {
+            _acknowledged.Add((producer.Source, producer.Epoch, producer.Seq - count + 1 + i, answer.Receipts[i]));
+        }
+    }
+
+    private async Task<int> Leader(Uri[] addresses)
+    {
+        for (var i = 0; ; i = 1 - i)
+        {
+            using var client = _fixture.Client("ca", addresses[i]);
+            try
+            {
+                using var answer = await client.GetAsync("checkpoint");
+                if (answer.IsSuccessStatusCode)
+                {
+                    return i;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // Starting.
+                continue;
+            }
+        }
+    }
+
+    private async Task CheckLog()
+    {
+        var db = _fixture.Database.Runtime;
+        var size = await db.Sql("SELECT size FROM head").Scalar<long>(default);
+        Assert.Equal(size, await db.Sql("SELECT count(*) FROM entries").Scalar<long>(default));
+        Assert.Equal(size - 1, await db.Sql("SELECT max(idx) FROM entries").Scalar<long>(default));
+        Assert.Equal(size, await db.Sql("SELECT count(DISTINCT idx) FROM places").Scalar<long>(default));
+        var stored = (await db.Sql("SELECT s.name, p.epoch, p.seq, p.idx, e.leaf_hash FROM places p JOIN sources s ON s.id = p.source JOIN entries e USING (idx)")
+            .All(r => (Place: (r.GetString(0), r.GetInt64(1), r.GetInt64(2)), Index: r.GetInt64(3), Hash: r.GetFieldValue<byte[]>(4)), default))
+            .ToDictionary(r => r.Place);
+        Assert.NotEmpty(_acknowledged);
+        foreach (var (source, epoch, seq, receipt) in _acknowledged)
+        {
+            var row = stored[(source, epoch, seq)];
+            Assert.Equal(row.Index, receipt.Index);
+            Assert.Equal(row.Hash, receipt.LeafHash);
+        }
+    }
+
+    private async Task CheckHeads()
+    {
+        var hashes = await _fixture.Database.Runtime.Sql("SELECT leaf_hash FROM entries ORDER BY idx").All(r => r.GetFieldValue<byte[]>(0), default);
+        var tree = new LogTree();
+        var roots = new List<byte[]> { tree.Root() };
+        foreach (var hash in hashes)
+        {
+            tree.Append(hash, null);
+            roots.Add(tree.Root());
+        }
+
+        var keys = File.ReadAllLines(Path.Combine(_fixture.Public, "ledger.vkeys")).Select(l => NoteVerifier.TryParse(l)!).ToList();
+        Assert.True(_notes.Count > Rounds);
+        foreach (var note in _notes.Keys)
+        {
+            var head = Checkpoint.TryParse(SignedNote.TryOpen(note, keys, keys.Count)!)!;
+            Assert.Equal(roots[(int)head.Size], head.Root);
+        }
+    }
+
+    /// <summary>Sends to whichever process answers, the same bytes until they are acknowledged.</summary>
+    private sealed class RotatingLink(LedgerFixture fixture, string source, Uri[] addresses)
+    {
+        private readonly LedgerLink[] _links = [.. addresses.Select(a => new LedgerLink(fixture.Client(source, a), source))];
+
+        public async Task Open(string head) => await Eventually.Holds(
+            async () =>
+            {
+                foreach (var link in _links)
+                {
+                    try
+                    {
+                        if (await link.OpenEpoch(head, default) is not null)
+                        {
+                            return true;
+                        }
+                    }
+                    catch (HttpRequestException)
+                    {
+                        continue;
+                    }
+                }
+
+                return false;
+            },
+            "an epoch opens",
+            TimeSpan.FromMinutes(2));
+
+        public async Task<ReceiptFrame> Post(byte[] frame, int count)
+        {
+            ReceiptFrame? taken = null;
+            await Eventually.Holds(
+                async () =>
+                {
+                    foreach (var link in _links)
+                    {
+                        switch (await link.Post(frame, count, default))
+                        {
+                            case PostOutcome.Accepted(var answer):
+                                taken = answer;
+                                return true;
+                            case PostOutcome.Away:
+                                continue;
+                            case var other:
+                                Assert.Fail($"A batch was answered {other}.");
+                                break;
+                        }
+                    }
+
+                    return false;
+                },
+                "the batch is taken",
+                TimeSpan.FromMinutes(2));
+            return taken!;
+        }
+    }
+}
+
+/// <summary>The real service as a process of its own.</summary>
+internal sealed class LedgerProcess
+{
+    private readonly Process _process;
+
+    private LedgerProcess(Process process) => _process = process;
+
+    public static LedgerProcess Start(string config)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            ArgumentList = { Path.Combine(AppContext.BaseDirectory, "Trust.AuditLedger.dll"), "run", "--config", config },
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["SOFTHSM2_CONF"] = Tokens.SoftHsm.ConfigurationPath },
+        };
+        var process = Process.Start(start)!;
+        process.OutputDataReceived += (_, _) => { };
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return new LedgerProcess(process);
+    }
+
+    /// <summary>SIGKILL.</summary>
+    public void Kill()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        _process.WaitForExit();
+    }
+}

@@ -1,5 +1,11 @@
 using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Trust.Cli.Demo;
+using Trust.Cli.Local;
 using Trust.Cli.Testing;
+using Trust.Cli.Verify;
+using Command = System.CommandLine.Command;
 
 namespace Trust.Cli;
 
@@ -7,11 +13,30 @@ namespace Trust.Cli;
 public static class Program
 {
     /// <summary>Runs one verb; the exit code is 0 only when everything it promises was done.</summary>
-    public static Task<int> Main(string[] args)
+    public static async Task<int> Main(string[] args)
     {
         var root = new RootCommand("Trust: identity, certificates, signatures and an audit ledger for internet healthcare.");
+        root.Subcommands.Add(Demo());
+        root.Subcommands.Add(Verb("up", "Start everything with demonstration data and leave it running.", Up));
+        root.Subcommands.Add(Verb("down", "Stop exactly what `up` or `demo --keep` started.", Down));
+        root.Subcommands.Add(Verb("reset", "Stop everything and delete all data, tokens and keys below .trust/.", Reset));
         root.Subcommands.Add(Test());
-        return root.Parse(args is [] or ["help"] ? ["--help"] : args).InvokeAsync();
+        root.Subcommands.Add(VerifyCommand.Create());
+        root.Subcommands.Add(InitToken());
+        try
+        {
+            return await root.Parse(args is [] or ["help"] ? ["--help"] : args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (Exception e) when (e is CommandFailedException or DemoException or Pkcs11.TokenException)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return 1;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("Interrupted.");
+            return 130;
+        }
     }
 
     /// <summary>The repository, where <c>Trust.sln</c> lies.</summary>
@@ -28,12 +53,147 @@ public static class Program
         throw new DirectoryNotFoundException("Trust.sln was not found above the program.");
     }
 
+    private static Installation Local() => new(Path.Combine(RepositoryRoot(), ".trust", "installation"), AddressPlan.Development, RepositoryRoot());
+
+    private static Command Demo()
+    {
+        var keep = new Option<bool>("--keep") { Description = "Leave everything running and say how to log in with a browser." };
+        var command = new Command("demo", "Play one prescription from enrolment to an audit trail verified offline.") { keep };
+        command.SetAction(async (parsed, ct) =>
+        {
+            // A fresh world each time: the demonstration shows the set-up too. What `up` keeps lies elsewhere.
+            var installation = new Installation(Path.Combine(RepositoryRoot(), ".trust", "demo"), AddressPlan.Development, RepositoryRoot());
+            await installation.Reset(ct);
+            var kept = false;
+            try
+            {
+                await Play(installation, ct);
+                kept = parsed.GetValue(keep);
+                if (kept)
+                {
+                    Console.WriteLine(BrowserHelp(installation));
+                }
+            }
+            finally
+            {
+                if (!kept)
+                {
+                    await installation.Stop(CancellationToken.None);
+                }
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static async Task Play(Installation installation, CancellationToken ct)
+    {
+        var watch = Stopwatch.StartNew();
+        await installation.Start(step => Console.WriteLine(step + " …"), ct);
+        await using var world = await World.Open(installation, RepositoryRoot(), ct);
+        var narrator = new Narrator(Console.Out);
+        var evidence = await new DemoRun(world, narrator).Play(ct);
+        Console.WriteLine();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"All {narrator.Checks} checks hold. {watch.Elapsed.TotalSeconds:F0} s in all."));
+        Console.WriteLine($"Look again, offline: ./trust verify {Path.GetRelativePath(RepositoryRoot(), evidence)} --trusted {Path.GetRelativePath(RepositoryRoot(), installation.TrustedListFile)}");
+    }
+
+    private static async Task<int> Up(CancellationToken ct)
+    {
+        var installation = Local();
+        var watch = Stopwatch.StartNew();
+        var fresh = !installation.IsSetUp;
+        await installation.Start(step => Console.WriteLine(step + " …"), ct);
+        if (fresh)
+        {
+            Console.WriteLine("Registering the demonstration's people and systems …");
+            await using var world = await World.Open(installation, RepositoryRoot(), ct);
+            await world.ImportRegistry(ct);
+            await world.RegisterClients(ct);
+            for (var person = 0; person < 3; person++)
+            {
+                await world.Enrol(person, ct);
+            }
+
+            await world.EnrolSeal(0, ct);
+        }
+
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Trust runs ({watch.Elapsed.TotalSeconds:F1} s)."));
+        Console.WriteLine(BrowserHelp(installation));
+        return 0;
+    }
+
+    private static async Task<int> Down(CancellationToken ct)
+    {
+        foreach (var folder in new[] { "installation", "demo" })
+        {
+            await new Installation(Path.Combine(RepositoryRoot(), ".trust", folder), AddressPlan.Development, RepositoryRoot()).Stop(ct);
+        }
+
+        Console.WriteLine("Stopped.");
+        return 0;
+    }
+
+    private static async Task<int> Reset(CancellationToken ct)
+    {
+        foreach (var folder in new[] { "installation", "demo" })
+        {
+            await new Installation(Path.Combine(RepositoryRoot(), ".trust", folder), AddressPlan.Development, RepositoryRoot()).Reset(ct);
+        }
+
+        Console.WriteLine("Stopped and deleted.");
+        return 0;
+    }
+
+    private static string BrowserHelp(Installation installation) => $"""
+
+        OpenID provider   {installation.Addresses.Idp}/.well-known/openid-configuration
+        card login        {installation.Addresses.Card}
+        registry, CA      {installation.Addresses.CA}   officers {installation.Addresses.Officers}   CRL, OCSP {installation.Addresses.Public}
+        signing           {installation.Addresses.Sign}
+        audit ledger      {installation.Addresses.Ledger}/checkpoint
+
+        Log in with a browser: the doctor's USB key is the SoftHSM token "card-zhang".
+          1. Trust the root in the browser's store:
+             certutil -d sql:$HOME/.pki/nssdb -A -n trust-demo -t CT,C,C -i {installation.RootFile}
+          2. Start the browser with the token (PIN: {Path.Combine(installation.CardDirectory, "card-zhang", "pin")}):
+             export SOFTHSM2_CONF={Path.Combine(installation.Directory, "cards", "tokens", "softhsm2.conf")}
+             modutil -dbdir sql:$HOME/.pki/nssdb -add trust-card -libfile {SoftHsm.InstalledModule} -force && chromium
+          3. Open an authorization request of the hospital's workstation:
+             {installation.Addresses.Idp}/authorize?response_type=code&client_id=his-shuan&redirect_uri=https%3A%2F%2F127.0.0.10%3A9443%2Fcallback&scope=openid%20profile%20rx.sign&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256
+        Stop it with ./trust down
+        """;
+
+    private static Command Verb(string name, string description, Func<CancellationToken, Task<int>> run)
+    {
+        var command = new Command(name, description);
+        command.SetAction((_, ct) => run(ct));
+        return command;
+    }
+
     private static Command Test()
     {
         var extended = new Option<bool>("--long") { Description = "Add the long fault and mutation runs." };
         var filter = new Option<string?>("--class") { Description = "Only test classes of this full name; * matches anything." };
         var command = new Command("test", "Run every test against real PostgreSQL, SoftHSM2 and Chromium.") { extended, filter };
         command.SetAction((parsed, ct) => TestRun.Run(RepositoryRoot(), parsed.GetValue(extended), parsed.GetValue(filter), ct));
+        return command;
+    }
+
+    // A PKCS#11 module reads its configuration once a process, so each token directory is prepared by a process of its own.
+    private static Command InitToken()
+    {
+        var directory = new Argument<string>("directory");
+        var label = new Argument<string>("label");
+        var pinFile = new Argument<string>("pin-file");
+        var command = new Command("init-token", "Prepare one token of an installation.") { directory, label, pinFile };
+        command.Hidden = true;
+        command.SetAction(parsed =>
+        {
+            SoftHsm.Open(parsed.GetRequiredValue(directory)).InitToken(parsed.GetRequiredValue(label), parsed.GetRequiredValue(pinFile));
+            return 0;
+        });
         return command;
     }
 }

@@ -152,7 +152,7 @@ public static class RequestCertificate
         };
     }
 
-    // The CN must be the registered name; an O, where asked for, the institution's; a URI the holder's or the institution's.
+    // The CN must be the registered name or the holder's own URN; an O, where asked for, the institution's; a URI the holder's or the institution's.
     private static bool Matches(CertificationRequest request, CertificateSubject subject)
     {
         string? commonName = null;
@@ -177,7 +177,7 @@ public static class RequestCertificate
         }
 
         var asked = request.RequestedExtensions.Where(e => string.Equals(e.Oid, Oids.SubjectAltName, StringComparison.Ordinal)).ToList();
-        return string.Equals(commonName, subject.CommonName, StringComparison.Ordinal)
+        return (string.Equals(commonName, subject.CommonName, StringComparison.Ordinal) || subject.Names.OfType<GeneralName.Uri>().Any(u => u.Value == commonName))
             && asked.TrueForAll(e => e.Value.Span.SequenceEqual(CertificateExtension.SubjectAltName(subject.Names).Value.Span));
     }
 }

@@ -65,10 +65,24 @@ public sealed class ClientAuthentication(ClientStore clients, NpgsqlDataSource d
         return await Judge(parsed, client, jwks, ct);
     }
 
+    // Read from the payload itself: the library turns a string and an array of one into the same list.
+    private static string? Audience(JsonWebToken assertion)
+    {
+        try
+        {
+            using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(assertion.EncodedPayload), new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
+            return payload.RootElement.TryGetProperty("aud", out var audience) && audience.ValueKind is JsonValueKind.String ? audience.GetString() : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     private async Task<ClientOutcome> Judge(JsonWebToken assertion, Client client, string jwks, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
-        if (!assertion.TryGetPayloadValue<JsonElement>("aud", out var audience) || audience.ValueKind is not JsonValueKind.String || audience.GetString() != options.Issuer)
+        if (Audience(assertion) != options.Issuer)
         {
             return new ClientOutcome.Refused("the assertion's audience must be the issuer, as a string");
         }

@@ -6,6 +6,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Constraints;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Configuration;
@@ -65,7 +67,9 @@ public static class ServiceHost
         ((IConfigurationBuilder)builder.Configuration).Sources.Clear();
         builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false, reloadOnChange: false);
         builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning);
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning)
+            // The handler below logs each fault once, with its trace id.
+            .AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
         AddCommon(builder, service);
         service.Configure(builder);
         var app = builder.Build();
@@ -121,6 +125,7 @@ public static class ServiceHost
 
         services.AddHostedService<IdentityRenewal>();
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        services.Configure<RouteOptions>(o => o.SetParameterPolicy<RegexInlineRouteConstraint>("regex"));
         services.ConfigureHttpJsonOptions(o => Strict(o.SerializerOptions, service));
         Telemetry.Add(services, service.Name, options, outbound);
         Listen(builder, options, identity);
@@ -146,7 +151,7 @@ public static class ServiceHost
             }
 
             var options = token.Get<TokenOptions>() ?? throw new ValidationException("Configuration section Token is malformed.");
-            services.AddSingleton<IToken>(_ => Pkcs11Token.Open(options, CancellationToken.None).AsTask().GetAwaiter().GetResult());
+            services.AddSingleton(options).AddSingleton<IToken>(_ => Pkcs11Token.Open(options, CancellationToken.None).AsTask().GetAwaiter().GetResult());
             services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("token", async ct =>
             {
                 var health = await p.GetRequiredService<IToken>().Probe(ct);

@@ -36,8 +36,10 @@ public sealed class StatusFeed(Outbound outbound, TimeProvider clock, IEnumerabl
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var lost = false;
         while (!stoppingToken.IsCancellationRequested)
         {
+            lost &= !IsFresh;
             try
             {
                 await Follow(stoppingToken);
@@ -45,7 +47,13 @@ public sealed class StatusFeed(Outbound outbound, TimeProvider clock, IEnumerabl
             catch (Exception e) when (e is HttpRequestException or IOException or JsonException or TimeoutException or FormatException or InvalidOperationException or KeyNotFoundException
                 || (e is OperationCanceledException && !stoppingToken.IsCancellationRequested))
             {
-                HostLog.FeedLost(log, e);
+                // Said once a loss, not once an attempt.
+                if (!lost)
+                {
+                    HostLog.FeedLost(log, e);
+                }
+
+                lost = true;
             }
 
             await Task.Delay(Pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

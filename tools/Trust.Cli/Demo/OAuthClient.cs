@@ -1,0 +1,195 @@
+using System.Buffers.Text;
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Trust.Cli.Local;
+
+namespace Trust.Cli.Demo;
+
+/// <summary>
+/// A hospital's, pharmacy's or regulator's system as an OAuth client: its own key for <c>private_key_jwt</c>, code with
+/// PKCE for people, client credentials for itself. Standard requests only, as a stock library sends them.
+/// </summary>
+public sealed partial class OAuthClient(string clientId, ECDsa key, string issuer, string rootFile)
+{
+    /// <summary>OAuth client identifier.</summary>
+    public string ClientId => clientId;
+
+    /// <summary>The public key as a JWKS, for registration.</summary>
+    public static JsonObject Jwks(ECDsa key)
+    {
+        var point = key.ExportParameters(includePrivateParameters: false).Q;
+        return new JsonObject
+        {
+            ["keys"] = new JsonArray(new JsonObject
+            {
+                ["kty"] = "EC", ["crv"] = "P-256", ["use"] = "sig", ["alg"] = "ES256", ["kid"] = "k1",
+                ["x"] = Base64Url.EncodeToString(point.X), ["y"] = Base64Url.EncodeToString(point.Y),
+            }),
+        };
+    }
+
+    /// <summary>An access token for the system itself.</summary>
+    /// <exception cref="DemoException">Refused.</exception>
+    public async Task<string> OwnToken(string scope, string resource, CancellationToken ct)
+    {
+        using var http = Connections.Client(rootFile);
+        var answer = await Token(http, [new("grant_type", "client_credentials"), new("scope", scope), new("resource", resource)], ct);
+        return answer.Expect("/token")["access_token"]!.GetValue<string>();
+    }
+
+    /// <summary>A call to the token endpoint, client authentication added; the caller judges the answer.</summary>
+    public async Task<Answer> Token(HttpClient http, IEnumerable<KeyValuePair<string, string>> fields, CancellationToken ct)
+    {
+        using var content = new FormUrlEncodedContent([
+            .. fields, new("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"), new("client_assertion", Assertion(issuer)),
+        ]);
+        using var response = await http.PostAsync(issuer + "/token", content, ct);
+        var text = await response.Content.ReadAsStringAsync(ct);
+        return new Answer((int)response.StatusCode, text, text.StartsWith('{') ? JsonNode.Parse(text) : null);
+    }
+
+    /// <summary>Asks what a token is worth now (RFC 7662).</summary>
+    public async Task<bool> IsActive(string token, CancellationToken ct)
+    {
+        using var http = Connections.Client(rootFile);
+        using var content = new FormUrlEncodedContent([
+            new("token", token), new("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"), new("client_assertion", Assertion(issuer)),
+        ]);
+        using var response = await http.PostAsync(issuer + "/introspect", content, ct);
+        return JsonNode.Parse(await response.Content.ReadAsStringAsync(ct))!["active"]!.GetValue<bool>();
+    }
+
+    /// <summary>A client assertion (RFC 7523) with a stated audience.</summary>
+    public string Assertion(string audience)
+    {
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        var header = Encode("""{"alg":"ES256","kid":"k1"}""");
+        var payload = Encode(new JsonObject
+        {
+            ["iss"] = clientId, ["sub"] = clientId, ["aud"] = audience, ["iat"] = now, ["exp"] = now + 60, ["jti"] = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
+        }.ToJsonString());
+        var signature = key.SignData(Encoding.ASCII.GetBytes(header + "." + payload), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+        return header + "." + payload + "." + Base64Url.EncodeToString(signature);
+    }
+
+    /// <summary>A person's login with a card, from the first redirect to the tokens, as a browser and this system do it together.</summary>
+    /// <param name="card">The certificate shown to the card host, its key in the token.</param>
+    /// <param name="redirectUri">Registered address of this system.</param>
+    /// <param name="scope">Scopes asked for.</param>
+    /// <param name="institution">Institution the person chooses.</param>
+    /// <param name="resource">Audience of the access token.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <returns>Tokens, or the rule by which the login was refused.</returns>
+    public async Task<LoginResult> Login(X509Certificate2 card, string redirectUri, string scope, string institution, string resource, CancellationToken ct)
+    {
+        var jar = new CookieContainer();
+        using var browser = Connections.Client(rootFile, cookies: jar);
+        var verifier = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        var state = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
+        var begin = issuer + "/authorize?" + Query(
+            ("response_type", "code"), ("client_id", clientId), ("redirect_uri", redirectUri), ("scope", scope), ("state", state), ("nonce", state), ("resource", resource),
+            ("code_challenge", Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(verifier)))), ("code_challenge_method", "S256"));
+        var loginPage = await Follow(browser, begin, ct);
+        var cardUrl = WebUtility.HtmlDecode(CardLink().Match(loginPage.Body).Groups["value"].Value);
+        if (cardUrl.Length == 0)
+        {
+            return new LoginResult.Refused(RuleOf(loginPage.Url));
+        }
+
+        Uri back;
+        using (var reader = Connections.Client(rootFile, card))
+        using (var answer = await reader.GetAsync(cardUrl, ct))
+        {
+            back = answer.Headers.Location ?? throw new DemoException($"The card host answered {(int)answer.StatusCode}.");
+        }
+
+        var page = await Follow(browser, back.ToString(), ct);
+        if (page.Url.ToString().StartsWith(redirectUri, StringComparison.Ordinal))
+        {
+            return await Redeem(browser, page.Url, redirectUri, verifier, state, ct);
+        }
+
+        if (page.Url.AbsolutePath != "/consent")
+        {
+            return new LoginResult.Refused(RuleOf(page.Url));
+        }
+
+        var request = RequestField().Match(page.Body).Groups["value"].Value;
+        using var consent = new FormUrlEncodedContent([new("request", request), new("institution", institution), new("decision", "accept")]);
+        using var decided = await browser.PostAsync(issuer + "/consent", consent, ct);
+        return await Redeem(browser, decided.Headers.Location ?? throw new DemoException("The consent page answered without a redirect."), redirectUri, verifier, state, ct);
+    }
+
+    private async Task<LoginResult> Redeem(HttpClient http, Uri callback, string redirectUri, string verifier, string state, CancellationToken ct)
+    {
+        var values = callback.Query.TrimStart('?').Split('&').Select(p => p.Split('=', 2)).ToDictionary(p => p[0], p => Uri.UnescapeDataString(p[1]), StringComparer.Ordinal);
+        if (values.GetValueOrDefault("state") != state || values.GetValueOrDefault("iss") != issuer)
+        {
+            throw new DemoException("state or iss came back changed.");
+        }
+
+        if (!values.TryGetValue("code", out var code))
+        {
+            return new LoginResult.Refused(values.GetValueOrDefault("error_description", values.GetValueOrDefault("error", "unknown")));
+        }
+
+        var answer = await Token(http, [new("grant_type", "authorization_code"), new("code", code), new("redirect_uri", redirectUri), new("code_verifier", verifier)], ct);
+        var tokens = answer.Expect("/token");
+        return new LoginResult.Granted(tokens["access_token"]!.GetValue<string>(), tokens["id_token"]!.GetValue<string>(), code);
+    }
+
+    private async Task<(Uri Url, string Body)> Follow(HttpClient browser, string url, CancellationToken ct)
+    {
+        var at = new Uri(url);
+        for (var hop = 0; hop < 8; hop++)
+        {
+            if (!at.ToString().StartsWith(issuer + "/", StringComparison.Ordinal))
+            {
+                return (at, "");
+            }
+
+            using var response = await browser.GetAsync(at, ct);
+            if (response.Headers.Location is not { } next)
+            {
+                return (at, await response.Content.ReadAsStringAsync(ct));
+            }
+
+            at = new Uri(at, next);
+        }
+
+        throw new DemoException("Too many redirects.");
+    }
+
+    private static string RuleOf(Uri url) => RefusedRule().Match(url.Query).Groups["value"].Value is { Length: > 0 } rule ? rule : url.ToString();
+
+    private static string Query(params (string Name, string Value)[] fields) => string.Join('&', fields.Select(f => f.Name + "=" + Uri.EscapeDataString(f.Value)));
+
+    private static string Encode(string json) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(json));
+
+    [GeneratedRegex("id=\"card-login\" href=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex CardLink();
+
+    [GeneratedRegex("name=\"request\" value=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex RequestField();
+
+    [GeneratedRegex("(refused|rule)=(?<value>[a-z-]+)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex RefusedRule();
+}
+
+/// <summary>How a login ended.</summary>
+public abstract record LoginResult
+{
+    private LoginResult()
+    {
+    }
+
+    /// <summary>Tokens were issued.</summary>
+    public sealed record Granted(string AccessToken, string IdToken, string Code) : LoginResult;
+
+    /// <summary>Refused by a named rule.</summary>
+    public sealed record Refused(string Rule) : LoginResult;
+}

@@ -1,0 +1,55 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using Trust.Cli.Local;
+
+namespace Trust.Cli.Demo;
+
+/// <summary>A registration officer at work, by card over mutual TLS.</summary>
+public sealed class Officer(Card card, HttpClient http, string url) : IAsyncDisposable
+{
+    /// <summary>The officer's calls.</summary>
+    public Api Api { get; } = new(http, url);
+
+    /// <summary>Opens an officer's card.</summary>
+    public static async Task<Officer> Open(Installation installation, SoftHsm reader, string label, CancellationToken ct)
+    {
+        var card = await Card.Open(reader, installation.CardDirectory, label, ct);
+        return new Officer(card, Connections.Client(installation.RootFile, await card.ForTls(Card.AuthenticationKey, ct)), installation.Addresses.Officers);
+    }
+
+    /// <summary>Files a certificate request with the identity proof.</summary>
+    public Task<JsonNode> RequestCertificate(string profile, string holder, string? institution, byte[] pkcs10, string carrier, CancellationToken ct) =>
+        Api.Post("/certificate-requests", new JsonObject
+        {
+            ["profile"] = profile, ["holder"] = holder, ["institution"] = institution, ["pkcs10"] = Convert.ToBase64String(pkcs10),
+            ["identityProof"] = new JsonObject
+            {
+                ["method"] = "in-person", ["evidenceSha256"] = Convert.ToHexStringLower(SHA256.HashData(pkcs10)),
+                ["performedAt"] = TimeProvider.System.GetUtcNow().AddMinutes(-5).ToString("O"), ["performedBy"] = card.Label,
+            },
+            ["carrier"] = new JsonObject { ["model"] = "SoftHSM-2.6", ["serial"] = carrier },
+        }, ct);
+
+    /// <summary>Approves a request: the card signs the bytes that name request, profile and registry state by their hashes.</summary>
+    public async Task<Answer> Approve(JsonNode request, CancellationToken ct) => await Api.Send(
+        HttpMethod.Post, $"/certificate-requests/{request["id"]}/approvals", new JsonObject
+        {
+            ["signature"] = Convert.ToBase64String(await card.Sign(Convert.FromBase64String(request["approval"]!.GetValue<string>()), ct)),
+            ["certificate"] = Convert.ToBase64String(card.Signature.Der.Span),
+        }, null, ct);
+
+    /// <summary>The issued chain, PEM, leaf first.</summary>
+    /// <exception cref="DemoException">Nothing was issued.</exception>
+    public async Task<string> Issued(JsonNode request, CancellationToken ct)
+    {
+        var state = await Api.Get($"/certificate-requests/{request["id"]}", ct);
+        return state["certificates"]?.GetValue<string>() ?? throw new DemoException($"Nothing was issued: {state.ToJsonString()}");
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        await card.DisposeAsync();
+    }
+}

@@ -1,0 +1,88 @@
+using System.Text.Json.Nodes;
+
+namespace Trust.Cli.Local;
+
+// First set-up: tokens, service keys, officers' cards, the ceremony.
+public sealed partial class Installation
+{
+    private static readonly string[] OfficerCards = ["officer-li", "officer-zhou", "officer-he"];
+
+    // Synthetic persons: right check characters, no one's number.
+    private static readonly string[] OfficerIdentities = ["510104197901010111", "510104198102020123", "510104198303030133"];
+
+    /// <summary>Folder of the cards' PIN files and certificates.</summary>
+    public string CardDirectory => At("cards", "people");
+
+    /// <summary>Labels of the three officers' cards, in the ceremony's order.</summary>
+    public static IReadOnlyList<string> Officers => OfficerCards;
+
+    /// <summary>Opens this process's card reader: the token directory that holds everyone's USB keys.</summary>
+    public SoftHsm CardReader() => SoftHsm.Open(At("cards", "tokens"));
+
+    private async Task SetUp(Action<string> progress, CancellationToken ct)
+    {
+        progress("Making one token a service");
+        await Task.WhenAll(Names.Select(name => InitTokens(name, ct)));
+        progress("Creating keys in the tokens and migrating the schemas");
+        await Task.WhenAll(Names.Select(name => Services[name].Verb("provision", [], ct)));
+        progress("Personalising three officers' cards");
+        var requests = await OfficerRequests(ct);
+        progress("Holding the ceremony: root, issuing CAs, officers, service certificates");
+        await WriteJson(At("ceremony.json"), Ceremony(requests), ct);
+        await Services["ca"].Verb("ceremony", ["--file", At("ceremony.json"), "--root-token-pin-file", At("offline", "root.pin")], ct);
+    }
+
+    // A module reads its configuration once a process, so each token directory is prepared by a process of its own.
+    private async Task InitTokens(string name, CancellationToken ct)
+    {
+        await InitToken(name, name, At("tokens", name, "pin"), ct);
+        if (name == "ca")
+        {
+            System.IO.Directory.CreateDirectory(At("offline"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            await InitToken(name, "root", At("offline", "root.pin"), ct);
+        }
+    }
+
+    private Task InitToken(string service, string label, string pinFile, CancellationToken ct) => Command.Run(
+        ServiceProcess.DotnetHost(), [System.IO.Path.Combine(AppContext.BaseDirectory, "trust-cli.dll"), "init-token", At("tokens", service), label, pinFile], ct, input: "");
+
+    private async Task<JsonArray> OfficerRequests(CancellationToken ct)
+    {
+        var reader = CardReader();
+        var officers = new JsonArray();
+        foreach (var (label, identity) in OfficerCards.Zip(OfficerIdentities))
+        {
+            await using var card = await Card.Open(reader, CardDirectory, label, ct);
+            var officer = new JsonObject { ["name"] = label, ["identityType"] = "resident-id", ["identityNumber"] = identity, ["region"] = Region };
+            foreach (var (key, word) in new[] { (Card.AuthenticationKey, "authentication"), (Card.SignatureKey, "signature") })
+            {
+                var file = At("requests", $"{label}-{word}.p10");
+                System.IO.Directory.CreateDirectory(At("requests"));
+                await File.WriteAllBytesAsync(file, await card.Request(key, label, ct), ct);
+                officer[word + "Request"] = file;
+                officer[word + "Certificate"] = card.CertificateFile(key);
+            }
+
+            officers.Add(officer);
+        }
+
+        return officers;
+    }
+
+    private JsonObject Ceremony(JsonArray officers) => new()
+    {
+        ["version"] = 1,
+        ["organization"] = "Trust Demonstration",
+        ["officers"] = officers,
+        ["services"] = new JsonArray([.. Names.Select(n => (JsonNode)new JsonObject
+        {
+            ["name"] = n, ["request"] = At("data", n, "tls", "request.p10"), ["certificate"] = At("data", n, "tls", "certificate.pem"),
+        })]),
+        ["timeStamping"] = new JsonObject
+        {
+            ["name"] = "Time-stamping authority " + Region, ["request"] = At("data", "sign", "tsa", "request.p10"), ["certificate"] = At("data", "sign", "tsa", "certificate.pem"),
+        },
+        ["sources"] = new JsonArray([.. Names.Select(n => (JsonNode)new JsonObject { ["name"] = n, ["key"] = System.IO.Path.Combine(PublicDirectory, n + "-batch.spki") })]),
+        ["ledgerKeys"] = System.IO.Path.Combine(PublicDirectory, "ledger.vkeys"),
+    };
+}

@@ -1,0 +1,210 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Trust.Cli.Local;
+
+/// <summary>
+/// A whole Trust on this machine: two private clusters (the ledger's alone), a token directory a service, configuration,
+/// four processes. Everything lies below one folder; nothing of the machine's own is touched.
+/// </summary>
+public sealed partial class Installation
+{
+    /// <summary>Region of the demonstration: Sichuan.</summary>
+    public const string Region = "510000";
+
+    private static readonly string[] Names = ["idp", "ca", "sign", "ledger"];
+    private readonly string _binaries;
+    private readonly string _postgres;
+
+    /// <param name="directory">Folder of the installation.</param>
+    /// <param name="addresses">Where the services listen.</param>
+    /// <param name="repository">Repository with the built services.</param>
+    public Installation(string directory, AddressPlan addresses, string repository)
+    {
+        Directory = Path.GetFullPath(directory);
+        Addresses = addresses;
+        _binaries = repository;
+        _postgres = ReachableByServers(Directory);
+        Services = Names.ToDictionary(name => name, Process, StringComparer.Ordinal);
+    }
+
+    /// <summary>Folder of the installation.</summary>
+    public string Directory { get; }
+
+    /// <summary>Where the services listen.</summary>
+    public AddressPlan Addresses { get; }
+
+    /// <summary>The four services by name.</summary>
+    public IReadOnlyDictionary<string, ServiceProcess> Services { get; }
+
+    /// <summary>Public material: roots, issuing certificates, trusted list.</summary>
+    public string PublicDirectory => At("public");
+
+    /// <summary>The root certificate, PEM.</summary>
+    public string RootFile => Path.Combine(PublicDirectory, "root.pem");
+
+    /// <summary>What `trust verify` judges against.</summary>
+    public string TrustedListFile => Path.Combine(PublicDirectory, "trusted-list.json");
+
+    /// <summary>The cluster of idp, ca and sign, once started.</summary>
+    public PostgresCluster? Cluster { get; private set; }
+
+    /// <summary>The ledger's own cluster, once started.</summary>
+    public PostgresCluster? LedgerCluster { get; private set; }
+
+    private string ReadyMark => At("ready");
+
+    /// <summary>True when set-up has been completed before.</summary>
+    public bool IsSetUp => File.Exists(ReadyMark);
+
+    /// <summary>Makes what is missing and starts everything; a second run only starts.</summary>
+    /// <param name="progress">Told each step in plain words.</param>
+    /// <param name="ct">Cancels; what runs is left to <see cref="Stop"/>.</param>
+    public async Task Start(Action<string> progress, CancellationToken ct)
+    {
+        System.IO.Directory.CreateDirectory(Directory);
+        var fresh = !IsSetUp;
+        progress(fresh ? "Setting up two private PostgreSQL clusters" : "Starting the PostgreSQL clusters");
+        await StartClusters(ct);
+        await WriteConfiguration(ct);
+        if (fresh)
+        {
+            await SetUp(progress, ct);
+            await File.WriteAllTextAsync(ReadyMark, "set up\n", ct);
+        }
+
+        progress("Starting the four services");
+        await StartServices(ct);
+    }
+
+    /// <summary>Starts the service processes and waits until each says it is ready.</summary>
+    public async Task StartServices(CancellationToken ct)
+    {
+        if (Names.Any(n => !Services[n].IsRunning()) && Names.All(n => !Services[n].IsRunning()) && Addresses.Taken() is { } taken)
+        {
+            throw new CommandFailedException($"Something else listens on {taken}; stop it, or run `./trust down` in the folder it was started from.");
+        }
+
+        foreach (var name in Names)
+        {
+            Services[name].Start();
+        }
+
+        await Task.WhenAll(Names.Select(name => WaitUntilReady(name, TimeSpan.FromSeconds(60), ct)));
+    }
+
+    /// <summary>Waits for one service.</summary>
+    /// <exception cref="CommandFailedException">It ended or did not become ready; holds the end of its log.</exception>
+    public async Task WaitUntilReady(string name, TimeSpan limit, CancellationToken ct)
+    {
+        using var client = Connections.Client(RootFile);
+        client.Timeout = TimeSpan.FromSeconds(3);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        timeout.CancelAfter(limit);
+        var last = "no answer";
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        try
+        {
+            while (await tick.WaitForNextTickAsync(timeout.Token))
+            {
+                if (!Services[name].IsRunning())
+                {
+                    throw new CommandFailedException($"The service {name} ended:\n{Services[name].LogTail()}");
+                }
+
+                try
+                {
+                    using var answer = await client.GetAsync(BaseUrl(name) + "/health/ready", timeout.Token);
+                    last = await answer.Content.ReadAsStringAsync(timeout.Token);
+                    if (answer.IsSuccessStatusCode)
+                    {
+                        return;
+                    }
+                }
+                catch (Exception e) when (e is HttpRequestException || (e is TaskCanceledException && !timeout.IsCancellationRequested))
+                {
+                    last = e.Message;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new CommandFailedException($"The service {name} is not ready after {limit.TotalSeconds:F0} s: {last}\n{Services[name].LogTail()}");
+        }
+    }
+
+    /// <summary>Main address of a service.</summary>
+    public string BaseUrl(string name) => name switch { "idp" => Addresses.Idp, "ca" => Addresses.CA, "sign" => Addresses.Sign, _ => Addresses.Ledger };
+
+    /// <summary>Stops the services, then the clusters; exactly what this folder's records name.</summary>
+    public async Task Stop(CancellationToken ct)
+    {
+        // Producers first, so that their last events reach the ledger.
+        await Task.WhenAll(Names.Where(n => n != "ledger").Select(n => Services[n].Stop(ct)));
+        await Services["ledger"].Stop(ct);
+        await PostgresCluster.Stop(Path.Combine(_postgres, "main"), immediate: false, ct);
+        await PostgresCluster.Stop(Path.Combine(_postgres, "ledger"), immediate: false, ct);
+    }
+
+    /// <summary>Stops everything and removes the folder with all its data, tokens and keys.</summary>
+    public async Task Reset(CancellationToken ct)
+    {
+        await Stop(ct);
+        foreach (var folder in new[] { _postgres, Directory })
+        {
+            if (System.IO.Directory.Exists(folder))
+            {
+                System.IO.Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
+
+    private async Task StartClusters(CancellationToken ct)
+    {
+        var main = PostgresCluster.Start(Path.Combine(_postgres, "main"), [], ct);
+        var ledger = PostgresCluster.Start(Path.Combine(_postgres, "ledger"), [], ct);
+        Cluster = await main;
+        LedgerCluster = await ledger;
+    }
+
+    private ServiceProcess Process(string name)
+    {
+        var project = name switch { "idp" => "Idp", "ca" => "CA", "sign" => "SignService", _ => "AuditLedger" };
+        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Debug" : "Release";
+        return new ServiceProcess(
+            name, Path.Combine(_binaries, "src", project, "bin", configuration, "net10.0", $"Trust.{project}.dll"), At("config", name + ".json"), Directory,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["SOFTHSM2_CONF"] = At("tokens", name, "softhsm2.conf"), ["DOTNET_gcServer"] = "0" });
+    }
+
+    // As root the database server runs under another account, which must be able to walk down to its folder.
+    private static string ReachableByServers(string directory)
+    {
+        var inside = Path.Combine(directory, "postgres");
+        if (!Environment.IsPrivilegedProcess)
+        {
+            return inside;
+        }
+
+        for (var folder = new DirectoryInfo(directory).Parent; folder is not null; folder = folder.Parent)
+        {
+            if (folder.Exists && !folder.UnixFileMode.HasFlag(UnixFileMode.OtherExecute))
+            {
+                var name = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(directory)))[..16];
+                return Path.Combine("/var/tmp", "trust-" + name);
+            }
+        }
+
+        return inside;
+    }
+
+    private string At(params string[] parts) => Path.Combine([Directory, .. parts]);
+
+    private static async Task WriteJson(string path, JsonNode node, CancellationToken ct)
+    {
+        System.IO.Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        await File.WriteAllTextAsync(path, node.ToJsonString(new JsonSerializerOptions { WriteIndented = true }), ct);
+    }
+
+    private static string Timespan(TimeSpan value) => value.ToString("c", CultureInfo.InvariantCulture);
+}

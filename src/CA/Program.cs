@@ -39,7 +39,7 @@ public static class Program
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<CaOptions>("Ca"));
         services.AddSingleton<RegistryKeys>().AddSingleton<RegistryStore>().AddSingleton<RegistrySnapshot>();
-        services.AddSingleton<ProfileSet>().AddSingleton<IssuerDirectory>().AddSingleton<CaKeys>().AddSingleton<CertificateStore>().AddSingleton<Issuance>();
+        services.AddSingleton<CommitPoints>().AddSingleton<ProfileSet>().AddSingleton<IssuerDirectory>().AddSingleton<CaKeys>().AddSingleton<CertificateStore>().AddSingleton<Issuance>();
         services.AddSingleton<RequestStore>().AddSingleton<StateOfRequest>().AddSingleton<OfficerDirectory>();
         services.AddSingleton<CrlPublication>().AddSingleton<OcspResponders>().AddSingleton<AnswerOcsp>();
         services.AddSingleton<FeedHub>().AddHostedService(p => p.GetRequiredService<FeedHub>());

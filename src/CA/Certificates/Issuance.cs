@@ -30,7 +30,7 @@ public abstract record IssueOutcome
 /// </summary>
 public sealed class Issuance(
     NpgsqlDataSource db, IssuerDirectory issuers, CaKeys keys, CertificateStore store, RegistrySnapshot snapshots, ProfileSet profiles,
-    Outbox outbox, CaOptions options, TimeProvider clock, ILogger<Issuance> log)
+    Outbox outbox, CommitPoints points, CaOptions options, TimeProvider clock, ILogger<Issuance> log)
 {
     /// <summary>Issues what a request with enough approvals asks for.</summary>
     public async Task<IssueOutcome> Issue(ApprovedRequest request, Actor actor, CancellationToken ct)
@@ -61,6 +61,7 @@ public sealed class Issuance(
             return await Refuse(request.Id, "lint", ct);
         }
 
+        points.Pass(CommitPoints.BeforeReserve);
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         if (!await request.Begin(tx, ct))
@@ -147,9 +148,12 @@ public sealed class Issuance(
 
     private async Task<IssueOutcome> Complete(CertificateRow row, Actor actor, CancellationToken ct)
     {
+        points.Pass(CommitPoints.AfterReserve);
         var issuer = await issuers.Find(row.Issuer, ct) ?? throw new InvalidOperationException($"Issuer {row.Issuer} vanished.");
         var der = await Sign(row, issuer.Suite, issuer.Certificate.SubjectPublicKeyInfo, await keys.SignerOf(issuer.KeyLabel, ct), CancellationToken.None);
+        points.Pass(CommitPoints.AfterSign);
         der = await store.Record(row, der, actor, row.Request?.ToString());
+        points.Pass(CommitPoints.AfterRecord);
         CaLog.Issued(log, Certificate.Parse(der).Sha256Hex, row.Issuer, row.Profile);
         return new IssueOutcome.Issued(der);
     }

@@ -64,6 +64,45 @@ public sealed class IssuanceFaultTests
         Assert.Equal(1, await ca.Database.Owner.Sql(Signed).With(created.Id).Scalar<long>(default));
     }
 
+    [Theory]
+    [InlineData(CommitPoints.BeforeReserve)]
+    [InlineData(CommitPoints.AfterReserve)]
+    [InlineData(CommitPoints.AfterSign)]
+    [InlineData(CommitPoints.AfterRecord)]
+    public async Task A_process_stopped_at_a_commit_point_loses_nothing_and_releases_one_certificate(string point)
+    {
+        await using var ca = await CaFixture.Own();
+        var created = await Requested(ca);
+        await ca.Approve(1, created);
+        var points = (CommitPoints)ca.App.Services.GetService(typeof(CommitPoints))!;
+        points.Reached = name =>
+        {
+            if (string.Equals(name, point, StringComparison.Ordinal))
+            {
+                throw new InvalidOperationException("Stopped at " + point);
+            }
+        };
+        var approval = await ca.Officers[2].Approval(created.Approval);
+        using (var client = ca.Officer(2))
+        {
+            using var response = await client.Post($"/certificate-requests/{created.Id}/approvals", approval, CaJson.Default.ApprovalBody, "retry");
+            Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
+        }
+
+        await ca.Stop();
+        await ca.Start();
+        using (var client = ca.Officer(2))
+        {
+            using var response = await client.Post($"/certificate-requests/{created.Id}/approvals", approval, CaJson.Default.ApprovalBody, "retry");
+            Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+        }
+
+        await Eventually.Holds(async () => (await State(ca, created)).State is "issued", "the issuance ends");
+        Assert.Equal(1, await ca.Database.Owner.Sql(Signed).With(created.Id).Scalar<long>(default));
+        const string events = "SELECT count(*) FROM audit_outbox WHERE convert_from(body, 'UTF8') LIKE '%practitioner-signature%' AND action = 'CERT.issue'";
+        Assert.Equal(1, await ca.Database.Owner.Sql(events).Scalar<long>(default));
+    }
+
     [Fact]
     public async Task Two_that_finish_the_same_reservation_release_one_certificate()
     {

@@ -29,6 +29,24 @@ public sealed class ImportTests(CaFixture ca)
     }
 
     [Fact]
+    public async Task The_sample_registry_passes_every_check()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(directory.FullName, "Trust.sln")))
+        {
+            directory = directory.Parent!;
+        }
+
+        using var client = ca.Officer(0);
+        using var response = await client.PostBytes(
+            "/registry/imports", await File.ReadAllBytesAsync(Path.Combine(directory.FullName, "samples", "registry.json")), "application/json");
+        var results = (await response.Content.ReadFromJsonAsync(CaJson.Default.ImportResponse))!.Results;
+
+        Assert.NotEmpty(results);
+        Assert.All(results, r => Assert.Null(r.Rule));
+    }
+
+    [Fact]
     public async Task The_same_rows_again_change_nothing_and_changed_ones_update()
     {
         var institution = Samples.Institution();

@@ -21,6 +21,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
     private readonly ECDsa tokenKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
     private readonly ConcurrentDictionary<string, string> denials = new(StringComparer.Ordinal);
     private readonly List<JsonElement> events = [];
+    private readonly Dictionary<(long Epoch, long Seq), Receipt> taken = [];
     private readonly Lock gate = new();
     private (long Epoch, long Seq, string Hash, long Open) head = (0, 0, new string('0', 64), 0);
 
@@ -30,6 +31,9 @@ internal sealed class PeerStandIn : IAsyncDisposable
 
     /// <summary>While true the ledger's paths break off.</summary>
     public bool LedgerAway { get; set; }
+
+    /// <summary>Called with each action before the ledger takes it (false) and after it has (true), while its answer is held back.</summary>
+    public Action<string, bool>? OnEvent { get; set; }
 
     /// <summary>While true entitlements break off.</summary>
     public bool RegistryAway { get; set; }
@@ -173,6 +177,15 @@ internal sealed class PeerStandIn : IAsyncDisposable
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
         var frame = BatchFrame.TryRead(body.ToArray())!;
+        var actions = frame.Events.Select(e => JsonElement.Parse(e.Body.Span).GetProperty("action").GetString()!).ToList();
+        actions.ForEach(action => OnEvent?.Invoke(action, false));
+        var answer = Take(frame);
+        actions.ForEach(action => OnEvent?.Invoke(action, true));
+        return Results.Bytes(answer.Write());
+    }
+
+    private ReceiptFrame Take(BatchFrame frame)
+    {
         lock (gate)
         {
             var receipts = new List<Receipt>();
@@ -183,13 +196,18 @@ internal sealed class PeerStandIn : IAsyncDisposable
                 var next = new byte[32];
                 Envelope.Hash("sign", frame.Epoch, frame.FirstSeq + i, hash, SHA256.HashData(bytes), next);
                 hash = next;
-                events.Add(JsonElement.Parse(bytes));
-                receipts.Add(new Receipt(events.Count, DateTimeOffset.UtcNow, next, events.Count + 1000));
+                // The same event sent again gets the same index.
+                if (!taken.TryGetValue((frame.Epoch, frame.FirstSeq + i), out var receipt))
+                {
+                    events.Add(JsonElement.Parse(bytes));
+                    receipt = taken[(frame.Epoch, frame.FirstSeq + i)] = new Receipt(events.Count, DateTimeOffset.UtcNow, next, 1_000_000);
+                }
+
+                receipts.Add(receipt);
             }
 
             head = head with { Epoch = frame.Epoch, Seq = frame.FirstSeq + frame.Events.Count - 1, Hash = Convert.ToHexStringLower(hash) };
-            var size = receipts[^1].TreeSize;
-            return Results.Bytes(new ReceiptFrame([.. receipts.Select(r => r with { TreeSize = size })], "").Write());
+            return new ReceiptFrame(receipts, "");
         }
     }
 }

@@ -1,4 +1,6 @@
 using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
@@ -29,7 +31,10 @@ internal sealed class SignRig : IAsyncDisposable
 
     private readonly string directory = Scratch.Directory("sign");
     private readonly TestDatabase database;
+    private readonly ConcurrentQueue<string> output = new();
     private WebApplication? app;
+    private Process? process;
+    private string? config;
 
     private SignRig(TestDatabase database, PeerStandIn peers)
     {
@@ -80,6 +85,60 @@ internal sealed class SignRig : IAsyncDisposable
         }
 
         return rig;
+    }
+
+    /// <summary>The same service as a process of its own, to be killed; without seal and without faulty module.</summary>
+    public static async Task<SignRig> StartProcess()
+    {
+        var rig = new SignRig(await TestDatabase.Create("sign", typeof(Program).Assembly), await PeerStandIn.Start());
+        await rig.MakeAuthorities();
+        var token = Tokens.NewOptions("sign");
+        rig.config = await rig.Configure(null, token);
+        await using (var setup = ServiceHost.Build(["run", "--config", rig.config], Program.Service))
+        {
+            await setup.Services.GetRequiredService<IToken>().Generate(ServiceHost.BatchKey, KeyAlgorithm.EcdsaP256, CancellationToken.None);
+            await Program.Service.Provision!(setup.Services, CancellationToken.None);
+        }
+
+        await rig.CertifyTimeStamp();
+        rig.Client = new HttpClient(Handler(null)) { BaseAddress = rig.Address };
+        await rig.Restart();
+        return rig;
+    }
+
+    /// <summary>kill -9.</summary>
+    public void Kill()
+    {
+        process!.Kill();
+        process.WaitForExit();
+    }
+
+    public async Task Restart()
+    {
+        process?.Dispose();
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Trust.SignService.dll"), "run", "--config", config!])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        start.Environment["SOFTHSM2_CONF"] = Tokens.SoftHsm.ConfigurationPath;
+        process = Process.Start(start)!;
+        process.OutputDataReceived += (_, line) => output.Enqueue(line.Data ?? "");
+        process.ErrorDataReceived += (_, line) => output.Enqueue(line.Data ?? "");
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        await Eventually.Holds(async () =>
+        {
+            Assert.False(process.HasExited, string.Join('\n', output));
+            try
+            {
+                using var answer = await Client.GetAsync("/health/ready");
+                return (await answer.Content.ReadAsStringAsync()).Contains("\"ledger\":{\"ready\":true", StringComparison.Ordinal);
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, "the process answers and reaches the ledger", TimeSpan.FromSeconds(60));
     }
 
     /// <summary>A POST with a token, an idempotency key and JSON.</summary>
@@ -188,6 +247,12 @@ internal sealed class SignRig : IAsyncDisposable
             await app.DisposeAsync();
         }
 
+        if (process is { HasExited: false })
+        {
+            Kill();
+        }
+
+        process?.Dispose();
         await Peers.DisposeAsync();
         await database.DisposeAsync();
     }
@@ -211,7 +276,7 @@ internal sealed class SignRig : IAsyncDisposable
         PharmacistCard = await Card.Issue(Practitioners, Pharmacist);
     }
 
-    private async Task Boot(IToken token, TimeSpan? prepareLifetime)
+    private async Task<string> Configure(TimeSpan? prepareLifetime, TokenOptions? token = null)
     {
         using (var identity = await TlsIdentity("sign"))
         {
@@ -220,9 +285,9 @@ internal sealed class SignRig : IAsyncDisposable
         }
 
         Address = new Uri($"https://127.0.0.1:{Trust.Cli.Local.PostgresCluster.FreePort()}");
-        var config = Path.Combine(directory, "sign.json");
+        var file = Path.Combine(directory, "sign.json");
         var o = database.Options;
-        await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
+        var settings = JsonSerializer.SerializeToNode(new
         {
             Service = new { Region = "510000", Node = "sign-1", PublicDirectory = Public, DataDirectory = Data },
             Listen = new { Main = new { Url = Address.ToString(), ClientCertificate = "Peer" } },
@@ -231,8 +296,20 @@ internal sealed class SignRig : IAsyncDisposable
             Ledger = new { ConfirmWithin = "00:00:03" },
             Tokens = new { Issuer = "https://idp.example", Audience },
             SignService = new { PrepareLifetime = (prepareLifetime ?? TimeSpan.FromMinutes(5)).ToString("c") },
-        }));
-        app = ServiceHost.Build(["run", "--config", config], Program.Service with
+        })!;
+        if (token is not null)
+        {
+            settings["Token"] = JsonSerializer.SerializeToNode(new { token.ModulePath, token.TokenLabel, token.PinFile, token.Sessions, Region = "510000" });
+        }
+
+        await File.WriteAllTextAsync(file, settings.ToJsonString());
+        return file;
+    }
+
+    private async Task Boot(IToken token, TimeSpan? prepareLifetime)
+    {
+        var file = await Configure(prepareLifetime);
+        app = ServiceHost.Build(["run", "--config", file], Program.Service with
         {
             Configure = builder =>
             {

@@ -85,6 +85,12 @@ public static partial class InstitutionSeals
             return Refusal.Conflict("other-certificate", "The certificate is for another key or another institution.").ToProblem(problems);
         }
 
+        // Anyone may bring a certificate, so an older one, perhaps revoked since, must not push out the one in use.
+        if (seal.Certificates.Count > 0 && Certificate.Parse(seal.Certificates[0]).NotBefore > leaf.NotBefore)
+        {
+            return Refusal.Conflict("older-certificate", "A newer certificate is in use.").ToProblem(problems);
+        }
+
         if (CertificatePath.Build(leaf, [.. chain, .. anchors.Issuers], anchors.Roots, clock.GetUtcNow(), CertificateUsage.Seal) is not PathOutcome.Trusted trusted)
         {
             return Refusal.Conflict("certificate-untrusted", "The certificate is not one of ours for sealing, valid now.").ToProblem(problems);

@@ -28,8 +28,7 @@ public static class ReadPrescription
         var ct = context.RequestAborted;
         var caller = context.Caller();
         var row = await store.Find(id, ct);
-        if (row is null || caller.Institution is not { } institution
-            || (!string.Equals(row.Institution, institution, StringComparison.Ordinal) && !string.Equals(row.ClaimedBy, institution, StringComparison.Ordinal)))
+        if (row is null || caller.Institution is not { } institution || !MaySee(row, caller, institution))
         {
             return Refusal.NotFound.ToProblem(problems);
         }
@@ -48,6 +47,14 @@ public static class ReadPrescription
                 return Refusal.Unavailable("ledger-unconfirmed", "The audit ledger has not confirmed this disclosure; try again.").ToProblem(problems);
         }
     }
+
+    // Within an institution employment is not enough (rules.md 7): the author, its pharmacists, and its own system acting for them.
+    private static bool MaySee(PrescriptionRow row, Caller caller, string institution) =>
+        string.Equals(row.ClaimedBy, institution, StringComparison.Ordinal)
+        || (string.Equals(row.Institution, institution, StringComparison.Ordinal)
+            && (string.Equals(row.Author, caller.Subject, StringComparison.Ordinal)
+                || caller.Role is "pharmacist" or "retail-pharmacist"
+                || !caller.Subject.StartsWith("urn:mdid:p:", StringComparison.Ordinal)));
 
     // The ledger announces the regulator's query itself, before it asks here.
     private static async Task<Results<Ok<PrescriptionEvidence>, ProblemHttpResult>> Evidence(

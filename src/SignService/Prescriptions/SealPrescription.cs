@@ -121,10 +121,12 @@ public sealed class SealPrescription(
     }
 }
 
-/// <summary>Seals what was approved while something was away: looks every second.</summary>
+/// <summary>Seals what was approved while something was away: looks every second, and tries each one again after 1, 2, 4 … 64 seconds.</summary>
 public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, TimeProvider clock, ILogger<SealingPass> log) : BackgroundService
 {
+    private const int MostDoublings = 6;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private readonly Dictionary<Guid, (int Tries, DateTimeOffset Next)> waiting = [];
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -136,7 +138,7 @@ public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, 
             {
                 foreach (var prescription in await store.Unsealed(stoppingToken))
                 {
-                    await seal.TryRun(prescription.Id, stoppingToken);
+                    await Try(prescription.Id, stoppingToken);
                 }
             }
             catch (Exception e) when (e is NpgsqlException or IOException)
@@ -145,5 +147,23 @@ public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, 
                 SignLog.SealPassFailed(log, e);
             }
         }
+    }
+
+    private async Task Try(Guid id, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        var (tries, next) = waiting.GetValueOrDefault(id);
+        if (now < next)
+        {
+            return;
+        }
+
+        if (await seal.TryRun(id, ct) is null)
+        {
+            waiting.Remove(id);
+            return;
+        }
+
+        waiting[id] = (Math.Min(tries + 1, MostDoublings), now + (Pause * (1 << Math.Min(tries, MostDoublings))));
     }
 }

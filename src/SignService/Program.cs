@@ -35,7 +35,7 @@ public static class Program
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.AddSingleton(builder.Configuration.GetSection("SignService").Exists()
             ? builder.Configuration.Section<SignOptions>("SignService") : new SignOptions());
-        services.AddSingleton<TrustAnchors>().AddSingleton<TimeStampKey>().AddSingleton<SealStore>();
+        services.AddSingleton<TrustAnchors>().AddSingleton<TimeStampKey>().AddSingleton<SealStore>().AddSingleton<SealDirectory>().AddSingleton<SealDocument.Sealing>();
         services.AddSingleton<TimeStampAuthority>();
         services.AddSingleton<CommitPoints>().AddSingleton<SignatureStore>().AddSingleton<FinishSignature>();
         services.AddSingleton<PrescriptionStore>().AddSingleton<ConsentClient>().AddSingleton<PersonalSigning>();
@@ -58,6 +58,7 @@ public static class Program
         ReadPrescription.Map(app);
         AnswerTimeStampRequest.Map(app);
         InstitutionSeals.Map(app);
+        SealDocument.Map(app);
         ValidateSignatures.Map(app);
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Trust.SignService.Keys;
 using Trust.SignService.Prescriptions;
+using Trust.SignService.Signatures;
 using Trust.SignService.Validation;
 
 namespace Trust.SignService;
@@ -18,6 +19,8 @@ namespace Trust.SignService;
 [JsonSerializable(typeof(PrescriptionResponse))]
 [JsonSerializable(typeof(PrescriptionEvidence))]
 [JsonSerializable(typeof(SealCertificateRequest))]
+[JsonSerializable(typeof(SealRequest))]
+[JsonSerializable(typeof(SealResponse))]
 [JsonSerializable(typeof(ValidationRequest))]
 [JsonSerializable(typeof(ValidationResponse))]
 public sealed partial class SignJson : JsonSerializerContext;

@@ -66,7 +66,7 @@ public static partial class InstitutionSeals
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> PutCertificate(
-        string institution, SealCertificateRequest request, SealStore seals, IToken token, TrustAnchors anchors, TimeProvider clock, ProblemSet problems,
+        string institution, SealCertificateRequest request, SealStore seals, SealDirectory directory, IToken token, TrustAnchors anchors, TimeProvider clock, ProblemSet problems,
         CancellationToken ct)
     {
         if (await seals.Find(institution, ct) is not { } seal || await token.Find(new KeyRef(seal.KeyLabel), ct) is not { } key)
@@ -97,6 +97,7 @@ public static partial class InstitutionSeals
         }
 
         await seals.Certify(institution, [.. trusted.Path.Take(trusted.Path.Count - 1).Select(c => c.Der.ToArray())], clock.GetUtcNow(), ct);
+        directory.Forget(institution);
         return TypedResults.NoContent();
     }
 

@@ -1,13 +1,9 @@
-using System.Buffers.Text;
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using Trust.Crypto.Asn1;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
-using Trust.Kernel.LiveStatus;
 using Trust.Pkcs11;
 using Trust.SignService.Keys;
 using Trust.SignService.Signatures;
@@ -18,12 +14,9 @@ namespace Trust.SignService.Prescriptions;
 public sealed class SealPrescription(
     PrescriptionStore store,
     SignatureStore signatures,
-    SealStore seals,
-    TrustAnchors anchors,
+    SealDirectory seals,
     FinishSignature finish,
     PersonalSigning events,
-    EntitlementClient entitlements,
-    IToken token,
     NpgsqlDataSource db,
     SignOptions options,
     TimeProvider clock,
@@ -57,28 +50,16 @@ public sealed class SealPrescription(
             return Refusal.Conflict("wrong-state", "Only an approved prescription is sealed.");
         }
 
-        if (await seals.Find(prescription.Institution, ct) is not { Certificates.Count: > 0 } seal)
+        var (seal, why) = await seals.Find(prescription.Institution, ct);
+        if (seal is null)
         {
-            return Refusal.Conflict("no-seal", "The institution has no certified seal yet.");
+            return why;
         }
 
-        var certificates = seal.Certificates.Select(der => Certificate.Parse(der)).ToList();
-        if (CertificatePath.Build(certificates[0], [.. certificates, .. anchors.Issuers], anchors.Roots, clock.GetUtcNow(), CertificateUsage.Seal)
-            is not PathOutcome.Trusted)
-        {
-            return Refusal.Conflict("seal-certificate", "The seal's certificate is not valid now.");
-        }
-
-        var question = new EntitlementQuestion(null, prescription.Institution, "seal", certificates[0].Sha256Hex);
-        if (await entitlements.Check(question, ct) is Entitlement.Deny deny)
-        {
-            return Refusal.Forbidden(deny.Reason, "The registry does not permit the institution to seal now.");
-        }
-
-        var row = await Row(prescription, seal, certificates, ct);
-        var actor = new Actor(prescription.Institution, certificates[0].Sha256Hex, "institution", prescription.Institution);
+        var row = await Row(prescription, seal, ct);
+        var actor = new Actor(prescription.Institution, seal.Certificates[0].Sha256Hex, "institution", prescription.Institution);
         var outcome = await finish.Run(
-            row, given: null, cancel => Sign(seal, row, cancel), "seal", PrescriptionEvents.Of("SIGN.request", prescription, actor), async tx =>
+            row, given: null, cancel => seals.Sign(seal, Jades.SigningInput(row.Protected, row.Payload), cancel), "seal", PrescriptionEvents.Of("SIGN.request", prescription, actor), async tx =>
                 !await PrescriptionStore.Change(tx, id, PrescriptionStatus.Approved, PrescriptionStatus.Released, clock.GetUtcNow())
                     ? Refusal.Conflict("wrong-state", "The prescription has moved on meanwhile.")
                     : await events.Append(tx, PrescriptionEvents.Of("SIGN.done", prescription, actor))
@@ -87,13 +68,7 @@ public sealed class SealPrescription(
         return (outcome as FinishOutcome.Refused)?.Why;
     }
 
-    private async Task<string> Sign(SealRow seal, SignatureRow row, CancellationToken ct)
-    {
-        var digest = SHA256.HashData(Jades.SigningInput(row.Protected, row.Payload));
-        return Base64Url.EncodeToString(await token.Sign(new KeyRef(seal.KeyLabel), digest, ct));
-    }
-
-    private async Task<SignatureRow> Row(PrescriptionRow prescription, SealRow seal, List<Certificate> certificates, CancellationToken ct)
+    private async Task<SignatureRow> Row(PrescriptionRow prescription, ReadySeal seal, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         if (await signatures.Started(prescription.Id, SignatureKind.Seal, ct) is { } started)
@@ -111,7 +86,7 @@ public sealed class SealPrescription(
         });
         var row = new SignatureRow(
             Guid.CreateVersion7(now), prescription.Id, prescription.Region, SignatureKind.Seal, prescription.Institution, prescription.Institution,
-            seal.Certificates, Jades.Protect(certificates, now, options.SignaturePolicy, SignatureKind.Seal, prescription.ObjectUri + "#seal"),
+            seal.Row.Certificates, Jades.Protect(seal.Certificates, now, options.SignaturePolicy, SignatureKind.Seal, prescription.ObjectUri + "#seal"),
             statement, now + options.PrepareLifetime);
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);

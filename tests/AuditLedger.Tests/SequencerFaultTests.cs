@@ -45,6 +45,30 @@ public sealed class SequencerFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task PostgreSQL_restarted_under_load_loses_nothing_that_was_acknowledged()
+    {
+        await using var fixture = await LedgerFixture.Create(await TestDatabase.OnOwnServer("ledger", typeof(Program).Assembly));
+        await using var ledger = await fixture.Start(Tokens.NewOptions("ledger"));
+        await ledger.Leads();
+        using var client = fixture.Client("ca", ledger.Address);
+        var link = new LedgerLink(client, "ca");
+        await link.OpenEpoch(new string('0', 64), default);
+        var ca = fixture.Producer("ca");
+        Assert.IsType<PostOutcome.Accepted>(await link.Post(ca.Next(TestProducer.Ceremony()), 1, default));
+        var restart = fixture.Database.Server.Restart(default);
+        for (var i = 1; i <= 40; i++)
+        {
+            var frame = ca.Next(ca.Body());
+            PostOutcome answer = new PostOutcome.Away("");
+            await Eventually.Holds(async () => (answer = await link.Post(frame, 1, default)) is PostOutcome.Accepted, "the batch is taken");
+            Assert.Equal(i, Assert.IsType<PostOutcome.Accepted>(answer).Answer.Receipts[0].Index);
+        }
+
+        await restart;
+        Assert.Equal(41, ledger.Sequencer.Published!.Checkpoint.Size);
+    }
+
+    [Fact]
     public async Task Started_on_an_older_database_it_refuses_and_names_both_sizes()
     {
         byte[] olderRoot;

@@ -115,7 +115,7 @@ internal sealed class Sequencer(
         finally
         {
             _leading = false;
-            NpgsqlConnection.ClearPool(connection);
+            await store.ReleaseLock();
         }
     }
 

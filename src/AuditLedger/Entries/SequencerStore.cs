@@ -11,6 +11,7 @@ namespace Trust.AuditLedger.Entries;
 internal sealed class SequencerStore(NpgsqlConnection db)
 {
     private const string TryLock = "SELECT pg_try_advisory_lock(hashtextextended('trust.sequencer.' || current_schema(), 0))";
+    private const string Unlock = "SELECT pg_advisory_unlock_all()";
     private const string SelectHead = "SELECT size, root, time, writer FROM head";
     private const string RaiseWriter = "UPDATE head SET writer = writer + 1 WHERE size = $1 AND root = $2 AND writer = $3";
 
@@ -41,6 +42,20 @@ internal sealed class SequencerStore(NpgsqlConnection db)
         """;
 
     public Task<bool> TryTakeLock(CancellationToken ct) => db.Sql(TryLock).Scalar<bool>(ct);
+
+    /// <summary>Gives the lock back: it belongs to the session, and a pooled connection's session goes on.</summary>
+    public async Task ReleaseLock()
+    {
+        try
+        {
+            await db.Sql(Unlock).Execute(CancellationToken.None);
+        }
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
+        {
+            // The session is broken and the server has dropped its locks with it; the pool will not reuse it.
+            return;
+        }
+    }
 
     public async Task<StoredHead> ReadHead(CancellationToken ct) =>
         await db.Sql(SelectHead).One(r => new StoredHead(r.GetInt64(0), r.GetFieldValue<byte[]>(1), r.GetInt64(2), r.GetInt64(3)), ct)

@@ -40,7 +40,7 @@ public sealed class OutboxState(TimeProvider clock) : IDisposable
 
     internal Task<bool> Work(TimeSpan atMost, CancellationToken ct) => _work.WaitAsync(atMost, ct);
 
-    internal void Publish(bool reached, long pending, DateTimeOffset? oldest) =>
+    internal void Publish(bool? reached, long pending, DateTimeOffset? oldest) =>
         _last = _last with { Reached = reached, Pending = pending, Oldest = oldest };
 
     internal void PublishReached(bool reached) => _last = _last with { Reached = reached };

@@ -72,7 +72,7 @@ public sealed class Relay(
 
         try
         {
-            await View(connection, state.LedgerReached ?? true, ct);
+            await View(connection, state.LedgerReached, ct);
             await Lead(connection, ct);
         }
         catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !ct.IsCancellationRequested))
@@ -82,8 +82,7 @@ public sealed class Relay(
         }
         finally
         {
-            // The lock lives as long as the session; a pooled connection would keep it.
-            NpgsqlConnection.ClearPool(connection);
+            await RelayStore.ReleaseLock(connection);
         }
     }
 
@@ -95,6 +94,7 @@ public sealed class Relay(
         }
 
         Reached();
+        await View(connection, reached: true, ct);
         while (!ct.IsCancellationRequested)
         {
             var batch = await RelayStore.NumberNext(connection, options.Source, head, options.BatchCount, ct);
@@ -242,7 +242,7 @@ public sealed class Relay(
         await state.Work(options.Poll, ct);
     }
 
-    private async Task View(NpgsqlConnection connection, bool reached, CancellationToken ct)
+    private async Task View(NpgsqlConnection connection, bool? reached, CancellationToken ct)
     {
         var (pending, oldest) = await RelayStore.CountPending(connection, ct);
         await RelayStore.WriteView(connection, reached, pending, oldest, clock.GetUtcNow(), ct);

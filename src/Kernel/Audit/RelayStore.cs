@@ -31,6 +31,7 @@ internal sealed record RelayView(bool Reached, long Pending, DateTimeOffset? Old
 internal static class RelayStore
 {
     private const string TryLock = "SELECT pg_try_advisory_lock(hashtextextended('trust.relay.' || current_schema(), 0))";
+    private const string Unlock = "SELECT pg_advisory_unlock_all()";
     private const string SelectOwnHead = "SELECT epoch, seq, head_hash FROM audit_relay";
     private const string SelectHash = "SELECT envelope_hash, idx IS NOT NULL FROM audit_outbox WHERE epoch = $1 AND seq = $2";
 
@@ -78,7 +79,7 @@ internal static class RelayStore
             UNION ALL SELECT created_at FROM audit_outbox WHERE seq IS NOT NULL AND idx IS NULL) AS waiting
         """;
 
-    private const string SetView = "UPDATE audit_relay SET reached = $1, pending = $2, oldest = $3, seen_at = $4";
+    private const string SetView = "UPDATE audit_relay SET reached = COALESCE($1, reached), pending = $2, oldest = $3, seen_at = $4";
     private const string SelectView = "SELECT reached, pending, oldest, verified_size, checkpoint FROM audit_relay";
     private const string SetVerified = "UPDATE audit_relay SET verified_size = $1, checkpoint = $2";
 
@@ -89,6 +90,21 @@ internal static class RelayStore
     {
         await using var command = new NpgsqlCommand(TryLock, db);
         return (bool)(await command.ExecuteScalarAsync(ct))!;
+    }
+
+    /// <summary>Gives the lock back: it belongs to the session, and a pooled connection's session goes on.</summary>
+    public static async Task ReleaseLock(NpgsqlConnection db)
+    {
+        try
+        {
+            await using var command = new NpgsqlCommand(Unlock, db);
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
+        {
+            // The session is broken and the server has dropped its locks with it; the pool will not reuse it.
+            return;
+        }
     }
 
     public static async Task<OwnHead> ReadHead(NpgsqlConnection db, CancellationToken ct)
@@ -229,13 +245,13 @@ internal static class RelayStore
         return (reader.GetInt64(0), await reader.IsDBNullAsync(1, ct) ? null : await reader.GetFieldValueAsync<DateTimeOffset>(1, ct));
     }
 
-    public static async Task WriteView(NpgsqlConnection db, bool reached, long pending, DateTimeOffset? oldest, DateTimeOffset now, CancellationToken ct)
+    public static async Task WriteView(NpgsqlConnection db, bool? reached, long pending, DateTimeOffset? oldest, DateTimeOffset now, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(SetView, db)
         {
             Parameters =
             {
-                new NpgsqlParameter<bool> { TypedValue = reached },
+                new NpgsqlParameter { Value = reached is { } known ? known : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Boolean },
                 Big(pending),
                 new NpgsqlParameter { Value = oldest is { } at ? at.UtcDateTime : DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz },
                 At(now),

@@ -89,6 +89,42 @@ public sealed class FaultTests
     [InlineData(CommitPoints.BeforeIntent)]
     [InlineData(CommitPoints.AfterIntent)]
     [InlineData(CommitPoints.AfterAct)]
+    public async Task PostgreSQL_restarted_in_the_middle_loses_nothing(string point)
+    {
+        await using var rig = await SignRig.Start(withSeal: false, ownServer: true);
+        var (id, bytes, _) = await rig.Prepared();
+        var signature = rig.DoctorCard.Sign(bytes);
+        using var stopped = new SemaphoreSlim(0);
+        using var restarted = new SemaphoreSlim(0);
+        rig.Points.Reached = name =>
+        {
+            if (name == point)
+            {
+                rig.Points.Reached = null;
+                stopped.Release();
+                restarted.Wait();
+            }
+        };
+        var first = rig.Post($"/prescriptions/{id}/signature", rig.DoctorToken(), new { signature }, "k");
+        await stopped.WaitAsync();
+        await rig.Database.Server.Restart(CancellationToken.None);
+        restarted.Release();
+        (await first).Dispose();
+        await Eventually.Holds(async () =>
+        {
+            using var again = await rig.Post($"/prescriptions/{id}/signature", rig.DoctorToken(), new { signature }, "k");
+            return (int)again.StatusCode == 200;
+        }, "the retry is answered", TimeSpan.FromSeconds(40));
+        Npgsql.NpgsqlConnection.ClearAllPools();
+        Assert.Equal("signed", await rig.StatusOf(id));
+        Assert.Equal(1, await rig.Count("SELECT count(*) FROM signatures WHERE status = 'done'"));
+        Assert.Equal(1, await rig.Count("SELECT count(*) FROM audit_outbox WHERE action = 'RX.sign'"));
+    }
+
+    [Theory]
+    [InlineData(CommitPoints.BeforeIntent)]
+    [InlineData(CommitPoints.AfterIntent)]
+    [InlineData(CommitPoints.AfterAct)]
     [InlineData(CommitPoints.AfterResult)]
     public async Task Stopped_at_any_commit_point_the_same_key_ends_with_one_signature(string point)
     {

@@ -72,9 +72,11 @@ internal sealed class SignRig : IAsyncDisposable
 
     private string Data => Path.Combine(directory, "data");
 
-    public static async Task<SignRig> Start(bool withSeal = true, TimeSpan? prepareLifetime = null)
+    public static async Task<SignRig> Start(bool withSeal = true, TimeSpan? prepareLifetime = null, bool ownServer = false)
     {
-        var rig = new SignRig(await TestDatabase.Create("sign", typeof(Program).Assembly), await PeerStandIn.Start());
+        var assembly = typeof(Program).Assembly;
+        var made = ownServer ? await TestDatabase.OnOwnServer("sign", assembly) : await TestDatabase.Create("sign", assembly);
+        var rig = new SignRig(made, await PeerStandIn.Start());
         await rig.MakeAuthorities();
         var (token, faults) = await FaultyTokens.NewToken("sign");
         rig.Faults = faults;

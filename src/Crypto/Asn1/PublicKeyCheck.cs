@@ -80,6 +80,9 @@ public static class PublicKeyCheck
     private static readonly ImmutableArray<int> SmallPrimes =
         [.. Enumerable.Range(3, 749).Where(n => n % 2 == 1 && Enumerable.Range(2, (int)Math.Sqrt(n)).All(d => d == n || n % d != 0))];
 
+    private static readonly ImmutableArray<(int Prime, HashSet<int> Powers)> Roca =
+        [.. SmallPrimes.Where(p => p <= 167).Select(p => (p, PowersOf65537(p)))];
+
     /// <summary>Judges a DER SubjectPublicKeyInfo.</summary>
     public static PublicKeyVerdict Examine(ReadOnlyMemory<byte> subjectPublicKeyInfo)
     {
@@ -192,10 +195,36 @@ public static class PublicKeyCheck
         }
 
         var weak = n.IsEven || e.IsEven || e < 65537 || e.GetBitLength() > 256
-            || SmallPrimes.Any(p => n % p == 0) || HasClosePrimes(n);
+            || SmallPrimes.Any(p => n % p == 0) || HasRocaFingerprint(n) || HasClosePrimes(n);
         return weak
             ? new PublicKeyVerdict.Refused(PublicKeyRefusal.Weak)
             : new PublicKeyVerdict.Accepted(new PublicKeyInfo(PublicKeyKind.Rsa, spki, (int)n.GetBitLength(), default));
+    }
+
+    // CVE-2017-15361: moduli of the faulty library are powers of 65537 modulo every small prime; by chance one in 2^154 is.
+    private static bool HasRocaFingerprint(BigInteger n)
+    {
+        foreach (var (prime, powers) in Roca)
+        {
+            if (!powers.Contains((int)(n % prime)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static HashSet<int> PowersOf65537(int prime)
+    {
+        var powers = new HashSet<int>();
+        var value = 1;
+        while (powers.Add(value))
+        {
+            value = (int)(value * 65537L % prime);
+        }
+
+        return powers;
     }
 
     // CVE-2022-26320: primes drawn next to each other fall to Fermat's method in a few rounds.

@@ -95,6 +95,35 @@ public sealed class CertificationRequestTests
     }
 
     [Fact]
+    public void A_modulus_with_the_ROCA_fingerprint_is_refused()
+    {
+        var product = Enumerable.Range(2, 166).Where(n => Enumerable.Range(2, n - 2).All(d => n % d != 0)).Aggregate(BigInteger.One, (all, p) => all * p);
+        var n = (((BigInteger.One << 3071) / product) * product * 2) + BigInteger.ModPow(65537, 123_456_789, product);
+        while (Enumerable.Range(2, 750).Any(d => n % d == 0))
+        {
+            n += product * 2; // keeps the fingerprint, and leaves no other reason to refuse
+        }
+
+        Assert.Equal(PublicKeyRefusal.Weak, Judge(n, 65537));
+    }
+
+    [Fact]
+    public void Ten_thousand_mutated_keys_are_judged_without_a_fault()
+    {
+        using var p256 = SoftwareKey.New(PublicKeyKind.P256);
+        using var sm2 = SoftwareKey.New(PublicKeyKind.Sm2);
+        var random = new Random(5480);
+        for (var i = 0; i < 10_000; i++)
+        {
+            var spki = Mutation.Of(i % 2 == 0 ? p256.Spki : sm2.Spki, random);
+            if (PublicKeyCheck.Examine(spki) is PublicKeyVerdict.Accepted accepted)
+            {
+                Assert.Equal(accepted.Key.Kind, PublicKeyCheck.KindOf(spki));
+            }
+        }
+    }
+
+    [Fact]
     public void A_point_off_the_curve_is_refused()
     {
         using var key = SoftwareKey.New(PublicKeyKind.P256);

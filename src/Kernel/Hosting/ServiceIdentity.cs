@@ -129,7 +129,7 @@ public sealed class ServiceIdentity : IDisposable
             ServerCertificateContext = SslStreamCertificateContext.Create(Current, [Issuer], offline: true, trust),
             ClientCertificateRequired = asks,
             AllowTlsResume = listener.ClientCertificate is ClientCertificate.None,
-            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+            CertificateChainPolicy = NoDownloads(),
             EncryptionPolicy = EncryptionPolicy.RequireEncryption,
             RemoteCertificateValidationCallback = (_, certificate, _, _) => listener.ClientCertificate switch
             {
@@ -140,6 +140,17 @@ public sealed class ServiceIdentity : IDisposable
             },
         };
     }
+
+    /// <summary>
+    /// The platform builds a chain before it asks our callback, and would fetch the issuer from an address inside the caller's certificate
+    /// to do so: anyone with a card could make us connect anywhere. So it trusts nothing and downloads nothing; the callback judges.
+    /// </summary>
+    internal static X509ChainPolicy NoDownloads() => new()
+    {
+        TrustMode = X509ChainTrustMode.CustomRootTrust,
+        RevocationMode = X509RevocationMode.NoCheck,
+        DisableCertificateDownloads = true,
+    };
 
     /// <inheritdoc/>
     public void Dispose() => _current?.Dispose();

@@ -114,6 +114,7 @@ public sealed class Outbound : IDisposable
             {
                 TargetHost = ServiceIdentity.TlsName(peer.Name),
                 EnabledSslProtocols = SslProtocols.Tls13,
+                CertificateChainPolicy = ServiceIdentity.NoDownloads(),
                 LocalCertificateSelectionCallback = (_, _, _, _, _) => identity.Current,
                 RemoteCertificateValidationCallback = (_, certificate, _, _) => identity.IsPeer(certificate, peer.Name),
             };

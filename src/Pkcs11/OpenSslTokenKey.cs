@@ -72,9 +72,12 @@ internal static unsafe partial class OpenSslTokenKey
 
             var e = new ReadOnlySpan<byte>(digest, length).ToArray();
 
-            // OpenSSL's callback is synchronous; the token signs on a thread of its own, so waiting cannot deadlock.
+            // OpenSSL's callback is synchronous. Many handshakes at once must not use up the thread pool, so our own token is
+            // waited for without it.
 #pragma warning disable VSTHRD002
-            var signature = binding.Token.Sign(binding.Key, e, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            var signature = binding.Token is Pkcs11Token own
+                ? own.SignBlocking(binding.Key, e)
+                : binding.Token.Sign(binding.Key, e, CancellationToken.None).AsTask().GetAwaiter().GetResult();
 #pragma warning restore VSTHRD002
             var result = ECDSA_SIG_new();
             fixed (byte* p = signature)

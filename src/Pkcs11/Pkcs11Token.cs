@@ -44,6 +44,14 @@ public sealed class Pkcs11Token : IToken
     public async ValueTask<byte[]> Sign(KeyRef key, ReadOnlyMemory<byte> digest, CancellationToken ct) =>
         await _pool.Run((session, live) => Sign(session, live, Entry(live, key), digest.Span), replay: true, ct);
 
+    /// <summary>
+    /// The same for OpenSSL's synchronous callback: waits on the worker itself, so that no thread of the pool is needed to go on.
+    /// </summary>
+    internal byte[] SignBlocking(KeyRef key, ReadOnlyMemory<byte> digest) =>
+#pragma warning disable VSTHRD002 // The worker thread completes the task; nothing it needs waits for this thread.
+        _pool.Run((session, live) => Sign(session, live, Entry(live, key), digest.Span), replay: true, CancellationToken.None).GetAwaiter().GetResult();
+#pragma warning restore VSTHRD002
+
     /// <inheritdoc/>
     public async ValueTask<byte[]> Mac(KeyRef key, ReadOnlyMemory<byte> data, CancellationToken ct) =>
         await _pool.Run(

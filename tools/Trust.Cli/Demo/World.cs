@@ -113,7 +113,7 @@ public sealed class World : IAsyncDisposable
             foreach (var (key, profile) in new[] { (Card.AuthenticationKey, "practitioner-authentication"), (Card.SignatureKey, "practitioner-signature") })
             {
                 var request = await Officers[0].RequestCertificate(profile, Practitioners[practitioner], Institutions[institution], await card.Request(key, name, ct), label, ct);
-                card.Store(key, await ApproveByTwo(request, ct));
+                await card.Store(key, await ApproveByTwo(request, ct), ct);
             }
         }
 

@@ -18,10 +18,10 @@ public sealed class Card : IAsyncDisposable
     public static KeyRef SignatureKey { get; } = new("signature");
 
     private readonly string _folder;
-    private readonly IToken _token;
+    private readonly Pkcs11Token _token;
     private X509Certificate2? _login;
 
-    private Card(string label, string folder, IToken token)
+    private Card(string label, string folder, Pkcs11Token token)
     {
         Label = label;
         _folder = folder;
@@ -72,10 +72,11 @@ public sealed class Card : IAsyncDisposable
             new X500DistinguishedName($"CN={commonName}, C=CN"), known.SubjectPublicKeyInfo, [], (digest, cancel) => _token.Sign(key, digest, cancel), ct);
     }
 
-    /// <summary>Puts an issued certificate (PEM, leaf first) on the card.</summary>
-    public void Store(KeyRef key, string pem)
+    /// <summary>Puts an issued certificate (PEM, leaf first) on the card, beside its key.</summary>
+    public async Task Store(KeyRef key, string pem, CancellationToken ct)
     {
-        File.WriteAllText(CertificateFile(key), pem);
+        await _token.StoreCertificate(key, Certificate.ParsePem(pem)[0].Der, ct);
+        await File.WriteAllTextAsync(CertificateFile(key), pem, ct);
         _login = null;
     }
 

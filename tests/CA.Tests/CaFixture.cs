@@ -25,13 +25,14 @@ public sealed class CaFixture : IAsyncLifetime
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly bool _receipts;
+    private readonly bool _ownServer;
     private Task _ledger = Task.CompletedTask;
 
     public CaFixture() : this(receipts: true)
     {
     }
 
-    private CaFixture(bool receipts) => _receipts = receipts;
+    private CaFixture(bool receipts, bool ownServer = false) => (_receipts, _ownServer) = (receipts, ownServer);
 
     public string Directory { get; } = Scratch.Directory("ca");
 
@@ -62,16 +63,18 @@ public sealed class CaFixture : IAsyncLifetime
     private TokenOptions Root { get; set; } = null!;
 
     /// <summary>A CA of a test's own; without receipts the ledger is simply not there.</summary>
-    public static async Task<CaFixture> Own(bool receipts = true)
+    public static async Task<CaFixture> Own(bool receipts = true, bool ownServer = false)
     {
-        var fixture = new CaFixture(receipts);
+        var fixture = new CaFixture(receipts, ownServer);
         await fixture.InitializeAsync();
         return fixture;
     }
 
     public async ValueTask InitializeAsync()
     {
-        Database = await TestDatabase.Create("ca", typeof(Program).Assembly);
+        Database = _ownServer
+            ? await TestDatabase.OnOwnServer("ca", typeof(Program).Assembly)
+            : await TestDatabase.Create("ca", typeof(Program).Assembly);
         System.IO.Directory.CreateDirectory(Public);
         (Token, Root) = (Tokens.NewOptions("ca"), Tokens.NewOptions("root"));
         Faults = FaultyModule.For(Token.TokenLabel);
@@ -282,7 +285,15 @@ public sealed class CaFixture : IAsyncLifetime
         {
             while (await tick.WaitForNextTickAsync(ct))
             {
-                await Database.Owner.Sql(receipt).Execute(ct);
+                try
+                {
+                    await Database.Owner.Sql(receipt).Execute(ct);
+                }
+                catch (Npgsql.NpgsqlException)
+                {
+                    // A test restarts the server: the next round goes on.
+                    continue;
+                }
             }
         }
         catch (OperationCanceledException)

@@ -103,6 +103,45 @@ public sealed class IssuanceFaultTests
         Assert.Equal(1, await ca.Database.Owner.Sql(events).Scalar<long>(default));
     }
 
+    [Theory]
+    [InlineData(CommitPoints.AfterReserve)]
+    [InlineData(CommitPoints.AfterSign)]
+    public async Task PostgreSQL_restarted_in_the_middle_loses_nothing(string point)
+    {
+        await using var ca = await CaFixture.Own(ownServer: true);
+        var created = await Requested(ca);
+        await ca.Approve(1, created);
+        var points = (CommitPoints)ca.App.Services.GetService(typeof(CommitPoints))!;
+        using var reached = new SemaphoreSlim(0);
+        using var restarted = new SemaphoreSlim(0);
+        points.Reached = name =>
+        {
+            if (string.Equals(name, point, StringComparison.Ordinal))
+            {
+                points.Reached = null;
+                reached.Release();
+                restarted.Wait();
+            }
+        };
+        var approval = await ca.Officers[2].Approval(created.Approval);
+        using var client = ca.Officer(2);
+        var approving = client.Post($"/certificate-requests/{created.Id}/approvals", approval, CaJson.Default.ApprovalBody);
+        await reached.WaitAsync();
+        await ca.Database.Server.Restart(default);
+        restarted.Release();
+        using var response = await approving;
+
+        await Eventually.Holds(
+            async () =>
+            {
+                using var officer = ca.Officer(0);
+                using var answer = await officer.GetAsync(new Uri($"/certificate-requests/{created.Id}", UriKind.Relative));
+                return answer.IsSuccessStatusCode && (await answer.Content.ReadFromJsonAsync(CaJson.Default.RequestState))!.State is "issued";
+            },
+            "the issuance ends");
+        Assert.Equal(1, await ca.Database.Owner.Sql(Signed).With(created.Id).Scalar<long>(default));
+    }
+
     [Fact]
     public async Task Two_that_finish_the_same_reservation_release_one_certificate()
     {

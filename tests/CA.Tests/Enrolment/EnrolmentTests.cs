@@ -4,6 +4,7 @@ using Trust.CA.Enrolment;
 using Trust.CA.Registry;
 using Trust.Cli.Local;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Postgres;
 using Trust.TestKit;
 
 namespace Trust.CA.Tests.Enrolment;
@@ -218,6 +219,19 @@ public sealed class EnrolmentTests(CaFixture ca)
         using var changed = await client.Post($"/practitioners/{person}/state", new StateRequest("suspended", "order"), CaJson.Default.StateRequest);
 
         Assert.Equal("registry-changed", await ApprovalRefusal(2, created, await ca.Officers[2].Approval(created.Approval)));
+    }
+
+    [Fact]
+    public async Task Refusals_are_events_too()
+    {
+        const string refused = "SELECT count(*) FROM audit_outbox WHERE action = $1 AND convert_from(body, 'UTF8') LIKE '%\"outcome\":\"refused\"%' AND convert_from(body, 'UTF8') LIKE '%' || $2 || '%'";
+        var (person, _, _) = await ca.NewPractitioner();
+        await Refusal(await Fresh(person, "别人"));
+        var created = await Requested();
+        await ApprovalRefusal(0, created, await ca.Officers[0].Approval(created.Approval));
+
+        Assert.True(await ca.Database.Owner.Sql(refused).With("CERT.request").With("subject-mismatch").Scalar<long>(default) > 0);
+        Assert.Equal(1, await ca.Database.Owner.Sql(refused).With("CERT.approve").With(created.Id.ToString()).Scalar<long>(default));
     }
 
     [Fact]

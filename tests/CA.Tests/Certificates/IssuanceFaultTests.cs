@@ -124,12 +124,11 @@ public sealed class IssuanceFaultTests
             }
         };
         var approval = await ca.Officers[2].Approval(created.Approval);
-        using var client = ca.Officer(2);
-        var approving = client.Post($"/certificate-requests/{created.Id}/approvals", approval, CaJson.Default.ApprovalBody);
+        var approving = Approve();
         await reached.WaitAsync();
         await ca.Database.Server.Restart(default);
         restarted.Release();
-        using var response = await approving;
+        await approving;
 
         await Eventually.Holds(
             async () =>
@@ -140,6 +139,12 @@ public sealed class IssuanceFaultTests
             },
             "the issuance ends");
         Assert.Equal(1, await ca.Database.Owner.Sql(Signed).With(created.Id).Scalar<long>(default));
+
+        async Task Approve()
+        {
+            using var client = ca.Officer(2);
+            using var response = await client.Post($"/certificate-requests/{created.Id}/approvals", approval, CaJson.Default.ApprovalBody);
+        }
     }
 
     [Fact]

@@ -23,6 +23,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
     private readonly List<JsonElement> events = [];
     private readonly Dictionary<(long Epoch, long Seq), Receipt> taken = [];
     private readonly Lock gate = new();
+    private volatile IReadOnlyList<string> changes = [];
     private (long Epoch, long Seq, string Hash, long Open) head = (0, 0, new string('0', 64), 0);
 
     private PeerStandIn(WebApplication app) => this.app = app;
@@ -37,6 +38,9 @@ internal sealed class PeerStandIn : IAsyncDisposable
 
     /// <summary>While true entitlements break off.</summary>
     public bool RegistryAway { get; set; }
+
+    /// <summary>While true the change feed beats.</summary>
+    public bool FeedOn { get; set; }
 
     public bool ConsentGranted { get; set; } = true;
 
@@ -75,6 +79,13 @@ internal sealed class PeerStandIn : IAsyncDisposable
 
     /// <summary>From now on the registry denies this person or institution.</summary>
     public void Deny(string urn, string reason) => denials[urn] = reason;
+
+    /// <summary>The same, announced on the change feed.</summary>
+    public void Announce(string person, string state)
+    {
+        Deny(person, state);
+        changes = [.. changes, new JsonObject { ["seq"] = changes.Count + 1, ["kind"] = "practitioner", ["id"] = person, ["person"] = person, ["state"] = state }.ToJsonString()];
+    }
 
     /// <summary>An access token as the identity provider issues it.</summary>
     public string Token(string subject, string scope, string? role, string institution, string audience)
@@ -121,6 +132,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
         app.MapGet("/entitlements", Entitlement);
         app.MapGet("/holders/{sha}", (string sha) => Results.Text(
             new JsonObject { ["status"] = Status.GetValueOrDefault(sha, "good"), ["person"] = "x" }.ToJsonString(), "application/json"));
+        app.MapGet("/feed", Feed);
         app.MapGet("/sources/sign/head", () => Results.Text(Head(), "application/json"));
         app.MapPost("/sources/sign/epochs", () =>
         {
@@ -133,6 +145,34 @@ internal sealed class PeerStandIn : IAsyncDisposable
         });
         app.MapPost("/entries", (Delegate)Entries);
         app.MapGet("/checkpoint", () => Results.Text("unsigned: this service is given no verifier key here"));
+    }
+
+    // Off by default: a permit kept while the feed is fresh would make denials a matter of timing.
+    private async Task Feed(HttpContext context)
+    {
+        if (!FeedOn)
+        {
+            context.Response.StatusCode = 503;
+            return;
+        }
+
+        using var beat = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        var sent = Math.Max(changes.Count, 0);
+        for (var tick = 0; ; tick++)
+        {
+            for (; sent < changes.Count; sent++)
+            {
+                await context.Response.WriteAsync(changes[sent] + "\n", context.RequestAborted);
+            }
+
+            if (tick % 20 == 0)
+            {
+                await context.Response.WriteAsync(new JsonObject { ["heartbeat"] = sent, ["at"] = DateTimeOffset.UtcNow.ToString("O") }.ToJsonString() + "\n", context.RequestAborted);
+            }
+
+            await context.Response.Body.FlushAsync(context.RequestAborted);
+            await beat.WaitForNextTickAsync(context.RequestAborted);
+        }
     }
 
     private string Head()

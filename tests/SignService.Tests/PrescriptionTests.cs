@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.LiveStatus;
 using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Tests;
@@ -95,6 +97,22 @@ public sealed class PrescriptionTests
         await SignRig.Refused(await rig.Post($"/prescriptions/{id}/signature", rig.DoctorToken(), new { signature = rig.DoctorCard.Sign(bytes) }), "suspended", 403);
         Assert.Equal("draft", await rig.StatusOf(id));
         Assert.Equal(["SIGN.deny"], await rig.ActionsOf(1));
+    }
+
+    [Fact]
+    public async Task A_suspension_on_the_change_feed_ends_a_kept_permit_within_five_seconds()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var feed = rig.Parts.GetRequiredService<StatusFeed>();
+        rig.Peers.FeedOn = true;
+        await TestKit.Eventually.Holds(() => feed.IsFresh, "the feed beats");
+        var (id, bytes, _) = await rig.Prepared();
+        await rig.Prepared(); // the permit is kept by now
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        rig.Peers.Announce(SignRig.Doctor, "suspended");
+        await TestKit.Eventually.Holds(() => feed.LastChange(new EntitlementQuestion(SignRig.Doctor, null, "prescribe")) > 0, "the change arrives");
+        await SignRig.Refused(await rig.Post($"/prescriptions/{id}/signature", rig.DoctorToken(), new { signature = rig.DoctorCard.Sign(bytes) }), "suspended", 403);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 5);
     }
 
     [Fact]

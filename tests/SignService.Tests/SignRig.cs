@@ -34,6 +34,7 @@ internal sealed class SignRig : IAsyncDisposable
     private readonly ConcurrentQueue<string> output = new();
     private WebApplication? app;
     private Process? process;
+    private IToken? token;
     private string? config;
 
     private SignRig(TestDatabase database, PeerStandIn peers)
@@ -79,7 +80,7 @@ internal sealed class SignRig : IAsyncDisposable
         var rig = new SignRig(made, await PeerStandIn.Start());
         await rig.MakeAuthorities();
         var (token, faults) = await FaultyTokens.NewToken("sign");
-        rig.Faults = faults;
+        (rig.token, rig.Faults) = (token, faults);
         await rig.Boot(token, prepareLifetime);
         if (withSeal)
         {
@@ -94,8 +95,7 @@ internal sealed class SignRig : IAsyncDisposable
     {
         var rig = new SignRig(await TestDatabase.Create("sign", typeof(Program).Assembly), await PeerStandIn.Start());
         await rig.MakeAuthorities();
-        var token = Tokens.NewOptions("sign");
-        rig.config = await rig.Configure(null, token);
+        rig.config = await rig.Configure(null, Tokens.NewOptions("sign"));
         await using (var setup = ServiceHost.Build(["run", "--config", rig.config], Program.Service))
         {
             await setup.Services.GetRequiredService<IToken>().Generate(ServiceHost.BatchKey, KeyAlgorithm.EcdsaP256, CancellationToken.None);
@@ -255,6 +255,11 @@ internal sealed class SignRig : IAsyncDisposable
         }
 
         process?.Dispose();
+        if (token is not null)
+        {
+            await token.DisposeAsync();
+        }
+
         await Peers.DisposeAsync();
         await database.DisposeAsync();
     }
@@ -278,7 +283,7 @@ internal sealed class SignRig : IAsyncDisposable
         PharmacistCard = await Card.Issue(Practitioners, Pharmacist);
     }
 
-    private async Task<string> Configure(TimeSpan? prepareLifetime, TokenOptions? token = null)
+    private async Task<string> Configure(TimeSpan? prepareLifetime, TokenOptions? own = null)
     {
         using (var identity = await TlsIdentity("sign"))
         {
@@ -299,16 +304,16 @@ internal sealed class SignRig : IAsyncDisposable
             Tokens = new { Issuer = "https://idp.example", Audience },
             SignService = new { PrepareLifetime = (prepareLifetime ?? TimeSpan.FromMinutes(5)).ToString("c") },
         })!;
-        if (token is not null)
+        if (own is not null)
         {
-            settings["Token"] = JsonSerializer.SerializeToNode(new { token.ModulePath, token.TokenLabel, token.PinFile, token.Sessions, Region = "510000" });
+            settings["Token"] = JsonSerializer.SerializeToNode(new { own.ModulePath, own.TokenLabel, own.PinFile, own.Sessions, Region = "510000" });
         }
 
         await File.WriteAllTextAsync(file, settings.ToJsonString());
         return file;
     }
 
-    private async Task Boot(IToken token, TimeSpan? prepareLifetime)
+    private async Task Boot(IToken held, TimeSpan? prepareLifetime)
     {
         var file = await Configure(prepareLifetime);
         app = ServiceHost.Build(["run", "--config", file], Program.Service with
@@ -316,13 +321,13 @@ internal sealed class SignRig : IAsyncDisposable
             Configure = builder =>
             {
                 Program.Service.Configure(builder);
-                builder.Services.AddSingleton(token);
+                builder.Services.AddSingleton(held);
                 builder.Logging.ClearProviders();
             },
         });
-        if (await token.Find(ServiceHost.BatchKey, CancellationToken.None) is null)
+        if (await held.Find(ServiceHost.BatchKey, CancellationToken.None) is null)
         {
-            await token.Generate(ServiceHost.BatchKey, KeyAlgorithm.EcdsaP256, CancellationToken.None);
+            await held.Generate(ServiceHost.BatchKey, KeyAlgorithm.EcdsaP256, CancellationToken.None);
         }
 
         await Program.Service.Provision!(app.Services, CancellationToken.None);

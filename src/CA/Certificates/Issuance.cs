@@ -38,7 +38,7 @@ public sealed class Issuance(
         var now = Microseconds.Truncate(clock.GetUtcNow());
         var profile = profiles[request.Profile];
 
-        // Asked again at the last moment: what was true at the request may not be true now (B1).
+        // Asked again at the last moment: what was true at the request may not be true now.
         if (await snapshots.Take(profile, request.Holder, request.Institution, now, ct) is not SnapshotOutcome.Fit fit
             || !fit.Sha256.AsSpan().SequenceEqual(request.RegistrySha256))
         {

@@ -101,7 +101,7 @@ public static class RequestCertificate
             Convert.ToBase64String(ApprovalBytes.Of(row.Id, requestSha256, profile.Sha256, fit.Sha256))));
     }
 
-    // Refusals of officers' requests are events too (M14).
+    // Refusals of officers' requests are events too.
     private static async Task<ProblemHttpResult> Refuse(
         Outbox outbox, NpgsqlDataSource db, Officer officer, CertificateRequestBody body, string rule, ProblemHttpResult answer, CancellationToken ct)
     {

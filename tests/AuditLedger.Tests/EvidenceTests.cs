@@ -114,7 +114,7 @@ public sealed class EvidenceTests(EvidenceTests.Made made) : IClassFixture<Evide
     public async Task The_query_is_logged_before_the_answer_and_an_unknown_prescription_is_not_found()
     {
         var logged = await made.Ledger.App.Services.GetRequiredService<Npgsql.NpgsqlDataSource>()
-            .Sql("SELECT count(*) FROM places p JOIN sources s ON s.id = p.source WHERE s.name = 'ledger'").Scalar<long>(default);
+            .Sql("SELECT count(*) FROM batches b JOIN sources s ON s.id = b.source WHERE s.name = 'ledger'").Scalar<long>(default);
         Assert.True(logged >= 1);
         Assert.Equal(404, Assert.IsType<ProblemHttpResult>((await made.Ask("rx-unknown")).Result).StatusCode);
     }

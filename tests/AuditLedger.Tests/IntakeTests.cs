@@ -179,7 +179,7 @@ public sealed class IntakeTests : IAsyncLifetime
     public async Task The_runtime_role_cannot_rewrite_or_delete_what_was_logged()
     {
         await Begun();
-        foreach (var statement in (string[])["UPDATE entries SET idx = 7", "DELETE FROM entries", "DELETE FROM places", "DELETE FROM subjects", "TRUNCATE tiles"])
+        foreach (var statement in (string[])["UPDATE entries SET idx = 7", "DELETE FROM entries", "DELETE FROM batches", "DELETE FROM subjects", "TRUNCATE tiles"])
         {
 #pragma warning disable CA1857 // The test's own texts.
             var refused = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => _fixture.Database.Runtime.Sql(statement).Execute(default));

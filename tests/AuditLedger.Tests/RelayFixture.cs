@@ -130,7 +130,7 @@ public sealed class RelayFixture : IAsyncDisposable
     }
 
     public Task<long> InLedger() =>
-        Ledger.Database.Runtime.Sql("SELECT count(*) FROM places p JOIN sources s ON s.id = p.source WHERE s.name = 'sign'").Scalar<long>(default);
+        Ledger.Database.Runtime.Sql("SELECT COALESCE(sum(last_seq - first_seq + 1), 0)::bigint FROM batches b JOIN sources s ON s.id = b.source WHERE s.name = 'sign'").Scalar<long>(default);
 
     public Task<long> Answered() => Database.Runtime.Sql("SELECT count(*) FROM audit_outbox WHERE idx IS NOT NULL").Scalar<long>(default);
 

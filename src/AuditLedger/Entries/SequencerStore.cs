@@ -26,19 +26,21 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private const string MoveSource = "UPDATE sources SET open_epoch = $2, epoch = $3, seq = $4, hash = $5 WHERE id = $1";
 
     private const string CopyEntries = "COPY entries (idx, leaf_hash, leaf) FROM STDIN BINARY";
-    private const string CopyPlaces = "COPY places (source, epoch, seq, idx) FROM STDIN BINARY";
     private const string CopySubjects = "COPY subjects (key, idx) FROM STDIN BINARY";
     private const string CopyKeys = "COPY data_keys (idx, key) FROM STDIN BINARY";
     private const string CopyTiles = "COPY tiles (level, n, hashes) FROM STDIN BINARY";
-    private const string CopyBatches = "COPY batches (source, epoch, first_seq, last_seq, signature) FROM STDIN BINARY";
+    private const string CopyBatches = "COPY batches (source, epoch, first_seq, last_seq, first_idx, signature) FROM STDIN BINARY";
 
     private const string SelectLeaves = "SELECT idx, leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     private const string SelectHashes = "SELECT leaf_hash FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     private const string SelectTile = "SELECT hashes FROM tiles WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n";
 
     private const string SelectRepeat = """
-        SELECT p.idx, e.leaf_hash, e.leaf FROM places p JOIN entries e USING (idx)
-        WHERE p.source = $1 AND p.epoch = $2 AND p.seq >= $3 AND p.seq < $4 ORDER BY p.seq
+        SELECT e.idx, e.leaf_hash, e.leaf
+        FROM generate_series($3::bigint, $4::bigint - 1) AS s (seq)
+        JOIN LATERAL (SELECT first_seq, first_idx FROM batches
+                      WHERE source = $1 AND epoch = $2 AND last_seq >= s.seq ORDER BY last_seq LIMIT 1) b ON b.first_seq <= s.seq
+        JOIN entries e ON e.idx = b.first_idx + s.seq - b.first_seq ORDER BY s.seq
         """;
 
     public Task<bool> TryTakeLock(CancellationToken ct) => db.Sql(TryLock).Scalar<bool>(ct);
@@ -171,7 +173,6 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private async Task CopyIn(Group group, CancellationToken ct)
     {
         await Copy(CopyEntries, (copy, token) => WriteEntries(copy, group, token), ct);
-        await Copy(CopyPlaces, (copy, token) => WritePlaces(copy, group, token), ct);
         await Copy(CopySubjects, (copy, token) => WriteSubjects(copy, group, token), ct);
         await Copy(CopyBatches, (copy, token) => WriteBatches(copy, group, token), ct);
         if (group.Accepted.Exists(a => Array.Exists(a.Request.Batch.Events, e => e.DataKey.Length > 0)))
@@ -203,23 +204,6 @@ internal sealed class SequencerStore(NpgsqlConnection db)
         }
     }
 
-    private static async Task WritePlaces(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
-    {
-        foreach (var (request, firstIndex) in group.Accepted)
-        {
-            var batch = request.Batch;
-            var source = group.Sources[batch.Source].Id;
-            for (var i = 0; i < batch.Events.Length; i++)
-            {
-                await copy.StartRowAsync(ct);
-                await copy.WriteAsync(source, NpgsqlDbType.Smallint, ct);
-                await copy.WriteAsync(batch.Frame.Epoch, NpgsqlDbType.Bigint, ct);
-                await copy.WriteAsync(batch.Frame.FirstSeq + i, NpgsqlDbType.Bigint, ct);
-                await copy.WriteAsync(firstIndex + i, NpgsqlDbType.Bigint, ct);
-            }
-        }
-    }
-
     private static async Task WriteSubjects(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
     {
         // In key order, so that one group touches each page of the index once.
@@ -247,7 +231,7 @@ internal sealed class SequencerStore(NpgsqlConnection db)
 
     private static async Task WriteBatches(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
     {
-        foreach (var (request, _) in group.Accepted)
+        foreach (var (request, firstIndex) in group.Accepted)
         {
             var frame = request.Batch.Frame;
             await copy.StartRowAsync(ct);
@@ -255,6 +239,7 @@ internal sealed class SequencerStore(NpgsqlConnection db)
             await copy.WriteAsync(frame.Epoch, NpgsqlDbType.Bigint, ct);
             await copy.WriteAsync(frame.FirstSeq, NpgsqlDbType.Bigint, ct);
             await copy.WriteAsync(frame.FirstSeq + frame.Events.Count - 1, NpgsqlDbType.Bigint, ct);
+            await copy.WriteAsync(firstIndex, NpgsqlDbType.Bigint, ct);
             await copy.WriteAsync(frame.Signature, NpgsqlDbType.Bytea, ct);
         }
     }

@@ -16,17 +16,14 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         """;
 
     private const string SelectEntry = """
-        SELECT e.leaf, s.name, p.seq, b.first_seq, b.last_seq, b.signature
-        FROM entries e JOIN places p USING (idx) JOIN sources s ON s.id = p.source
-        JOIN LATERAL (SELECT first_seq, last_seq, signature FROM batches
-                      WHERE source = p.source AND epoch = p.epoch AND last_seq >= p.seq ORDER BY last_seq LIMIT 1) b ON true
+        SELECT e.leaf, s.name, b.first_seq, b.last_seq, b.first_idx, b.signature
+        FROM entries e
+        JOIN LATERAL (SELECT * FROM batches WHERE first_idx <= e.idx ORDER BY first_idx DESC LIMIT 1) b ON true
+        JOIN sources s ON s.id = b.source
         WHERE e.idx = $1
         """;
 
-    private const string SelectTail = """
-        SELECT e.leaf FROM places a JOIN places p ON p.source = a.source AND p.epoch = a.epoch AND p.seq > a.seq AND p.seq <= $2
-        JOIN entries e ON e.idx = p.idx WHERE a.idx = $1 ORDER BY p.seq
-        """;
+    private const string SelectTail = "SELECT leaf FROM entries WHERE idx > $1 AND idx <= $2 ORDER BY idx";
 
     /// <summary>Indices and leaf hashes of a subject below a size, in order.</summary>
     public Task<List<ManifestEntry>> Find(SubjectKey subject, long size, CancellationToken ct) =>
@@ -38,11 +35,12 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         var row = await db.Sql(SelectEntry).With(index).One(
             r => new Row(r.GetFieldValue<byte[]>(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct)
             ?? throw new InvalidOperationException($"Entry {index} is not stored.");
-        List<byte[]> tail = row.Seq == row.LastSeq
+        var lastIndex = row.FirstIndex + row.LastSeq - row.FirstSeq;
+        List<byte[]> tail = index == lastIndex
             ? []
-            : await db.Sql(SelectTail).With(index).With(row.LastSeq).All(r => Leaf.BodyHashOf(r.GetFieldValue<byte[]>(0), row.Source).ToArray(), ct);
+            : await db.Sql(SelectTail).With(index).With(lastIndex).All(r => Leaf.BodyHashOf(r.GetFieldValue<byte[]>(0), row.Source).ToArray(), ct);
         return (row.Leaf, new EvidenceBatch(row.FirstSeq, (int)(row.LastSeq - row.FirstSeq + 1), tail, row.Signature));
     }
 
-    private sealed record Row(byte[] Leaf, string Source, long Seq, long FirstSeq, long LastSeq, byte[] Signature);
+    private sealed record Row(byte[] Leaf, string Source, long FirstSeq, long LastSeq, long FirstIndex, byte[] Signature);
 }

@@ -1,0 +1,84 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Trust.Kernel.Audit;
+
+namespace Trust.Benchmarks.Ledger;
+
+/// <summary>Makes the signed batches of one source beforehand, so that the measurement holds the ledger's work alone.</summary>
+internal static class BatchMaker
+{
+    /// <summary>The ceremony's batch, which must be leaf 0.</summary>
+    public static byte[] Ceremony(ECDsa key)
+    {
+        var prev = new byte[Envelope.HashSize];
+        return Frame("ca", key, 1, ref prev, [Body(new AuditEvent
+        {
+            Action = "KEY.generate",
+            Actor = new Actor("ceremony"),
+            Subjects = [SubjectKey.Certificate(new string('0', 64))],
+            Outcome = EventOutcome.Success,
+            Basis = "ceremony:sha256:" + new string('0', 64),
+        })]);
+    }
+
+    /// <summary>Batches of one source from its first event on, each event with four subjects, bodies of about 1 KB.</summary>
+    public static List<byte[]> Make(string source, ECDsa key, int batches, int count)
+    {
+        var frames = new List<byte[]>(batches);
+        var prev = new byte[Envelope.HashSize];
+        for (var b = 0; b < batches; b++)
+        {
+            var bodies = new byte[count][];
+            for (var i = 0; i < count; i++)
+            {
+                bodies[i] = Event(source, (b * count) + i);
+            }
+
+            frames.Add(Frame(source, key, (b * (long)count) + 1, ref prev, bodies));
+        }
+
+        return frames;
+    }
+
+    private static byte[] Event(string source, int n)
+    {
+        var number = n.ToString(CultureInfo.InvariantCulture);
+        return Body(new AuditEvent
+        {
+            Action = "SIGN.request",
+            Actor = new Actor("urn:mdid:p:01J0000000000000000000" + (n % 5000).ToString("D4", CultureInfo.InvariantCulture), new string('a', 64), "physician", "urn:mdid:o:01J00000000000000000000001"),
+            Subjects =
+            [
+                SubjectKey.Prescription($"{source}-{number}"), SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)),
+                SubjectKey.Practitioner("urn:mdid:p:" + (n % 5000).ToString(CultureInfo.InvariantCulture)),
+                SubjectKey.Institution("urn:mdid:o:" + (n % 200).ToString(CultureInfo.InvariantCulture)),
+            ],
+            Outcome = EventOutcome.Success,
+            Class = "CLINICAL",
+            Purpose = "TREATMENT",
+            Basis = "sha256:" + new string('b', 64),
+            RuleVersion = "2026-11-21/1",
+            Correlation = $"{source}-{number}",
+        });
+    }
+
+    private static byte[] Body(AuditEvent e) =>
+        EventBody.TryBuild(e, new EventPlace("510000", "bench-1"), TimeProvider.System.GetUtcNow(), out var refusal)?.Bytes
+            ?? throw new InvalidOperationException(refusal);
+
+    private static byte[] Frame(string source, ECDsa key, long firstSeq, ref byte[] prev, byte[][] bodies)
+    {
+        var head = prev;
+        for (var i = 0; i < bodies.Length; i++)
+        {
+            var next = new byte[Envelope.HashSize];
+            Envelope.Hash(source, 1, firstSeq + i, head, SHA256.HashData(bodies[i]), next);
+            head = next;
+        }
+
+        var signature = key.SignHash(Envelope.BatchDigest(source, 1, firstSeq, bodies.Length, head));
+        var frame = BatchFrame.Write(1, firstSeq, prev, [.. bodies.Select(b => new FramedEvent(b, ReadOnlyMemory<byte>.Empty))], signature);
+        prev = head;
+        return frame;
+    }
+}

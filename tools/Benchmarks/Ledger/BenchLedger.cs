@@ -1,0 +1,189 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Trust.Cli.Local;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Postgres;
+using Trust.Kernel.Residency;
+
+namespace Trust.Benchmarks.Ledger;
+
+/// <summary>A ledger for itself alone: private cluster, token and TLS, the real service as a process, and sources whose batch keys we hold.</summary>
+internal sealed class BenchLedger : IAsyncDisposable
+{
+    private const string Region = "510000";
+
+    private readonly string _directory;
+    private readonly PostgresCluster _cluster;
+    private readonly Dictionary<string, ECDsa> _batchKeys = new(StringComparer.Ordinal);
+    private readonly List<IDisposable> _owned = [];
+    private readonly Uri _address = new($"https://127.0.0.1:{PostgresCluster.FreePort()}");
+    private ServiceProcess? _process;
+
+    private BenchLedger(string directory, PostgresCluster cluster, IReadOnlyList<string> sources)
+    {
+        _directory = directory;
+        _cluster = cluster;
+        Sources = sources;
+    }
+
+    /// <summary>Names of the sources; <c>ca</c> is first.</summary>
+    public IReadOnlyList<string> Sources { get; }
+
+    /// <summary>The ledger's database.</summary>
+    public DatabaseOptions Database { get; private set; } = null!;
+
+    private string Public => Path.Combine(_directory, "public");
+
+    /// <summary>Sets everything up and waits until the ledger leads.</summary>
+    /// <param name="directory">Empty, reachable by server accounts.</param>
+    /// <param name="assembly">Trust.AuditLedger.dll.</param>
+    /// <param name="producers">Sources besides <c>ca</c>.</param>
+    /// <param name="ct">Cancels the set-up.</param>
+    public static async Task<BenchLedger> Start(string directory, string assembly, int producers, CancellationToken ct)
+    {
+        var cluster = await PostgresCluster.Start(Path.Combine(directory, "postgres"), [], ct);
+        var ledger = new BenchLedger(
+            directory, cluster, ["ca", .. Enumerable.Range(1, producers).Select(i => string.Create(CultureInfo.InvariantCulture, $"bench-{i}"))]);
+        try
+        {
+            await ledger.SetUp(assembly, ct);
+            return ledger;
+        }
+        catch
+        {
+            await ledger.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A link that proves to be that source.</summary>
+    public LedgerLink Link(string source)
+    {
+        var options = new ServiceOptions { Region = Region, Node = source, PublicDirectory = Public, DataDirectory = Data(source) };
+        var identity = new ServiceIdentity(source, options, TimeProvider.System);
+        var outbound = new Outbound([new PeerOptions { Name = "ledger", Address = _address, Region = Region }], identity);
+        _owned.Add(outbound);
+        _owned.Add(identity);
+        return new LedgerLink(outbound.Client("ledger"), source);
+    }
+
+    /// <summary>The source's batch key.</summary>
+    public ECDsa BatchKey(string source) => _batchKeys[source];
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            await _process.Stop(CancellationToken.None);
+        }
+
+        _owned.ForEach(o => o.Dispose());
+        foreach (var key in _batchKeys.Values)
+        {
+            key.Dispose();
+        }
+
+        await _cluster.Stop(immediate: true, CancellationToken.None);
+    }
+
+    private string Data(string name) => Path.Combine(_directory, "data", name);
+
+    private async Task SetUp(string assembly, CancellationToken ct)
+    {
+        Directory.CreateDirectory(Public);
+        var made = await _cluster.CreateServiceSchema("ledger", "ledger", ct);
+        Database = new DatabaseOptions
+        {
+            ConnectionString = made.ConnectionString, PasswordFile = made.PasswordFile, OwnerUsername = made.OwnerUsername,
+            OwnerPasswordFile = made.OwnerPasswordFile, Schema = made.Schema, Region = Region,
+        };
+        var hsm = SoftHsm.Open(Path.Combine(_directory, "token"));
+        var token = hsm.InitToken("ledger", Path.Combine(_directory, "token", "ledger.pin"));
+        using var issuerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var issuer = Issuer(issuerKey);
+        await File.WriteAllTextAsync(Path.Combine(Public, "service-issuing.pem"), issuer.ExportCertificatePem(), ct);
+        foreach (var source in Sources)
+        {
+            var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            _batchKeys[source] = key;
+            await File.WriteAllBytesAsync(BatchKeyFile(source), key.ExportSubjectPublicKeyInfo(), ct);
+            await WriteIdentity(issuer, source, ct);
+        }
+
+        await WriteIdentity(issuer, "ledger", ct);
+        var config = Path.Combine(_directory, "ledger.json");
+        await File.WriteAllTextAsync(config, JsonSerializer.Serialize(Configuration(token)), ct);
+        _process = new ServiceProcess("ledger", assembly, config, _directory,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["SOFTHSM2_CONF"] = hsm.ConfigurationPath, ["DOTNET_gcServer"] = "0" });
+        await _process.Verb("provision", [], ct);
+        _process.Start();
+        await Ready(ct);
+    }
+
+    private string BatchKeyFile(string source) => Path.Combine(Public, source + "-batch.spki");
+
+    private object Configuration(Pkcs11.TokenOptions token) => new
+    {
+        Service = new { Region, Node = "ledger-1", PublicDirectory = Public, DataDirectory = Data("ledger") },
+        Listen = new { Main = new { Url = _address.ToString(), ClientCertificate = "Peer" } },
+        Database = new
+        {
+            Database.ConnectionString, Database.PasswordFile, Database.OwnerUsername, Database.OwnerPasswordFile, Database.Schema, Database.Region,
+        },
+        Token = new { token.ModulePath, token.TokenLabel, token.PinFile, Region },
+        AuditLedger = new
+        {
+            Origin = "bench.example/" + Region,
+            LockStoreDirectory = Path.Combine(_directory, "lock"),
+            Sources = Sources.Select(s => new { Name = s, BatchKeyFile = BatchKeyFile(s) }).ToArray(),
+        },
+    };
+
+    private async Task Ready(CancellationToken ct)
+    {
+        var link = Link("ca");
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                await link.Head(ct);
+                return;
+            }
+            catch (HttpRequestException) when (i < 1200)
+            {
+                await tick.WaitForNextTickAsync(ct);
+            }
+        }
+    }
+
+    private static X509Certificate2 Issuer(ECDsa key)
+    {
+        var request = new CertificateRequest("CN=Bench service issuing", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, true, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
+        var now = TimeProvider.System.GetUtcNow();
+        return request.CreateSelfSigned(now.AddHours(-1), now.AddDays(2));
+    }
+
+    private async Task WriteIdentity(X509Certificate2 issuer, string service, CancellationToken ct)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=" + service, key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(ServiceIdentity.TlsName(service));
+        names.AddIpAddress(System.Net.IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
+        var now = TimeProvider.System.GetUtcNow();
+        using var leaf = request.Create(issuer, now.AddMinutes(-30), now.AddDays(1), RandomNumberGenerator.GetBytes(12));
+        var tls = Path.Combine(Data(service), "tls");
+        Directory.CreateDirectory(tls);
+        await File.WriteAllTextAsync(Path.Combine(tls, "key.pem"), key.ExportPkcs8PrivateKeyPem(), ct);
+        await File.WriteAllTextAsync(Path.Combine(tls, "request.p10"), "", ct);
+        await File.WriteAllTextAsync(Path.Combine(tls, "certificate.pem"), leaf.ExportCertificatePem() + "\n" + issuer.ExportCertificatePem(), ct);
+    }
+}

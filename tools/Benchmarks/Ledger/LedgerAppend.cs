@@ -1,0 +1,194 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using Npgsql;
+using NpgsqlTypes;
+using Trust.Cli.Local;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Postgres;
+using Trust.Kernel.Residency;
+
+namespace Trust.Benchmarks.Ledger;
+
+/// <summary><c>ledger.append</c>: durable append of events of up to 1 KB, all indexes on, interleaved with the bare engine.</summary>
+internal static class LedgerAppend
+{
+    /// <summary>Name of the row.</summary>
+    public const string Name = "ledger.append";
+
+    private const string Target = "≥15,000/s and ≥40 % of the bare engine; ack p99 ≤500 ms";
+    private const int Producers = 8;
+    private const int BatchCount = 512;
+
+    /// <summary>Measures on a ledger of its own, beside whatever else runs.</summary>
+    /// <param name="extended">Ten times as long.</param>
+    /// <param name="ct">Cancels.</param>
+    public static async Task<Row> Measure(bool extended, CancellationToken ct)
+    {
+        var directory = Directory.CreateTempSubdirectory("trust-bench-").FullName;
+        // The database server may run under another account, which walks down to its folder.
+        File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        try
+        {
+            var configuration = AppContext.BaseDirectory.Contains("/Debug/", StringComparison.Ordinal) ? "Debug" : "Release";
+            var assembly = Path.Combine(Cli.Program.RepositoryRoot(), "src", "AuditLedger", "bin", configuration, "net10.0", "Trust.AuditLedger.dll");
+            if (!File.Exists(assembly))
+            {
+                return Row.Missing(Name, "/s", Target, $"the ledger is not built for {configuration}");
+            }
+
+            await using var ledger = await BenchLedger.Start(directory, assembly, Producers, ct);
+            return await Run(ledger, extended ? 300 : 12, ct);
+        }
+        catch (Exception e) when (e is CommandFailedException or HttpRequestException or InvalidOperationException or NpgsqlException)
+        {
+            return Row.Missing(Name, "/s", Target, e.Message);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    // A/B/A/B: a slice through the intake, a slice of the bare engine, and again, so that both see the same machine.
+    private static async Task<Row> Run(BenchLedger ledger, int batches, CancellationToken ct)
+    {
+        const int slices = 2;
+        await Begin(ledger.Link("ca"), ct);
+        await Post(ledger.Link("ca"), BatchMaker.Ceremony(ledger.BatchKey("ca")), 1, ct);
+        var producers = new List<(LedgerLink Link, List<byte[]> Frames)>();
+        foreach (var source in ledger.Sources.Skip(1).Take(Producers))
+        {
+            var link = ledger.Link(source);
+            await Begin(link, ct);
+            producers.Add((link, BatchMaker.Make(source, ledger.BatchKey(source), (batches * slices) + 2, BatchCount)));
+        }
+
+        await using var bare = await BareEngine.Create(ledger.Database, ct);
+        var acks = new ConcurrentBag<TimeSpan>();
+        await Task.WhenAll(producers.Select(p => Drive(p.Link, p.Frames[..2], null, ct))); // Warm-up.
+        await bare.Write(BatchCount * 8, ct);
+        var (intake, engine) = (TimeSpan.Zero, TimeSpan.Zero);
+        for (var slice = 0; slice < slices; slice++)
+        {
+            var from = 2 + (slice * batches);
+            var watch = Stopwatch.StartNew();
+            await Task.WhenAll(producers.Select(p => Drive(p.Link, p.Frames[from..(from + batches)], acks, ct)));
+            intake += watch.Elapsed;
+            watch.Restart();
+            await bare.Write(producers.Count * batches * BatchCount, ct);
+            engine += watch.Elapsed;
+        }
+
+        var events = (double)producers.Count * batches * BatchCount * slices;
+        var ordered = acks.Order().ToList();
+        var (value, reference, p99) = (events / intake.TotalSeconds, events / engine.TotalSeconds, ordered[(int)(ordered.Count * 0.99)]);
+        return new Row(
+            Name, value, "/s", reference, "bare engine", Target, value >= 15_000 && value >= 0.4 * reference && p99.TotalMilliseconds <= 500,
+            string.Create(CultureInfo.InvariantCulture, $"ack and checkpoint p99 {p99.TotalMilliseconds:F0} ms"));
+    }
+
+    private static async Task Begin(LedgerLink link, CancellationToken ct) =>
+        _ = await link.OpenEpoch(new string('0', 64), ct) ?? throw new InvalidOperationException("The source is not fresh.");
+
+    private static async Task Drive(LedgerLink link, List<byte[]> frames, ConcurrentBag<TimeSpan>? acks, CancellationToken ct)
+    {
+        foreach (var frame in frames)
+        {
+            var started = Stopwatch.GetTimestamp();
+            await Post(link, frame, BatchCount, ct);
+            acks?.Add(Stopwatch.GetElapsedTime(started));
+        }
+    }
+
+    private static async Task Post(LedgerLink link, byte[] frame, int count, CancellationToken ct)
+    {
+        var outcome = await link.Post(frame, count, ct);
+        if (outcome is not PostOutcome.Accepted)
+        {
+            throw new InvalidOperationException($"A batch was answered {outcome}.");
+        }
+    }
+
+    /// <summary>Leaf hash, tree and COPY with the same indexes and compare-and-swap, nothing else.</summary>
+    private sealed class BareEngine : IAsyncDisposable
+    {
+        private const int Group = 2048;
+
+        private const string Tables = """
+            CREATE TABLE bare_entries (LIKE entries INCLUDING ALL);
+            CREATE TABLE bare_places (source smallint, epoch bigint, seq bigint, idx bigint NOT NULL, PRIMARY KEY (source, epoch, seq));
+            CREATE TABLE bare_subjects (LIKE subjects INCLUDING ALL);
+            CREATE TABLE bare_head (size bigint NOT NULL);
+            INSERT INTO bare_head VALUES (0);
+            """;
+
+        private readonly NpgsqlDataSource _owner;
+        private readonly NpgsqlConnection _db;
+        private readonly byte[] _leaf = RandomNumberGenerator.GetBytes(1200);
+        private long _size;
+
+        private BareEngine(NpgsqlDataSource owner, NpgsqlConnection db) => (_owner, _db) = (owner, db);
+
+        public static async Task<BareEngine> Create(DatabaseOptions options, CancellationToken ct)
+        {
+            var owner = Outbound.Database(options, asOwner: true);
+            var engine = new BareEngine(owner, await owner.OpenConnectionAsync(ct));
+            await engine._db.Sql(Tables).Execute(ct);
+            return engine;
+        }
+
+        public async Task Write(int events, CancellationToken ct)
+        {
+            for (var left = events; left > 0; left -= Group)
+            {
+                await WriteGroup(Math.Min(left, Group), ct);
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _db.DisposeAsync();
+            await _owner.DisposeAsync();
+        }
+
+        private async Task WriteGroup(int count, CancellationToken ct)
+        {
+            await using var tx = await _db.BeginTransactionAsync(ct);
+            await Copy("COPY bare_entries (idx, leaf_hash, leaf) FROM STDIN BINARY", count, async (copy, i) =>
+            {
+                await copy.WriteAsync(_size + i, NpgsqlDbType.Bigint, ct);
+                await copy.WriteAsync(MerkleProof.LeafHash(_leaf), NpgsqlDbType.Bytea, ct);
+                await copy.WriteAsync(_leaf, NpgsqlDbType.Bytea, ct);
+            }, ct);
+            await Copy("COPY bare_places (source, epoch, seq, idx) FROM STDIN BINARY", count, async (copy, i) =>
+            {
+                await copy.WriteAsync((short)1, NpgsqlDbType.Smallint, ct);
+                await copy.WriteAsync(1L, NpgsqlDbType.Bigint, ct);
+                await copy.WriteAsync(_size + i, NpgsqlDbType.Bigint, ct);
+                await copy.WriteAsync(_size + i, NpgsqlDbType.Bigint, ct);
+            }, ct);
+            await Copy("COPY bare_subjects (key, idx) FROM STDIN BINARY", count * 4, async (copy, i) =>
+            {
+                await copy.WriteAsync(RandomNumberGenerator.GetBytes(32), NpgsqlDbType.Bytea, ct);
+                await copy.WriteAsync(_size + (i / 4), NpgsqlDbType.Bigint, ct);
+            }, ct);
+            await tx.Sql("UPDATE bare_head SET size = $1 WHERE size = $2").With(_size + count).With(_size).Execute(ct);
+            await tx.CommitAsync(ct);
+            _size += count;
+        }
+
+        private async Task Copy(string statement, int rows, Func<NpgsqlBinaryImporter, int, Task> row, CancellationToken ct)
+        {
+            await using var copy = await _db.BeginBinaryImportAsync(statement, ct);
+            for (var i = 0; i < rows; i++)
+            {
+                await copy.StartRowAsync(ct);
+                await row(copy, i);
+            }
+
+            await copy.CompleteAsync(ct);
+        }
+    }
+}

@@ -96,7 +96,7 @@ public static class Program
         var evidence = await new DemoRun(world, narrator).Play(ct);
         Console.WriteLine();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"All {narrator.Checks} checks hold. {watch.Elapsed.TotalSeconds:F0} s in all."));
-        Console.WriteLine($"Look again, offline: ./trust verify {Path.GetRelativePath(RepositoryRoot(), evidence)} --trusted {Path.GetRelativePath(RepositoryRoot(), installation.TrustedListFile)}");
+        Console.WriteLine($"Look again, offline: ./trust verify {Path.GetRelativePath(RepositoryRoot(), evidence)} --trusted {Path.GetRelativePath(RepositoryRoot(), installation.TrustedListFile)} --lang en");
     }
 
     private static async Task<int> Up(CancellationToken ct)

@@ -30,6 +30,8 @@ public static class ChangeCertificateState
     private const string Insert = """
         INSERT INTO certificate_states (sha256, issuer, serial, state, reason, cause, invalidity_date, at, recorded_by) VALUES ($1, $2, $3, $4, $5, 'officer', $6, $7, $8)
         """;
+    private const string TakeWish = "DELETE FROM certificate_resumptions WHERE sha256 = $1 AND wished_by <> $2";
+    private const string KeepWish = "INSERT INTO certificate_resumptions (sha256, wished_by, wished_at) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING";
     private const string LastCause = "SELECT cause || ':' || recorded_by FROM certificate_states WHERE sha256 = $1 ORDER BY id DESC LIMIT 1";
 
     private static readonly Dictionary<string, RevocationReason> Reasons = new(StringComparer.Ordinal)
@@ -91,6 +93,12 @@ public static class ChangeCertificateState
             return problems.Of("held-by-registry", 409, "The holder's standing put this certificate on hold: reinstate the holder instead.");
         }
 
+        if (to is "good" && row.State is "hold" && !await ResumedByTwo(tx, outbox, officer, row, sha256, request.Reason, now, ct))
+        {
+            await tx.CommitAsync(CancellationToken.None);
+            return TypedResults.Ok(View(row));
+        }
+
         if (await tx.Sql(Swap).With(sha256).With(to).With(from).Execute(ct) == 0)
         {
             return string.Equals(row.State, to, StringComparison.Ordinal)
@@ -119,6 +127,23 @@ public static class ChangeCertificateState
         await FeedWriter.Append(tx, [new FeedChange("certificate", sha256, person, to)], now, ct);
         await tx.CommitAsync(CancellationToken.None);
         return TypedResults.Ok(View(row with { State = to }));
+    }
+
+    // Giving a right back takes two officers (standards/ca.md B2): the first wish is recorded, another person's carries it out.
+    private static async Task<bool> ResumedByTwo(
+        NpgsqlTransaction tx, Outbox outbox, Officer officer, CertificateRow row, string sha256, string reason, DateTimeOffset now, CancellationToken ct)
+    {
+        if (await tx.Sql(TakeWish).With(sha256).With(officer.Person).Execute(ct) == 1)
+        {
+            return true;
+        }
+
+        await tx.Sql(KeepWish).With(sha256).With(officer.Person).With(now).Execute(ct);
+        await outbox.Append(tx, new AuditEvent
+        {
+            Action = "CERT.approve", Actor = officer.Actor, Subjects = CertificateEvents.Subjects(row.Holder, row.Institution, sha256), Outcome = EventOutcome.Success, Reason = reason,
+        }, ct);
+        return false;
     }
 
     private static async Task<Results<Ok<CertificateView>, ProblemHttpResult>> Show(

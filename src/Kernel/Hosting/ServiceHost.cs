@@ -125,6 +125,8 @@ public static class ServiceHost
 
         services.AddHostedService<IdentityRenewal>();
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        // A body that cannot be bound reaches the fault handler, which names the rule; the default is an empty 400.
+        services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.Configure<RouteOptions>(o => o.SetParameterPolicy<RegexInlineRouteConstraint>("regex"));
         services.ConfigureHttpJsonOptions(o => Strict(o.SerializerOptions, service));
         Telemetry.Add(services, service.Name, options, outbound);

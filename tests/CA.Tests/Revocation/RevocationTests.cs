@@ -14,7 +14,7 @@ public sealed class RevocationTests(CaFixture ca)
     private string Issuing => Path.Combine(ca.Public, "practitioner-issuing.pem");
 
     [Fact]
-    public async Task Openssl_sees_good_then_held_then_good_then_revoked()
+    public async Task Openssl_sees_good_then_held_then_good_once_two_officers_resume_then_revoked()
     {
         var (certificate, file) = await New();
         using var _ = certificate;
@@ -24,6 +24,9 @@ public sealed class RevocationTests(CaFixture ca)
         await Change(sha, "hold", "lost-and-looking");
         Assert.Contains("certificateHold", await OcspOf(file, "revoked"), StringComparison.Ordinal);
         await Change(sha, "resume", "found");
+        await Change(sha, "resume", "found");
+        Assert.Contains("certificateHold", await OcspOf(file, "revoked"), StringComparison.Ordinal);
+        await Change(sha, "resume", "found", officer: 1);
         Assert.Contains(": good", await OcspOf(file, ": good"), StringComparison.Ordinal);
         await Change(sha, "revoke", "keyCompromise");
         Assert.Contains("keyCompromise", await OcspOf(file, "revoked"), StringComparison.Ordinal);
@@ -177,9 +180,9 @@ public sealed class RevocationTests(CaFixture ca)
         return (certificate, file);
     }
 
-    private async Task Change(string sha, string act, string reason)
+    private async Task Change(string sha, string act, string reason, int officer = 0)
     {
-        using var client = ca.Officer(0);
+        using var client = ca.Officer(officer);
         using var response = await client.Post($"/certificates/{sha}/{act}", new CertificateStateRequest(reason), CaJson.Default.CertificateStateRequest);
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
     }

@@ -84,10 +84,24 @@ public sealed partial class OAuthClient(string clientId, ECDsa key, string issue
     /// <param name="resource">Audience of the access token.</param>
     /// <param name="ct">Cancels.</param>
     /// <returns>Tokens, or the rule by which the login was refused.</returns>
-    public async Task<LoginResult> Login(X509Certificate2 card, string redirectUri, string scope, string institution, string resource, CancellationToken ct)
+    public async Task<LoginResult> Login(X509Certificate2 card, string redirectUri, string scope, string institution, string resource, CancellationToken ct) =>
+        await Authorize(card, redirectUri, scope, institution, resource, ct) switch
+        {
+            AuthorizeResult.Answered answered => await Redeem(answered, redirectUri, ct),
+            AuthorizeResult.Refused refused => new LoginResult.Refused(refused.Rule),
+            _ => throw new InvalidOperationException("Unknown result."),
+        };
+
+    /// <summary>The browser's half of a login: up to the answer at the registered address.</summary>
+    /// <param name="card">The certificate shown to the card host, its key in the token.</param>
+    /// <param name="redirectUri">Registered address of this system.</param>
+    /// <param name="scope">Scopes asked for.</param>
+    /// <param name="institution">Institution the person chooses.</param>
+    /// <param name="resource">Audience of the access token.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<AuthorizeResult> Authorize(X509Certificate2 card, string redirectUri, string scope, string institution, string resource, CancellationToken ct)
     {
-        var jar = new CookieContainer();
-        using var browser = Connections.Client(rootFile, cookies: jar);
+        using var browser = Connections.Client(rootFile, cookies: new CookieContainer());
         var verifier = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
         var state = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
         var begin = issuer + "/authorize?" + Query(
@@ -97,7 +111,7 @@ public sealed partial class OAuthClient(string clientId, ECDsa key, string issue
         var cardUrl = WebUtility.HtmlDecode(CardLink().Match(loginPage.Body).Groups["value"].Value);
         if (cardUrl.Length == 0)
         {
-            return new LoginResult.Refused(RuleOf(loginPage.Url));
+            return new AuthorizeResult.Refused(RuleOf(loginPage.Url));
         }
 
         Uri back;
@@ -110,24 +124,25 @@ public sealed partial class OAuthClient(string clientId, ECDsa key, string issue
         var page = await Follow(browser, back.ToString(), ct);
         if (page.Url.ToString().StartsWith(redirectUri, StringComparison.Ordinal))
         {
-            return await Redeem(browser, page.Url, redirectUri, verifier, state, ct);
+            return new AuthorizeResult.Answered(page.Url, verifier, state);
         }
 
         if (page.Url.AbsolutePath != "/consent")
         {
-            return new LoginResult.Refused(RuleOf(page.Url));
+            return new AuthorizeResult.Refused(RuleOf(page.Url));
         }
 
         var request = RequestField().Match(page.Body).Groups["value"].Value;
         using var consent = new FormUrlEncodedContent([new("request", request), new("institution", institution), new("decision", "accept")]);
         using var decided = await browser.PostAsync(issuer + "/consent", consent, ct);
-        return await Redeem(browser, decided.Headers.Location ?? throw new DemoException("The consent page answered without a redirect."), redirectUri, verifier, state, ct);
+        return new AuthorizeResult.Answered(decided.Headers.Location ?? throw new DemoException("The consent page answered without a redirect."), verifier, state);
     }
 
-    private async Task<LoginResult> Redeem(HttpClient http, Uri callback, string redirectUri, string verifier, string state, CancellationToken ct)
+    private async Task<LoginResult> Redeem(AuthorizeResult.Answered answered, string redirectUri, CancellationToken ct)
     {
-        var values = callback.Query.TrimStart('?').Split('&').Select(p => p.Split('=', 2)).ToDictionary(p => p[0], p => Uri.UnescapeDataString(p[1]), StringComparer.Ordinal);
-        if (values.GetValueOrDefault("state") != state || values.GetValueOrDefault("iss") != issuer)
+        using var http = Connections.Client(rootFile);
+        var values = answered.Callback.Query.TrimStart('?').Split('&').Select(p => p.Split('=', 2)).ToDictionary(p => p[0], p => Uri.UnescapeDataString(p[1]), StringComparer.Ordinal);
+        if (values.GetValueOrDefault("state") != answered.State || values.GetValueOrDefault("iss") != issuer)
         {
             throw new DemoException("state or iss came back changed.");
         }
@@ -137,7 +152,7 @@ public sealed partial class OAuthClient(string clientId, ECDsa key, string issue
             return new LoginResult.Refused(values.GetValueOrDefault("error_description", values.GetValueOrDefault("error", "unknown")));
         }
 
-        var answer = await Token(http, [new("grant_type", "authorization_code"), new("code", code), new("redirect_uri", redirectUri), new("code_verifier", verifier)], ct);
+        var answer = await Token(http, [new("grant_type", "authorization_code"), new("code", code), new("redirect_uri", redirectUri), new("code_verifier", answered.Verifier)], ct);
         var tokens = answer.Expect("/token");
         return new LoginResult.Granted(tokens["access_token"]!.GetValue<string>(), tokens["id_token"]!.GetValue<string>(), code);
     }
@@ -178,6 +193,24 @@ public sealed partial class OAuthClient(string clientId, ECDsa key, string issue
 
     [GeneratedRegex("(refused|rule)=(?<value>[a-z-]+)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex RefusedRule();
+}
+
+/// <summary>What came back from the authorization endpoint.</summary>
+public abstract record AuthorizeResult
+{
+    private AuthorizeResult()
+    {
+    }
+
+    /// <summary>The browser was sent back to the registered address.</summary>
+    public sealed record Answered(Uri Callback, string Verifier, string State) : AuthorizeResult
+    {
+        /// <summary>The code in the answer, or empty.</summary>
+        public string Code => Callback.Query.TrimStart('?').Split('&').FirstOrDefault(p => p.StartsWith("code=", StringComparison.Ordinal))?["code=".Length..] ?? "";
+    }
+
+    /// <summary>Refused by a named rule on a page.</summary>
+    public sealed record Refused(string Rule) : AuthorizeResult;
 }
 
 /// <summary>How a login ended.</summary>

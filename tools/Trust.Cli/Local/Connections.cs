@@ -51,7 +51,8 @@ public static class Connections
             handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
             if (certificate is not null)
             {
-                handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+                // Offline: the platform would otherwise fetch issuers from addresses inside the certificate to send them along.
+                handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true);
             }
         }
 

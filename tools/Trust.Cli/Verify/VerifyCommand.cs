@@ -18,17 +18,19 @@ public static class VerifyCommand
     public static Command Create()
     {
         var file = new Argument<FileInfo>("file") { Description = "Evidence file." };
-        var trusted = new Option<string>("--trusted")
+        var trusted = new Option<string?>("--trusted")
         {
-            Description = "Trusted list (JSON), or folder of published material. Get it from somewhere else than the evidence.",
-            Required = true,
+            Description = "Trusted list (JSON), or folder of published material; without it, that of the installation below .trust/. Get it from somewhere else than the evidence.",
         };
         var language = new Option<string>("--lang") { Description = "zh or en.", DefaultValueFactory = _ => "zh" };
         language.AcceptOnlyFromAmong("zh", "en");
         var command = new Command("verify", "Check an evidence file offline, and name the first thing that is wrong.") { file, trusted, language };
-        command.SetAction(parsed => Run(parsed.GetValue(file)!.FullName, parsed.GetValue(trusted)!, parsed.GetValue(language)!, Console.Out));
+        command.SetAction(parsed => Run(parsed.GetValue(file)!.FullName, parsed.GetValue(trusted) ?? Local() ?? "trusted-list.json", parsed.GetValue(language)!, Console.Out));
         return command;
     }
+
+    private static string? Local() => new[] { "installation", "demo" }
+        .Select(folder => Path.Combine(Program.RepositoryRoot(), ".trust", folder, "public", "trusted-list.json")).FirstOrDefault(File.Exists);
 
     /// <summary>Verifies and reports.</summary>
     /// <param name="file">Evidence file.</param>

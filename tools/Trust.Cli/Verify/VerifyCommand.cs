@@ -5,6 +5,8 @@ namespace Trust.Cli.Verify;
 /// <summary><c>trust verify FILE</c>: checks an evidence file offline.</summary>
 public static class VerifyCommand
 {
+    private static readonly string[] LocalFolders = ["installation", "demo"];
+
     /// <summary>Everything holds.</summary>
     public const int Verified = 0;
 
@@ -29,7 +31,7 @@ public static class VerifyCommand
         return command;
     }
 
-    private static string? Local() => new[] { "installation", "demo" }
+    private static string? Local() => LocalFolders
         .Select(folder => Path.Combine(Program.RepositoryRoot(), ".trust", folder, "public", "trusted-list.json")).FirstOrDefault(File.Exists);
 
     /// <summary>Verifies and reports.</summary>

@@ -1,3 +1,4 @@
+using Trust.Kernel.Identifiers;
 using System.Security.Cryptography;
 using Npgsql;
 using Trust.CA.Certificates;

@@ -2,6 +2,7 @@ using Npgsql;
 using Trust.CA.Certificates;
 using Trust.CA.Feed;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 
 namespace Trust.CA.Registry;
@@ -149,7 +150,7 @@ public sealed class ApplyRows(RegistryKeys keys, NpgsqlTransaction tx, DateTimeO
             return new ImportResult("affiliation", at, "refused", person, tooMany);
         }
 
-        var created = await tx.Sql(InsertAffiliation).With(InternalId.NewUlid(now)).With(person).With(institution).With(row.Kind).With(row.From)
+        var created = await tx.Sql(InsertAffiliation).With(Ulid.New(now)).With(person).With(institution).With(row.Kind).With(row.From)
             .With(row.To).With(now).Execute(ct) == 1;
         if (created)
         {
@@ -171,7 +172,7 @@ public sealed class ApplyRows(RegistryKeys keys, NpgsqlTransaction tx, DateTimeO
             return new ImportResult("filing", at, "refused", Rule: rule);
         }
 
-        var changed = await tx.Sql(InsertFiling).With(InternalId.NewUlid(now)).With(person).With(institution).With(row.Number).With(row.From)
+        var changed = await tx.Sql(InsertFiling).With(Ulid.New(now)).With(person).With(institution).With(row.Number).With(row.From)
             .With(row.To).With(now).Execute(ct) == 1;
         if (changed)
         {

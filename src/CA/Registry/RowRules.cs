@@ -1,3 +1,5 @@
+using Trust.Kernel.Identifiers;
+
 namespace Trust.CA.Registry;
 
 /// <summary>What a row must fulfil before it touches the registry. Each answer names one rule, or is null.</summary>

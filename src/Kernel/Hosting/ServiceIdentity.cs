@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Trust.Crypto.Asn1;
 
 namespace Trust.Kernel.Hosting;
 
@@ -179,27 +180,10 @@ public sealed class ServiceIdentity : IDisposable
         return new X509Certificate2(certificate);
     }
 
-    private bool IsUnderIssuer(X509Certificate2 certificate)
-    {
-        var now = _clock.GetUtcNow().UtcDateTime;
-        if (now < certificate.NotBefore.ToUniversalTime() || now > certificate.NotAfter.ToUniversalTime())
-        {
-            return false;
-        }
-
-        // One hop below a pinned issuer; no download and no platform status, which would be outbound connections of their own.
-#pragma warning disable RS0030 // Bounded: custom root trust, partial chain of exactly one hop, no downloads.
-        using var chain = new X509Chain();
-#pragma warning restore RS0030
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(Issuer);
-        chain.ChainPolicy.VerificationFlags = X509VerificationFlags.AllowUnknownCertificateAuthority;
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.DisableCertificateDownloads = true;
-        chain.ChainPolicy.VerificationTime = now;
-        return chain.Build(certificate) && chain.ChainElements.Count == 2
-            && chain.ChainElements[1].Certificate.RawDataMemory.Span.SequenceEqual(Issuer.RawDataMemory.Span);
-    }
+    // One hop below the pinned issuer; nothing is downloaded, no platform status is asked.
+    private bool IsUnderIssuer(X509Certificate2 certificate) =>
+        Certificate.TryParse(certificate.RawDataMemory, out var leaf, out _)
+        && CertificatePath.Build(leaf, [], [Certificate.Parse(Issuer.RawDataMemory)], _clock.GetUtcNow(), CertificateUsage.Client) is PathOutcome.Trusted;
 
     private static bool Allows(X509Certificate2 certificate, string usage) =>
         certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().Any(e => e.EnhancedKeyUsages.Cast<Oid>().Any(o => o.Value == usage));
@@ -220,7 +204,7 @@ public sealed class ServiceIdentity : IDisposable
             }
         }
 
-        var request = new CertificateRequest($"CN={_service}", key, HashAlgorithmName.SHA256);
+        var request = new System.Security.Cryptography.X509Certificates.CertificateRequest($"CN={_service}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(names.Build());
         return request.CreateSigningRequest();
     }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 
 namespace Trust.Kernel.Identifiers;
@@ -22,15 +23,14 @@ public static class Ulid
         }
 
         RandomNumberGenerator.Fill(bytes[6..]);
-        var value = new System.Numerics.BigInteger(bytes, isUnsigned: true, isBigEndian: true);
-        Span<char> text = stackalloc char[26];
-        for (var i = 25; i >= 0; i--)
+        var value = new UInt128(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]));
+        return string.Create(26, value, static (text, v) =>
         {
-            text[i] = Alphabet[(int)(value & 31)];
-            value >>= 5;
-        }
-
-        return new string(text);
+            for (var i = 25; i >= 0; i--, v >>= 5)
+            {
+                text[i] = Alphabet[(int)(uint)(v & 31)];
+            }
+        });
     }
 
     /// <summary>True for 26 characters of the alphabet that fit 128 bits.</summary>

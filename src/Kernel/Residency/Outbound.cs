@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using Npgsql;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
@@ -97,33 +98,44 @@ public sealed class Outbound : IDisposable
 
     private HttpClient Create(PeerOptions peer)
     {
+        HttpMessageHandler handler = peer.Address.Scheme == Uri.UriSchemeHttps
+            ? new CurrentIdentityHandler(
+                _identity ?? throw new UndeclaredPeerException("No service certificate is configured for mutual TLS."), (identity, own) => Plain(peer, Tls(peer, identity, own)))
+            : Plain(peer, null);
+#pragma warning disable RS0030 // The one factory.
+        return new HttpClient(handler) { BaseAddress = peer.Address, Timeout = TimeSpan.FromSeconds(30) };
+#pragma warning restore RS0030
+    }
+
+    private static SocketsHttpHandler Plain(PeerOptions peer, SslClientAuthenticationOptions? tls)
+    {
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
             UseProxy = false,
-            // Connections outlive neither a renewed certificate of ours nor a moved peer for long.
+            // A moved peer is found again within minutes.
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             ConnectTimeout = TimeSpan.FromSeconds(3),
             ConnectCallback = (context, ct) => Connect(peer, context.DnsEndPoint, ct),
         };
-        if (peer.Address.Scheme == Uri.UriSchemeHttps)
+        if (tls is not null)
         {
-            var identity = _identity ?? throw new UndeclaredPeerException("No service certificate is configured for mutual TLS.");
-            handler.SslOptions = new SslClientAuthenticationOptions
-            {
-                TargetHost = ServiceIdentity.TlsName(peer.Name),
-                EnabledSslProtocols = SslProtocols.Tls13,
-                CertificateChainPolicy = ServiceIdentity.NoDownloads(),
-                LocalCertificateSelectionCallback = (_, _, _, _, _) => identity.Current,
-                RemoteCertificateValidationCallback = (_, certificate, _, _) => identity.IsPeer(certificate, peer.Name),
-            };
+            handler.SslOptions = tls;
         }
 
-#pragma warning disable RS0030 // The one factory.
-        return new HttpClient(handler) { BaseAddress = peer.Address, Timeout = TimeSpan.FromSeconds(30) };
-#pragma warning restore RS0030
+        return handler;
     }
+
+    private static SslClientAuthenticationOptions Tls(PeerOptions peer, ServiceIdentity identity, X509Certificate2 own) => new()
+    {
+        TargetHost = ServiceIdentity.TlsName(peer.Name),
+        EnabledSslProtocols = SslProtocols.Tls13,
+        CertificateChainPolicy = ServiceIdentity.NoDownloads(),
+        // Offline: chosen in a callback instead, the certificate's issuer would be fetched from the address inside it at every handshake.
+        ClientCertificateContext = SslStreamCertificateContext.Create(own, null, offline: true),
+        RemoteCertificateValidationCallback = (_, certificate, _, _) => identity.IsPeer(certificate, peer.Name),
+    };
 
     // The address is checked where it is used: checking DNS first and letting the handler resolve again would leave a rebinding gap.
     private static async ValueTask<Stream> Connect(PeerOptions peer, DnsEndPoint target, CancellationToken ct)

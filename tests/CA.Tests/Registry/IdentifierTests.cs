@@ -1,3 +1,4 @@
+using Trust.Kernel.Identifiers;
 using System.Text.Json;
 using Trust.CA.Registry;
 

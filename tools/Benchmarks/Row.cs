@@ -28,5 +28,5 @@ internal sealed record Row(string Name, double? Value, string Unit, double? Refe
 
     /// <summary>One line of the table.</summary>
     public string ToLine() => string.Create(CultureInfo.InvariantCulture,
-        $"{(Met ? "✔" : "✘")} {Name,-22} {Value?.ToString("N0", CultureInfo.InvariantCulture) ?? "–",10} {Unit,-8} {(Reference is { } r ? $"{Ratio:P0} of {ReferenceName} ({r:N0})" : ""),-44} {Target}{(Note.Length > 0 ? "; " + Note : "")}");
+        $"{(Met ? "✔" : "✘")} {Name,-22} {Value?.ToString(Value < 100 ? "N2" : "N0", CultureInfo.InvariantCulture) ?? "–",10} {Unit,-8} {(Reference is { } r ? $"{Ratio:P0} of {ReferenceName} ({r:N0})" : ""),-44} {Target}{(Note.Length > 0 ? "; " + Note : "")}");
 }

@@ -22,6 +22,7 @@ public static class Program
         root.Subcommands.Add(Verb("reset", "Stop everything and delete all data, tokens and keys below .trust/.", Reset));
         root.Subcommands.Add(Test());
         root.Subcommands.Add(VerifyCommand.Create());
+        root.Subcommands.Add(Bench());
         root.Subcommands.Add(InitToken());
         try
         {
@@ -178,6 +179,27 @@ public static class Program
         var filter = new Option<string?>("--class") { Description = "Only test classes of this full name; * matches anything." };
         var command = new Command("test", "Run every test against real PostgreSQL, SoftHSM2 and Chromium.") { extended, filter };
         command.SetAction((parsed, ct) => TestRun.Run(RepositoryRoot(), parsed.GetValue(extended), parsed.GetValue(filter), ct));
+        return command;
+    }
+
+    // A program of its own, so that measuring needs nothing that operators and CI do not need.
+    private static Command Bench()
+    {
+        var names = new Argument<string[]>("name") { Description = "Rows to take; all when none is named." };
+        var json = new Option<bool>("--json") { Description = "One JSON object a row." };
+        var extended = new Option<bool>("--long") { Description = "Measure for longer, and take the rows that need it." };
+        var command = new Command("bench", "Measure this machine, and say honestly what reached its target.") { names, json, extended };
+        command.SetAction(async (parsed, ct) =>
+        {
+            var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Debug" : "Release";
+            var program = Path.Combine(RepositoryRoot(), "tools", "Benchmarks", "bin", configuration, "net10.0", "Trust.Benchmarks.dll");
+            string[] options = [.. parsed.GetValue(json) ? ["--json"] : Array.Empty<string>(), .. parsed.GetValue(extended) ? ["--long"] : Array.Empty<string>()];
+            using var process = Trust.Cli.Local.Command.Start(ServiceProcess.DotnetHost(), [program, .. parsed.GetValue(names) ?? [], .. options], null, redirect: false);
+            // Ctrl-C reaches the program too, which stops what it started; this command only waits for it.
+            await process.WaitForExitAsync(CancellationToken.None);
+            ct.ThrowIfCancellationRequested();
+            return process.ExitCode;
+        });
         return command;
     }
 

@@ -100,8 +100,9 @@ internal sealed class BenchLedger : IAsyncDisposable
             ConnectionString = made.ConnectionString, PasswordFile = made.PasswordFile, OwnerUsername = made.OwnerUsername,
             OwnerPasswordFile = made.OwnerPasswordFile, Schema = made.Schema, Region = Region,
         };
-        var hsm = SoftHsm.Open(Path.Combine(_directory, "token"));
-        var token = hsm.InitToken("ledger", Path.Combine(_directory, "token", "ledger.pin"));
+        var tokens = Path.Combine(_directory, "token");
+        await Installation.InitToken(tokens, "ledger", Path.Combine(tokens, "ledger.pin"), ct);
+        var token = new Pkcs11.TokenOptions { ModulePath = SoftHsm.InstalledModule!, TokenLabel = "ledger", PinFile = Path.Combine(tokens, "ledger.pin") };
         using var issuerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var issuer = Issuer(issuerKey);
         await File.WriteAllTextAsync(Path.Combine(Public, "service-issuing.pem"), issuer.ExportCertificatePem(), ct);
@@ -117,7 +118,7 @@ internal sealed class BenchLedger : IAsyncDisposable
         var config = Path.Combine(_directory, "ledger.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(Configuration(token)), ct);
         _process = new ServiceProcess("ledger", assembly, config, _directory,
-            new Dictionary<string, string>(StringComparer.Ordinal) { ["SOFTHSM2_CONF"] = hsm.ConfigurationPath, ["DOTNET_gcServer"] = "0" });
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["SOFTHSM2_CONF"] = Path.Combine(tokens, "softhsm2.conf"), ["DOTNET_gcServer"] = "0" });
         await _process.Verb("provision", [], ct);
         _process.Start();
         await Ready(ct);

@@ -30,13 +30,16 @@ public sealed class Officer(Card card, HttpClient http, string url) : IAsyncDisp
             ["carrier"] = new JsonObject { ["model"] = "SoftHSM-2.6", ["serial"] = carrier },
         }, ct);
 
-    /// <summary>Approves a request: the card signs the bytes that name request, profile and registry state by their hashes.</summary>
-    public async Task<Answer> Approve(JsonNode request, CancellationToken ct) => await Api.Send(
-        HttpMethod.Post, $"/certificate-requests/{request["id"]}/approvals", new JsonObject
-        {
-            ["signature"] = Convert.ToBase64String(await card.Sign(Convert.FromBase64String(request["approval"]!.GetValue<string>()), ct)),
-            ["certificate"] = Convert.ToBase64String(card.Signature.Der.Span),
-        }, null, ct);
+    /// <summary>Approves a request.</summary>
+    public async Task<Answer> Approve(JsonNode request, CancellationToken ct) =>
+        await Api.Send(HttpMethod.Post, $"/certificate-requests/{request["id"]}/approvals", await Approval(request, ct), null, ct);
+
+    /// <summary>An approval not yet sent: the card signs the bytes that name request, profile and registry state by their hashes.</summary>
+    public async Task<JsonObject> Approval(JsonNode request, CancellationToken ct) => new()
+    {
+        ["signature"] = Convert.ToBase64String(await card.Sign(Convert.FromBase64String(request["approval"]!.GetValue<string>()), ct)),
+        ["certificate"] = Convert.ToBase64String(card.Signature.Der.Span),
+    };
 
     /// <summary>The issued chain, PEM, leaf first.</summary>
     /// <exception cref="DemoException">Nothing was issued.</exception>

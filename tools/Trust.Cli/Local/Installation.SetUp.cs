@@ -32,19 +32,23 @@ public sealed partial class Installation
         await Services["ca"].Verb("ceremony", ["--file", At("ceremony.json"), "--root-token-pin-file", At("offline", "root.pin")], ct);
     }
 
-    // A module reads its configuration once a process, so each token directory is prepared by a process of its own.
+    /// <summary>Prepares a token in a process of its own: a module reads its configuration once a process.</summary>
+    /// <param name="directory">Token directory; its configuration is <c>softhsm2.conf</c> inside.</param>
+    /// <param name="label">Token label.</param>
+    /// <param name="pinFile">Where the user PIN is or shall be.</param>
+    /// <param name="ct">Cancels.</param>
+    public static Task InitToken(string directory, string label, string pinFile, CancellationToken ct) => Command.Run(
+        ServiceProcess.DotnetHost(), [System.IO.Path.Combine(AppContext.BaseDirectory, "trust-cli.dll"), "init-token", directory, label, pinFile], ct, input: "");
+
     private async Task InitTokens(string name, CancellationToken ct)
     {
-        await InitToken(name, name, At("tokens", name, "pin"), ct);
+        await InitToken(At("tokens", name), name, At("tokens", name, "pin"), ct);
         if (name == "ca")
         {
             System.IO.Directory.CreateDirectory(At("offline"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            await InitToken(name, "root", At("offline", "root.pin"), ct);
+            await InitToken(At("tokens", name), "root", At("offline", "root.pin"), ct);
         }
     }
-
-    private Task InitToken(string service, string label, string pinFile, CancellationToken ct) => Command.Run(
-        ServiceProcess.DotnetHost(), [System.IO.Path.Combine(AppContext.BaseDirectory, "trust-cli.dll"), "init-token", At("tokens", service), label, pinFile], ct, input: "");
 
     private async Task<JsonArray> OfficerRequests(CancellationToken ct)
     {

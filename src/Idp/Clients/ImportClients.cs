@@ -27,10 +27,15 @@ internal static class ImportClients
         foreach (var client in clients)
         {
             await ClientStore.Put(tx, client, ct);
-            await outbox.Append(tx, new AuditEvent
+            var traced = await outbox.Append(tx, new AuditEvent
             {
                 Action = "ADMIN.config", Actor = new Actor("operator"), Outcome = EventOutcome.Success, Subjects = [SubjectKey.Of("client", client.Id)], Basis = "client-registration",
             }, ct);
+            if (traced is AppendOutcome.Refused refused)
+            {
+                await Console.Error.WriteLineAsync($"Nothing was registered: {refused.Reason.Detail}");
+                return 1;
+            }
         }
 
         await tx.CommitAsync(ct);

@@ -84,10 +84,15 @@ public sealed class SigningKeys(NpgsqlDataSource db, IToken token, Outbox outbox
         var (x, y) = Coordinates(made.SubjectPublicKeyInfo.Span);
         var kid = Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes($$"""{"crv":"P-256","kty":"EC","x":"{{x}}","y":"{{y}}"}""")));
         await tx.Sql(Insert).With(kid).With(label).With(made.SubjectPublicKeyInfo.ToArray()).With(state).With(now).With(state == "active" ? now : (DateTimeOffset?)null).Execute(ct);
-        await outbox.Append(tx, new AuditEvent
+        var traced = await outbox.Append(tx, new AuditEvent
         {
             Action = "KEY.generate", Actor = new Actor("idp"), Outcome = EventOutcome.Success, Subjects = [SubjectKey.Of("key", kid)], Class = "KEY", Basis = "openid-signing",
         }, ct);
+        if (traced is AppendOutcome.Refused refused)
+        {
+            // The key stays unused in the token; the keys in use stay in use.
+            throw new TokenException("KEY_UNRECORDED", "The new token key could not be recorded: " + refused.Reason.Detail);
+        }
     }
 
     private static Task<List<SigningKey>> Load(NpgsqlTransaction tx, DateTimeOffset now, CancellationToken ct) =>

@@ -19,6 +19,7 @@ public sealed class ServiceIdentity : IDisposable
     private readonly string _service;
     private readonly TimeProvider _clock;
     private readonly Lazy<X509Certificate2> _issuer;
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<ListenerOptions, (X509Certificate2 Certificate, SslServerAuthenticationOptions Options)> _serverOptions = new();
     private volatile X509Certificate2? _current;
 
     /// <param name="service">Service name, for example <c>ca</c>.</param>
@@ -119,22 +120,35 @@ public sealed class ServiceIdentity : IDisposable
         return names is [var only] ? only[..^suffix.Length] : null;
     }
 
-    /// <summary>TLS server options for one listener.</summary>
+    /// <summary>TLS server options for one listener, with the certificate of now; made once a certificate, because a context costs more than a handshake.</summary>
     public SslServerAuthenticationOptions ServerOptions(ListenerOptions listener, string publicDirectory)
+    {
+        var certificate = Current;
+        if (_serverOptions.TryGetValue(listener, out var made) && ReferenceEquals(made.Certificate, certificate))
+        {
+            return made.Options;
+        }
+
+        var options = NewServerOptions(listener, publicDirectory, certificate);
+        _serverOptions[listener] = (certificate, options);
+        return options;
+    }
+
+    private SslServerAuthenticationOptions NewServerOptions(ListenerOptions listener, string publicDirectory, X509Certificate2 certificate)
     {
         var asks = listener.ClientCertificate is not ClientCertificate.None;
         var trust = listener.AcceptedIssuers.Count == 0 ? null : SslCertificateTrust.CreateForX509Collection(
             [.. listener.AcceptedIssuers.Select(file => X509CertificateLoader.LoadCertificateFromFile(Path.Combine(publicDirectory, file)))], sendTrustInHandshake: true);
         return new SslServerAuthenticationOptions
         {
-            ServerCertificateContext = SslStreamCertificateContext.Create(Current, [Issuer], offline: true, trust),
+            ServerCertificateContext = SslStreamCertificateContext.Create(certificate, [Issuer], offline: true, trust),
             ClientCertificateRequired = asks,
             AllowTlsResume = listener.ClientCertificate is ClientCertificate.None,
             CertificateChainPolicy = NoDownloads(),
             EncryptionPolicy = EncryptionPolicy.RequireEncryption,
-            RemoteCertificateValidationCallback = (_, certificate, _, _) => listener.ClientCertificate switch
+            RemoteCertificateValidationCallback = (_, shown, _, _) => listener.ClientCertificate switch
             {
-                ClientCertificate.Peer => certificate is null || (certificate is X509Certificate2 leaf && PeerName(leaf) is not null),
+                ClientCertificate.Peer => shown is null || (shown is X509Certificate2 leaf && PeerName(leaf) is not null),
                 // Possession is proved by the handshake; path, status and registry are the application's to judge, with a page that says why.
                 ClientCertificate.Card => true,
                 _ => true,

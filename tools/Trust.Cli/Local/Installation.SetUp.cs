@@ -5,6 +5,8 @@ namespace Trust.Cli.Local;
 // First set-up: tokens, service keys, officers' cards, the ceremony.
 public sealed partial class Installation
 {
+    // As the ceremony wrote it, and as the service renewed it.
+    private static readonly string[] TlsCertificates = ["certificate.pem", "identity.pem"];
     private static readonly string[] OfficerCards = ["officer-li", "officer-zhou", "officer-he"];
 
     // Synthetic persons: right check characters, no one's number.
@@ -71,6 +73,13 @@ public sealed partial class Installation
         }
 
         return officers;
+    }
+
+    private bool HasExpired(string name)
+    {
+        var ends = TlsCertificates.Select(file => At("data", name, "tls", file)).Where(File.Exists)
+            .Select(file => Crypto.Asn1.Certificate.ParsePem(File.ReadAllText(file))[0].NotAfter).DefaultIfEmpty(DateTimeOffset.MaxValue);
+        return ends.Max() < TimeProvider.System.GetUtcNow();
     }
 
     private JsonObject Ceremony(JsonArray officers) => new()

@@ -73,6 +73,12 @@ public sealed partial class Installation
             await SetUp(progress, ct);
             await File.WriteAllTextAsync(ReadyMark, "set up\n", ct);
         }
+        else if (Names.Any(HasExpired))
+        {
+            // Services renew their certificates while they run; what lay still for a week is helped by the same ceremony file.
+            progress("Renewing expired service certificates");
+            await Services["ca"].Verb("ceremony", ["--file", At("ceremony.json")], ct);
+        }
 
         progress("Starting the four services");
         await StartServices(ct);

@@ -29,6 +29,16 @@ public sealed class RelayTests : IAsyncLifetime
         await service.Stop();
     }
 
+    [Fact]
+    public async Task More_acts_than_the_pool_has_connections_wait_at_once_and_all_are_confirmed()
+    {
+        var service = _fixture.Instance();
+        var acts = Enumerable.Range(0, 150).Select(_ => service.Confirm()).ToList();
+        await service.Start();
+        Assert.All(await Task.WhenAll(acts), outcome => Assert.IsType<ConfirmOutcome.Confirmed>(outcome));
+        await service.Stop();
+    }
+
     [Theory]
     [InlineData("head", Took.NoEffect)]
     [InlineData("head", Took.Effect)]

@@ -61,7 +61,7 @@ public sealed class Outbox
     }
 
     /// <summary>Writes an event, commits the transaction and waits for the ledger's receipt.</summary>
-    /// <param name="tx">The transaction holding the intent; committed here, or rolled back on a refusal.</param>
+    /// <param name="tx">The transaction holding the intent; committed here and its connection given back, or rolled back on a refusal.</param>
     /// <param name="e">The event.</param>
     /// <param name="ct">Cancels the waiting, never the commit.</param>
     /// <returns>The act may go on only after <see cref="ConfirmOutcome.Confirmed"/>.</returns>
@@ -82,7 +82,10 @@ public sealed class Outbox
 
         await OutboxStore.Insert(tx, built, now, ct);
         using var wait = _receipts.Await(built.Id);
+        var connection = tx.Connection!;
         await tx.CommitAsync(CancellationToken.None);
+        // Given back before the wait: as many waiting acts as the pool has connections would otherwise leave none to tell them the answer with.
+        await connection.CloseAsync();
         _state.Wake();
         var receipt = await wait.Receipt(() => FindReceipt(built.Id, CancellationToken.None), _options.ConfirmWithin, _clock, ct);
         return receipt is null ? new ConfirmOutcome.Unknown(built.Id) : new ConfirmOutcome.Confirmed(built.Id, receipt);

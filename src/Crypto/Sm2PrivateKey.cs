@@ -4,7 +4,7 @@ using Trust.Crypto.Native;
 namespace Trust.Crypto;
 
 /// <summary>
-/// An SM2 key in this process's memory, for tokens without SM2 (DESIGN 7: labelled <c>software</c>, refused by a production profile).
+/// An SM2 key in this process's memory, for tokens without SM2 (docs/ARCHITECTURE.md §4: labelled <c>software</c>, refused by a production profile).
 /// The libcrypto handle is kept, because importing PKCS#8 for each signature costs more than signing. Safe for concurrent use.
 /// </summary>
 public sealed class Sm2PrivateKey : IDisposable

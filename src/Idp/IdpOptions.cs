@@ -13,7 +13,7 @@ public sealed record IdpOptions
     [Required, RegularExpression("^https://[^/?#]+$")]
     public required string CardUrl { get; init; }
 
-    /// <summary>Life of an access token; at most five minutes, because it cannot be recalled (DESIGN §2 rule 3).</summary>
+    /// <summary>Life of an access token; at most five minutes, because it cannot be recalled (docs/ARCHITECTURE.md §1 rule 3).</summary>
     [Range(typeof(TimeSpan), "00:00:30", "00:05:00")]
     public TimeSpan AccessTokenLife { get; init; } = TimeSpan.FromMinutes(5);
 

@@ -129,7 +129,7 @@ public static class ChangeCertificateState
         return TypedResults.Ok(View(row with { State = to }));
     }
 
-    // Giving a right back takes two officers (standards/ca.md B2): the first wish is recorded, another person's carries it out.
+    // Giving a right back takes two officers (docs/RULES.md §3): the first wish is recorded, another person's carries it out.
     private static async Task<bool> ResumedByTwo(
         NpgsqlTransaction tx, Outbox outbox, Officer officer, CertificateRow row, string sha256, string reason, DateTimeOffset now, CancellationToken ct)
     {

@@ -41,11 +41,11 @@ public static class EntitlementRules
         : query.Institution is not null && facts.InstitutionState is not "active" ? "institution-closed"
         : !facts.Affiliated ? "no-affiliation"
         : !MayDo(query.Act, facts.Role) ? "not-in-role"
-        // Online prescribing is filed per institution (监管细则, requirements SC 7).
+        // Online prescribing is filed per institution (监管细则; docs/RULES.md §3).
         : query.Act is "prescribe" && !facts.Filed ? "no-filing"
         : Permitted;
 
-    // Assistants prescribe nothing online; nurses record and execute (rules.md §1).
+    // Assistants prescribe nothing online; nurses record and execute (docs/RULES.md §1).
     private static bool MayDo(string act, string role) => act switch
     {
         "login" => true,

@@ -182,7 +182,7 @@ public sealed class ApplyRows(RegistryKeys keys, NpgsqlTransaction tx, DateTimeO
         return new ImportResult("filing", at, changed ? "created" : "unchanged", person);
     }
 
-    // One main institution; assistants practise at one place only (rules.md §3).
+    // One main institution; assistants practise at one place only (docs/RULES.md §3).
     private async Task<string?> OneTooMany(AffiliationRow row, string person, string institution, CancellationToken ct)
     {
         var assistant = string.Equals(await tx.Sql(RoleOf).With(person).Scalar<string>(ct), "assistant-physician", StringComparison.Ordinal);

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Trust.CA.Registry;
 
-/// <summary>The identifiers of rules.md §2 that have a form but no check character.</summary>
+/// <summary>The identifiers of docs/RULES.md §2 that have a form but no check character.</summary>
 public static partial class IdentifierRules
 {
     /// <summary>医师执业证书编码: 15 digits, otherwise opaque; the role is never derived from them, because sources conflict.</summary>

@@ -20,7 +20,7 @@ public static class RowRules
         : row.RegistrationNumber is { } number && !IdentifierRules.IsRegistrationNumber(number) ? "registration-number"
         : null;
 
-    /// <summary>A doubt that does not refuse: organisation code in credit code and registration number differ (rules.md §2).</summary>
+    /// <summary>A doubt that does not refuse: organisation code in credit code and registration number differ (docs/RULES.md §2).</summary>
     public static string? Warning(InstitutionRow row) =>
         row.RegistrationNumber is { } number
         && number.Replace("-", string.Empty, StringComparison.Ordinal) is { Length: 22 } plain

@@ -29,7 +29,7 @@ public readonly record struct UnifiedSocialCreditCode
         var sum = 0;
         for (var i = 0; i < 17; i++)
         {
-            // Values are positions in the alphabet; published samples that map A=10 … Z=35 are wrong (rules.md §2).
+            // Values are positions in the alphabet; published samples that map A=10 … Z=35 are wrong (docs/RULES.md §2).
             var value = Alphabet.IndexOf(text[i], StringComparison.Ordinal);
             if (value < 0)
             {

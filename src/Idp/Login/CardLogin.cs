@@ -26,8 +26,8 @@ public abstract record CardOutcome
 }
 
 /// <summary>
-/// Login by a card's authentication certificate, shown in the initial TLS handshake of a host of its own (standards/idp.md
-/// §4a). The path is built to the configured practitioner-issuing CA before anything else; no URL inside a certificate is
+/// Login by a card's authentication certificate, shown in the initial TLS handshake of a host of its own.
+/// The path is built to the configured practitioner-issuing CA before anything else; no URL inside a certificate is
 /// ever contacted; the person is found by the certificate's hash in the registry, never by its name.
 /// </summary>
 public sealed class CardLogin(

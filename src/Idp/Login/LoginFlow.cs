@@ -82,7 +82,7 @@ public static class LoginFlow
     {
         var services = context.RequestServices;
         var issuer = services.GetRequiredService<IdpOptions>().Issuer;
-        // The connection must not be used again: a browser would go on presenting a card that has been pulled (standards/idp.md §6.4).
+        // The connection must not be used again: a browser would go on presenting a card that has been pulled (docs/THREAT-MODEL.md).
         context.Response.Headers.Connection = "close";
         if (await services.GetRequiredService<AuthorizationRequests>().ClientOf(request, ct) is null)
         {

@@ -8,7 +8,7 @@ using Trust.Kernel.Postgres;
 
 namespace Trust.Idp.Patients;
 
-/// <summary>A patient's acknowledgement of a versioned notice before the first online act (requirement C1); withdrawal stops what follows.</summary>
+/// <summary>A patient's acknowledgement of a versioned notice before the first online act (docs/RULES.md §6); withdrawal stops what follows.</summary>
 public sealed class Consents(NpgsqlDataSource db, Outbox outbox, TimeProvider clock)
 {
     private static readonly ProblemSet Problem = new("idp");

@@ -14,7 +14,7 @@ namespace Trust.Idp.Patients;
 
 /// <summary>
 /// Mints a patient's pseudonym for a region: random, bound to the identity by a logged <c>SUBJECT.bind</c> event that holds
-/// only a salted commitment (DESIGN §6). The identity number is kept sealed by a token key, found again by a keyed hash.
+/// only a salted commitment (docs/ARCHITECTURE.md §7). The identity number is kept sealed by a token key, found again by a keyed hash.
 /// </summary>
 public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox outbox, TimeProvider clock)
 {
@@ -69,7 +69,7 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox ou
         return await Find(region, lookup, ct) ?? throw new InvalidOperationException("The patient row vanished.");
     }
 
-    // The pseudonym leaves only after the ledger holds its binding: otherwise an answer about this key could be a valid "nothing" (probes on absence).
+    // The pseudonym leaves only after the ledger holds its binding: otherwise an answer about this key could be a valid "nothing".
     private async Task<ProblemHttpResult?> Bind(Row row, byte[] identity, Caller caller, CancellationToken ct)
     {
         const string salt = "SELECT commitment_salt FROM patients WHERE pseudonym = $1";

@@ -2,7 +2,7 @@ using Trust.Kernel.LiveStatus;
 
 namespace Trust.Idp.Sessions;
 
-/// <summary>Ends sessions, and with them their tokens, as soon as the registry takes a right away (DESIGN §2 rule 3).</summary>
+/// <summary>Ends sessions, and with them their tokens, as soon as the registry takes a right away (docs/ARCHITECTURE.md §1 rule 3).</summary>
 internal sealed class EndOnSuspension(SessionStore sessions, ILogger<EndOnSuspension> log)
 {
     private static readonly HashSet<string> GoodStates = new(StringComparer.Ordinal) { "active", "good", "valid", "issued", "resumed" };

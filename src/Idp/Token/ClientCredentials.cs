@@ -13,7 +13,7 @@ public sealed class ClientCredentials(NpgsqlDataSource db, TokenIssuer issuer, O
     internal async Task<IResult> Handle(HttpContext context, Client client, FormFields form, CancellationToken ct)
     {
         var asked = form.Text("scope")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
-        // A person's rights need the person: a system that acts alone must never look like a doctor (rules.md §3).
+        // A person's rights need the person: a system that acts alone must never look like a doctor (docs/RULES.md §3).
         if (asked.Length == 0 || asked.Any(s => !client.Scopes.Contains(s, StringComparer.Ordinal) || Personal.Contains(s, StringComparer.Ordinal)))
         {
             return OAuthError.Of(context, "invalid_scope", "A scope is missing, not registered for this client, or needs a person's login.");

@@ -88,7 +88,7 @@ public sealed class RedeemCode(
         return Results.Json(new TokenBody(token, "Bearer", seconds, scope, idToken), IdpJson.Default.TokenBody);
     }
 
-    // Entitlement is live: a scope whose act the registry would refuse now is left out of the token (requirement I1).
+    // Entitlement is live: a scope whose act the registry would refuse now is left out of the token (docs/ARCHITECTURE.md §1 rule 3).
     private async Task<string> StillHeld(Row row, Session session, CancellationToken ct)
     {
         var held = new List<string>();

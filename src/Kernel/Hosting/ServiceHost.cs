@@ -146,7 +146,7 @@ public static class ServiceHost
         if (token.Exists())
         {
             var region = token["Region"];
-            // No key is generated or used on a token whose place is unknown (DESIGN §8).
+            // No key is generated or used on a token whose place is unknown (docs/RULES.md §9).
             if (!Regions.IsInside(region))
             {
                 throw new ValidationException("The token's region is missing or not inside the mainland.");

@@ -36,7 +36,7 @@ public enum ClientCertificate
 
     /// <summary>
     /// Asked for in the initial handshake and handed to the application, which builds the path and checks status itself;
-    /// sessions are never resumed, because a resumed session would outlive a pulled card (standards/idp.md §4).
+    /// sessions are never resumed, because a resumed session would outlive a pulled card (docs/THREAT-MODEL.md).
     /// </summary>
     Card,
 }

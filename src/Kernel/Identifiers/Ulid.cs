@@ -5,7 +5,7 @@ namespace Trust.Kernel.Identifiers;
 
 /// <summary>
 /// Universally unique lexicographically sortable identifiers (48-bit milliseconds, 80 random bits, Crockford base 32), the
-/// last part of <c>urn:mdid:…</c>: never derived from a national number, never reused (domain/rules.md §2).
+/// last part of <c>urn:mdid:…</c>: never derived from a national number, never reused (docs/RULES.md §2).
 /// </summary>
 public static class Ulid
 {

@@ -32,7 +32,7 @@ public abstract record Entitlement
 /// <param name="NumberLast4">Last four characters of the licence number.</param>
 /// <param name="Category">Category as registered, for example <c>clinical</c>.</param>
 /// <param name="Scope">Registered scope of practice.</param>
-/// <param name="Status">State of rules.md §3, for example <c>active</c>.</param>
+/// <param name="Status">State of docs/RULES.md §3, for example <c>active</c>.</param>
 public sealed record LicenceStatus(string NumberLast4, string Category, IReadOnlyList<string> Scope, string Status);
 
 /// <summary>One numbered change of the registry or of a certificate.</summary>

@@ -11,7 +11,7 @@ namespace Trust.Kernel.LiveStatus;
 
 /// <summary>
 /// Asks the registry whether a right holds now. A permit may be reused only while the change feed proves that nothing about
-/// its subject has changed: it is void when the heartbeat is three seconds old. No answer is a denial (DESIGN §6).
+/// its subject has changed: it is void when the heartbeat is three seconds old. No answer is a denial (docs/ARCHITECTURE.md §7).
 /// </summary>
 public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, ServiceOptions options, TimeProvider clock)
 {

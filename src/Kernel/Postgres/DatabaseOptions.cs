@@ -23,7 +23,7 @@ public sealed record DatabaseOptions
     [Required, RegularExpression("^[a-z]{2,20}$")]
     public required string Schema { get; init; }
 
-    /// <summary>GB/T 2260 code of the place that holds the data; unknown counts as outside (DESIGN §8).</summary>
+    /// <summary>GB/T 2260 code of the place that holds the data; unknown counts as outside (docs/RULES.md §9).</summary>
     [Required, RegularExpression(@"^\d{6}$")]
     public required string Region { get; init; }
 }

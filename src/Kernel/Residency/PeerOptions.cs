@@ -2,7 +2,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Trust.Kernel.Residency;
 
-/// <summary>One outbound peer, declared with its region; nothing undeclared is ever connected to (DESIGN §8).</summary>
+/// <summary>One outbound peer, declared with its region; nothing undeclared is ever connected to (docs/RULES.md §9).</summary>
 public sealed record PeerOptions
 {
     /// <summary>The peer's service name; over TLS it must prove the exact name <c>&lt;name&gt;.trust.internal</c>.</summary>

@@ -2,7 +2,7 @@ namespace Trust.Kernel.Residency;
 
 /// <summary>
 /// Which declared regions are inside the mainland (境内). Taiwan, Hong Kong and Macau (71, 81, 82) count as outside for
-/// residency (domain/requirements.md §3); anything that is not a six-digit GB/T 2260 code is unknown, and unknown is outside.
+/// residency (docs/RULES.md §9); anything that is not a six-digit GB/T 2260 code is unknown, and unknown is outside.
 /// </summary>
 public static class Regions
 {

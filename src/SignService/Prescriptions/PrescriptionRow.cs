@@ -1,6 +1,6 @@
 namespace Trust.SignService.Prescriptions;
 
-/// <summary>States of a prescription (rules.md 5), as stored and shown.</summary>
+/// <summary>States of a prescription (docs/RULES.md §5), as stored and shown.</summary>
 public static class PrescriptionStatus
 {
     /// <summary>Bytes are fixed; the doctor has not signed.</summary>

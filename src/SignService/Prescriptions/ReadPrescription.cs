@@ -48,7 +48,7 @@ public static class ReadPrescription
         }
     }
 
-    // Within an institution employment is not enough (rules.md 7): the author, its pharmacists, and its own system acting for them.
+    // Within an institution employment is not enough (docs/RULES.md §7): the author, its pharmacists, and its own system acting for them.
     private static bool MaySee(PrescriptionRow row, Caller caller, string institution) =>
         string.Equals(row.ClaimedBy, institution, StringComparison.Ordinal)
         || (string.Equals(row.Institution, institution, StringComparison.Ordinal)

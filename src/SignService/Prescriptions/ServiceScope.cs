@@ -1,6 +1,6 @@
 namespace Trust.SignService.Prescriptions;
 
-/// <summary>What may be prescribed online, and for how long it holds (rules.md 4 and 5). Pure: content and instant in, refusal out.</summary>
+/// <summary>What may be prescribed online, and for how long it holds (docs/RULES.md §4 and 5). Pure: content and instant in, refusal out.</summary>
 public static class ServiceScope
 {
     // China has one time zone and no daylight saving since 1991; the machine may lack the zone database.

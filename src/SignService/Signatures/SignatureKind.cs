@@ -43,7 +43,7 @@ public static class SignatureKinds
     };
 }
 
-/// <summary>How a signer's key is activated. A closed set; only the own card is built (DESIGN 7).</summary>
+/// <summary>How a signer's key is activated. A closed set; only the own card is built (docs/ARCHITECTURE.md §4).</summary>
 public enum Activation
 {
     /// <summary>The signer's own card, PIN each time; the client hashes and signs.</summary>

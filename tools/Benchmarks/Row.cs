@@ -20,11 +20,13 @@ internal sealed record Row(string Name, double? Value, string Unit, double? Refe
     /// <summary>A row whose figure could not be taken.</summary>
     public static Row Missing(string name, string unit, string target, string why) => new(name, null, unit, null, "", target, Met: false, why);
 
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>One JSON object on one line.</summary>
     public string ToJson() => JsonSerializer.Serialize(new
     {
         name = Name, value = Value, unit = Unit, reference = Reference, referenceName = ReferenceName, ratio = Ratio, target = Target, met = Met, note = Note,
-    });
+    }, Readable);
 
     /// <summary>One line of the table.</summary>
     public string ToLine() => string.Create(CultureInfo.InvariantCulture,

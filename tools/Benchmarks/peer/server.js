@@ -30,5 +30,8 @@ const provider = new Provider(issuer, {
   },
 });
 const tls = { cert: fs.readFileSync(settings.certificate), key: fs.readFileSync(settings.key) };
-https.createServer(tls, provider.callback()).listen(settings.port, '127.0.0.1', () => console.log(issuer));
+const server = https.createServer(tls, provider.callback());
+// Kept open while the other side of the comparison has its turn.
+server.keepAliveTimeout = 120_000;
+server.listen(settings.port, '127.0.0.1', () => console.log(issuer));
 process.stdin.on('end', () => process.exit(0)).resume();

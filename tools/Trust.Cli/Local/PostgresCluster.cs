@@ -42,6 +42,7 @@ public sealed class PostgresCluster
             await Create(directory, binaries, settings, ct);
         }
 
+        DropStalePid(Path.Combine(data, "postmaster.pid"));
         var (running, _, _) = await AsServer(Path.Combine(binaries, "pg_ctl"), ["-D", data, "status"], ct);
         if (running == 0)
         {
@@ -175,6 +176,22 @@ public sealed class PostgresCluster
 
         await File.AppendAllLinesAsync(Path.Combine(data, "postgresql.conf"),
             ["listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "max_connections = 200", "shared_buffers = 256MB", "max_wal_size = 2GB", .. settings], ct);
+    }
+
+    // A killed server that nobody has reaped still has a process number, and pg_ctl would take it for a running one.
+    private static void DropStalePid(string pidFile)
+    {
+        if (!File.Exists(pidFile) || !Directory.Exists("/proc/self"))
+        {
+            return;
+        }
+
+        var stat = Path.Combine("/proc", File.ReadLines(pidFile).First().Trim(), "stat");
+        // proc(5): the state follows the name in parentheses; Z is a zombie, X dead.
+        if (!File.Exists(stat) || File.ReadAllText(stat) is var text && text[(text.LastIndexOf(')') + 2)..][0] is 'Z' or 'X')
+        {
+            File.Delete(pidFile);
+        }
     }
 
     private static Task<(int Code, string Output, string Error)> AsServer(string file, IReadOnlyList<string> arguments, CancellationToken ct) =>

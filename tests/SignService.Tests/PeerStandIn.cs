@@ -201,7 +201,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
         var reason = new[] { person, institution, certificate }.Select(u => u is not null && denials.TryGetValue(u, out var r) ? r : null).FirstOrDefault(r => r is not null);
         var payload = new JsonObject
         {
-            ["person"] = person, ["institution"] = institution, ["act"] = act, ["decision"] = reason is null ? "permit" : "deny", ["reason"] = reason ?? "permitted",
+            ["person"] = person, ["institution"] = institution, ["act"] = act, ["certificate"] = certificate, ["decision"] = reason is null ? "permit" : "deny", ["reason"] = reason ?? "permitted",
             ["ruleVersion"] = "test-1", ["verified_at"] = DateTimeOffset.UtcNow.ToString("O"), ["feed"] = 0, ["region"] = "510100",
         };
         if (person is not null)

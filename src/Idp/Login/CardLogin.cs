@@ -31,7 +31,7 @@ public abstract record CardOutcome
 /// ever contacted; the person is found by the certificate's hash in the registry, never by its name.
 /// </summary>
 public sealed class CardLogin(
-    NpgsqlDataSource db, CardHolders holders, EntitlementClient entitlements, Outbox outbox, ServiceOptions service, TimeProvider clock, ILogger<CardLogin> log)
+    NpgsqlDataSource db, CardHolders holders, EntitlementClient entitlements, Outbox outbox, RefusalCounter strangers, ServiceOptions service, TimeProvider clock, ILogger<CardLogin> log)
 {
     private const string Insert = "INSERT INTO card_logins (handle_hash, request_id, person, certificate, holder, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
     private const string Use = """
@@ -48,7 +48,10 @@ public sealed class CardLogin(
     {
         if (JudgePath(card) is { } rule)
         {
-            return await Refuse(rule, null, card, ct);
+            // A stranger's card is counted, not recorded one by one: a flood must not spend the budget of real acts (DESIGN §6).
+            IdpLog.CardRefused(log, rule);
+            strangers.Count(rule);
+            return new CardOutcome.Refused(rule);
         }
 
         var fingerprint = Convert.ToHexStringLower(SHA256.HashData(card.RawDataMemory.Span));

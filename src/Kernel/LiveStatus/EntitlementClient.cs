@@ -17,6 +17,7 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
 {
     private const string NoRule = "none";
     private const int MaximumCached = 50_000;
+    private static readonly TimeSpan MaximumSkew = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MaximumAge = TimeSpan.FromSeconds(60);
     private readonly ConcurrentDictionary<EntitlementQuestion, Cached> _cache = new();
     private ECDsa? _key;
@@ -55,7 +56,8 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
 
         using var answer = Verify(await response.Content.ReadAsStringAsync(limit.Token));
         var root = answer.RootElement;
-        if (!Matches(root, "person", question.Person) || !Matches(root, "institution", question.Institution) || !Matches(root, "act", question.Act))
+        if (!Matches(root, "person", question.Person) || !Matches(root, "institution", question.Institution) || !Matches(root, "act", question.Act)
+            || !Matches(root, "certificate", question.Certificate))
         {
             return new Entitlement.Deny("status-unknown", NoRule);
         }
@@ -67,6 +69,12 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
         }
 
         var permit = Read(root, rule);
+        // An older permit played back would carry its own instant.
+        if ((clock.GetUtcNow() - permit.VerifiedAt).Duration() > MaximumSkew)
+        {
+            return new Entitlement.Deny("status-unknown", rule);
+        }
+
         Remember(question, permit, root.GetProperty("feed").GetInt64());
         return permit;
     }

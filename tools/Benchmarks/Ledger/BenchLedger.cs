@@ -179,6 +179,7 @@ internal sealed class BenchLedger : IAsyncDisposable
         names.AddIpAddress(System.Net.IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
         var now = TimeProvider.System.GetUtcNow();
         using var leaf = request.Create(issuer, now.AddMinutes(-30), now.AddDays(1), RandomNumberGenerator.GetBytes(12));
         var tls = Path.Combine(Data(service), "tls");

@@ -31,8 +31,6 @@ public static class Program
     private static void Configure(WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        // A body that cannot be bound becomes problem details like every other refusal, not an empty 400.
-        services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.AddSingleton(builder.Configuration.GetSection("SignService").Exists()
             ? builder.Configuration.Section<SignOptions>("SignService") : new SignOptions());
         services.AddSingleton<TrustAnchors>().AddSingleton<TimeStampKey>().AddSingleton<SealStore>().AddSingleton<SealDirectory>().AddSingleton<SealDocument.Sealing>();

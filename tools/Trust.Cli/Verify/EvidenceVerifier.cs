@@ -184,7 +184,7 @@ public static class EvidenceVerifier
     }
 
     /// <summary>RFC 9162 §2.1.3.2.</summary>
-    private static bool InTree(long index, long size, byte[] hash, List<byte[]> proof, byte[] root)
+    internal static bool InTree(long index, long size, byte[] hash, List<byte[]> proof, byte[] root)
     {
         if (index >= size)
         {

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Trust.AuditLedger.Witnessing;
 
 namespace Trust.AuditLedger;
 
@@ -24,6 +25,9 @@ public sealed record AuditLedgerOptions
     /// <summary>Batches that may wait; more are answered 503 with Retry-After.</summary>
     [Range(1, 4096)]
     public int QueueLength { get; init; } = 128;
+
+    /// <summary>Who cosigns checkpoints.</summary>
+    public WitnessingOptions Witnessing { get; init; } = new();
 }
 
 /// <summary>A declared producer.</summary>

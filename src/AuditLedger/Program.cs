@@ -2,6 +2,7 @@ using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Proofs;
+using Trust.AuditLedger.Tiles;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Pkcs11;
@@ -36,6 +37,7 @@ public static class Program
             .AddSingleton<LedgerFaults>()
             .AddSingleton<Sequencer>()
             .AddHostedService(p => p.GetRequiredService<Sequencer>())
+            .AddSingleton<TileStore>()
             .AddSingleton<EvidenceStore>()
             .AddSingleton<EvidenceParts>()
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("sequencer", _ =>
@@ -47,9 +49,12 @@ public static class Program
 
     private static void Map(WebApplication app)
     {
-        var sources = app.Services.GetRequiredService<AuditLedgerOptions>().Sources.Select(s => s.Name).ToList();
+        var options = app.Services.GetRequiredService<AuditLedgerOptions>();
+        var sources = options.Sources.Select(s => s.Name).ToList();
         PostEntries.Map(app, sources);
         SourceEndpoints.Map(app, sources);
+        GetCheckpoint.Map(app);
+        GetTiles.Map(app, [.. options.Witnessing.Witnesses.Select(w => w.Peer)]);
         GetProofs.Map(app);
         GetEvidence.Map(app);
     }

@@ -40,6 +40,12 @@ public sealed class LedgerFixture : IAsyncDisposable
 
     public const string Origin = "ledger.example/510000";
 
+    /// <summary>Witnesses that a ledger started from now on asks.</summary>
+    public List<(string Peer, Uri Address, string VKeyFile)> Witnesses { get; } = [];
+
+    /// <summary>How many of them must cosign.</summary>
+    public int Quorum { get; set; }
+
     public static async Task<LedgerFixture> Create(TestDatabase? database = null)
     {
         var fixture = new LedgerFixture(Scratch.Directory("ledger"), database ?? await TestDatabase.Create("ledger", typeof(Program).Assembly));
@@ -67,6 +73,7 @@ public sealed class LedgerFixture : IAsyncDisposable
         var address = new Uri($"https://127.0.0.1:{PostgresCluster.FreePort()}");
         var database = Database.Options;
         List<object> peers = [new { Name = "ledger", Address = address.ToString(), Region = "510000" }];
+        peers.AddRange(Witnesses.Select(w => new { Name = w.Peer, Address = w.Address.ToString(), Region = "510000" }));
         if (sign is not null)
         {
             peers.Add(new { Name = "sign", Address = sign.ToString(), Region = "510000" });
@@ -84,6 +91,7 @@ public sealed class LedgerFixture : IAsyncDisposable
             {
                 Origin,
                 LockStoreDirectory = LockStore,
+                Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum },
                 Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),
             },
         };
@@ -134,6 +142,16 @@ public sealed class LedgerFixture : IAsyncDisposable
     {
         SslOptions = { ClientCertificates = [Certificate(source)], RemoteCertificateValidationCallback = (_, _, _, _) => true },
     };
+
+    /// <summary>PEM files of a service's certificate and key, for clients that are not ours.</summary>
+    public (string Certificate, string Key) PemFiles(string service)
+    {
+        var certificate = Certificate(service);
+        var (file, key) = (Path.Combine(Directory, service + ".pem"), Path.Combine(Directory, service + ".key"));
+        File.WriteAllText(file, certificate.ExportCertificatePem());
+        File.WriteAllText(key, certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        return (file, key);
+    }
 
     /// <summary>A producer with its own chain.</summary>
     public TestProducer Producer(string source) => new(source, _batchKeys[source]);

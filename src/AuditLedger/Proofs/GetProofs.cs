@@ -6,25 +6,13 @@ using Trust.Kernel.Hosting;
 
 namespace Trust.AuditLedger.Proofs;
 
-/// <summary><c>GET /checkpoint</c> and <c>GET /proofs/…</c>: hashes only, so anyone may ask.</summary>
+/// <summary><c>GET /proofs/…</c>: hashes only, so anyone may ask.</summary>
 internal static class GetProofs
 {
     public static void Map(WebApplication app)
     {
-        app.MapGet("/checkpoint", LatestCheckpoint).AllowAnonymous();
         app.MapGet("/proofs/inclusion", Inclusion).AllowAnonymous();
         app.MapGet("/proofs/consistency", Consistency).AllowAnonymous();
-    }
-
-    private static Results<ContentHttpResult, ProblemHttpResult> LatestCheckpoint(HttpContext context, Sequencer sequencer, ProblemSet problems)
-    {
-        if (sequencer.Published is not { } head)
-        {
-            return SubmitRefusal.Standby.ToProblem(problems, context);
-        }
-
-        context.Response.Headers.CacheControl = "max-age=1";
-        return TypedResults.Text(head.Note, "text/plain", System.Text.Encoding.UTF8);
     }
 
     private static async Task<Results<Ok<ProofAnswer>, ProblemHttpResult>> Inclusion(

@@ -19,6 +19,10 @@ public static class EndpointAccess
     public static TBuilder RequireScope<TBuilder>(this TBuilder builder, string scope) where TBuilder : IEndpointConventionBuilder =>
         builder.WithMetadata(new AccessRule([], scope, Card: false));
 
+    /// <summary>Only callers whose access token carries this scope, or these services by mutual TLS.</summary>
+    public static TBuilder RequireScopeOrPeer<TBuilder>(this TBuilder builder, string scope, params string[] peers) where TBuilder : IEndpointConventionBuilder =>
+        builder.WithMetadata(new AccessRule(peers, scope, Card: false));
+
     /// <summary>Only connections on which a card's certificate was shown; the service judges the certificate.</summary>
     public static TBuilder RequireCard<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
         builder.WithMetadata(new AccessRule([], null, Card: true));
@@ -28,6 +32,9 @@ public static class EndpointAccess
         /// <summary>The calling service.</summary>
         /// <exception cref="InvalidOperationException">The endpoint is not restricted to peers.</exception>
         public string Peer() => context.Items[PeerItem] as string ?? throw new InvalidOperationException("The endpoint is not restricted to peers.");
+
+        /// <summary>True when a service calls, and not the bearer of a token.</summary>
+        public bool IsPeer() => context.Items[PeerItem] is string;
 
         /// <summary>The caller as its access token describes it.</summary>
         /// <exception cref="InvalidOperationException">The endpoint asks for no token.</exception>
@@ -56,6 +63,7 @@ public static class EndpointAccess
             null => problems.Of("access-not-declared", 403, "This endpoint declares no caller and is closed."),
             { Card: true } when context.Connection.ClientCertificate is null => problems.Of("card-required", 401, "Insert your card and call again: no client certificate was shown in the handshake."),
             { Card: true } => null,
+            { Scope: not null, Peers: [_, ..] peers } when IsOneOf(context, peers, identity) => Peer(context, peers, identity, problems),
             { Scope: { } scope } => await Token(context, scope, tokens, problems),
             { Peers: var peers } => Peer(context, peers, identity, problems),
         };
@@ -68,6 +76,9 @@ public static class EndpointAccess
         refused?.Invoke(refusal.ProblemDetails.Title ?? "refused");
         await refusal.ExecuteAsync(context);
     }
+
+    private static bool IsOneOf(HttpContext context, string[] peers, ServiceIdentity identity) =>
+        context.Connection.ClientCertificate is { } certificate && peers.Contains(identity.PeerName(certificate), StringComparer.Ordinal);
 
     private static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult? Peer(HttpContext context, string[] peers, ServiceIdentity identity, ProblemSet problems)
     {

@@ -1,0 +1,74 @@
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Proofs;
+using Trust.Kernel.Hosting;
+
+namespace Trust.AuditLedger.Tiles;
+
+/// <summary>
+/// <c>GET /tile/&lt;L&gt;/&lt;N&gt;[.p/&lt;W&gt;]</c> (C2SP tlog-tiles), for anyone: hashes only. <c>GET /tile/entries/…</c>, for regulators and witnesses: bundles
+/// hold events. Only the path names a tile; a query is never read, so a cache that drops or reorders one cannot mix answers up.
+/// </summary>
+internal static class GetTiles
+{
+    private const string Prefix = "/tile/";
+    private const string Forever = "max-age=31536000, immutable";
+
+    // A partial tile never changes either, but a reader should soon ask for the full one instead.
+    private const string Shortly = "max-age=60";
+
+    public static void Map(WebApplication app, IReadOnlyList<string> witnesses)
+    {
+        app.MapGet("/tile/entries/{**path}", Entries).RequireScopeOrPeer("audit.read", [.. witnesses]);
+        app.MapGet("/tile/{level}/{**path}", Hashes).AllowAnonymous();
+    }
+
+    private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> Hashes(
+        HttpContext context, Sequencer sequencer, TileStore tiles, ProblemSet problems)
+    {
+        if (sequencer.Published is not { } head)
+        {
+            return SubmitRefusal.Standby.ToProblem(problems, context);
+        }
+
+        return Parse(context) is { } path && await tiles.Hashes(path, head, context.RequestAborted) is { } hashes
+            ? Answer(context, path, hashes, "public")
+            : Missing(problems);
+    }
+
+    private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> Entries(
+        HttpContext context, Sequencer sequencer, TileStore tiles, ProblemSet problems)
+    {
+        if (!context.IsPeer() && context.Caller().Role is not "regulator")
+        {
+            return problems.Of("not-a-regulator", 403, "Entries hold events; they are given to the regulator role and to witnesses.");
+        }
+
+        if (sequencer.Published is not { } head)
+        {
+            return SubmitRefusal.Standby.ToProblem(problems, context);
+        }
+
+        return Parse(context) is { } path && await tiles.Entries(path, head, context.RequestAborted) is { } bundle
+            ? Answer(context, path, bundle, "private")
+            : Missing(problems);
+    }
+
+    // The bytes as sent: routing has decoded its own copy, where %78 and x would be two addresses of one tile.
+    private static TilePath? Parse(HttpContext context)
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.AsSpan();
+        var path = target.IndexOf('?') is >= 0 and var query ? target[..query] : target;
+        return path.StartsWith(Prefix, StringComparison.Ordinal) ? TilePath.TryParse(path[Prefix.Length..]) : null;
+    }
+
+    private static FileContentHttpResult Answer(HttpContext context, TilePath path, byte[] bytes, string audience)
+    {
+        context.Response.Headers.CacheControl = $"{audience}, {(path.Width == LogTree.Width ? Forever : Shortly)}";
+        return TypedResults.File(bytes, "application/octet-stream");
+    }
+
+    private static ProblemHttpResult Missing(ProblemSet problems) =>
+        problems.Of("no-such-tile", 404, "No published checkpoint covers such a tile; a full tile is addressed without .p.");
+}

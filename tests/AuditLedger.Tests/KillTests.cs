@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.TestKit;
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.TestKit;
 

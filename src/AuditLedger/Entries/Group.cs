@@ -1,5 +1,6 @@
 using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Entries;
 
@@ -72,8 +73,8 @@ internal sealed class Group
         for (var i = 0; i < batch.Events.Length; i++)
         {
             ref readonly var e = ref batch.Events[i];
-            var leaf = new byte[Leaf.Length(batch.Source, e.Keys.Length, e.Body.Length)];
-            Leaf.Write(leaf, new EntryPlace(batch.Source, batch.Frame.Epoch, batch.Frame.FirstSeq + i, e.Prev, e.BodyHash), e.Keys, Time, e.Body.Span);
+            var leaf = new byte[EventLeaf.Length(batch.Source, e.Keys.Length, e.Body.Length)];
+            EventLeaf.Write(leaf, new EntryPlace(batch.Source, batch.Frame.Epoch, batch.Frame.FirstSeq + i, e.Prev, e.BodyHash), e.Keys, Time, e.Body.Span);
             var hash = MerkleProof.LeafHash(leaf);
             Leaves.Add(leaf);
             LeafHashes.Add(hash);

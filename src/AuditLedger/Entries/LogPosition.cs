@@ -1,5 +1,6 @@
 using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Entries;
 

@@ -1,6 +1,7 @@
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Entries;
 

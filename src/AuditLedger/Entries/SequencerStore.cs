@@ -3,6 +3,7 @@ using Npgsql;
 using NpgsqlTypes;
 using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Entries;
@@ -158,8 +159,9 @@ internal sealed class SequencerStore(NpgsqlConnection db)
         var receipts = new List<Receipt>(stored.Count);
         for (var i = 0; i < stored.Count; i++)
         {
-            if (!Leaf.BodyHashOf(stored[i].Leaf, batch.Source).SequenceEqual(batch.Events[i].BodyHash)
-                || !Microseconds.TryToInstant(Leaf.TimeOf(stored[i].Leaf), out var time))
+            if (!EventLeaf.TryRead(stored[i].Leaf, out var leaf)
+                || !leaf.BodyHash.SequenceEqual(batch.Events[i].BodyHash)
+                || !Microseconds.TryToInstant(leaf.Time, out var time))
             {
                 return null;
             }

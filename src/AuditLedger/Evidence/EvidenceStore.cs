@@ -1,6 +1,6 @@
 using Npgsql;
-using Trust.AuditLedger.Entries;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Evidence;
@@ -38,9 +38,12 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         var lastIndex = row.FirstIndex + row.LastSeq - row.FirstSeq;
         List<byte[]> tail = index == lastIndex
             ? []
-            : await db.Sql(SelectTail).With(index).With(lastIndex).All(r => Leaf.BodyHashOf(r.GetFieldValue<byte[]>(0), row.Source).ToArray(), ct);
+            : await db.Sql(SelectTail).With(index).With(lastIndex).All(r => BodyHash(r.GetFieldValue<byte[]>(0)), ct);
         return (row.Leaf, new EvidenceBatch(row.FirstSeq, (int)(row.LastSeq - row.FirstSeq + 1), tail, row.Signature));
     }
+
+    private static byte[] BodyHash(byte[] leaf) =>
+        EventLeaf.TryRead(leaf, out var read) ? read.BodyHash.ToArray() : throw new InvalidDataException("A batch's entry is not an event.");
 
     private sealed record Row(byte[] Leaf, string Source, long FirstSeq, long LastSeq, long FirstIndex, byte[] Signature);
 }

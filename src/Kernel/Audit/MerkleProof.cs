@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Trust.Crypto;
 
 namespace Trust.Kernel.Audit;
 
@@ -20,22 +21,7 @@ public static class MerkleProof
     }
 
     /// <summary>H(0x00 ‖ data) into a buffer of 32 bytes.</summary>
-    public static void LeafHash(ReadOnlySpan<byte> data, Span<byte> hash)
-    {
-        if (data.Length < 2048)
-        {
-            Span<byte> prefixed = stackalloc byte[data.Length + 1];
-            prefixed[0] = 0;
-            data.CopyTo(prefixed[1..]);
-            SHA256.HashData(prefixed, hash);
-            return;
-        }
-
-        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        sha.AppendData([0]);
-        sha.AppendData(data);
-        sha.GetHashAndReset(hash);
-    }
+    public static void LeafHash(ReadOnlySpan<byte> data, Span<byte> hash) => TaggedSha256.Hash(0, data, hash);
 
     /// <summary>H(0x01 ‖ left ‖ right).</summary>
     public static byte[] NodeHash(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
@@ -46,14 +32,7 @@ public static class MerkleProof
     }
 
     /// <summary>H(0x01 ‖ left ‖ right) into a buffer of 32 bytes, which may be one of the inputs.</summary>
-    public static void NodeHash(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right, Span<byte> hash)
-    {
-        Span<byte> message = stackalloc byte[1 + (2 * Envelope.HashSize)];
-        message[0] = 1;
-        left.CopyTo(message[1..]);
-        right.CopyTo(message[(1 + Envelope.HashSize)..]);
-        SHA256.HashData(message, hash);
-    }
+    public static void NodeHash(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right, Span<byte> hash) => TaggedSha256.Hash(1, left, right, hash);
 
     /// <summary>True when the leaf stands at that index of the tree with that size and root.</summary>
     public static bool VerifyInclusion(long index, long size, byte[] leafHash, IReadOnlyList<byte[]> proof, byte[] root)

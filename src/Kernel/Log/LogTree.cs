@@ -1,15 +1,18 @@
 using Trust.Kernel.Audit;
 
-namespace Trust.AuditLedger.Proofs;
+namespace Trust.Kernel.Log;
 
 /// <summary>A tile that has become full and never changes again.</summary>
-internal readonly record struct FullTile(int Level, long Number, byte[] Hashes);
+/// <param name="Level">0 holds leaf hashes, each further level the roots of 256 tiles' hashes below.</param>
+/// <param name="Number">Place on its level, from 0.</param>
+/// <param name="Hashes">256 hashes of 32 bytes.</param>
+public readonly record struct FullTile(int Level, long Number, byte[] Hashes);
 
 /// <summary>
 /// Right edge of the RFC 6962 tree in tiles of 256 hashes (C2SP tlog-tiles): per level the hashes of the tile that is not full yet.
 /// Appending is amortised one hash; a copy is a few kilobytes.
 /// </summary>
-internal sealed class LogTree
+public sealed class LogTree
 {
     /// <summary>Hashes of a full tile.</summary>
     public const int Width = 256;

@@ -1,0 +1,201 @@
+using System.Security.Cryptography;
+
+namespace Trust.Kernel.Log;
+
+/// <summary>An epoch whose trie never changes again.</summary>
+/// <param name="Start">Index at which it begins.</param>
+/// <param name="End">Index of the commit entry that ended it; the next epoch begins there.</param>
+/// <param name="TrieRoot">Root of its trie, 32 bytes.</param>
+public sealed record SealedEpoch(long Start, long End, byte[] TrieRoot)
+{
+    /// <summary>Leaf of the tree of sealed epochs.</summary>
+    public byte[] Leaf()
+    {
+        var leaf = new byte[IndexHash.Size];
+        IndexHash.SealedLeaf(Start, End, TrieRoot, leaf);
+        return leaf;
+    }
+}
+
+/// <summary>
+/// The subject index as the log's entries determine it (docs/LEDGER-FORMAT.md): fed every entry in order it yields, or checks, every commit
+/// entry. Pure: sequencer, witness and auditor run the same code. Not safe for concurrent use.
+/// </summary>
+public sealed class SubjectIndex
+{
+    private readonly List<SealedEpoch> _sealed = [];
+    private readonly PendingPostings _pending = new();
+    private (EpochIndex Epoch, long Size, CommitEntry? Last)? _before;
+    private byte[] _sealedRoot = SHA256.HashData([]);
+
+    /// <summary>An index before the first entry.</summary>
+    public SubjectIndex() => Epoch = new EpochIndex(0, 0);
+
+    /// <summary>The live epoch, as of the last commit.</summary>
+    public EpochIndex Epoch { get; private set; }
+
+    /// <summary>Sealed epochs, in order.</summary>
+    public IReadOnlyList<SealedEpoch> Sealed => _sealed;
+
+    /// <summary>Number of entries taken: the index of the next one.</summary>
+    public long Size { get; private set; }
+
+    /// <summary>The last commit entry; null before the first.</summary>
+    public CommitEntry? Last { get; private set; }
+
+    /// <summary>True when events were taken since the last commit entry.</summary>
+    public bool HasPending => Size > (Last?.Covered + 1 ?? 0);
+
+    /// <summary>Takes an event.</summary>
+    /// <param name="index">Its index: the next one.</param>
+    /// <param name="leafHash">RFC 6962 leaf hash.</param>
+    /// <param name="keys">Keys of 32 bytes, rising, none twice.</param>
+    /// <exception cref="ArgumentException">Out of order.</exception>
+    public void Append(long index, ReadOnlySpan<byte> leafHash, ReadOnlySpan<byte> keys)
+    {
+        if (index != Size || leafHash.Length != IndexHash.Size || !EventLeaf.Rises(keys))
+        {
+            throw new ArgumentException($"Entry {index} cannot follow {Size} entries, or its keys do not rise.", nameof(index));
+        }
+
+        _pending.Add(index, leafHash, keys);
+        Size++;
+    }
+
+    /// <summary>Takes the commit entry that the events before it make necessary.</summary>
+    /// <param name="index">Its index: the next one.</param>
+    /// <param name="epochSize">The epoch is over when its last commit entry lies at least so far behind its start.</param>
+    /// <returns>The entry to log.</returns>
+    public CommitEntry Commit(long index, long epochSize) =>
+        Advance(index, Last is { } last && last.Covered - last.EpochStart >= epochSize);
+
+    /// <summary>Takes a logged commit entry: false when entries before it give another, and then the log or this index is wrong.</summary>
+    /// <remarks>Whether an epoch ends is the log's choice, so it is taken from the entry; what follows from it is checked.</remarks>
+    public bool Follow(CommitEntry logged)
+    {
+        if (logged.Covered != Size)
+        {
+            return false;
+        }
+
+        return Advance(logged.Covered, Last is { } last && logged.Epoch == last.Epoch + 1).Equals(logged);
+    }
+
+    /// <summary>Takes back the last commit and the events it covered; possible once, and not after a further <see cref="Append"/>.</summary>
+    /// <exception cref="InvalidOperationException">There is nothing to take back.</exception>
+    public void Undo()
+    {
+        var (epoch, size, last) = _before ?? throw new InvalidOperationException("No commit can be taken back.");
+        _pending.Clear();
+        if (ReferenceEquals(epoch, Epoch))
+        {
+            Epoch.Undo();
+        }
+        else
+        {
+            _sealed.RemoveAt(_sealed.Count - 1);
+            _sealedRoot = SealedRootOf(_sealed);
+            Epoch = epoch;
+        }
+
+        (Size, Last, _before) = (size, last, null);
+    }
+
+    /// <summary>Root of the tree of sealed epochs.</summary>
+    public static byte[] SealedRootOf(IReadOnlyList<SealedEpoch> epochs) =>
+        epochs.Count == 0 ? SHA256.HashData([]) : Fold([.. epochs.Select(e => e.Leaf())]);
+
+    private CommitEntry Advance(long index, bool seal)
+    {
+        if (index != Size)
+        {
+            throw new ArgumentException($"A commit entry at {index} cannot follow {Size} entries.", nameof(index));
+        }
+
+        _before = (Epoch, Last?.Covered + 1 ?? 0, Last);
+        if (seal)
+        {
+            var last = Last!;
+            _sealed.Add(new SealedEpoch(last.EpochStart, last.Covered, last.TrieRoot));
+            _sealedRoot = SealedRootOf(_sealed);
+            Epoch = new EpochIndex(last.Epoch + 1, last.Covered);
+        }
+
+        Epoch.Begin();
+        _pending.Drain(Epoch);
+        Epoch.Finish();
+        Size++;
+        return Last = new CommitEntry(Epoch.Number, Epoch.Start, index, Epoch.KeyCount, Epoch.Root.Hash, _sealedRoot);
+    }
+
+    private static byte[] Fold(ReadOnlySpan<byte[]> leaves)
+    {
+        if (leaves.Length == 1)
+        {
+            return leaves[0];
+        }
+
+        var split = 1 << System.Numerics.BitOperations.Log2((uint)leaves.Length - 1);
+        var node = new byte[IndexHash.Size];
+        IndexHash.SealedNode(Fold(leaves[..split]), Fold(leaves[split..]), node);
+        return node;
+    }
+}
+
+/// <summary>Events since the last commit entry: which epoch they fall into shows only with the next.</summary>
+internal sealed class PendingPostings
+{
+    // A sort word is 40 bits of the key, which put neighbours in the trie side by side, and the posting's place, which keeps each key's order.
+    private const int PlaceBits = 24;
+    private const int Slice = 1 << PlaceBits;
+
+    private readonly PagedList<Hash32> _keys = new();
+    private readonly PagedList<int> _events = new();
+    private readonly PagedList<Hash32> _leafHashes = new();
+    private long _first;
+
+    public void Add(long index, ReadOnlySpan<byte> leafHash, ReadOnlySpan<byte> keys)
+    {
+        if (_leafHashes.Count == 0)
+        {
+            _first = index;
+        }
+
+        var e = _leafHashes.Add(new Hash32(leafHash));
+        for (var at = 0; at < keys.Length; at += IndexHash.Size)
+        {
+            _keys.Add(new Hash32(keys.Slice(at, IndexHash.Size)));
+            _events.Add(e);
+        }
+    }
+
+    public void Drain(EpochIndex epoch)
+    {
+        for (var from = 0; from < _keys.Count; from += Slice)
+        {
+            var words = new ulong[Math.Min(Slice, _keys.Count - from)];
+            for (var i = 0; i < words.Length; i++)
+            {
+                var prefix = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(_keys[from + i]);
+                words[i] = (prefix & ~(ulong)(Slice - 1)) | (uint)i;
+            }
+
+            Array.Sort(words);
+            foreach (var word in words)
+            {
+                var place = from + (int)(word & (Slice - 1));
+                var e = _events[place];
+                epoch.Add(_keys[place], _first + e, _leafHashes[e]);
+            }
+        }
+
+        Clear();
+    }
+
+    public void Clear()
+    {
+        _keys.Truncate(0);
+        _events.Truncate(0);
+        _leafHashes.Truncate(0);
+    }
+}

@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Trust.AuditLedger.Entries;
-using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Tiles;
 

@@ -3,6 +3,7 @@ using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Tiles;

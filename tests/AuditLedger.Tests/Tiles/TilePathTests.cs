@@ -1,5 +1,5 @@
-using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Tiles;
+using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Tests.Tiles;
 

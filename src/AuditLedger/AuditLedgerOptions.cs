@@ -26,6 +26,12 @@ public sealed record AuditLedgerOptions
     [Range(1, 4096)]
     public int QueueLength { get; init; } = 128;
 
+    /// <summary>Whether the SM2 key of checkpoints may be a software key sealed by the token. False in production.</summary>
+    public bool AllowSoftwareSm2 { get; init; }
+
+    /// <summary>Whether the token's mechanism table offers SM2.</summary>
+    public bool TokenHasSm2 { get; init; }
+
     /// <summary>Who cosigns checkpoints.</summary>
     public WitnessingOptions Witnessing { get; init; } = new();
 }

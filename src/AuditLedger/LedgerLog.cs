@@ -20,4 +20,28 @@ internal static partial class LedgerLog
 
     [LoggerMessage(5005, LogLevel.Error, "A batch of {Source} is not signed by its batch key")]
     public static partial void BadSignature(ILogger log, string source);
+
+    [LoggerMessage(5010, LogLevel.Error, "The SM3 tree could not follow; it is loaded again")]
+    public static partial void Sm3Failed(ILogger log, Exception e);
+
+    [LoggerMessage(5011, LogLevel.Error, "The stored SM3 tree of size {Size} is not the one that was signed; it is rebuilt from the entries")]
+    public static partial void Sm3Rebuilt(ILogger log, long size);
+
+    [LoggerMessage(5020, LogLevel.Warning, "The witness {Witness} could not be asked at the start: {Why}")]
+    public static partial void WitnessNotAsked(ILogger log, string witness, string why);
+
+    [LoggerMessage(5021, LogLevel.Error, "The witness {Witness} does not cosign ({Status}): {Why}")]
+    public static partial void WitnessRefused(ILogger log, string witness, int status, string why);
+
+    [LoggerMessage(5022, LogLevel.Critical, "The witness {Witness} has cosigned {Theirs} entries, this ledger has published {Ours}")]
+    public static partial void WitnessAhead(ILogger log, string witness, long theirs, long ours);
+
+    [LoggerMessage(5023, LogLevel.Error, "A round with {Witness} failed")]
+    public static partial void RoundFailed(ILogger log, string witness, Exception e);
+
+    [LoggerMessage(5024, LogLevel.Critical, "No quorum of {Quorum} witnesses since {Since}: {Lag} entries are not witnessed; published without: {FailOpen}")]
+    public static partial void NoQuorum(ILogger log, int quorum, DateTimeOffset since, long lag, bool failOpen);
+
+    [LoggerMessage(5025, LogLevel.Warning, "The witnesses cosign again, up to {Size}")]
+    public static partial void QuorumAgain(ILogger log, long size);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Trust.AuditLedger.Witnessing;
 
 namespace Trust.AuditLedger;
 
@@ -7,6 +8,21 @@ internal static class LedgerMetrics
 {
     private static readonly Meter Meter = new("Trust.AuditLedger");
     private static readonly Counter<long> Events = Meter.CreateCounter<long>("trust.ledger.sequenced");
+
+    private static readonly Counter<long> Witnesses = Meter.CreateCounter<long>("trust.ledger.witness.answers");
+    private static long _witnessLag;
+
+    static LedgerMetrics() => Meter.CreateObservableGauge("trust.ledger.witness.lag", () => Interlocked.Read(ref _witnessLag), "{entry}");
+
+    /// <summary>Published entries that no quorum has cosigned.</summary>
+    public static long WitnessLag
+    {
+        set => Interlocked.Exchange(ref _witnessLag, value);
+    }
+
+    /// <summary>What a witness said.</summary>
+    public static void WitnessAnswered(string witness, WitnessAnswer answer) =>
+        Witnesses.Add(1, new KeyValuePair<string, object?>("witness", witness), new KeyValuePair<string, object?>("answer", answer.GetType().Name));
 
     public static void Sequenced(int count) => Events.Add(count);
 }

@@ -3,9 +3,10 @@ using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Tiles;
+using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
-using Trust.Pkcs11;
+using Trust.Kernel.Keys;
 
 namespace Trust.AuditLedger;
 
@@ -33,10 +34,17 @@ public static class Program
             .AddSingleton(options)
             .AddSingleton<Sources>()
             .AddSingleton<ILockStore>(_ => new FileLockStore(options.LockStoreDirectory))
+            .AddSingleton<SoftwareKeys>()
             .AddSingleton<CheckpointSigner>()
             .AddSingleton<LedgerFaults>()
             .AddSingleton<Sequencer>()
             .AddHostedService(p => p.GetRequiredService<Sequencer>())
+            .AddSingleton<Sm3Follower>()
+            .AddHostedService(p => p.GetRequiredService<Sm3Follower>())
+            .AddSingleton<WitnessSet>()
+            .AddSingleton<CosignatureRounds>()
+            .AddHostedService(p => p.GetRequiredService<CosignatureRounds>())
+            .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("witnesses", _ => ValueTask.FromResult(p.GetRequiredService<CosignatureRounds>().Health())))
             .AddSingleton<TileStore>()
             .AddSingleton<EvidenceStore>()
             .AddSingleton<EvidenceParts>()
@@ -62,8 +70,9 @@ public static class Program
     // Keys are born in the token at set-up; their verifiers are published for everyone who checks a checkpoint.
     private static async Task Provision(IServiceProvider services, CancellationToken ct)
     {
-        await CheckpointSigner.Provision(services.GetRequiredService<IToken>(), ct);
-        var verifiers = await services.GetRequiredService<CheckpointSigner>().Verifiers(ct);
+        var signer = services.GetRequiredService<CheckpointSigner>();
+        await signer.Provision(ct);
+        var verifiers = await signer.Verifiers(ct);
         var file = Path.Combine(services.GetRequiredService<ServiceOptions>().PublicDirectory, "ledger.vkeys");
         await File.WriteAllTextAsync(file, string.Concat(verifiers.Select(v => v.VKey + "\n")), ct);
     }

@@ -91,6 +91,7 @@ public sealed class LedgerFixture : IAsyncDisposable
             {
                 Origin,
                 LockStoreDirectory = LockStore,
+                AllowSoftwareSm2 = true,
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum },
                 Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),
             },

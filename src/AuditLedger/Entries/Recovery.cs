@@ -1,15 +1,16 @@
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Proofs;
+using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Entries;
 
 /// <summary>
-/// Decides from database and lock store where the log stands. The lock store may lag by the group that was being sequenced when the process
+/// Decides from database, lock store and witnesses where the log stands. The lock store may lag by the group that was being sequenced when the process
 /// died; it may never lead.
 /// </summary>
-internal sealed class Recovery(SequencerStore store, ILockStore lockStore, CheckpointSigner signer, Sources declared, ILogger log)
+internal sealed class Recovery(SequencerStore store, ILockStore lockStore, CheckpointSigner signer, WitnessSet witnesses, Sources declared, ILogger log)
 {
     /// <summary>Loads and becomes the writer.</summary>
     /// <exception cref="SetBackException">The database is older than the last signed checkpoint, or holds another history.</exception>
@@ -36,6 +37,9 @@ internal sealed class Recovery(SequencerStore store, ILockStore lockStore, Check
         }
 
         await CheckSigned(signed, head, ct);
+        // Before anything is signed: database and lock store may have been set back together, and only others then know it.
+        var empty = new Checkpoint(signer.Origin, 0, MerkleProof.EmptyRoot);
+        await witnesses.CheckNotBehind(signed ?? empty, signed is null ? await signer.Sign(empty, ct) : note, ct);
         if (!await store.BecomeWriter(head, ct))
         {
             throw new InvalidDataException("Another sequencer moved the head while this one loaded.");

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Proofs;
+using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
 
 namespace Trust.AuditLedger.Entries;
@@ -14,7 +15,7 @@ namespace Trust.AuditLedger.Entries;
 /// </summary>
 internal sealed class Sequencer(
     NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources declared, AuditLedgerOptions options, TimeProvider clock,
-    LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
+    WitnessSet witnesses, LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
 {
     private static readonly TimeSpan StandbyPause = TimeSpan.FromMilliseconds(250);
 
@@ -104,7 +105,7 @@ internal sealed class Sequencer(
                 return;
             }
 
-            var recovery = new Recovery(store, lockStore, signer, declared, log);
+            var recovery = new Recovery(store, lockStore, signer, witnesses, declared, log);
             var (position, head) = await recovery.Load(ct);
             Publish(position, head);
             _why = null;

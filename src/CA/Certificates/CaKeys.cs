@@ -1,10 +1,6 @@
-using System.Collections.Concurrent;
-using System.Security.Cryptography;
-using System.Text;
 using Npgsql;
-using Trust.Crypto;
 using Trust.Crypto.Asn1;
-using Trust.Kernel.Postgres;
+using Trust.Kernel.Keys;
 using Trust.Pkcs11;
 
 namespace Trust.CA.Certificates;
@@ -15,11 +11,7 @@ namespace Trust.CA.Certificates;
 /// </summary>
 public sealed class CaKeys(IToken token, NpgsqlDataSource db, CaOptions options) : IDisposable
 {
-    private const string SelectKey = "SELECT spki, sealed FROM software_keys WHERE label = $1";
-    private const string InsertKey = "INSERT INTO software_keys (label, spki, sealed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    private static readonly KeyRef Wrap = new("software-sm2-wrap");
-
-    private readonly ConcurrentDictionary<string, Sm2PrivateKey> _open = new(StringComparer.Ordinal);
+    private readonly SoftwareKeys _software = new(db);
 
     /// <summary>The signer behind a label.</summary>
     /// <exception cref="TokenException">No such key.</exception>
@@ -30,7 +22,7 @@ public sealed class CaKeys(IToken token, NpgsqlDataSource db, CaOptions options)
             return (digest, cancel) => token.Sign(new KeyRef(label), digest, cancel);
         }
 
-        var key = await OpenSoftware(token, label, ct)
+        var key = await _software.Open(token, label, ct)
             ?? throw new TokenException("NO_SUCH_KEY", $"Neither token nor sealed store holds a key named {label}.");
         return (digest, _) => ValueTask.FromResult(key.SignDigest(digest.Span));
     }
@@ -53,13 +45,7 @@ public sealed class CaKeys(IToken token, NpgsqlDataSource db, CaOptions options)
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var key in _open.Values)
-        {
-            key.Dispose();
-        }
-    }
+    public void Dispose() => _software.Dispose();
 
     private async Task<(ReadOnlyMemory<byte> Spki, DigestSigner Signer)> EnsureSoftware(IToken holder, string label, CancellationToken ct)
     {
@@ -68,52 +54,7 @@ public sealed class CaKeys(IToken token, NpgsqlDataSource db, CaOptions options)
             throw new TokenException("SOFTWARE_KEY", "This profile allows no software keys: configure a token with SM2.");
         }
 
-        if (await OpenSoftware(holder, label, ct) is not { } key)
-        {
-            _ = await holder.Find(Wrap, ct) ?? await holder.Generate(Wrap, KeyAlgorithm.Aes256, ct);
-            using var made = Sm2PrivateKey.Generate();
-            var pkcs8 = made.ExportPkcs8();
-            try
-            {
-                var sealedKey = await holder.Encrypt(Wrap, pkcs8, AssociatedData(label, made.SubjectPublicKeyInfo.Span), ct);
-                await db.Sql(InsertKey).With(label).With(made.SubjectPublicKeyInfo.ToArray()).With(sealedKey).Execute(ct);
-            }
-            finally
-            {
-                CryptographicOperations.ZeroMemory(pkcs8);
-            }
-
-            key = await OpenSoftware(holder, label, ct) ?? throw new InvalidOperationException("A sealed key vanished.");
-        }
-
+        var key = await _software.Ensure(holder, label, ct);
         return (key.SubjectPublicKeyInfo, (digest, _) => ValueTask.FromResult(key.SignDigest(digest.Span)));
     }
-
-    private async Task<Sm2PrivateKey?> OpenSoftware(IToken holder, string label, CancellationToken ct)
-    {
-        if (_open.TryGetValue(label, out var open))
-        {
-            return open;
-        }
-
-        var row = await db.Sql(SelectKey).With(label).One(r => Tuple.Create(r.GetFieldValue<byte[]>(0), r.GetFieldValue<byte[]>(1)), ct);
-        if (row is null)
-        {
-            return null;
-        }
-
-        var pkcs8 = await holder.Decrypt(Wrap, row.Item2, AssociatedData(label, row.Item1), ct);
-        try
-        {
-            return _open.GetOrAdd(label, Sm2PrivateKey.ImportPkcs8(pkcs8));
-        }
-        finally
-        {
-            CryptographicOperations.ZeroMemory(pkcs8);
-        }
-    }
-
-    // The blob authenticates which key it is: it cannot be moved to another label or public key.
-    private static byte[] AssociatedData(string label, ReadOnlySpan<byte> spki) =>
-        [.. Encoding.UTF8.GetBytes($"trust.software-key.v1\n{label}\n"), .. SHA256.HashData(spki)];
 }

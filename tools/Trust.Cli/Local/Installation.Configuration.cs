@@ -84,7 +84,7 @@ public sealed partial class Installation
             default:
                 root["AuditLedger"] = new JsonObject
                 {
-                    ["Origin"] = "trust.example/" + Region, ["LockStoreDirectory"] = At("lock-store"),
+                    ["Origin"] = "trust.example/" + Region, ["LockStoreDirectory"] = At("lock-store"), ["AllowSoftwareSm2"] = true,
                     ["Sources"] = new JsonArray([.. Names.Select(n => (JsonNode)new JsonObject { ["Name"] = n, ["BatchKeyFile"] = Path.Combine(PublicDirectory, n + "-batch.spki") })]),
                 };
                 root["Tokens"] = Tokens(Addresses.Ledger);

@@ -60,17 +60,20 @@ internal sealed record SignedCheckpoint(string Origin, long Size, byte[] Root)
 
     private sealed record CheckpointKey(string Name, byte[] Id, byte Type, byte[] Key)
     {
+        private static readonly byte[] Sm2Type = [0xFF, .. "trust.sm2.v1"u8];
+
         public static CheckpointKey Parse(string vkey)
         {
             var parts = vkey.Split('+', 3);
             EvidenceRefusedException.When(parts.Length != 3, "policy-malformed", null, vkey);
             var bytes = Decode(parts[2]);
             var (type, key) = (bytes[0], bytes[1..]);
-            EvidenceRefusedException.When(type is not (1 or 2), "policy-malformed", null, vkey);
-            var id = SHA256.HashData(type == 2 ? key : [.. Encoding.UTF8.GetBytes(parts[0]), 0x0A, 1, .. key])[..4];
+            var sm2 = bytes.AsSpan().StartsWith(Sm2Type);
+            EvidenceRefusedException.When(type is not (1 or 2) && !sm2, "policy-malformed", null, vkey);
+            var id = SHA256.HashData(type == 2 ? key : [.. Encoding.UTF8.GetBytes(parts[0]), 0x0A, .. bytes])[..4];
             EvidenceRefusedException.When(
                 !string.Equals(Convert.ToHexStringLower(id), parts[1], StringComparison.Ordinal), "policy-malformed", null, vkey);
-            return new CheckpointKey(parts[0], id, type, key);
+            return new CheckpointKey(parts[0], id, type, sm2 ? bytes[Sm2Type.Length..] : key);
         }
 
         public bool Verifies(byte[] text, ReadOnlySpan<byte> signature)
@@ -78,6 +81,11 @@ internal sealed record SignedCheckpoint(string Origin, long Size, byte[] Root)
             if (Type == 1)
             {
                 return Ed25519.Verify(Key, text, signature);
+            }
+
+            if (Type == 0xFF)
+            {
+                return Sm2.Verify(Key, text, signature) == Sm2Verdict.Valid;
             }
 
             using var key = ECDsa.Create();

@@ -1,0 +1,306 @@
+using System.Text;
+using Npgsql;
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Proofs;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Postgres;
+
+namespace Trust.AuditLedger.Witnessing;
+
+/// <summary>A checkpoint with a quorum of cosignatures (or without, where configuration asks for none).</summary>
+/// <param name="Checkpoint">What was cosigned.</param>
+/// <param name="Note">The log's lines, then the witnesses'.</param>
+internal sealed record WitnessedHead(Checkpoint Checkpoint, string Note);
+
+/// <summary>
+/// Brings the newest checkpoint to the witnesses, about every second or when asked, and keeps the newest that a quorum has cosigned. Intake never
+/// waits for it: a lost or slow witness costs others nothing, and each is asked again only when its last answer has come.
+/// </summary>
+internal sealed class CosignatureRounds(
+    NpgsqlDataSource db, Sequencer sequencer, WitnessSet witnesses, AuditLedgerOptions options, TimeProvider clock, ILogger<CosignatureRounds> log)
+    : BackgroundService
+{
+    private const string SelectWitnessed = "SELECT note FROM witnessed";
+    private const string KeepWitnessed = """
+        INSERT INTO witnessed (size, note, stored_at) VALUES ($1, $2, $3)
+        ON CONFLICT (one) DO UPDATE SET size = excluded.size, note = excluded.note, stored_at = excluded.stored_at WHERE witnessed.size <= excluded.size
+        """;
+
+    private readonly WitnessingOptions _options = options.Witnessing;
+    private readonly SemaphoreSlim _asked = new(0);
+    private readonly SemaphoreSlim _keeping = new(1, 1);
+    private readonly Dictionary<string, Task> _busy = new(StringComparer.Ordinal);
+    private volatile TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile Collected? _collected;
+    private volatile WitnessedHead? _witnessed;
+    private long _goodAt;
+    private bool _alarmed;
+
+    /// <summary>What <c>/checkpoint</c> shows; null while there is nothing to show.</summary>
+    public WitnessedHead? Shown
+    {
+        get
+        {
+            if (sequencer.Published is not { } head)
+            {
+                return null;
+            }
+
+            var newest = new WitnessedHead(head.Checkpoint, head.Note);
+            var witnessed = _witnessed;
+            return _options.Quorum == 0 || (_options.FailOpen && IsOverdue(head))
+                ? witnessed is not null && witnessed.Checkpoint.Size == head.Checkpoint.Size ? witnessed : newest
+                : witnessed;
+        }
+    }
+
+    /// <summary>Entries published beyond the last quorum; 0 where none is asked for.</summary>
+    public long Lag => _options.Quorum > 0 && sequencer.Published is { } head ? head.Checkpoint.Size - (_witnessed?.Checkpoint.Size ?? 0) : 0;
+
+    /// <summary>Whether a quorum is had in time.</summary>
+    public Readiness Health()
+    {
+        if (_options.Quorum == 0)
+        {
+            return new Readiness(true, _options.Witnesses.Count == 0 ? "no witnesses" : "no quorum asked for");
+        }
+
+        return sequencer.Published is { } head && IsOverdue(head)
+            ? new Readiness(_options.FailOpen, $"no quorum of {_options.Quorum} since {Since():O}, {Lag} entries behind{(_options.FailOpen ? "; published without (FailOpen)" : "")}")
+            : new Readiness(true, $"{Lag} entries behind");
+    }
+
+    /// <summary>A head of at least that size with its quorum; begins a round at once and waits for it.</summary>
+    /// <param name="minSize">Number of leaves it must cover.</param>
+    /// <param name="ct">Ends the waiting: the caller decides how long an answer may take.</param>
+    /// <exception cref="OperationCanceledException">No such head in time.</exception>
+    public async Task<WitnessedHead> RequestRound(long minSize, CancellationToken ct)
+    {
+        while (true)
+        {
+            var moved = _moved.Task;
+            if (Shown is { } head && head.Checkpoint.Size >= minSize)
+            {
+                return head;
+            }
+
+            _asked.Release();
+            // A quarter second at most: what is shown without a quorum moves with the sequencer, which tells nobody.
+            await Task.WhenAny(moved, Task.Delay(TimeSpan.FromMilliseconds(250), clock, ct));
+            ct.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        _ = witnesses.Clients; // A missing key stops the start, not the first round.
+        Good();
+        await Load(stoppingToken);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            if (sequencer.Published is { } head && witnesses.Clients.Count > 0)
+            {
+                Judge(head);
+                Begin(head, stoppingToken);
+            }
+
+            await _asked.WaitAsync(_options.Interval, stoppingToken);
+            while (_asked.CurrentCount > 0)
+            {
+                await _asked.WaitAsync(stoppingToken);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _asked.Dispose();
+        _keeping.Dispose();
+        base.Dispose();
+    }
+
+    private void Begin(PublishedHead head, CancellationToken ct)
+    {
+        var collected = _collected;
+        if (collected is null || collected.Head.Checkpoint.Size < head.Checkpoint.Size)
+        {
+            _collected = collected = new Collected(head);
+        }
+
+        foreach (var witness in witnesses.Clients)
+        {
+            if ((!_busy.TryGetValue(witness.Name, out var running) || running.IsCompleted) && !collected.Has(witness))
+            {
+                _busy[witness.Name] = Ask(witness, collected, ct);
+            }
+        }
+    }
+
+    private async Task Ask(WitnessClient witness, Collected collected, CancellationToken ct)
+    {
+        try
+        {
+            var answer = await Submit(witness, collected.Head, ct);
+            LedgerMetrics.WitnessAnswered(witness.Name, answer);
+            switch (answer)
+            {
+                case WitnessAnswer.Cosigned(var line):
+                    collected.Add(witness, line);
+                    await Keep(collected, ct);
+                    break;
+                case WitnessAnswer.Elsewhere(var size):
+                    LedgerLog.WitnessAhead(log, witness.Name, size, collected.Head.Checkpoint.Size);
+                    break;
+                case WitnessAnswer.Refused(var status, var why):
+                    LedgerLog.WitnessRefused(log, witness.Name, status, why);
+                    break;
+            }
+        }
+#pragma warning disable CA1031 // A round's task is awaited by nobody: what failed is told here and tried again in the next round.
+        catch (Exception e) when (!ct.IsCancellationRequested)
+#pragma warning restore CA1031
+        {
+            LedgerLog.RoundFailed(log, witness.Name, e);
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+    }
+
+    // The witness says where it stands when we are wrong about it; a second disagreement within one round waits for the next.
+    private async Task<WitnessAnswer> Submit(WitnessClient witness, PublishedHead head, CancellationToken ct)
+    {
+        WitnessAnswer answer = new WitnessAnswer.Away("not asked");
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            var old = witness.At ?? 0;
+            if (old > head.Checkpoint.Size)
+            {
+                return new WitnessAnswer.Elsewhere(old);
+            }
+
+            var proof = await new TreeReader(db, head.Edge).Consistency(old, head.Checkpoint.Size, ct);
+            answer = await witness.Add(old, proof, head.Note, ct);
+            switch (answer)
+            {
+                case WitnessAnswer.Cosigned:
+                    witness.At = head.Checkpoint.Size;
+                    return answer;
+                case WitnessAnswer.Elsewhere(var size):
+                    witness.At = size;
+                    continue;
+                default:
+                    return answer;
+            }
+        }
+
+        return answer;
+    }
+
+    private async Task Keep(Collected collected, CancellationToken ct)
+    {
+        await _keeping.WaitAsync(ct);
+        try
+        {
+            var lines = collected.Lines();
+            var checkpoint = collected.Head.Checkpoint;
+            if (lines.Count < Math.Max(1, _options.Quorum) || (_witnessed is { } known && known.Checkpoint.Size > checkpoint.Size))
+            {
+                return;
+            }
+
+            var note = collected.Head.Note + string.Concat(lines.Select(l => l + "\n"));
+            await db.Sql(KeepWitnessed).With(checkpoint.Size).With(note).With(clock.GetUtcNow()).Execute(ct);
+            _witnessed = new WitnessedHead(checkpoint, note);
+            Good();
+            Interlocked.Exchange(ref _moved, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+        }
+        finally
+        {
+            _keeping.Release();
+        }
+    }
+
+    private async Task Load(CancellationToken ct)
+    {
+        try
+        {
+            var note = await db.Sql(SelectWitnessed).Scalar<string>(ct);
+            if (note is not null && SignedNote.TryOpen(note, [.. witnesses.Clients.Select(w => w.Key)], Math.Max(1, _options.Quorum)) is { } text
+                && Checkpoint.TryParse(text) is { } checkpoint)
+            {
+                _witnessed = new WitnessedHead(checkpoint, note);
+            }
+        }
+        catch (NpgsqlException e)
+        {
+            // The next round makes a new one; until then nothing is shown.
+            LedgerLog.RoundFailed(log, "database", e);
+        }
+    }
+
+    private void Judge(PublishedHead head)
+    {
+        if ((_witnessed?.Checkpoint.Size ?? 0) >= head.Checkpoint.Size)
+        {
+            Good(); // An idle log is not late; patience begins with the next entry.
+        }
+
+        var overdue = _options.Quorum > 0 && IsOverdue(head);
+        if (overdue && !_alarmed)
+        {
+            LedgerLog.NoQuorum(log, _options.Quorum, Since(), Lag, _options.FailOpen);
+        }
+        else if (!overdue && _alarmed)
+        {
+            LedgerLog.QuorumAgain(log, _witnessed?.Checkpoint.Size ?? 0);
+        }
+
+        _alarmed = overdue;
+        LedgerMetrics.WitnessLag = Lag;
+    }
+
+    private void Good() => Interlocked.Exchange(ref _goodAt, clock.GetUtcNow().UtcTicks);
+
+    private DateTimeOffset Since() => new(Interlocked.Read(ref _goodAt), TimeSpan.Zero);
+
+    private bool IsOverdue(PublishedHead head) =>
+        (_witnessed?.Checkpoint.Size ?? 0) < head.Checkpoint.Size && clock.GetUtcNow() - Since() > _options.Patience;
+
+    /// <summary>Cosignatures of one head as they come in.</summary>
+    private sealed class Collected(PublishedHead head)
+    {
+        private readonly Dictionary<string, NoteLine> _lines = new(StringComparer.Ordinal);
+        private readonly Lock _gate = new();
+
+        public PublishedHead Head => head;
+
+        public bool Has(WitnessClient witness)
+        {
+            lock (_gate)
+            {
+                return _lines.ContainsKey(witness.Name);
+            }
+        }
+
+        public void Add(WitnessClient witness, NoteLine line)
+        {
+            lock (_gate)
+            {
+                _lines[witness.Name] = line;
+            }
+        }
+
+        public IReadOnlyList<NoteLine> Lines()
+        {
+            lock (_gate)
+            {
+                return [.. _lines.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => l.Value)];
+            }
+        }
+    }
+}

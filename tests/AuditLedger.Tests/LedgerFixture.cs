@@ -9,6 +9,7 @@ using Trust.AuditLedger.Entries;
 using Trust.Cli.Local;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Postgres;
 using Trust.Pkcs11;
 using Trust.TestKit;
 
@@ -42,6 +43,9 @@ public sealed class LedgerFixture : IAsyncDisposable
 
     /// <summary>Witnesses that a ledger started from now on asks.</summary>
     public List<(string Peer, Uri Address, string VKeyFile)> Witnesses { get; } = [];
+
+    /// <summary>Whether checkpoints are shown without a quorum after two seconds.</summary>
+    public bool FailOpen { get; set; }
 
     /// <summary>How many of them must cosign.</summary>
     public int Quorum { get; set; }
@@ -92,7 +96,7 @@ public sealed class LedgerFixture : IAsyncDisposable
                 Origin,
                 LockStoreDirectory = LockStore,
                 AllowSoftwareSm2 = true,
-                Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum },
+                Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },
                 Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),
             },
         };
@@ -153,6 +157,22 @@ public sealed class LedgerFixture : IAsyncDisposable
         File.WriteAllText(key, certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
         return (file, key);
     }
+
+    /// <summary>Declares a witness.</summary>
+    public void AddWitness(string peer, Uri address, NoteVerifier key)
+    {
+        var file = Path.Combine(Public, peer + ".vkey");
+        File.WriteAllText(file, key.VKey + "\n");
+        Witnesses.Add((peer, address, file));
+    }
+
+    /// <summary>Declares a witness that is never there.</summary>
+    public void AddAbsentWitness(string peer) =>
+        AddWitness(peer, new Uri("https://127.0.0.1:1"), NoteVerifier.Cosigner(peer + ".example", RandomNumberGenerator.GetBytes(32)));
+
+    /// <summary>RFC 6962 hash of an entry's stored bytes.</summary>
+    public async Task<byte[]> LeafHash(long index) =>
+        MerkleProof.LeafHash((await Database.Runtime.Sql("SELECT leaf FROM entries WHERE idx = $1").With(index).Scalar<byte[]>(default))!);
 
     /// <summary>A producer with its own chain.</summary>
     public TestProducer Producer(string source) => new(source, _batchKeys[source]);
@@ -216,6 +236,9 @@ internal sealed class RunningLedger(WebApplication app, Uri address) : IAsyncDis
     public WebApplication App => app;
 
     public Sequencer Sequencer => app.Services.GetRequiredService<Sequencer>();
+
+    /// <summary>Why it refuses to sign; null while it has not refused.</summary>
+    public string? SetBack => (Sequencer.ExecuteTask?.Exception?.InnerException as SetBackException)?.Message;
 
     public Task Leads() => Eventually.Holds(() => Sequencer.NotLeading is null, "the ledger leads");
 

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Npgsql;
 using Trust.AuditLedger.Entries;
-using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;

@@ -18,7 +18,7 @@ public sealed class Sm3CheckpointTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _fixture = await LedgerFixture.Create();
-        _fixture.Witnesses.Add((Witness, new Uri("https://127.0.0.1:1"), ""));
+        _fixture.AddAbsentWitness(Witness);
     }
 
     public ValueTask DisposeAsync() => _fixture.DisposeAsync();

@@ -23,7 +23,7 @@ public sealed class TileTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _fixture = await LedgerFixture.Create();
-        _fixture.Witnesses.Add((Witness, new Uri("https://127.0.0.1:1"), ""));
+        _fixture.AddAbsentWitness(Witness);
         _ledger = await _fixture.Start(_token);
         await _ledger.Leads();
         _ca = _fixture.Client("ca", _ledger.Address);

@@ -1,0 +1,239 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Trust.AuditLedger.Witnessing;
+using Trust.Kernel.Audit;
+using Trust.Pkcs11;
+using Trust.TestKit;
+
+namespace Trust.AuditLedger.Tests.Witnessing;
+
+/// <summary>The ledger brings its checkpoints to witnesses and shows what a quorum has cosigned.</summary>
+public sealed class CosignatureTests : IAsyncLifetime
+{
+    private readonly TokenOptions _token = Tokens.NewOptions("ledger");
+    private readonly List<ScriptedWitness> _witnesses = [];
+    private LedgerFixture _fixture = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _fixture = await LedgerFixture.Create();
+        foreach (var name in new[] { "wit-a", "wit-b", "wit-c" })
+        {
+            var witness = await ScriptedWitness.Start(name);
+            _witnesses.Add(witness);
+            _fixture.AddWitness(name, witness.Address, witness.Key);
+        }
+
+        _fixture.Quorum = 2;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var witness in _witnesses)
+        {
+            await witness.DisposeAsync();
+        }
+
+        await _fixture.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task The_checkpoint_shown_carries_a_quorum_of_verified_cosignatures_and_survives_a_restart()
+    {
+        string before;
+        await using (var run = await Run.Start(this))
+        {
+            await run.Fill(5);
+            var head = await run.Rounds.RequestRound(6, Soon);
+            Assert.NotNull(SignedNote.TryOpen(head.Note, [.. _witnesses.Select(w => w.Key)], 2));
+            Assert.NotNull(SignedNote.TryOpen(head.Note, run.LogKeys, run.LogKeys.Count));
+            await Eventually.Holds(async () => _witnesses.TrueForAll(w => w.Size == 6) && SignedNote.TryOpen(await run.Client.GetStringAsync("checkpoint"), Keys, 3) is not null, "all three cosign");
+            before = await run.Client.GetStringAsync("checkpoint");
+        }
+
+        _witnesses.ForEach(w => w.Instead = () => Results.StatusCode(503));
+        await using var again = await Run.Start(this);
+        Assert.Equal(before, await again.Client.GetStringAsync("checkpoint"));
+    }
+
+    [Fact]
+    public async Task A_lost_witness_and_a_slow_one_stop_neither_intake_nor_the_others()
+    {
+        _witnesses[0].Instead = () => Results.StatusCode(500);
+        await using var run = await Run.Start(this);
+        await run.Fill(3);
+        Assert.Equal(4, (await run.Rounds.RequestRound(4, Soon)).Checkpoint.Size);
+        (_witnesses[0].Instead, _witnesses[1].Hangs) = (null, true);
+        await run.Fill(3);
+        Assert.Equal(7, (await run.Rounds.RequestRound(7, Soon)).Checkpoint.Size);
+    }
+
+    [Fact]
+    public async Task Without_a_quorum_intake_goes_on_and_the_checkpoint_stays_at_the_last_that_had_one()
+    {
+        await using var run = await Run.Start(this);
+        await run.Fill(3);
+        await run.Rounds.RequestRound(4, Soon);
+        _witnesses.ForEach(w => w.Instead = () => Results.StatusCode(503));
+        await run.Fill(4);
+        Assert.Equal(4, Size(await run.Client.GetStringAsync("checkpoint")));
+        Assert.Equal(4, run.Rounds.Lag);
+        await Eventually.Holds(async () => await Ready(run) is (HttpStatusCode.ServiceUnavailable, var detail) && detail.Contains("no quorum of 2", StringComparison.Ordinal), "readiness tells");
+        _witnesses.ForEach(w => w.Instead = null);
+        await Eventually.Holds(async () => Size(await run.Client.GetStringAsync("checkpoint")) == 8, "the witnesses are asked again");
+        await Eventually.Holds(async () => (await Ready(run)).Item1 == HttpStatusCode.OK, "ready again");
+    }
+
+    [Fact]
+    public async Task Failing_open_is_configured_and_visible()
+    {
+        _fixture.FailOpen = true;
+        await using var run = await Run.Start(this);
+        await run.Fill(3);
+        await run.Rounds.RequestRound(4, Soon);
+        _witnesses.ForEach(w => w.Instead = () => Results.StatusCode(503));
+        await run.Fill(4);
+        Assert.Equal(4, Size(await run.Client.GetStringAsync("checkpoint")));
+        await Eventually.Holds(async () => Size(await run.Client.GetStringAsync("checkpoint")) == 8, "published without");
+        var (status, detail) = await Ready(run);
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Contains("published without (FailOpen)", detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(400)]
+    [InlineData(403)]
+    [InlineData(404)]
+    [InlineData(422)]
+    public async Task A_witness_that_refuses_gives_no_cosignature_and_the_others_still_count(int status)
+    {
+        await using var run = await Run.Start(this);
+        _witnesses[0].Instead = () => Results.Text("because\n", statusCode: status);
+        await run.Fill(3);
+        var head = await run.Rounds.RequestRound(4, Soon);
+        Assert.Null(SignedNote.TryOpen(head.Note, [_witnesses[0].Key], 1));
+        Assert.NotNull(SignedNote.TryOpen(head.Note, Keys, 2));
+    }
+
+    [Fact]
+    public async Task A_witness_that_stands_elsewhere_says_so_and_is_brought_up_from_there()
+    {
+        await using var run = await Run.Start(this);
+        await run.Fill(3);
+        await run.Rounds.RequestRound(4, Soon);
+        var newcomer = _witnesses[0];
+        newcomer.Believe(0, MerkleProof.EmptyRoot); // as after a loss of its state
+        await run.Fill(2);
+        await Eventually.Holds(() => newcomer.Size == 6, "it is brought up from where it stands");
+    }
+
+    [Fact]
+    public async Task A_line_of_another_key_or_over_another_text_is_no_cosignature()
+    {
+        var stranger = new NoteLine(_witnesses[0].Key.Name, _witnesses[0].Key.KeyId, new byte[Cosignature.Size]);
+        _witnesses[0].Instead = () => Results.Text(stranger + "\n");
+        _witnesses[1].Instead = () => Results.Text(new string('x', 100_000));
+        await using var run = await Run.Start(this);
+        await run.Fill(3);
+        var asked = _witnesses[0].Asked;
+        await Eventually.Holds(() => _witnesses[0].Asked > asked + 1, "it is asked again and again");
+        using var answer = await run.Client.GetAsync("checkpoint");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+    }
+
+    // Incident Venafi 2017: an older backup signs a second history. The lock store's half of this is in SequencerFaultTests.
+    [Fact]
+    public async Task Started_on_an_older_database_and_lock_store_than_a_witness_knows_it_refuses_and_names_both_sizes()
+    {
+        _witnesses[1].Believe(1000, new byte[32]);
+        await using var ledger = await _fixture.Start(_token);
+        await Eventually.Holds(() => ledger.SetBack is not null, "it refuses");
+        Assert.Contains("checkpoint of 0", ledger.SetBack, StringComparison.Ordinal);
+        Assert.Contains("wit-b has cosigned one of 1000", ledger.SetBack, StringComparison.Ordinal);
+        Assert.NotNull(ledger.Sequencer.NotLeading);
+    }
+
+    [Fact]
+    public async Task A_tlog_proof_file_proves_an_entry_under_the_witnessed_checkpoint()
+    {
+        await using var run = await Run.Start(this);
+        await run.Fill(6);
+        await run.Rounds.RequestRound(7, Soon);
+        for (var index = 0; index < 7; index++)
+        {
+            var file = await run.Client.GetStringAsync($"proofs/tlog-proof?index={index}");
+            var (proof, note) = (file[..file.IndexOf("\n\n", StringComparison.Ordinal)].Split('\n'), file[(file.IndexOf("\n\n", StringComparison.Ordinal) + 2)..]);
+            Assert.Equal(["c2sp.org/tlog-proof@v1", $"index {index}"], proof[..2]);
+            var checkpoint = Checkpoint.TryParse(SignedNote.TryOpen(note, Keys, 2)!)!;
+            var leaf = await _fixture.LeafHash(index);
+            Assert.True(MerkleProof.VerifyInclusion(index, checkpoint.Size, leaf, [.. proof[2..].Select(Convert.FromBase64String)], checkpoint.Root));
+        }
+
+        using var beyond = await run.Client.GetAsync("proofs/tlog-proof?index=7");
+        Assert.Equal(HttpStatusCode.NotFound, beyond.StatusCode);
+    }
+
+    private static CancellationToken Soon => new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
+
+    private List<NoteVerifier> Keys => [.. _witnesses.Select(w => w.Key)];
+
+    private static long Size(string note) => Checkpoint.TryParse(SignedNote.TryRead(note)!.Value.Text)!.Size;
+
+    private static async Task<(HttpStatusCode, string)> Ready(Run run)
+    {
+        using var answer = await run.Client.GetAsync("health/ready");
+        var checks = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        return (answer.StatusCode, checks.GetProperty("checks").GetProperty("witnesses").GetProperty("detail").GetString()!);
+    }
+
+    private sealed class Run : IAsyncDisposable
+    {
+        private readonly RunningLedger _ledger;
+        private readonly LedgerLink _link;
+        private readonly TestProducer _producer;
+
+        private Run(CosignatureTests test, RunningLedger ledger)
+        {
+            _ledger = ledger;
+            Client = test._fixture.Client("ca", ledger.Address);
+            _link = new LedgerLink(Client, "ca");
+            _producer = test._fixture.Producer("ca");
+            LogKeys = [.. File.ReadAllLines(Path.Combine(test._fixture.Public, "ledger.vkeys")).Select(l => NoteVerifier.TryParse(l)!)];
+        }
+
+        public HttpClient Client { get; }
+
+        public List<NoteVerifier> LogKeys { get; }
+
+        public CosignatureRounds Rounds => _ledger.App.Services.GetRequiredService<CosignatureRounds>();
+
+        public static async Task<Run> Start(CosignatureTests test)
+        {
+            var ledger = await test._fixture.Start(test._token);
+            await ledger.Leads();
+            var run = new Run(test, ledger);
+            var head = (await run._link.OpenEpoch((await run._link.Head(default)).Hash, default))!;
+            (run._producer.Epoch, run._producer.Head) = (head.OpenEpoch, Convert.FromHexString(head.Hash));
+            if (head.Epoch == 0)
+            {
+                await run.Post(TestProducer.Ceremony());
+            }
+
+            return run;
+        }
+
+        public Task Fill(int events) => Post([.. Enumerable.Range(0, events).Select(_ => _producer.Body())]);
+
+        public async ValueTask DisposeAsync()
+        {
+            Client.Dispose();
+            await _ledger.DisposeAsync();
+        }
+
+        private async Task Post(params byte[][] bodies) =>
+            Assert.IsType<PostOutcome.Accepted>(await _link.Post(_producer.Next(bodies), bodies.Length, default));
+    }
+}

@@ -32,6 +32,12 @@ public sealed record AuditLedgerOptions
     /// <summary>Whether the token's mechanism table offers SM2.</summary>
     public bool TokenHasSm2 { get; init; }
 
+    /// <summary>
+    /// Months an event is kept, by the <c>class</c> of its body; at least 6 (Cybersecurity Law). A class that is not listed is kept 360
+    /// months, the longest that a record it proves may be kept.
+    /// </summary>
+    public IReadOnlyDictionary<string, int> RetentionMonths { get; init; } = new Dictionary<string, int>(StringComparer.Ordinal);
+
     /// <summary>Who cosigns checkpoints.</summary>
     public WitnessingOptions Witnessing { get; init; } = new();
 }

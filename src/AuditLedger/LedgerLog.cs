@@ -44,4 +44,7 @@ internal static partial class LedgerLog
 
     [LoggerMessage(5025, LogLevel.Warning, "The witnesses cosign again, up to {Size}")]
     public static partial void QuorumAgain(ILogger log, long size);
+
+    [LoggerMessage(5040, LogLevel.Error, "A shredding stopped half-way and is taken up again")]
+    public static partial void ShreddingFailed(ILogger log, Exception e);
 }

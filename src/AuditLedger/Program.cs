@@ -2,6 +2,8 @@ using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Proofs;
+using Trust.AuditLedger.Retention;
+using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Tiles;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
@@ -46,6 +48,10 @@ public static class Program
             .AddHostedService(p => p.GetRequiredService<CosignatureRounds>())
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("witnesses", _ => ValueTask.FromResult(p.GetRequiredService<CosignatureRounds>().Health())))
             .AddSingleton<TileStore>()
+            .AddSingleton<RetentionSchedule>()
+            .AddSingleton<SubjectKeyVault>()
+            .AddSingleton<Shredder>()
+            .AddHostedService(p => p.GetRequiredService<Shredder>())
             .AddSingleton<EvidenceStore>()
             .AddSingleton<EvidenceParts>()
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("sequencer", _ =>
@@ -65,6 +71,8 @@ public static class Program
         GetTiles.Map(app, [.. options.Witnessing.Witnesses.Select(w => w.Peer)]);
         GetProofs.Map(app);
         GetEvidence.Map(app);
+        LegalHolds.Map(app);
+        Shreddings.Map(app);
     }
 
     // Keys are born in the token at set-up; their verifiers are published for everyone who checks a checkpoint.

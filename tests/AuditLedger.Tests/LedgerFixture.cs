@@ -39,6 +39,12 @@ public sealed class LedgerFixture : IAsyncDisposable
 
     public string LockStore => Path.Combine(Directory, "lock");
 
+    /// <summary>Whose access tokens the ledger accepts; set before it starts.</summary>
+    public TokenIssuer? Tokens { get; set; }
+
+    /// <summary>Months by class.</summary>
+    public Dictionary<string, int> Retention { get; } = new(StringComparer.Ordinal) { ["ACCESS"] = 6 };
+
     public const string Origin = "ledger.example/510000";
 
     /// <summary>Witnesses that a ledger started from now on asks.</summary>
@@ -78,6 +84,11 @@ public sealed class LedgerFixture : IAsyncDisposable
         var database = Database.Options;
         List<object> peers = [new { Name = "ledger", Address = address.ToString(), Region = "510000" }];
         peers.AddRange(Witnesses.Select(w => new { Name = w.Peer, Address = w.Address.ToString(), Region = "510000" }));
+        if (Tokens is not null)
+        {
+            peers.Add(new { Name = "idp", Address = Tokens.Address.ToString(), Region = "510000" });
+        }
+
         if (sign is not null)
         {
             peers.Add(new { Name = "sign", Address = sign.ToString(), Region = "510000" });
@@ -91,12 +102,14 @@ public sealed class LedgerFixture : IAsyncDisposable
             Token = new { token.ModulePath, token.TokenLabel, token.PinFile, Region = "510000" },
             Peers = peers,
             Ledger = new { Peer = "ledger" },
+            Tokens = Tokens is null ? null : new { TokenIssuer.Issuer, TokenIssuer.Audience },
             AuditLedger = new
             {
                 Origin,
                 LockStoreDirectory = LockStore,
                 AllowSoftwareSm2 = true,
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },
+                RetentionMonths = Retention,
                 Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),
             },
         };
@@ -106,7 +119,7 @@ public sealed class LedgerFixture : IAsyncDisposable
     }
 
     /// <summary>Starts a ledger in this process.</summary>
-    internal async Task<RunningLedger> Start(TokenOptions token, string node = "ledger-1", LedgerFaults? faults = null, Uri? sign = null)
+    internal async Task<RunningLedger> Start(TokenOptions token, string node = "ledger-1", LedgerFaults? faults = null, Uri? sign = null, TimeProvider? clock = null)
     {
         var (config, address) = Configure(node, token, sign);
         var service = Program.Service with
@@ -117,6 +130,11 @@ public sealed class LedgerFixture : IAsyncDisposable
                 if (faults is not null)
                 {
                     builder.Services.AddSingleton(faults);
+                }
+
+                if (clock is not null)
+                {
+                    builder.Services.AddSingleton(clock);
                 }
             },
         };
@@ -290,7 +308,15 @@ public sealed class TestProducer(string source, ECDsa key)
         return frame;
     }
 
-    public byte[] Frame(long epoch, long firstSeq, byte[] prev, byte[][] bodies, out byte[] head)
+    /// <summary>The next batch with the data keys of sealed detail beside the bodies.</summary>
+    internal byte[] Next(params BuiltEvent[] events)
+    {
+        var frame = Frame(Epoch, Seq + 1, Head, [.. events.Select(e => e.Bytes)], out var head, [.. events.Select(e => e.DataKey)]);
+        (Seq, Head) = (Seq + events.Length, head);
+        return frame;
+    }
+
+    public byte[] Frame(long epoch, long firstSeq, byte[] prev, byte[][] bodies, out byte[] head, byte[][]? dataKeys = null)
     {
         head = prev;
         for (var i = 0; i < bodies.Length; i++)
@@ -301,7 +327,7 @@ public sealed class TestProducer(string source, ECDsa key)
         }
 
         var signature = key.SignHash(Envelope.BatchDigest(source, epoch, firstSeq, bodies.Length, head));
-        return BatchFrame.Write(epoch, firstSeq, prev, [.. bodies.Select(b => new FramedEvent(b, ReadOnlyMemory<byte>.Empty))], signature);
+        return BatchFrame.Write(epoch, firstSeq, prev, [.. bodies.Select((b, i) => new FramedEvent(b, dataKeys?[i] ?? []))], signature);
     }
 
     private static byte[] Build(AuditEvent e) =>

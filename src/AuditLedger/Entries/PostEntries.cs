@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 
@@ -12,7 +13,7 @@ internal static class PostEntries
         app.MapPost("/entries", Handle).RequirePeer([.. sources]).WithMetadata(new RequestSizeLimitAttribute(BatchFrame.MaxBytes));
 
     private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> Handle(
-        HttpContext context, Sources sources, Sequencer sequencer, ProblemSet problems, ILogger<Sequencer> log)
+        HttpContext context, Sources sources, Sequencer sequencer, SubjectKeyVault vault, ProblemSet problems, ILogger<Sequencer> log)
     {
         var name = context.Peer();
         if (sources.Find(name) is not { } source)
@@ -33,6 +34,7 @@ internal static class PostEntries
                 return problems.Of("event-refused", 422, "An event breaks a rule; nothing of the batch was taken.",
                     new Dictionary<string, object?>(StringComparer.Ordinal) { ["position"] = position, ["reason"] = reason });
             case Judgement.Good(var batch):
+                await SealKeys(batch, vault, context.RequestAborted);
                 return await sequencer.Submit(new Submission.Append(batch)) switch
                 {
                     SubmitOutcome.Sequenced(var answer) => TypedResults.File(answer.Write(), "application/octet-stream"),
@@ -42,6 +44,19 @@ internal static class PostEntries
             default:
                 LedgerLog.BadSignature(log, name);
                 return problems.Of("batch-signature", 403, "The batch is not signed by the source's registered batch key.");
+        }
+    }
+
+    // A data key is stored only under the key of its subject, so that destroying that one shreds the detail.
+    private static async Task SealKeys(JudgedBatch batch, SubjectKeyVault vault, CancellationToken ct)
+    {
+        for (var i = 0; i < batch.Events.Length; i++)
+        {
+            var e = batch.Events[i];
+            if (!e.DataKey.IsEmpty)
+            {
+                batch.Events[i] = e with { DataKey = await vault.Seal(e.Body, e.BodyHash, e.DataKey, ct) };
+            }
         }
     }
 

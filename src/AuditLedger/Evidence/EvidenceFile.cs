@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Trust.AuditLedger.Retention;
+using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
 
 namespace Trust.AuditLedger.Evidence;
@@ -52,4 +54,9 @@ public sealed record EvidencePolicy(IReadOnlyList<string> CheckpointKeys, IReadO
 [JsonSerializable(typeof(SourceHead))]
 [JsonSerializable(typeof(OpenEpochRequest))]
 [JsonSerializable(typeof(ProofAnswer))]
+[JsonSerializable(typeof(HoldRequest))]
+[JsonSerializable(typeof(HoldAnswer))]
+[JsonSerializable(typeof(IReadOnlyList<HoldAnswer>))]
+[JsonSerializable(typeof(ShreddingRequest))]
+[JsonSerializable(typeof(ShreddingAnswer))]
 public sealed partial class LedgerJson : JsonSerializerContext;

@@ -1,0 +1,185 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Npgsql;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Postgres;
+using Trust.Pkcs11;
+
+namespace Trust.AuditLedger.Shredding;
+
+/// <summary>
+/// Keys that open sealed detail: a data key per event, sealed under a key of its governing subject, which is sealed under a master that
+/// never leaves the token. To shred a subject every surviving subject key moves to a new master and the old one is destroyed in the token;
+/// then neither database nor backup opens the detail, while the hashed bytes, and with them every proof, stay as they are.
+/// </summary>
+/// <remarks>An opened subject key stays in memory for at most <see cref="MemoryLife"/>.</remarks>
+internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimeProvider clock)
+{
+    /// <summary>Bytes of a sealed data key as stored: subject, nonce, ciphertext, tag.</summary>
+    public const int SealedSize = SubjectKey.Size + Nonce + KeySize + Tag;
+
+    /// <summary>How long an opened subject key is kept in memory.</summary>
+    public static readonly TimeSpan MemoryLife = TimeSpan.FromMinutes(1);
+
+    private const int KeySize = 32;
+    private const int Nonce = 12;
+    private const int Tag = 16;
+    private const int MaxOpened = 100_000;
+
+    private const string SelectActive = "SELECT number FROM subject_masters WHERE state = 'active'";
+    private const string LockActive = "SELECT number FROM subject_masters WHERE state = 'active' FOR SHARE";
+    private const string InsertFirst = "INSERT INTO subject_masters (number, state, created_at) VALUES ($1, 'active', $2) ON CONFLICT DO NOTHING";
+    private const string InsertKey = "INSERT INTO subject_keys (subject, master, wrapped) VALUES ($1, $2, $3) ON CONFLICT (subject) DO NOTHING";
+    private const string SelectKey = "SELECT master, wrapped FROM subject_keys WHERE subject = $1";
+    private const string SelectDataKey = "SELECT key FROM data_keys WHERE idx = $1";
+
+    private readonly ConcurrentDictionary<SubjectKey, Opened> _opened = new();
+
+    /// <summary>Name of a master in the token.</summary>
+    public static KeyRef Master(int number) => new($"subject-master-{number}");
+
+    /// <summary>Makes the first master; repeatable.</summary>
+    public async Task Provision(CancellationToken ct)
+    {
+        if (await db.Sql(SelectActive).Scalar<int>(ct) > 0)
+        {
+            return;
+        }
+
+        if (await token.Find(Master(1), ct) is null)
+        {
+            await token.Generate(Master(1), KeyAlgorithm.Aes256, ct);
+        }
+
+        await db.Sql(InsertFirst).With(1).With(clock.GetUtcNow()).Execute(ct);
+    }
+
+    /// <summary>Seals the data key of an event for storage beside it.</summary>
+    /// <param name="body">Body v1, already checked.</param>
+    /// <param name="bodyHash">Its SHA-256.</param>
+    /// <param name="dataKey">32 bytes.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<byte[]> Seal(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodyHash, ReadOnlyMemory<byte> dataKey, CancellationToken ct)
+    {
+        var subject = Governing(body.Span);
+        var sealedKey = new byte[SealedSize];
+        subject.Key.CopyTo(sealedKey);
+        var nonce = sealedKey.AsMemory(SubjectKey.Size, Nonce);
+        RandomNumberGenerator.Fill(nonce.Span);
+        using var cipher = new AesGcm(await Open(subject, create: true, ct) ?? throw new InvalidOperationException("A subject key was not made."), Tag);
+        cipher.Encrypt(nonce.Span, dataKey.Span, sealedKey.AsSpan(SubjectKey.Size + Nonce, KeySize), sealedKey.AsSpan(SealedSize - Tag), bodyHash.Span);
+        return sealedKey;
+    }
+
+    /// <summary>The data key of an entry; null when it has none, or its subject was shredded.</summary>
+    /// <param name="index">Index in the log.</param>
+    /// <param name="bodyHash">SHA-256 of its body.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<byte[]?> DataKey(long index, ReadOnlyMemory<byte> bodyHash, CancellationToken ct)
+    {
+        if (await db.Sql(SelectDataKey).With(index).Scalar<byte[]>(ct) is not { Length: SealedSize } stored
+            || await Open(SubjectKey.FromBytes("subject", stored.AsSpan(0, SubjectKey.Size)), create: false, ct) is not { } key)
+        {
+            return null;
+        }
+
+        var dataKey = new byte[KeySize];
+        using var cipher = new AesGcm(key, Tag);
+        try
+        {
+            cipher.Decrypt(
+                stored.AsSpan(SubjectKey.Size, Nonce), stored.AsSpan(SubjectKey.Size + Nonce, KeySize), stored.AsSpan(SealedSize - Tag), dataKey, bodyHash.Span);
+            return dataKey;
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            // Sealed under a key that was shredded; the subject has a new one since.
+            return null;
+        }
+    }
+
+    /// <summary>Forgets what was opened for a subject.</summary>
+    public void Forget(SubjectKey subject)
+    {
+        if (_opened.TryRemove(Keyed(subject), out var opened))
+        {
+            CryptographicOperations.ZeroMemory(opened.Key);
+        }
+    }
+
+    /// <summary>Whose shredding destroys the detail: the patient, or without one the first subject; a subjectless event's is nobody's.</summary>
+    internal static SubjectKey Governing(ReadOnlySpan<byte> body)
+    {
+        using var json = JsonDocument.Parse(body.ToArray());
+        var subjects = json.RootElement.GetProperty("subjects").EnumerateArray()
+            .Select(s => SubjectKey.FromBytes(s.GetProperty("kind").GetString()!, System.Buffers.Text.Base64Url.DecodeFromChars(s.GetProperty("key").GetString())))
+            .OrderBy(s => s.Kind is "patient" ? 0 : 1).ThenBy(s => Convert.ToHexString(s.Key), StringComparer.Ordinal);
+        return subjects.FirstOrDefault() ?? SubjectKey.FromBytes("subject", new byte[SubjectKey.Size]);
+    }
+
+    // By key alone: the stored form knows no kind.
+    private static SubjectKey Keyed(SubjectKey subject) => SubjectKey.FromBytes("subject", subject.Key);
+
+    private async Task<byte[]?> Open(SubjectKey named, bool create, CancellationToken ct)
+    {
+        var subject = Keyed(named);
+        var now = clock.GetUtcNow();
+        if (_opened.TryGetValue(subject, out var known) && known.Until > now)
+        {
+            return known.Key;
+        }
+
+        var row = await Find(subject, ct);
+        if (row is null && create)
+        {
+            await Make(subject, ct);
+            row = await Find(subject, ct);
+        }
+
+        if (row is null)
+        {
+            return null;
+        }
+
+        var key = await token.Decrypt(Master(row.Master), row.Wrapped, subject.Key.ToArray(), ct);
+        if (_opened.Count >= MaxOpened)
+        {
+            _opened.Clear();
+        }
+
+        _opened[subject] = new Opened(key, now + MemoryLife);
+        return key;
+    }
+
+    private Task<StoredKey?> Find(SubjectKey subject, CancellationToken ct) =>
+        db.Sql(SelectKey).With(subject.Key.ToArray()).One(r => new StoredKey(r.GetInt32(0), r.GetFieldValue<byte[]>(1)), ct);
+
+    private async Task Make(SubjectKey subject, CancellationToken ct)
+    {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        // Shared with other makers, exclusive against a change of master: nothing is sealed under a master that is being left.
+        var master = await tx.Sql(LockActive).Scalar<int>(ct);
+        if (master == 0)
+        {
+            throw new InvalidOperationException("There is no active subject-key master yet.");
+        }
+
+        var key = RandomNumberGenerator.GetBytes(KeySize);
+        try
+        {
+            var wrapped = await token.Encrypt(Master(master), key, subject.Key.ToArray(), ct);
+            await tx.Sql(InsertKey).With(subject.Key.ToArray()).With(master).With(wrapped).Execute(ct);
+            await tx.CommitAsync(ct);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(key);
+        }
+    }
+
+    private sealed record Opened(byte[] Key, DateTimeOffset Until);
+
+    private sealed record StoredKey(int Master, byte[] Wrapped);
+}

@@ -22,6 +22,12 @@ public sealed record AuditLedgerOptions
     [Range(1, 16_384)]
     public int GroupCount { get; init; } = 4096;
 
+    /// <summary>
+    /// Entries after which an epoch of the subject index is sealed: bounds the memory it takes, and the unit in which old entries can go.
+    /// </summary>
+    [Range(16, 1 << 30)]
+    public int EpochSize { get; init; } = 1 << 24;
+
     /// <summary>Batches that may wait; more are answered 503 with Retry-After.</summary>
     [Range(1, 4096)]
     public int QueueLength { get; init; } = 128;

@@ -47,4 +47,13 @@ internal static partial class LedgerLog
 
     [LoggerMessage(5040, LogLevel.Error, "A shredding stopped half-way and is taken up again")]
     public static partial void ShreddingFailed(ILogger log, Exception e);
+
+    [LoggerMessage(5050, LogLevel.Information, "The subject index stands at {Size}, taken on from {From}: {Keys} keys in the live epoch, {Sealed} epochs sealed")]
+    public static partial void IndexReady(ILogger log, long size, long from, long keys, int @sealed);
+
+    [LoggerMessage(5051, LogLevel.Information, "The subject index is being rebuilt: {At} of {Size} entries")]
+    public static partial void IndexReplays(ILogger log, long at, long size);
+
+    [LoggerMessage(5052, LogLevel.Critical, "The subject index is damaged, and nothing is proved from it: {Why}")]
+    public static partial void IndexDamaged(ILogger log, string why);
 }

@@ -8,7 +8,8 @@ internal static class LedgerMetrics
 {
     private static readonly Meter Meter = new("Trust.AuditLedger");
     private static readonly Counter<long> Events = Meter.CreateCounter<long>("trust.ledger.sequenced");
-
+    private static readonly Histogram<double> Proofs = Meter.CreateHistogram<double>("trust.ledger.proved", "s");
+    private static readonly Counter<long> IndexFaults = Meter.CreateCounter<long>("trust.ledger.index.faults");
     private static readonly Counter<long> Witnesses = Meter.CreateCounter<long>("trust.ledger.witness.answers");
     private static long _witnessLag;
 
@@ -25,4 +26,8 @@ internal static class LedgerMetrics
         Witnesses.Add(1, new KeyValuePair<string, object?>("witness", witness), new KeyValuePair<string, object?>("answer", answer.GetType().Name));
 
     public static void Sequenced(int count) => Events.Add(count);
+
+    public static void Proved(TimeSpan took) => Proofs.Record(took.TotalSeconds);
+
+    public static void IndexFault() => IndexFaults.Add(1);
 }

@@ -1,6 +1,7 @@
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Evidence;
+using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
@@ -39,6 +40,8 @@ public static class Program
             .AddSingleton<SoftwareKeys>()
             .AddSingleton<CheckpointSigner>()
             .AddSingleton<LedgerFaults>()
+            .AddSingleton<LiveIndex>()
+            .AddSingleton<CompletenessProver>()
             .AddSingleton<Sequencer>()
             .AddHostedService(p => p.GetRequiredService<Sequencer>())
             .AddSingleton<Sm3Follower>()

@@ -64,6 +64,7 @@ public sealed class KillTests : IAsyncLifetime
 
         await CheckLog();
         await CheckHeads();
+        await CheckIndex();
     }
 
     private async Task Begin(Uri[] addresses)
@@ -123,7 +124,8 @@ public sealed class KillTests : IAsyncLifetime
         var size = await db.Sql("SELECT size FROM head").Scalar<long>(default);
         Assert.Equal(size, await db.Sql("SELECT count(*) FROM entries").Scalar<long>(default));
         Assert.Equal(size - 1, await db.Sql("SELECT max(idx) FROM entries").Scalar<long>(default));
-        Assert.Equal(size, await db.Sql("SELECT sum(last_seq - first_seq + 1)::bigint FROM batches").Scalar<long>(default));
+        var events = await db.Sql("SELECT count(*) FROM entries WHERE get_byte(leaf, 0) = 1").Scalar<long>(default);
+        Assert.Equal(events, await db.Sql("SELECT sum(last_seq - first_seq + 1)::bigint FROM batches").Scalar<long>(default));
         const string places = """
             SELECT s.name, b.epoch, b.first_seq + n, b.first_idx + n, e.leaf_hash
             FROM batches b JOIN sources s ON s.id = b.source CROSS JOIN LATERAL generate_series(0, b.last_seq - b.first_seq) AS g (n)
@@ -139,6 +141,28 @@ public sealed class KillTests : IAsyncLifetime
             Assert.Equal(row.Index, receipt.Index);
             Assert.Equal(row.Hash, receipt.LeafHash);
         }
+    }
+
+    // Whatever was killed when, every commit entry is what the entries before it give, and every published head ends in one.
+    private async Task CheckIndex()
+    {
+        var index = new SubjectIndex();
+        var ends = new HashSet<long> { 0 };
+        foreach (var (leaf, hash) in await _fixture.Database.Runtime.Sql("SELECT leaf, leaf_hash FROM entries ORDER BY idx")
+            .All(r => (r.GetFieldValue<byte[]>(0), r.GetFieldValue<byte[]>(1)), default))
+        {
+            if (EventLeaf.TryRead(leaf, out var e))
+            {
+                index.Append(index.Size, hash, e.Keys);
+            }
+            else
+            {
+                Assert.True(index.Follow(CommitEntry.TryRead(leaf)!));
+                ends.Add(index.Size);
+            }
+        }
+
+        Assert.All(_notes.Keys, note => Assert.Contains(Checkpoint.TryParse(SignedNote.TryRead(note)!.Value.Text)!.Size, ends));
     }
 
     private async Task CheckHeads()

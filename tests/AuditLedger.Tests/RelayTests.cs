@@ -22,7 +22,7 @@ public sealed class RelayTests : IAsyncLifetime
         await service.Start();
         await Eventually.Holds(() => service.State.LedgerReached == true, "the relay reached the ledger");
         var confirmed = Assert.IsType<ConfirmOutcome.Confirmed>(await service.Confirm());
-        Assert.Equal(1, confirmed.Receipt.Index);
+        Assert.Equal(2, confirmed.Receipt.Index);
         var found = await service.Outbox.FindReceipt(confirmed.Id, default);
         Assert.Equal(confirmed.Receipt.LeafHash, found!.LeafHash);
         Assert.Equal(confirmed.Receipt.Time, found.Time);
@@ -107,7 +107,7 @@ public sealed class RelayTests : IAsyncLifetime
         await service.Start();
         await Eventually.Holds(async () => await _fixture.Answered() == 7, "six events and a gap are answered");
         Assert.Equal("unknown-action", await _fixture.Database.Runtime.Sql("SELECT quarantined FROM audit_outbox WHERE quarantined IS NOT NULL").Scalar<string>(default));
-        var leaf = await _fixture.Ledger.Database.Runtime.Sql("SELECT leaf FROM entries WHERE idx = 4").Scalar<byte[]>(default);
+        var leaf = await _fixture.Ledger.Database.Runtime.Sql("SELECT leaf FROM entries WHERE get_byte(leaf, 0) = 1 ORDER BY idx OFFSET 4 LIMIT 1").Scalar<byte[]>(default);
         Assert.Contains("\"action\":\"LEDGER.gap\"", Encoding.UTF8.GetString(leaf!), StringComparison.Ordinal);
         Assert.IsType<ConfirmOutcome.Confirmed>(await service.Confirm());
         await service.Stop();
@@ -226,7 +226,8 @@ public sealed class RelayTests : IAsyncLifetime
         await service.Start();
         await Eventually.Holds(
             async () => await _fixture.Database.Runtime.Sql("SELECT count(*) FROM audit_outbox").Scalar<long>(default) == 0
-                && await _fixture.Database.Runtime.Sql("SELECT verified_size FROM audit_relay").Scalar<long>(default) == 6,
+                && await _fixture.Database.Runtime.Sql("SELECT verified_size FROM audit_relay").Scalar<long>(default)
+                    == await _fixture.Ledger.Database.Runtime.Sql("SELECT size FROM head").Scalar<long>(default),
             "covered events are gone");
         Assert.IsType<ConfirmOutcome.Confirmed>(await service.Confirm());
         await service.Stop();

@@ -1,12 +1,11 @@
-using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Entries;
 
 /// <summary>
-/// What one transaction adds: leaves with their indices, and how each source's chain and the tree move. Pure: nothing here is
-/// believed until the transaction has committed.
+/// What one transaction adds: leaves with their indices, a commit entry at the end, and how each source's chain and the tree move. Pure:
+/// nothing here is believed until the transaction has committed.
 /// </summary>
 internal sealed class Group
 {
@@ -75,10 +74,7 @@ internal sealed class Group
             ref readonly var e = ref batch.Events[i];
             var leaf = new byte[EventLeaf.Length(batch.Source, e.Keys.Length, e.Body.Length)];
             EventLeaf.Write(leaf, new EntryPlace(batch.Source, batch.Frame.Epoch, batch.Frame.FirstSeq + i, e.Prev, e.BodyHash), e.Keys, Time, e.Body.Span);
-            var hash = MerkleProof.LeafHash(leaf);
-            Leaves.Add(leaf);
-            LeafHashes.Add(hash);
-            Tree.Append(hash, _tiles);
+            Add(leaf);
         }
 
         _sources[batch.Source] = _sources[batch.Source] with
@@ -88,6 +84,9 @@ internal sealed class Group
             Hash = batch.LastHash,
         };
     }
+
+    /// <summary>Ends the group with the commit entry that its events give.</summary>
+    public void Close(CommitEntry entry) => Add(entry.Write());
 
     /// <summary>Receipts of an accepted batch under the checkpoint that covers it.</summary>
     public ReceiptFrame Answer(Submission.Append request, long firstIndex, string note)
@@ -100,5 +99,13 @@ internal sealed class Group
         }
 
         return new ReceiptFrame(receipts, note);
+    }
+
+    private void Add(byte[] leaf)
+    {
+        var hash = MerkleProof.LeafHash(leaf);
+        Leaves.Add(leaf);
+        LeafHashes.Add(hash);
+        Tree.Append(hash, _tiles);
     }
 }

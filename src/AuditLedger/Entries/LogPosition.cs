@@ -1,4 +1,3 @@
-using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 

@@ -1,5 +1,4 @@
 using Trust.AuditLedger.Checkpoints;
-using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;

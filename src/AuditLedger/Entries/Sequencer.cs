@@ -2,7 +2,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
-using Trust.AuditLedger.Proofs;
+using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
 
@@ -15,7 +15,7 @@ namespace Trust.AuditLedger.Entries;
 /// </summary>
 internal sealed class Sequencer(
     NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources declared, AuditLedgerOptions options, TimeProvider clock,
-    WitnessSet witnesses, LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
+    LiveIndex index, WitnessSet witnesses, LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
 {
     private static readonly TimeSpan StandbyPause = TimeSpan.FromMilliseconds(250);
 
@@ -107,7 +107,14 @@ internal sealed class Sequencer(
 
             var recovery = new Recovery(store, lockStore, signer, witnesses, declared, log);
             var (position, head) = await recovery.Load(ct);
+            await index.Align(store, position.Size, ct);
             Publish(position, head);
+            if (index.HasPending)
+            {
+                // A log from before the index: from now on every published head ends in a commit entry.
+                await Append(store, position, new Group(position, clock.GetUtcNow()), ct);
+            }
+
             _why = null;
             _leading = true;
             LedgerLog.Leading(log, position.Size, position.Writer);
@@ -186,9 +193,11 @@ internal sealed class Sequencer(
 
     private async Task Append(SequencerStore store, LogPosition position, Group group, CancellationToken ct)
     {
+        group.Close(index.Stage(group));
         var root = group.Tree.Root();
         faults.At("before-commit");
         await store.Commit(group, position, root, ct);
+        index.Keep();
         faults.At("after-commit");
 
         // The disk, not memory, is what a proof will be made from: hash it again before signing for it.
@@ -213,7 +222,7 @@ internal sealed class Sequencer(
             request.Done.TrySetResult(new SubmitOutcome.Sequenced(group.Answer(request, firstIndex, note)));
         }
 
-        LedgerMetrics.Sequenced(group.Leaves.Count);
+        LedgerMetrics.Sequenced(group.Accepted.Sum(a => a.Request.Batch.Events.Length));
     }
 
     private static async Task Repeat(SequencerStore store, LogPosition position, Submission.Append request, CancellationToken ct)

@@ -1,7 +1,8 @@
 using System.Data;
+using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
-using Trust.AuditLedger.Proofs;
+using Trust.AuditLedger.Index;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
@@ -27,7 +28,6 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private const string MoveSource = "UPDATE sources SET open_epoch = $2, epoch = $3, seq = $4, hash = $5 WHERE id = $1";
 
     private const string CopyEntries = "COPY entries (idx, leaf_hash, leaf) FROM STDIN BINARY";
-    private const string CopySubjects = "COPY subjects (key, idx) FROM STDIN BINARY";
     private const string CopyKeys = "COPY data_keys (idx, key) FROM STDIN BINARY";
     private const string CopyTiles = "COPY tiles (level, n, hashes) FROM STDIN BINARY";
     private const string CopyBatches = "COPY batches (source, epoch, first_seq, last_seq, first_idx, signature) FROM STDIN BINARY";
@@ -35,6 +35,14 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private const string SelectLeaves = "SELECT idx, leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     private const string SelectHashes = "SELECT leaf_hash FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     private const string SelectTile = "SELECT hashes FROM tiles WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n";
+
+    // A commit entry whole, of an event type and keys.
+    private const string SelectKeys = """
+        SELECT idx, leaf_hash, CASE get_byte(leaf, 0) WHEN 2 THEN leaf ELSE substr(leaf, 1, 2 + 32 * get_byte(leaf, 1)) END
+        FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx
+        """;
+
+    private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
 
     private const string SelectRepeat = """
         SELECT e.idx, e.leaf_hash, e.leaf
@@ -125,6 +133,35 @@ internal sealed class SequencerStore(NpgsqlConnection db)
         return hashes.Count == to - from ? hashes : throw new InvalidDataException($"Entry {from + hashes.Count} is missing.");
     }
 
+    /// <summary>The commit entry at an index; null when there is another entry or none.</summary>
+    public async Task<CommitEntry?> ReadCommit(long index, CancellationToken ct) =>
+        await db.Sql(SelectLeaf).With(index).Scalar<byte[]>(ct) is { } leaf ? CommitEntry.TryRead(leaf) : null;
+
+    /// <summary>What the subject index needs of the entries from one index to another, exclusive.</summary>
+    /// <exception cref="SetBackException">An entry is missing, or is of a type or map function that this version does not know.</exception>
+    public async IAsyncEnumerable<LoggedKeys> ReadKeys(long from, long to, [EnumeratorCancellation] CancellationToken ct)
+    {
+        await using var command = db.Sql(SelectKeys).With(from).With(to);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var next = from;
+        for (; await reader.ReadAsync(ct) && reader.GetInt64(0) == next; next++)
+        {
+            var start = await reader.GetFieldValueAsync<byte[]>(2, ct);
+            var commit = CommitEntry.TryRead(start);
+            if (commit is null && (start.Length < 2 || start[0] != EntryType.Event))
+            {
+                throw new SetBackException($"entry {next} is of a type or map function that this version does not know");
+            }
+
+            yield return new LoggedKeys(next, await reader.GetFieldValueAsync<byte[]>(1, ct), commit is null ? start.AsMemory(2) : default, commit);
+        }
+
+        if (next != to)
+        {
+            throw new SetBackException($"entry {next} is missing");
+        }
+    }
+
     /// <summary>The tree's edge from stored leaf hashes and full tiles.</summary>
     public async Task<LogTree> LoadTree(long size, CancellationToken ct)
     {
@@ -175,7 +212,6 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private async Task CopyIn(Group group, CancellationToken ct)
     {
         await Copy(CopyEntries, (copy, token) => WriteEntries(copy, group, token), ct);
-        await Copy(CopySubjects, (copy, token) => WriteSubjects(copy, group, token), ct);
         await Copy(CopyBatches, (copy, token) => WriteBatches(copy, group, token), ct);
         if (group.Accepted.Exists(a => Array.Exists(a.Request.Batch.Events, e => e.DataKey.Length > 0)))
         {
@@ -203,31 +239,6 @@ internal sealed class SequencerStore(NpgsqlConnection db)
             await copy.WriteAsync(group.FirstIndex + i, NpgsqlDbType.Bigint, ct);
             await copy.WriteAsync(group.LeafHashes[i], NpgsqlDbType.Bytea, ct);
             await copy.WriteAsync(group.Leaves[i], NpgsqlDbType.Bytea, ct);
-        }
-    }
-
-    private static async Task WriteSubjects(NpgsqlBinaryImporter copy, Group group, CancellationToken ct)
-    {
-        // In key order, so that one group touches each page of the index once.
-        var rows = new List<(ReadOnlyMemory<byte> Key, long Index)>();
-        foreach (var (request, firstIndex) in group.Accepted)
-        {
-            for (var i = 0; i < request.Batch.Events.Length; i++)
-            {
-                var keys = request.Batch.Events[i].Keys;
-                for (var at = 0; at < keys.Length; at += SubjectKey.Size)
-                {
-                    rows.Add((keys.AsMemory(at, SubjectKey.Size), firstIndex + i));
-                }
-            }
-        }
-
-        rows.Sort(static (a, b) => a.Key.Span.SequenceCompareTo(b.Key.Span));
-        foreach (var (key, index) in rows)
-        {
-            await copy.StartRowAsync(ct);
-            await copy.WriteAsync(key, NpgsqlDbType.Bytea, ct);
-            await copy.WriteAsync(index, NpgsqlDbType.Bigint, ct);
         }
     }
 

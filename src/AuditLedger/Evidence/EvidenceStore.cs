@@ -1,4 +1,6 @@
 using Npgsql;
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Index;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
@@ -6,14 +8,10 @@ using Trust.Kernel.Postgres;
 namespace Trust.AuditLedger.Evidence;
 
 /// <summary>Reads what a subject's evidence is made of.</summary>
-internal sealed class EvidenceStore(NpgsqlDataSource db)
+internal sealed class EvidenceStore(NpgsqlDataSource db, CompletenessProver prover)
 {
     /// <summary>Most entries of one evidence file.</summary>
     public const int MaxEntries = 10_000;
-
-    private const string SelectSubject = """
-        SELECT e.idx, e.leaf_hash FROM subjects s JOIN entries e USING (idx) WHERE s.key = $1 AND s.idx < $2 ORDER BY s.idx LIMIT 10001
-        """;
 
     private const string SelectEntry = """
         SELECT e.leaf, s.name, b.first_seq, b.last_seq, b.first_idx, b.signature
@@ -25,9 +23,22 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
 
     private const string SelectTail = "SELECT leaf FROM entries WHERE idx > $1 AND idx <= $2 ORDER BY idx";
 
-    /// <summary>Indices and leaf hashes of a subject below a size, in order.</summary>
-    public Task<List<ManifestEntry>> Find(SubjectKey subject, long size, CancellationToken ct) =>
-        db.Sql(SelectSubject).With(subject.Key.ToArray()).With(size).All(r => new ManifestEntry(r.GetInt64(0), r.GetFieldValue<byte[]>(1)), ct);
+    /// <summary>Indices and leaf hashes of a subject below a head, in order; null when there are more than <see cref="MaxEntries"/>.</summary>
+    public async Task<List<ManifestEntry>?> Find(SubjectKey subject, PublishedHead head, CancellationToken ct)
+    {
+        var size = head.Checkpoint.Size;
+        if (size == 0)
+        {
+            return [];
+        }
+
+        return await prover.Prove(head, subject.Key.ToArray(), 0, size - 1, size, MaxEntries, ct) switch
+        {
+            SubjectAnswer.Proved(_, var shown) => shown.Count > MaxEntries ? null : shown.ConvertAll(p => new ManifestEntry(p.Index, p.LeafHash)),
+            SubjectAnswer.TooMany => null,
+            var other => throw new InvalidOperationException($"The published head was answered {other}."),
+        };
+    }
 
     /// <summary>An entry and the batch it came in.</summary>
     public async Task<(byte[] Leaf, EvidenceBatch Batch)> Read(long index, CancellationToken ct)

@@ -47,12 +47,12 @@ internal static class GetEvidence
         }
 
         var subject = SubjectKey.Prescription(id);
-        var entries = await parts.Store.Find(subject, before.Checkpoint.Size, ct);
-        if (entries.Count is 0 or > EvidenceStore.MaxEntries)
+        var entries = await parts.Store.Find(subject, before, ct);
+        if (entries is not { Count: > 0 })
         {
-            return entries.Count == 0
-                ? problems.Of("nothing-recorded", 404, "The log holds nothing on this prescription.")
-                : problems.Of("too-much-recorded", 413, $"The log holds more than {EvidenceStore.MaxEntries} entries on this prescription.");
+            return entries is null
+                ? problems.Of("too-much-recorded", 413, $"The log holds more than {EvidenceStore.MaxEntries} entries on this prescription.")
+                : problems.Of("nothing-recorded", 404, "The log holds nothing on this prescription.");
         }
 
         var attachments = await Attachments(parts.Outbound, id, ct);

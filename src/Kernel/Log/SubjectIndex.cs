@@ -105,6 +105,29 @@ public sealed class SubjectIndex
     public static byte[] SealedRootOf(IReadOnlyList<SealedEpoch> epochs) =>
         epochs.Count == 0 ? SHA256.HashData([]) : Fold([.. epochs.Select(e => e.Leaf())]);
 
+    /// <summary>Hashes that join sealed epochs [from, to) to the root of their tree, left to right.</summary>
+    public static List<byte[]> SealedProof(IReadOnlyList<SealedEpoch> epochs, int from, int to)
+    {
+        var leaves = epochs.Select(e => e.Leaf()).ToArray();
+        var proof = new List<byte[]>();
+        Outside(0, leaves.Length);
+        return proof;
+
+        void Outside(int low, int high)
+        {
+            if (high <= from || low >= to)
+            {
+                proof.Add(Fold(leaves.AsSpan(low, high - low)));
+            }
+            else if (high - low > 1)
+            {
+                var middle = low + Split(high - low);
+                Outside(low, middle);
+                Outside(middle, high);
+            }
+        }
+    }
+
     private CommitEntry Advance(long index, bool seal)
     {
         if (index != Size)
@@ -135,11 +158,13 @@ public sealed class SubjectIndex
             return leaves[0];
         }
 
-        var split = 1 << System.Numerics.BitOperations.Log2((uint)leaves.Length - 1);
+        var split = Split(leaves.Length);
         var node = new byte[IndexHash.Size];
         IndexHash.SealedNode(Fold(leaves[..split]), Fold(leaves[split..]), node);
         return node;
     }
+
+    private static int Split(int n) => 1 << System.Numerics.BitOperations.Log2((uint)n - 1);
 }
 
 /// <summary>Events since the last commit entry: which epoch they fall into shows only with the next.</summary>

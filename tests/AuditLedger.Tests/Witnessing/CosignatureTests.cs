@@ -47,10 +47,10 @@ public sealed class CosignatureTests : IAsyncLifetime
         await using (var run = await Run.Start(this))
         {
             await run.Fill(5);
-            var head = await run.Rounds.RequestRound(6, Soon);
+            var head = await run.Rounds.RequestRound(8, Soon);
             Assert.NotNull(SignedNote.TryOpen(head.Note, [.. _witnesses.Select(w => w.Key)], 2));
             Assert.NotNull(SignedNote.TryOpen(head.Note, run.LogKeys, run.LogKeys.Count));
-            await Eventually.Holds(async () => _witnesses.TrueForAll(w => w.Size == 6) && SignedNote.TryOpen(await run.Client.GetStringAsync("checkpoint"), Keys, 3) is not null, "all three cosign");
+            await Eventually.Holds(async () => _witnesses.TrueForAll(w => w.Size == 8) && SignedNote.TryOpen(await run.Client.GetStringAsync("checkpoint"), Keys, 3) is not null, "all three cosign");
             before = await run.Client.GetStringAsync("checkpoint");
         }
 
@@ -65,10 +65,10 @@ public sealed class CosignatureTests : IAsyncLifetime
         _witnesses[0].Instead = () => Results.StatusCode(500);
         await using var run = await Run.Start(this);
         await run.Fill(3);
-        Assert.Equal(4, (await run.Rounds.RequestRound(4, Soon)).Checkpoint.Size);
+        Assert.Equal(6, (await run.Rounds.RequestRound(6, Soon)).Checkpoint.Size);
         (_witnesses[0].Instead, _witnesses[1].Hangs) = (null, true);
         await run.Fill(3);
-        Assert.Equal(7, (await run.Rounds.RequestRound(7, Soon)).Checkpoint.Size);
+        Assert.Equal(10, (await run.Rounds.RequestRound(10, Soon)).Checkpoint.Size);
     }
 
     [Fact]
@@ -76,14 +76,14 @@ public sealed class CosignatureTests : IAsyncLifetime
     {
         await using var run = await Run.Start(this);
         await run.Fill(3);
-        await run.Rounds.RequestRound(4, Soon);
+        await run.Rounds.RequestRound(6, Soon);
         _witnesses.ForEach(w => w.Instead = () => Results.StatusCode(503));
         await run.Fill(4);
-        Assert.Equal(4, Size(await run.Client.GetStringAsync("checkpoint")));
-        Assert.Equal(4, run.Rounds.Lag);
+        Assert.Equal(6, Size(await run.Client.GetStringAsync("checkpoint")));
+        Assert.Equal(5, run.Rounds.Lag);
         await Eventually.Holds(async () => await Ready(run) is (HttpStatusCode.ServiceUnavailable, var detail) && detail.Contains("no quorum of 2", StringComparison.Ordinal), "readiness tells");
         _witnesses.ForEach(w => w.Instead = null);
-        await Eventually.Holds(async () => Size(await run.Client.GetStringAsync("checkpoint")) == 8, "the witnesses are asked again");
+        await Eventually.Holds(async () => Size(await run.Client.GetStringAsync("checkpoint")) == 11, "the witnesses are asked again");
         await Eventually.Holds(async () => (await Ready(run)).Item1 == HttpStatusCode.OK, "ready again");
     }
 
@@ -93,11 +93,11 @@ public sealed class CosignatureTests : IAsyncLifetime
         _fixture.FailOpen = true;
         await using var run = await Run.Start(this);
         await run.Fill(3);
-        await run.Rounds.RequestRound(4, Soon);
+        await run.Rounds.RequestRound(6, Soon);
         _witnesses.ForEach(w => w.Instead = () => Results.StatusCode(503));
         await run.Fill(4);
-        Assert.Equal(4, Size(await run.Client.GetStringAsync("checkpoint")));
-        await Eventually.Holds(async () => Size(await run.Client.GetStringAsync("checkpoint")) == 8, "published without");
+        Assert.Equal(6, Size(await run.Client.GetStringAsync("checkpoint")));
+        await Eventually.Holds(async () => Size(await run.Client.GetStringAsync("checkpoint")) == 11, "published without");
         var (status, detail) = await Ready(run);
         Assert.Equal(HttpStatusCode.OK, status);
         Assert.Contains("published without (FailOpen)", detail, StringComparison.Ordinal);
@@ -113,7 +113,7 @@ public sealed class CosignatureTests : IAsyncLifetime
         await using var run = await Run.Start(this);
         _witnesses[0].Instead = () => Results.Text("because\n", statusCode: status);
         await run.Fill(3);
-        var head = await run.Rounds.RequestRound(4, Soon);
+        var head = await run.Rounds.RequestRound(6, Soon);
         Assert.Null(SignedNote.TryOpen(head.Note, [_witnesses[0].Key], 1));
         Assert.NotNull(SignedNote.TryOpen(head.Note, Keys, 2));
     }
@@ -123,11 +123,11 @@ public sealed class CosignatureTests : IAsyncLifetime
     {
         await using var run = await Run.Start(this);
         await run.Fill(3);
-        await run.Rounds.RequestRound(4, Soon);
+        await run.Rounds.RequestRound(6, Soon);
         var newcomer = _witnesses[0];
         newcomer.Believe(0, MerkleProof.EmptyRoot); // as after a loss of its state
         await run.Fill(2);
-        await Eventually.Holds(() => newcomer.Size == 6, "it is brought up from where it stands");
+        await Eventually.Holds(() => newcomer.Size == 9, "it is brought up from where it stands");
     }
 
     [Fact]
@@ -161,8 +161,8 @@ public sealed class CosignatureTests : IAsyncLifetime
     {
         await using var run = await Run.Start(this);
         await run.Fill(6);
-        await run.Rounds.RequestRound(7, Soon);
-        for (var index = 0; index < 7; index++)
+        await run.Rounds.RequestRound(9, Soon);
+        for (var index = 0; index < 9; index++)
         {
             var file = await run.Client.GetStringAsync($"proofs/tlog-proof?index={index}");
             var (proof, note) = (file[..file.IndexOf("\n\n", StringComparison.Ordinal)].Split('\n'), file[(file.IndexOf("\n\n", StringComparison.Ordinal) + 2)..]);
@@ -172,7 +172,7 @@ public sealed class CosignatureTests : IAsyncLifetime
             Assert.True(MerkleProof.VerifyInclusion(index, checkpoint.Size, leaf, [.. proof[2..].Select(Convert.FromBase64String)], checkpoint.Root));
         }
 
-        using var beyond = await run.Client.GetAsync("proofs/tlog-proof?index=7");
+        using var beyond = await run.Client.GetAsync("proofs/tlog-proof?index=9");
         Assert.Equal(HttpStatusCode.NotFound, beyond.StatusCode);
     }
 

@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+using Trust.Kernel.Log;
+
+namespace Trust.AuditLedger.Index;
+
+/// <summary>
+/// How 256 neighbouring values of the trie changed from commit to commit: values before, then changes in order of their commits.
+/// Tiles 0 to 255 hold depth 16 under one 8-bit prefix, tile 256 holds depth 8. In memory as in the database.
+/// </summary>
+internal sealed class TileHistory
+{
+    /// <summary>Values of a tile.</summary>
+    public const int Width = 256;
+
+    /// <summary>Tile that holds depth 8.</summary>
+    public const int Top = 256;
+
+    /// <summary>Tiles of an epoch.</summary>
+    public const int Tiles = Top + 1;
+
+    /// <summary>Bytes of a change: u32 commit, counted from the epoch's start ‖ u8 slot ‖ u8 kind ‖ hash.</summary>
+    public const int ChangeSize = sizeof(uint) + 2 + IndexHash.Size;
+
+    private byte[] _changes = [];
+    private int _undo;
+
+    /// <summary>Values before the first change; null when all were empty.</summary>
+    public SubtreeValue[]? Base { get; set; }
+
+    /// <summary>Bytes of changes.</summary>
+    public int Length { get; private set; }
+
+    public ReadOnlySpan<byte> Changes => _changes.AsSpan(0, Length);
+
+    /// <summary>From here on <see cref="Undo"/> takes back.</summary>
+    public void Mark() => _undo = Length;
+
+    public void Undo() => Length = _undo;
+
+    public void Add(uint commit, int slot, SubtreeValue value)
+    {
+        if (Length + ChangeSize > _changes.Length)
+        {
+            Array.Resize(ref _changes, Math.Max(16 * ChangeSize, 2 * _changes.Length));
+        }
+
+        var to = _changes.AsSpan(Length, ChangeSize);
+        BinaryPrimitives.WriteUInt32BigEndian(to, commit);
+        to[4] = (byte)slot;
+        to[5] = (byte)value.Kind;
+        value.Hash.CopyTo(to[6..]);
+        Length += ChangeSize;
+    }
+
+    /// <summary>Values as a commit left them.</summary>
+    /// <param name="commit">Counted from the epoch's start.</param>
+    public SubtreeValue[] AsOf(uint commit) => AsOf(Base, Changes, commit);
+
+    /// <summary>Values as a commit left them.</summary>
+    /// <param name="before">Values before the changes; null when all were empty.</param>
+    /// <param name="changes">Changes in order.</param>
+    /// <param name="commit">Counted from the epoch's start.</param>
+    public static SubtreeValue[] AsOf(SubtreeValue[]? before, ReadOnlySpan<byte> changes, uint commit)
+    {
+        var values = new SubtreeValue[Width];
+        if (before is null)
+        {
+            Array.Fill(values, SubtreeValue.None);
+        }
+        else
+        {
+            before.CopyTo(values, 0);
+        }
+
+        Span<int> last = stackalloc int[Width];
+        last.Fill(-1);
+        for (var at = 0; at < changes.Length && BinaryPrimitives.ReadUInt32BigEndian(changes[at..]) <= commit; at += ChangeSize)
+        {
+            last[changes[at + 4]] = at;
+        }
+
+        for (var slot = 0; slot < Width; slot++)
+        {
+            if (last[slot] >= 0)
+            {
+                values[slot] = new SubtreeValue((SubtreeKind)changes[last[slot] + 5], changes.Slice(last[slot] + 6, IndexHash.Size).ToArray());
+            }
+        }
+
+        return values;
+    }
+}

@@ -1,0 +1,104 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Index;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
+using Trust.TestKit;
+
+namespace Trust.AuditLedger.Tests.Index;
+
+/// <summary>Writes groups as the sequencer does, without HTTP, chains and signatures, and knows what it wrote.</summary>
+internal sealed class DirectLog : IAsyncDisposable
+{
+    private readonly NpgsqlConnection _connection;
+    private readonly AuditLedgerOptions _options;
+    private LogPosition _position;
+    private long _seq;
+
+    private DirectLog(TestDatabase database, NpgsqlConnection connection, AuditLedgerOptions options)
+    {
+        Database = database;
+        _connection = connection;
+        _options = options;
+        Live = null!;
+        _position = null!;
+    }
+
+    public TestDatabase Database { get; }
+
+    public LiveIndex Live { get; private set; }
+
+    /// <summary>Every posting written: key in hexadecimal, index, leaf hash.</summary>
+    public List<(string Key, long Index, byte[] LeafHash)> Written { get; } = [];
+
+    /// <summary>Sizes that end in a commit entry, with their roots.</summary>
+    public List<(long Size, byte[] Root)> Heads { get; } = [];
+
+    public PublishedHead Head => new(new Checkpoint("o", _position.Size, _position.Root), "", _position.Tree.Copy());
+
+    public CompletenessProver Prover => new(Live, Database.Runtime, NullLogger<CompletenessProver>.Instance);
+
+    public static async Task<DirectLog> Create(int epochSize)
+    {
+        var database = await TestDatabase.Create("ledger", typeof(Program).Assembly);
+        var options = new AuditLedgerOptions { Origin = "o", LockStoreDirectory = "/", Sources = [], EpochSize = epochSize };
+        var log = new DirectLog(database, await database.Runtime.OpenConnectionAsync(), options);
+        await log.Load();
+        return log;
+    }
+
+    /// <summary>As after a start of the process.</summary>
+    public async Task Load()
+    {
+        Live = new LiveIndex(_options, NullLogger<LiveIndex>.Instance);
+        var store = new SequencerStore(_connection);
+        var head = await store.ReadHead(default);
+        _position = new LogPosition(await store.LoadTree(head.Size, default), head.Root, head.Time, head.Writer, "", await store.ReadSources(["ca"], default));
+        await Align();
+    }
+
+    /// <summary>As after the sequencer lost its footing.</summary>
+    public Task Align() => Live.Align(new SequencerStore(_connection), _position.Size, default);
+
+    /// <summary>Appends events with these keys as one group.</summary>
+    /// <param name="events">Keys of each event, 32 bytes each, rising.</param>
+    /// <param name="fail">True: the transaction is refused.</param>
+    public async Task Append(IReadOnlyList<byte[]> events, bool fail = false)
+    {
+        var group = new Group(_position, TimeProvider.System.GetUtcNow());
+        var judged = events.Select(k => new JudgedEvent(RandomNumberGenerator.GetBytes(20), default, new byte[32], new byte[32], k)).ToArray();
+        var frame = BatchFrame.TryRead(BatchFrame.Write(1, _seq + 1, new byte[32], [.. judged.Select(e => new FramedEvent(e.Body, ReadOnlyMemory<byte>.Empty))], new byte[64]))!;
+        _seq += events.Count;
+        group.Accept(new Submission.Append(new JudgedBatch("ca", frame, judged, new byte[32], false)));
+        group.Close(Live.Stage(group));
+        var root = group.Tree.Root();
+        if (fail)
+        {
+            await Assert.ThrowsAsync<InvalidDataException>(
+                () => new SequencerStore(_connection).Commit(group, new LogPosition(_position.Tree, new byte[32], 0, 0, "", _position.Sources), root, default));
+            await Align();
+            return;
+        }
+
+        await new SequencerStore(_connection).Commit(group, _position, root, default);
+        Live.Keep();
+        for (var i = 0; i < events.Count; i++)
+        {
+            foreach (var key in events[i].Chunk(SubjectKey.Size))
+            {
+                Written.Add((Convert.ToHexString(key), group.FirstIndex + i, group.LeafHashes[i]));
+            }
+        }
+
+        (_position.Tree, _position.Root, _position.Time, _position.Sources) = (group.Tree, root, group.Time, group.Sources);
+        Heads.Add((group.Tree.Size, root));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _connection.DisposeAsync();
+        await Database.DisposeAsync();
+    }
+}

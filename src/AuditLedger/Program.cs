@@ -10,6 +10,7 @@ using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Keys;
+using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger;
 

@@ -1,6 +1,7 @@
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.Pkcs11;
 using Trust.TestKit;

@@ -23,6 +23,7 @@ public static class Program
         root.Subcommands.Add(Test());
         root.Subcommands.Add(VerifyCommand.Create());
         root.Subcommands.Add(Bench());
+        root.Subcommands.Add(Witness());
         root.Subcommands.Add(InitToken());
         try
         {
@@ -196,6 +197,24 @@ public static class Program
             string[] options = [.. parsed.GetValue(json) ? ["--json"] : Array.Empty<string>(), .. parsed.GetValue(extended) ? ["--long"] : Array.Empty<string>()];
             using var process = Trust.Cli.Local.Command.Start(ServiceProcess.DotnetHost(), [program, .. parsed.GetValue(names) ?? [], .. options], null, redirect: false);
             // Ctrl-C reaches the program too, which stops what it started; this command only waits for it.
+            await process.WaitForExitAsync(CancellationToken.None);
+            ct.ThrowIfCancellationRequested();
+            return process.ExitCode;
+        });
+        return command;
+    }
+
+    // A program of its own: it needs what the services need, which this one, and the verifier in it, must not.
+    private static Command Witness()
+    {
+        var verb = new Argument<string>("verb") { Description = "run or provision.", DefaultValueFactory = _ => "run" };
+        var config = new Option<string>("--config") { Description = "The witness's configuration file.", Required = true };
+        var command = new Command("witness", "Cosign checkpoints of logs whose entries this witness has recomputed.") { verb, config };
+        command.SetAction(async (parsed, ct) =>
+        {
+            using var process = Trust.Cli.Local.Command.Start(
+                ServiceProcess.DotnetHost(), [ServiceProcess.Assembly(RepositoryRoot(), "witness"), parsed.GetValue(verb)!, "--config", parsed.GetRequiredValue(config)], null, redirect: false);
+            // Ctrl-C reaches the program too, which ends its requests; this command only waits for it.
             await process.WaitForExitAsync(CancellationToken.None);
             ct.ThrowIfCancellationRequested();
             return process.ExitCode;

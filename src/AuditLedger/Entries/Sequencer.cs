@@ -5,6 +5,7 @@ using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Entries;
 

@@ -28,6 +28,9 @@ public sealed record ServiceDefinition
     public IReadOnlyDictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>> Verbs { get; init; } =
         new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal);
 
+    /// <summary>False for a service without tables: no migrations, and no endpoint takes an idempotency key.</summary>
+    public bool HasDatabase { get; init; } = true;
+
     /// <summary>False for a service that never writes audit events of its own through the common outbox.</summary>
     public bool HasOutbox { get; init; } = true;
 }

@@ -39,7 +39,7 @@ public static class ServiceHost
             case "run":
                 await app.RunAsync();
                 return 0;
-            case "migrate":
+            case "migrate" when service.HasDatabase:
                 await Migrate(app, service, stopping);
                 return 0;
             case "provision":
@@ -112,7 +112,12 @@ public static class ServiceHost
         var peers = configuration.GetSection("Peers").Get<List<PeerOptions>>(o => o.ErrorOnUnknownConfiguration = true) ?? [];
         var outbound = new Outbound(peers, identity);
         services.AddSingleton(identity).AddSingleton(outbound);
-        AddDatabaseAndToken(services, configuration);
+        if (service.HasDatabase)
+        {
+            AddDatabase(services, configuration);
+        }
+
+        AddToken(services, configuration);
         if (configuration.GetSection("Tokens").Exists())
         {
             services.AddSingleton(configuration.Section<AccessTokenOptions>("Tokens")).AddSingleton<AccessTokens>();
@@ -133,7 +138,7 @@ public static class ServiceHost
         Listen(builder, options, identity);
     }
 
-    private static void AddDatabaseAndToken(IServiceCollection services, ConfigurationManager configuration)
+    private static void AddDatabase(IServiceCollection services, ConfigurationManager configuration)
     {
         var database = configuration.Section<DatabaseOptions>("Database");
         services.AddSingleton(database).AddSingleton(_ => Outbound.Database(database));
@@ -142,6 +147,10 @@ public static class ServiceHost
             await p.GetRequiredService<NpgsqlDataSource>().Sql("SELECT 1").Scalar<int>(ct);
             return new Readiness(true, "answers");
         }));
+    }
+
+    private static void AddToken(IServiceCollection services, ConfigurationManager configuration)
+    {
         var token = configuration.GetSection("Token");
         if (token.Exists())
         {
@@ -223,7 +232,11 @@ public static class ServiceHost
         app.UseRouting();
         app.Use((context, next) => EndpointAccess.Enforce(
             context, c => next(c), identity, app.Services.GetService<AccessTokens>(), problems, app.Services.GetService<Action<string>>()));
-        app.Use((context, next) => Idempotency.Enforce(context, c => next(c), app.Services.GetRequiredService<NpgsqlDataSource>(), clock, problems));
+        if (service.HasDatabase)
+        {
+            app.Use((context, next) => Idempotency.Enforce(context, c => next(c), app.Services.GetRequiredService<NpgsqlDataSource>(), clock, problems));
+        }
+
         Health.Map(app);
     }
 
@@ -254,7 +267,11 @@ public static class ServiceHost
 
     private static async Task Provision(WebApplication app, ServiceDefinition service, CancellationToken ct)
     {
-        await Migrate(app, service, ct);
+        if (service.HasDatabase)
+        {
+            await Migrate(app, service, ct);
+        }
+
         var options = app.Services.GetRequiredService<ServiceOptions>();
         var hosts = app.Configuration.GetSection("Listen").GetChildren().Select(s => app.Configuration.Section<ListenerOptions>(s.Path).Url.Host);
         app.Services.GetRequiredService<ServiceIdentity>().Provision(hosts);

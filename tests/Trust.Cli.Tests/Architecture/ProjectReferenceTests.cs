@@ -17,6 +17,7 @@ public sealed class ProjectReferenceTests
         { "src/SignService", ["Kernel"] },
         { "src/AuditLedger", ["Kernel"] },
         { "tools/Trust.Cli", ["Crypto", "Pkcs11"] },
+        { "tools/Witness", ["Kernel"] },
         { "tools/Benchmarks", ["Kernel", "Trust.Cli"] },
     };
 

@@ -174,14 +174,9 @@ public sealed partial class Installation
         LedgerCluster = await ledger;
     }
 
-    private ServiceProcess Process(string name)
-    {
-        var project = name switch { "idp" => "Idp", "ca" => "CA", "sign" => "SignService", _ => "AuditLedger" };
-        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Debug" : "Release";
-        return new ServiceProcess(
-            name, Path.Combine(_binaries, "src", project, "bin", configuration, "net10.0", $"Trust.{project}.dll"), At("config", name + ".json"), Directory,
-            new Dictionary<string, string>(StringComparer.Ordinal) { ["SOFTHSM2_CONF"] = At("tokens", name, "softhsm2.conf"), ["DOTNET_gcServer"] = "0" });
-    }
+    private ServiceProcess Process(string name) => new(
+        name, ServiceProcess.Assembly(_binaries, name), At("config", name + ".json"), Directory,
+        new Dictionary<string, string>(StringComparer.Ordinal) { ["SOFTHSM2_CONF"] = At("tokens", name, "softhsm2.conf"), ["DOTNET_gcServer"] = "0" });
 
     // As root the database server runs under another account, which must be able to walk down to its folder.
     private static string ReachableByServers(string directory)

@@ -88,6 +88,19 @@ public sealed class ServiceProcess(string name, string assembly, string configur
     /// <summary>The last lines of the log, for an error message.</summary>
     public string LogTail() => File.Exists(LogFile) ? string.Join('\n', File.ReadLines(LogFile).TakeLast(12)) : "(no log)";
 
+    /// <summary>The program of a service, built as this command was.</summary>
+    /// <param name="repository">Repository with the built services.</param>
+    /// <param name="service">Service name.</param>
+    public static string Assembly(string repository, string service)
+    {
+        var (folder, project) = service switch
+        {
+            "idp" => ("src", "Idp"), "ca" => ("src", "CA"), "sign" => ("src", "SignService"), "ledger" => ("src", "AuditLedger"), _ => ("tools", "Witness"),
+        };
+        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Debug" : "Release";
+        return Path.Combine(repository, folder, project, "bin", configuration, "net10.0", $"Trust.{project}.dll");
+    }
+
     /// <summary>The dotnet host that runs this command.</summary>
     internal static string DotnetHost() =>
         Environment.ProcessPath is { } path && Path.GetFileName(path) == "dotnet" ? path

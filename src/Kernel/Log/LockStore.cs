@@ -1,4 +1,4 @@
-namespace Trust.AuditLedger.Checkpoints;
+namespace Trust.Kernel.Log;
 
 /// <summary>
 /// Holds the last signed checkpoint outside the database's cluster, so that no restore of the database can make the log sign a second history.

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Trust.AuditLedger.Checkpoints;
+namespace Trust.Kernel.Log;
 
 /// <summary>
 /// Lock store in two files written in turn, each flushed to the device before the swap counts. A torn write spoils only the older copy's

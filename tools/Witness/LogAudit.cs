@@ -1,0 +1,139 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
+
+namespace Trust.Witness;
+
+/// <summary>
+/// Recomputes a log from its entries, in order from the first: the RFC 6962 tree, the subject index of every commit entry, the map function, the
+/// clock and each source's chain. Pure; whatever it holds came from the entries themselves. Once it has found something wrong it is spent.
+/// </summary>
+internal sealed class LogAudit
+{
+    private readonly LogTree _tree = new();
+    private readonly SubjectIndex _index = new();
+    private readonly Dictionary<string, Chain> _chains = new(StringComparer.Ordinal);
+    private readonly Dictionary<long, byte[]> _roots = [];
+    private readonly ArrayBufferWriter<byte> _keys = new(1024);
+    private long _time;
+
+    /// <summary>Entries taken.</summary>
+    public long Size => _tree.Size;
+
+    /// <summary>Root at a size that ends in a commit entry and was not dropped yet; null otherwise.</summary>
+    public byte[]? RootAt(long size) => size == 0 ? MerkleProof.EmptyRoot : _roots.GetValueOrDefault(size);
+
+    /// <summary>Forgets roots below a size: nothing smaller will be asked for.</summary>
+    public void DropRootsBelow(long size)
+    {
+        foreach (var old in _roots.Keys.Where(s => s < size).ToList())
+        {
+            _roots.Remove(old);
+        }
+    }
+
+    /// <summary>Takes the next entry.</summary>
+    /// <returns>What is wrong with it; null when nothing is.</returns>
+    public string? Take(ReadOnlySpan<byte> leaf)
+    {
+        var index = Size;
+        var why = leaf.Length > 0 && leaf[0] == EntryType.Commit ? TakeCommit(leaf) : TakeEvent(index, leaf);
+        return why is null ? null : $"entry {index}: {why}";
+    }
+
+    private string? TakeCommit(ReadOnlySpan<byte> leaf)
+    {
+        if (CommitEntry.TryRead(leaf) is not { } commit)
+        {
+            return "a commit entry that is malformed, of another map function, or contradicts itself";
+        }
+
+        if (!_index.HasPending)
+        {
+            return "a commit entry that covers no event";
+        }
+
+        if (!_index.Follow(commit))
+        {
+            return "the subject index recomputed from the entries is not the one its commit entry names";
+        }
+
+        _tree.Append(MerkleProof.LeafHash(leaf), null);
+        _roots[Size] = _tree.Root();
+        return null;
+    }
+
+    private string? TakeEvent(long index, ReadOnlySpan<byte> leaf)
+    {
+        if (!EventLeaf.TryRead(leaf, out var e))
+        {
+            return "neither an event nor a commit entry";
+        }
+
+        if (CheckBody(e) is { } why)
+        {
+            return why;
+        }
+
+        if (e.Time < _time)
+        {
+            return $"its time {e.Time} lies before {_time} of the entry before";
+        }
+
+        var source = e.Source;
+        var chain = _chains.GetValueOrDefault(source, Chain.Beginning);
+        // Numbers begin at 1 in each epoch; an epoch that sent nothing leaves no trace, so epochs may skip.
+        if (!(e.Epoch == chain.Epoch && e.Seq == chain.Seq + 1) && !(e.Epoch > chain.Epoch && e.Seq == 1))
+        {
+            return $"source {source} goes on with ({e.Epoch}, {e.Seq}) after ({chain.Epoch}, {chain.Seq})";
+        }
+
+        if (!e.Prev.SequenceEqual(chain.Hash))
+        {
+            return $"source {source} does not name the envelope before ({e.Epoch}, {e.Seq})";
+        }
+
+        var hash = MerkleProof.LeafHash(leaf);
+        _tree.Append(hash, null);
+        _index.Append(index, hash, e.Keys);
+        _chains[source] = new Chain(e.Epoch, e.Seq, SHA256.HashData(e.EnvelopeBytes));
+        _time = e.Time;
+        return null;
+    }
+
+    private string? CheckBody(EventLeaf e)
+    {
+        Span<byte> hash = stackalloc byte[Envelope.HashSize];
+        SHA256.HashData(e.Body, hash);
+        if (!hash.SequenceEqual(e.BodyHash))
+        {
+            return "its body is not the one its source's envelope names";
+        }
+
+        _keys.ResetWrittenCount();
+        if (EventBodyReader.Check(e.Body, _keys, out _) is { } rule)
+        {
+            return $"its body breaks the rule {rule}";
+        }
+
+        return MapFunction(_keys.WrittenSpan).AsSpan().SequenceEqual(e.Keys) ? null : "its keys are not those of its body's subjects";
+    }
+
+    // Map function 1 (docs/LEDGER-FORMAT.md §6): the distinct keys of the body, sorted as bytes.
+    private static byte[] MapFunction(ReadOnlySpan<byte> keys)
+    {
+        var distinct = new SortedSet<byte[]>(Comparer<byte[]>.Create(static (a, b) => a.AsSpan().SequenceCompareTo(b)));
+        for (var at = 0; at < keys.Length; at += SubjectKey.Size)
+        {
+            distinct.Add(keys.Slice(at, SubjectKey.Size).ToArray());
+        }
+
+        return [.. distinct.SelectMany(k => k)];
+    }
+
+    private sealed record Chain(long Epoch, long Seq, byte[] Hash)
+    {
+        public static Chain Beginning { get; } = new(0, 0, Envelope.NoPredecessor.ToArray());
+    }
+}

@@ -1,0 +1,220 @@
+using System.ComponentModel.DataAnnotations;
+using System.Security.Cryptography;
+using System.Text;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
+
+namespace Trust.Witness;
+
+/// <summary>What the witness answers (C2SP tlog-witness, status codes in brackets).</summary>
+internal abstract record AddOutcome
+{
+    private AddOutcome() { }
+
+    /// <summary>[200] Cosigned, and stored before this is said.</summary>
+    public sealed record Cosigned(NoteLine Line) : AddOutcome;
+
+    /// <summary>[403] No known key of the log signed it, or a known key's line is bad.</summary>
+    public sealed record NotSigned : AddOutcome;
+
+    /// <summary>[400] The old size is larger than the checkpoint's.</summary>
+    public sealed record OldTooLarge : AddOutcome;
+
+    /// <summary>[409] The witness stands at another size.</summary>
+    public sealed record Elsewhere(long Size) : AddOutcome;
+
+    /// <summary>[422] The checkpoint does not follow, or the log's entries are not what they should be.</summary>
+    public sealed record Wrong(string Why) : AddOutcome;
+
+    /// <summary>[503] Cannot be judged now.</summary>
+    public sealed record NotNow(string Why) : AddOutcome;
+}
+
+/// <summary>
+/// One log as the witness knows it: the newest checkpoint it cosigned, stored durably before it is given out, and the log's entries recomputed.
+/// Requests are judged one at a time, so that check and store are one step.
+/// </summary>
+internal sealed class WatchedLog : IDisposable
+{
+    // A log found wrong asks again every second; each look costs a whole replay.
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(30);
+
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly EntryBundles _bundles;
+    private readonly FileLockStore _store;
+    private readonly IDisposable _held;
+    private readonly IReadOnlyList<NoteVerifier> _keys;
+    private readonly WitnessKey _key;
+    private readonly TimeProvider _clock;
+    private LogAudit _audit = new();
+    private string _stored;
+    private (string Why, DateTimeOffset Until)? _condemned;
+
+    /// <param name="options">Which log.</param>
+    /// <param name="directory">Folder of its state, this witness's alone.</param>
+    /// <param name="bundles">Its entries.</param>
+    /// <param name="key">The witness's key.</param>
+    /// <param name="clock">Time of cosignatures.</param>
+    /// <exception cref="ValidationException">The log's keys cannot be read.</exception>
+    /// <exception cref="LockStoreException">The state is held by another process, or damaged.</exception>
+    public WatchedLog(WatchedLogOptions options, string directory, EntryBundles bundles, WitnessKey key, TimeProvider clock)
+    {
+        Origin = options.Origin;
+        _keys = ReadKeys(options.VKeysFile);
+        (_bundles, _key, _clock) = (bundles, key, clock);
+        _store = new FileLockStore(directory);
+        _held = _store.TryAcquire() ?? throw new LockStoreException($"{directory} is held by another process");
+        _stored = _store.Read();
+    }
+
+    /// <summary>First line of its checkpoints.</summary>
+    public string Origin { get; }
+
+    /// <summary>Hex SHA-256 of the origin, which names the log in addresses and folders.</summary>
+    public static string Id(string origin) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(origin)));
+
+    /// <summary>The newest cosigned note; empty before the first.</summary>
+    public string Note => Volatile.Read(ref _stored);
+
+    /// <summary>Judges a checkpoint and cosigns it.</summary>
+    /// <param name="request">Its origin is this log's.</param>
+    /// <param name="wait">How long to wait for requests before it.</param>
+    /// <param name="ct">The process ends. A caller who hangs up does not end a replay.</param>
+    public async Task<AddOutcome> Add(AddCheckpointRequest request, TimeSpan wait, CancellationToken ct)
+    {
+        if (SignedNote.TryOpen(request.Note, _keys, 1) is not { } text)
+        {
+            return new AddOutcome.NotSigned();
+        }
+
+        if (request.Old > request.Checkpoint.Size)
+        {
+            return new AddOutcome.OldTooLarge();
+        }
+
+        if (!await _gate.WaitAsync(wait, ct))
+        {
+            return new AddOutcome.NotNow("an earlier checkpoint is still being recomputed");
+        }
+
+        try
+        {
+            return await Judge(request, text, ct);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _held.Dispose();
+        _gate.Dispose();
+    }
+
+    private async Task<AddOutcome> Judge(AddCheckpointRequest request, string text, CancellationToken ct)
+    {
+        var known = Known();
+        var asked = request.Checkpoint;
+        if (request.Old != known.Size)
+        {
+            return new AddOutcome.Elsewhere(known.Size);
+        }
+
+        // From 0 any root would follow; the empty tree has one root, as every size has.
+        var follows = asked.Size == 0 ? asked.Root.AsSpan().SequenceEqual(MerkleProof.EmptyRoot) && request.Proof.Count == 0
+            : MerkleProof.VerifyConsistency(known.Size, known.Root, asked.Size, asked.Root, request.Proof);
+        if (!follows)
+        {
+            return new AddOutcome.Wrong($"the checkpoint of {asked.Size} does not follow the cosigned one of {known.Size}");
+        }
+
+        try
+        {
+            if (await Recompute(known, asked, ct) is { } why)
+            {
+                return new AddOutcome.Wrong(why);
+            }
+        }
+        catch (EntriesUnreadableException e)
+        {
+            return new AddOutcome.NotNow("the entries cannot be read: " + e.Message);
+        }
+
+        return await Store(request.Note, text, ct);
+    }
+
+    // The root as sent is only a claim; it counts when the entries themselves give it.
+    private async Task<string?> Recompute(Checkpoint known, Checkpoint asked, CancellationToken ct)
+    {
+        if (_condemned is var (found, until) && _clock.GetUtcNow() < until)
+        {
+            return found;
+        }
+
+        var why = await Replay(asked.Size, ct)
+            ?? (Same(known) ? null : $"the entries no longer give the root of {known.Size} that was cosigned")
+            ?? (_audit.RootAt(asked.Size) is null ? $"a checkpoint of {asked.Size} does not end in a commit entry" : null)
+            ?? (Same(asked) ? null : $"the entries give another root than the checkpoint of {asked.Size}");
+        if (why is not null)
+        {
+            _condemned = (why, _clock.GetUtcNow() + LookAgain);
+            _audit = new LogAudit();
+        }
+
+        return why;
+    }
+
+    private bool Same(Checkpoint checkpoint) => _audit.RootAt(checkpoint.Size) is { } root && root.AsSpan().SequenceEqual(checkpoint.Root);
+
+    private async Task<string?> Replay(long size, CancellationToken ct)
+    {
+        while (_audit.Size < size)
+        {
+            foreach (var leaf in await _bundles.Read(_audit.Size, size, ct))
+            {
+                if (_audit.Take(leaf.Span) is { } why)
+                {
+                    return why;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private async Task<AddOutcome> Store(string note, string text, CancellationToken ct)
+    {
+        var line = await _key.Cosign(text, _clock.GetUtcNow(), ct);
+        var own = SignedNote.TryRead(note)!.Value.Lines.Where(l => _keys.Any(l.IsOf));
+        var next = SignedNote.Write(text, [.. own, line]);
+        try
+        {
+            _store.Swap(_stored, next);
+        }
+        catch
+        {
+            // Whether it took effect is unknown; what is stored decides where this witness stands.
+            Volatile.Write(ref _stored, _store.Read());
+            throw;
+        }
+
+        Volatile.Write(ref _stored, next);
+        _audit.DropRootsBelow(Known().Size);
+        return new AddOutcome.Cosigned(line);
+    }
+
+    private Checkpoint Known() => _stored.Length == 0
+        ? new Checkpoint(Origin, 0, MerkleProof.EmptyRoot)
+        : Checkpoint.TryParse(SignedNote.TryRead(_stored)!.Value.Text)!;
+
+    private static List<NoteVerifier> ReadKeys(string file)
+    {
+        var lines = File.Exists(file) ? File.ReadAllLines(file).Where(l => l.Length > 0).ToList() : [];
+        return lines.Count == 0
+            ? throw new ValidationException($"{file} holds no vkey line.")
+            : [.. lines.Select(l => NoteVerifier.TryParse(l) ?? throw new ValidationException($"{file}: '{l}' is no verifier key."))];
+    }
+}

@@ -1,0 +1,34 @@
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
+
+namespace Trust.Witness;
+
+/// <summary>The watched logs by origin; opened with the service, so that a state which another process holds stops the start.</summary>
+internal sealed class WatchedLogs : IHostedService, IDisposable
+{
+    private readonly Dictionary<string, WatchedLog> _byOrigin;
+
+    public WatchedLogs(WitnessOptions options, ServiceOptions service, Outbound outbound, WitnessKey key, TimeProvider clock) =>
+        _byOrigin = options.Logs.ToDictionary(
+            l => l.Origin,
+            l => new WatchedLog(l, Path.Combine(service.DataDirectory, "logs", WatchedLog.Id(l.Origin)), new EntryBundles(outbound, l.Peer), key, clock),
+            StringComparer.Ordinal);
+
+    /// <summary>The log of that origin; null when it is not watched.</summary>
+    public WatchedLog? Find(string origin) => _byOrigin.GetValueOrDefault(origin);
+
+    /// <summary>The log of that hex SHA-256 of its origin; null when it is not watched.</summary>
+    public WatchedLog? FindById(string id) => _byOrigin.Values.FirstOrDefault(l => string.Equals(WatchedLog.Id(l.Origin), id, StringComparison.Ordinal));
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose()
+    {
+        foreach (var log in _byOrigin.Values)
+        {
+            log.Dispose();
+        }
+    }
+}

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Trust.AuditLedger.Anchoring;
 using Trust.AuditLedger.Witnessing;
 
 namespace Trust.AuditLedger;
@@ -43,6 +44,20 @@ public sealed record AuditLedgerOptions
     /// months, the longest that a record it proves may be kept.
     /// </summary>
     public IReadOnlyDictionary<string, int> RetentionMonths { get; init; } = new Dictionary<string, int>(StringComparer.Ordinal);
+
+    /// <summary>Most bytes of batches inside at once, read, judged or waiting; more are answered 503 with Retry-After.</summary>
+    [Range(8 * 1024 * 1024, 1024L * 1024 * 1024)]
+    public long QueueBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>Folders whose volumes are watched beside the lock store's: the database's data and write-ahead log, where they are on this machine.</summary>
+    public IReadOnlyList<string> Volumes { get; init; } = [];
+
+    /// <summary>Free share of each watched volume below which nothing is taken.</summary>
+    [Range(0.0, 0.9)]
+    public double MinimumFree { get; init; } = 0.05;
+
+    /// <summary>Outside authorities that time-stamp checkpoints.</summary>
+    public AnchoringOptions Anchoring { get; init; } = new();
 
     /// <summary>Who cosigns checkpoints.</summary>
     public WitnessingOptions Witnessing { get; init; } = new();

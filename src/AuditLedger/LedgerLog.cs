@@ -56,4 +56,22 @@ internal static partial class LedgerLog
 
     [LoggerMessage(5052, LogLevel.Critical, "The subject index is damaged, and nothing is proved from it: {Why}")]
     public static partial void IndexDamaged(ILogger log, string why);
+
+    [LoggerMessage(5030, LogLevel.Warning, "{Authority} gave no time-stamp: {Why}")]
+    public static partial void NoStamp(ILogger log, string authority, string why);
+
+    [LoggerMessage(5031, LogLevel.Error, "The log could not be anchored")]
+    public static partial void AnchorFailed(ILogger log, Exception e);
+
+    [LoggerMessage(5032, LogLevel.Critical, "The log has grown and is not anchored since {Since}; intake stops: {Stops}")]
+    public static partial void AnchorOverdue(ILogger log, DateTimeOffset since, bool stops);
+
+    [LoggerMessage(5033, LogLevel.Error, "The anchor of {Size} could not be stamped again; its stamp ends {Ends}")]
+    public static partial void NotRenewed(ILogger log, long size, DateTimeOffset ends);
+
+    [LoggerMessage(5034, LogLevel.Critical, "Nothing is taken any more: {Why}")]
+    public static partial void DiskLow(ILogger log, string why);
+
+    [LoggerMessage(5035, LogLevel.Warning, "There is room again, batches are taken")]
+    public static partial void DiskAgain(ILogger log);
 }

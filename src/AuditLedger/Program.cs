@@ -1,7 +1,9 @@
+using Trust.AuditLedger.Anchoring;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Index;
+using Trust.AuditLedger.Intake;
 using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
@@ -22,7 +24,7 @@ public static class Program
     {
         Name = "ledger",
         Assembly = typeof(Program),
-        Json = [LedgerJson.Default],
+        Json = [LedgerJson.Default, AnchorJson.Default],
         Configure = Configure,
         Map = Map,
         Provision = Provision,
@@ -51,6 +53,14 @@ public static class Program
             .AddSingleton<CosignatureRounds>()
             .AddHostedService(p => p.GetRequiredService<CosignatureRounds>())
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("witnesses", _ => ValueTask.FromResult(p.GetRequiredService<CosignatureRounds>().Health())))
+            .AddSingleton<AnchorStore>()
+            .AddSingleton<AnchorRounds>()
+            .AddHostedService(p => p.GetRequiredService<AnchorRounds>())
+            .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("anchors", _ => ValueTask.FromResult(p.GetRequiredService<AnchorRounds>().Health())))
+            .AddSingleton<Volumes>()
+            .AddSingleton<Admission>()
+            .AddHostedService(p => p.GetRequiredService<Admission>())
+            .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("volumes", _ => ValueTask.FromResult(p.GetRequiredService<Admission>().Health())))
             .AddSingleton<TileStore>()
             .AddSingleton<RetentionSchedule>()
             .AddSingleton<SubjectKeyVault>()
@@ -74,6 +84,7 @@ public static class Program
         GetCheckpoint.Map(app);
         GetTiles.Map(app, [.. options.Witnessing.Witnesses.Select(w => w.Peer)]);
         GetProofs.Map(app);
+        GetAnchors.Map(app);
         GetEvidence.Map(app);
         LegalHolds.Map(app);
         Shreddings.Map(app);

@@ -50,6 +50,15 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Witnesses that a ledger started from now on asks.</summary>
     public List<(string Peer, Uri Address, string VKeyFile)> Witnesses { get; } = [];
 
+    /// <summary>Configuration section <c>Anchoring</c>.</summary>
+    public object? Anchoring { get; set; }
+
+    /// <summary>Peers beside ledger, sign and the witnesses.</summary>
+    public List<(string Name, Uri Address)> MorePeers { get; } = [];
+
+    /// <summary>Bytes of batches inside at once.</summary>
+    public long QueueBytes { get; set; } = 64 * 1024 * 1024;
+
     /// <summary>Whether checkpoints are shown without a quorum after two seconds.</summary>
     public bool FailOpen { get; set; }
 
@@ -83,6 +92,7 @@ public sealed class LedgerFixture : IAsyncDisposable
         var address = new Uri($"https://127.0.0.1:{PostgresCluster.FreePort()}");
         var database = Database.Options;
         List<object> peers = [new { Name = "ledger", Address = address.ToString(), Region = "510000" }];
+        peers.AddRange(MorePeers.Select(p => new { p.Name, Address = p.Address.ToString(), Region = "510000" }));
         peers.AddRange(Witnesses.Select(w => new { Name = w.Peer, Address = w.Address.ToString(), Region = "510000" }));
         if (Tokens is not null)
         {
@@ -108,6 +118,8 @@ public sealed class LedgerFixture : IAsyncDisposable
                 Origin,
                 LockStoreDirectory = LockStore,
                 AllowSoftwareSm2 = true,
+                Anchoring = Anchoring ?? new { },
+                QueueBytes,
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },
                 RetentionMonths = Retention,
                 Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),
@@ -119,7 +131,7 @@ public sealed class LedgerFixture : IAsyncDisposable
     }
 
     /// <summary>Starts a ledger in this process.</summary>
-    internal async Task<RunningLedger> Start(TokenOptions token, string node = "ledger-1", LedgerFaults? faults = null, Uri? sign = null, TimeProvider? clock = null)
+    internal async Task<RunningLedger> Start(TokenOptions token, string node = "ledger-1", LedgerFaults? faults = null, Uri? sign = null, TimeProvider? clock = null, Action<IServiceCollection>? with = null)
     {
         var (config, address) = Configure(node, token, sign);
         var service = Program.Service with
@@ -136,6 +148,8 @@ public sealed class LedgerFixture : IAsyncDisposable
                 {
                     builder.Services.AddSingleton(clock);
                 }
+
+                with?.Invoke(builder.Services);
             },
         };
         var app = ServiceHost.Build(["run", "--config", config], service);

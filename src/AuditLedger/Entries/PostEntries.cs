@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Trust.AuditLedger.Shredding;
+using Trust.AuditLedger.Intake;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 
@@ -13,7 +14,7 @@ internal static class PostEntries
         app.MapPost("/entries", Handle).RequirePeer([.. sources]).WithMetadata(new RequestSizeLimitAttribute(BatchFrame.MaxBytes));
 
     private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> Handle(
-        HttpContext context, Sources sources, Sequencer sequencer, SubjectKeyVault vault, ProblemSet problems, ILogger<Sequencer> log)
+        HttpContext context, Sources sources, Admission admission, Sequencer sequencer, SubjectKeyVault vault, ProblemSet problems, ILogger<Sequencer> log)
     {
         var name = context.Peer();
         if (sources.Find(name) is not { } source)
@@ -21,6 +22,12 @@ internal static class PostEntries
             return problems.Of("source-unknown", 403, $"'{name}' is not a declared source.");
         }
 
+        if (admission.TryEnter(context.Request.ContentLength ?? 0, out var refusal) is not { } pass)
+        {
+            return refusal.ToProblem(problems, context);
+        }
+
+        using var inside = pass;
         var bytes = await Read(context);
         if (bytes is null || BatchFrame.TryRead(bytes) is not { } frame)
         {
@@ -86,11 +93,13 @@ internal static class SubmitRefusalProblems
             SubmitRefusal.CeremonyPending => ("ceremony-pending", 503, "The log begins with the key ceremony's event; it is not there yet."),
             SubmitRefusal.Standby => ("standby", 503, "Another process sequences."),
             SubmitRefusal.Busy => ("busy", 503, "Too much is waiting to be sequenced."),
+            SubmitRefusal.DiskLow => ("disk-low", 503, "A volume of the ledger is nearly full; nothing is taken until there is room."),
+            SubmitRefusal.NotAnchored => ("not-anchored", 503, "No outside authority has stamped the log for too long; nothing is taken until one does."),
             _ => ("unknown", 503, "Whether the batch took effect is unknown; send it again."),
         };
         if (status == 503)
         {
-            context.Response.Headers.RetryAfter = "1";
+            context.Response.Headers.RetryAfter = why is SubmitRefusal.DiskLow or SubmitRefusal.NotAnchored ? "30" : "1";
         }
 
         return problems.Of(name, status, detail);

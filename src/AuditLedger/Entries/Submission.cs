@@ -38,6 +38,12 @@ internal enum SubmitRefusal
     /// <summary>Too much is waiting.</summary>
     Busy,
 
+    /// <summary>A volume is nearly full.</summary>
+    DiskLow,
+
+    /// <summary>The log has not been anchored within its budget, and configuration stops it then.</summary>
+    NotAnchored,
+
     /// <summary>The sequencer lost its footing; whether the batch took effect is unknown until it is sent again.</summary>
     Unknown,
 }

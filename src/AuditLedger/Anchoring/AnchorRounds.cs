@@ -1,0 +1,160 @@
+using System.Text;
+using Npgsql;
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Witnessing;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
+
+namespace Trust.AuditLedger.Anchoring;
+
+/// <summary>
+/// Has the newest checkpoint stamped by an outside authority whenever the log has grown, and old stamps stamped again before their authority's
+/// certificate ends. Sequencing never waits for it; a log that grows for longer than the budget without an anchor alarms.
+/// </summary>
+internal sealed class AnchorRounds(
+    AnchorStore store, Sequencer sequencer, CosignatureRounds cosignatures, Outbound outbound, AuditLedgerOptions options, TimeProvider clock, ILogger<AnchorRounds> log)
+    : BackgroundService
+{
+    private const int RenewedAtOnce = 100;
+
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RenewalInterval = TimeSpan.FromHours(1);
+
+    private readonly AnchoringOptions _options = options.Anchoring;
+    private List<StampingAuthority> _authorities = [];
+    private DateTimeOffset _tried;
+    private DateTimeOffset _renewed;
+    private long _anchored = -1;
+    private long _goodAt;
+    private bool _alarmed;
+
+    /// <summary>True when the budget is spent.</summary>
+    public bool IsOverdue => _options.Authorities.Count > 0 && Interlocked.Read(ref _goodAt) is > 0 and var at
+        && clock.GetUtcNow().UtcTicks - at > _options.Budget.Ticks;
+
+    /// <summary>True when nothing may be taken until the log is anchored again.</summary>
+    public bool StopsIntake => _options.StopIntake && IsOverdue;
+
+    /// <summary>Whether the log is anchored in time.</summary>
+    public Readiness Health() => IsOverdue
+        ? new Readiness(false, $"not anchored since {Since():O}{(_options.StopIntake ? "; intake is stopped" : "")}")
+        : new Readiness(true, _options.Authorities.Count == 0 ? "no authorities" : "anchored");
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (_options.Authorities.Count == 0)
+        {
+            return;
+        }
+
+        _authorities = [.. _options.Authorities.Select(a => new StampingAuthority(a, outbound, clock))];
+        Good();
+        using var timer = new PeriodicTimer(_options.Interval < Tick ? _options.Interval : Tick, clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            if (sequencer.Published is null)
+            {
+                Good(); // Another process leads and anchors.
+                continue;
+            }
+
+            try
+            {
+                await Anchor(stoppingToken);
+                await Renew(stoppingToken);
+            }
+            catch (NpgsqlException e)
+            {
+                LedgerLog.AnchorFailed(log, e);
+            }
+
+            Judge();
+        }
+    }
+
+    private async Task Anchor(CancellationToken ct)
+    {
+        if (_anchored < 0)
+        {
+            _anchored = (await store.Latest(ct))?.Checkpoint.Size ?? 0;
+        }
+
+        if (cosignatures.Shown is not { } head)
+        {
+            return;
+        }
+
+        if (head.Checkpoint.Size == _anchored || await store.OnlyAnchorsBetween(_anchored, head.Checkpoint.Size, ct))
+        {
+            Good();
+            return;
+        }
+
+        if (clock.GetUtcNow() - _tried < _options.Interval)
+        {
+            return;
+        }
+
+        _tried = clock.GetUtcNow();
+        if (await Stamp(Encoding.UTF8.GetBytes(head.Note), ct) is { } stamp && await store.Keep(head.Checkpoint, head.Note, stamp, ct))
+        {
+            _anchored = head.Checkpoint.Size;
+            Good();
+        }
+    }
+
+    private async Task Renew(CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        if (now - _renewed < RenewalInterval)
+        {
+            return;
+        }
+
+        var ending = await store.Ending(now + _options.RenewBefore, now, RenewedAtOnce, ct);
+        foreach (var anchor in ending)
+        {
+            // A new stamp that ends no later renews nothing.
+            if (await Stamp(anchor.Renewable(), ct) is not { } stamp || stamp.Ends <= anchor.Stamps[^1].Ends || !await store.Keep(anchor, stamp, ct))
+            {
+                LedgerLog.NotRenewed(log, anchor.Checkpoint.Size, anchor.Stamps[^1].Ends);
+                _renewed = now;
+                return;
+            }
+        }
+
+        _renewed = ending.Count == RenewedAtOnce ? _renewed : now;
+    }
+
+    private async Task<Stamp?> Stamp(byte[] data, CancellationToken ct)
+    {
+        foreach (var authority in _authorities)
+        {
+            var (stamp, why) = await authority.Ask(data, ct);
+            if (stamp is not null)
+            {
+                return stamp;
+            }
+
+            LedgerLog.NoStamp(log, authority.Name, why);
+        }
+
+        return null;
+    }
+
+    private void Judge()
+    {
+        var overdue = IsOverdue;
+        if (overdue && !_alarmed)
+        {
+            LedgerLog.AnchorOverdue(log, Since(), _options.StopIntake);
+        }
+
+        _alarmed = overdue;
+    }
+
+    private void Good() => Interlocked.Exchange(ref _goodAt, clock.GetUtcNow().UtcTicks);
+
+    private DateTimeOffset Since() => new(Interlocked.Read(ref _goodAt), TimeSpan.Zero);
+}

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Trust.AuditLedger.Anchoring;
+using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Witnessing;
 
 namespace Trust.AuditLedger;
@@ -55,6 +56,9 @@ public sealed record AuditLedgerOptions
     /// <summary>Free share of each watched volume below which nothing is taken.</summary>
     [Range(0.0, 0.9)]
     public double MinimumFree { get; init; } = 0.05;
+
+    /// <summary>Standbys of the database that must hold a head before it is signed.</summary>
+    public StandbyOptions Standbys { get; init; } = new();
 
     /// <summary>Outside authorities that time-stamp checkpoints.</summary>
     public AnchoringOptions Anchoring { get; init; } = new();

@@ -41,6 +41,7 @@ public static class Program
             .AddSingleton<Sources>()
             .AddSingleton<ILockStore>(_ => new FileLockStore(options.LockStoreDirectory))
             .AddSingleton<SoftwareKeys>()
+            .AddSingleton<StandbyGate>()
             .AddSingleton<CheckpointSigner>()
             .AddSingleton<LedgerFaults>()
             .AddSingleton<LiveIndex>()

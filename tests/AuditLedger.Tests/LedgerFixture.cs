@@ -53,6 +53,9 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Configuration section <c>Anchoring</c>.</summary>
     public object? Anchoring { get; set; }
 
+    /// <summary>Configuration section <c>Standbys</c>.</summary>
+    public object? Standbys { get; set; }
+
     /// <summary>Peers beside ledger, sign and the witnesses.</summary>
     public List<(string Name, Uri Address)> MorePeers { get; } = [];
 
@@ -120,6 +123,7 @@ public sealed class LedgerFixture : IAsyncDisposable
                 AllowSoftwareSm2 = true,
                 Anchoring = Anchoring ?? new { },
                 QueueBytes,
+                Standbys = Standbys ?? new { },
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },
                 RetentionMonths = Retention,
                 Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),

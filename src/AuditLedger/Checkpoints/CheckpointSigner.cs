@@ -11,7 +11,7 @@ namespace Trust.AuditLedger.Checkpoints;
 /// Signs checkpoints: an Ed25519 line where the token offers it, a P-256 line, and an SM2 line by the token or, where configuration allows
 /// it, by a software key that the token seals.
 /// </summary>
-internal sealed class CheckpointSigner(IToken token, SoftwareKeys software, AuditLedgerOptions options)
+internal sealed class CheckpointSigner(IToken token, SoftwareKeys software, StandbyGate standbys, AuditLedgerOptions options)
 {
     /// <summary>Key of the Ed25519 line.</summary>
     public static KeyRef Ed25519Key { get; } = new("checkpoint-ed25519");
@@ -67,10 +67,12 @@ internal sealed class CheckpointSigner(IToken token, SoftwareKeys software, Audi
     /// <exception cref="TokenException">The token is away.</exception>
     public async ValueTask<bool> HasSm2(CancellationToken ct) => (await Keys(ct)).Any(k => k.IsSm2);
 
-    /// <summary>The signed note of a checkpoint.</summary>
+    /// <summary>The signed note of a checkpoint of what is committed now.</summary>
     /// <exception cref="TokenException">The token is away.</exception>
+    /// <exception cref="StandbyException">Too few standbys hold it.</exception>
     public async ValueTask<string> Sign(Checkpoint checkpoint, CancellationToken ct)
     {
+        await standbys.Flushed(ct);
         var text = Encoding.UTF8.GetBytes(checkpoint.Text);
         var lines = new List<(NoteVerifier, byte[])>();
         foreach (var key in await Keys(ct))

@@ -50,7 +50,7 @@ internal sealed class Sm3Follower(
                     await Follow(state, head, stoppingToken);
                 }
             }
-            catch (Exception e) when (e is NpgsqlException or InvalidDataException or Pkcs11.TokenException)
+            catch (Exception e) when (e is NpgsqlException or InvalidDataException or StandbyException or Pkcs11.TokenException)
             {
                 state = null;
                 LedgerLog.Sm3Failed(log, e);

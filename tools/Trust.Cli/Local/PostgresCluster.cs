@@ -25,6 +25,9 @@ public sealed class PostgresCluster
     /// <summary>Loopback TCP port.</summary>
     public int Port { get; }
 
+    /// <summary>The superuser's password in libpq's form, for its tools.</summary>
+    public string SuperuserPasswordFile => Path.Combine(_directory, "secrets", "pgpass");
+
     private string Data => Path.Combine(_directory, "data");
 
     /// <summary>Starts the cluster in a directory, creating it on first use. A cluster already running there is used as it is.</summary>
@@ -117,7 +120,7 @@ public sealed class PostgresCluster
     public Task<string> Sql(string database, string sql, CancellationToken ct) => Command.Run(
         Path.Combine(_binaries, "psql"),
         ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", Port.ToString(CultureInfo.InvariantCulture), "-U", "postgres", "-d", database],
-        ct, sql, new Dictionary<string, string>(StringComparer.Ordinal) { ["PGPASSFILE"] = Path.Combine(_directory, "secrets", "pgpass") });
+        ct, sql, new Dictionary<string, string>(StringComparer.Ordinal) { ["PGPASSFILE"] = SuperuserPasswordFile });
 
     /// <summary>A loopback port nobody listens on at this moment.</summary>
     public static int FreePort()

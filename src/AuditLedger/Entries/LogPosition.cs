@@ -27,6 +27,9 @@ internal sealed class LogPosition(LogTree tree, byte[] root, long time, long wri
     public Dictionary<string, SourcePosition> Sources { get; set; } = sources;
 
     public long Size => Tree.Size;
+
+    /// <summary>Where the last range of the entries' table ends, as far as known.</summary>
+    public long RangeEnd { get; set; }
 }
 
 /// <summary>A published head: signed, in the lock store, and with the edge that proofs need.</summary>

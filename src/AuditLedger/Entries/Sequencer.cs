@@ -194,6 +194,11 @@ internal sealed class Sequencer(
 
     private async Task Append(SequencerStore store, LogPosition position, Group group, CancellationToken ct)
     {
+        if (group.Tree.Size >= position.RangeEnd - SequencerStore.RangeMargin)
+        {
+            position.RangeEnd = await store.ExtendRanges(ct);
+        }
+
         group.Close(index.Stage(group));
         var root = group.Tree.Root();
         faults.At("before-commit");

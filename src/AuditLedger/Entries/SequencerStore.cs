@@ -12,6 +12,9 @@ namespace Trust.AuditLedger.Entries;
 /// <summary>SQL of the sequencer, on the one connection that holds its advisory lock.</summary>
 internal sealed class SequencerStore(NpgsqlConnection db)
 {
+    /// <summary>So far before the end of a range the next one is asked for; more than a group can hold.</summary>
+    public const int RangeMargin = 1 << 15;
+
     private const string TryLock = "SELECT pg_try_advisory_lock(hashtextextended('trust.sequencer.' || current_schema(), 0))";
     private const string Unlock = "SELECT pg_advisory_unlock_all()";
     private const string SelectHead = "SELECT size, root, time, writer FROM head";
@@ -28,6 +31,7 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private const string MoveSource = "UPDATE sources SET open_epoch = $2, epoch = $3, seq = $4, hash = $5 WHERE id = $1";
 
     private const string CopyEntries = "COPY entries (idx, leaf_hash, leaf) FROM STDIN BINARY";
+    private const string ExtendEntries = "SELECT extend_entries()";
     private const string CopyKeys = "COPY data_keys (idx, key) FROM STDIN BINARY";
     private const string CopyTiles = "COPY tiles (level, n, hashes) FROM STDIN BINARY";
     private const string CopyBatches = "COPY batches (source, epoch, first_seq, last_seq, first_idx, signature) FROM STDIN BINARY";
@@ -87,6 +91,10 @@ internal sealed class SequencerStore(NpgsqlConnection db)
             r => (r.GetString(1), new SourcePosition(r.GetInt16(0), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5))), ct);
         return rows.ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
     }
+
+    /// <summary>Has the table's next range made when the log has come half-way through the last one.</summary>
+    /// <returns>Index at which the last range ends.</returns>
+    public Task<long> ExtendRanges(CancellationToken ct) => db.Sql(ExtendEntries).Scalar<long>(ct);
 
     public Task<int> WriteSource(SourcePosition source, CancellationToken ct) =>
         db.Sql(MoveSource).With(source.Id).With(source.OpenEpoch).With(source.Epoch).With(source.Seq).With(source.Hash).Execute(ct);

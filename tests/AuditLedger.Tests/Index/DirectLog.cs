@@ -67,11 +67,16 @@ internal sealed class DirectLog : IAsyncDisposable
     /// <param name="fail">True: the transaction is refused.</param>
     public async Task Append(IReadOnlyList<byte[]> events, bool fail = false)
     {
+        await new SequencerStore(_connection).ExtendRanges(default);
         var group = new Group(_position, TimeProvider.System.GetUtcNow());
         var judged = events.Select(k => new JudgedEvent(RandomNumberGenerator.GetBytes(20), default, new byte[32], new byte[32], k)).ToArray();
-        var frame = BatchFrame.TryRead(BatchFrame.Write(1, _seq + 1, new byte[32], [.. judged.Select(e => new FramedEvent(e.Body, ReadOnlyMemory<byte>.Empty))], new byte[64]))!;
-        _seq += events.Count;
-        group.Accept(new Submission.Append(new JudgedBatch("ca", frame, judged, new byte[32], false)));
+        foreach (var batch in judged.Chunk(BatchFrame.MaxCount))
+        {
+            var frame = BatchFrame.TryRead(BatchFrame.Write(1, _seq + 1, new byte[32], [.. batch.Select(e => new FramedEvent(e.Body, ReadOnlyMemory<byte>.Empty))], new byte[64]))!;
+            _seq += batch.Length;
+            group.Accept(new Submission.Append(new JudgedBatch("ca", frame, batch, new byte[32], false)));
+        }
+
         group.Close(Live.Stage(group));
         var root = group.Tree.Root();
         if (fail)

@@ -63,6 +63,11 @@ public sealed record AuditLedgerOptions
     /// <summary>Outside authorities that time-stamp checkpoints.</summary>
     public AnchoringOptions Anchoring { get; init; } = new();
 
+    /// <summary>
+    /// CSV of GB/T 2260 codes and their parents, by which a regulator's region contains others; without it a region contains itself alone.
+    /// </summary>
+    public string? RegionTableFile { get; init; }
+
     /// <summary>Who cosigns checkpoints.</summary>
     public WitnessingOptions Witnessing { get; init; } = new();
 }

@@ -11,6 +11,7 @@ using Trust.AuditLedger.Tiles;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
 using Trust.Kernel.Keys;
 using Trust.Kernel.Log;
 
@@ -68,7 +69,9 @@ public static class Program
             .AddSingleton<Shredder>()
             .AddHostedService(p => p.GetRequiredService<Shredder>())
             .AddSingleton<EvidenceStore>()
-            .AddSingleton<EvidenceParts>()
+            .AddSingleton<SigningEvidence>()
+            .AddSingleton(options.RegionTableFile is { } file ? RegionTable.Load(file) : RegionTable.Empty)
+            .AddSingleton<EvidenceMaker>()
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("sequencer", _ =>
             {
                 var why = p.GetRequiredService<Sequencer>().NotLeading;

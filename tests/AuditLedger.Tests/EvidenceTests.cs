@@ -1,34 +1,31 @@
+using System.Net;
+using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.DependencyInjection;
-using Trust.AuditLedger.Evidence;
-using Trust.Cli.Local;
+using Npgsql;
 using Trust.Cli.Verify;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;
 
-/// <summary>An evidence file made by a real ledger, verified by the offline verifier, and every way we know to falsify it.</summary>
-public sealed class EvidenceTests(EvidenceTests.Made made) : IClassFixture<EvidenceTests.Made>
+/// <summary>An evidence file made by a real ledger and cosigned, verified by the offline verifiers, and every way we know to falsify it.</summary>
+public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMade>
 {
     [Fact]
     public void The_file_of_a_real_ledger_verifies_offline_with_all_events_and_signatures()
     {
         var verdict = EvidenceVerifier.Verify(made.File, made.Trusted);
         Assert.Null(verdict.Finding);
-        Assert.Equal(["RX.sign", "RX.review", "RX.claim", "RX.dispense", "REG.query"], verdict.Events.Select(e => e.Action));
+        Assert.Equal(["RX.sign", "RX.review", "RX.claim", "RX.dispense"], verdict.Events.Select(e => e.Action));
         Assert.Equal(["prescribe", "review"], verdict.Signatures.Select(s => s.Kind));
-        Assert.Contains("VERIFIED", VerdictText.Write(verdict, english: true), StringComparison.Ordinal);
-        Assert.Contains("验证通过", VerdictText.Write(verdict, english: false), StringComparison.Ordinal);
+        Assert.Equal(["w1.example"], verdict.Witnesses.Select(w => w.Name));
+        Assert.Contains("VERIFIED: these 4 events are all", VerdictText.Write(verdict, english: true), StringComparison.Ordinal);
+        Assert.Contains("验证通过：该主体在此时间段内的全部 4 个事件", VerdictText.Write(verdict, english: false), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -55,7 +52,7 @@ public sealed class EvidenceTests(EvidenceTests.Made made) : IClassFixture<Evide
     [Fact]
     public void A_dropped_a_moved_an_exchanged_and_an_altered_event_are_named()
     {
-        var indices = Json()["events"]!.AsArray().Select(e => e!["index"]!.GetValue<long>()).ToList();
+        var indices = made.Json()["events"]!.AsArray().Select(e => e!["index"]!.GetValue<long>()).ToList();
         for (var i = 0; i < indices.Count; i++)
         {
             Named(j => j["events"]!.AsArray().RemoveAt(i), "event-missing", indices[i]);
@@ -64,32 +61,50 @@ public sealed class EvidenceTests(EvidenceTests.Made made) : IClassFixture<Evide
 
         Named(j => Swap(j["events"]!.AsArray(), 1, 2), "event-reordered", indices[2]);
         Named(j => Swap(j["events"]!.AsArray(), 0, 3), "event-reordered", indices[3]);
-        Named(j => { Swap(j["events"]!.AsArray(), 1, 2); Swap(j["manifest"]!["entries"]!.AsArray(), 1, 2); }, "manifest-order", indices[1]);
-        Named(j => j["events"]!.AsArray().Add(j["query"]!.DeepClone()), "event-not-listed", null);
+        Named(
+            j => j["events"]!.AsArray().Add(new JsonObject { ["index"] = 1, ["leafHash"] = Convert.ToBase64String(new byte[32]), ["proof"] = new JsonArray() }),
+            "event-not-listed", 1);
     }
 
     [Fact]
-    public void Dropping_an_event_together_with_its_line_in_the_manifest_is_refused() => Named(
-        j =>
+    public void Dropping_adding_or_moving_one_event_of_an_answer_is_refused_every_time()
+    {
+        // Against the proof itself, not the file around it: the index list in the proof is falsified along with the events.
+        var random = new Random();
+        var source = made.Json();
+        var proof = Convert.FromBase64String(source["completeness"]!.GetValue<string>());
+        var indices = source["events"]!.AsArray().Select(e => e!["index"]!.GetValue<long>()).ToList();
+        var (size, root) = (source["question"]!["size"]!.GetValue<long>(), Convert.FromBase64String(source["tree"]!["root"]!.GetValue<string>()));
+        var key = Convert.FromBase64String(source["question"]!["key"]!.GetValue<string>());
+        var hashes = source["events"]!.AsArray().Select(e => MerkleProof.LeafHash(Convert.FromBase64String(e!["leaf"]!.GetValue<string>()))).ToList();
+        Assert.True(CompletenessProof.TryRead(proof)!.Holds(size, root, key, 0, size - 1, hashes));
+        for (var i = 0; i < 1000; i++)
         {
-            j["events"]!.AsArray().RemoveAt(1);
-            j["manifest"]!["entries"]!.AsArray().RemoveAt(1);
-        },
-        "manifest-not-logged",
-        null);
+            var (falsified, others) = FalsifiedProof.Make(random, proof, indices, hashes);
+            Assert.False(CompletenessProof.TryRead(falsified) is { } read && read.Indices.Count() == others.Count && read.Holds(size, root, key, 0, size - 1, others));
+        }
+    }
 
     [Fact]
     public void Proofs_batches_and_keys_cannot_be_exchanged()
     {
-        Named(j => j["events"]![1]!["proof"] = j["events"]![2]!["proof"]!.DeepClone(), "inclusion-proof", null);
+        Named(j => j["events"]![1]!["proof"] = j["events"]![2]!["proof"]!.DeepClone(), "event-altered", null);
         Named(j => j["events"]![1]!["batch"]!["signature"] = j["events"]![3]!["batch"]!["signature"]!.DeepClone(), "batch-signature", null);
         Named(j => j["events"]![1]!["batch"]!["count"] = 999, "batch-shape", null);
         Named(j => j["policy"]!["batchKeys"]!["sign"] = j["policy"]!["batchKeys"]!["ca"]!.DeepClone(), "key-not-trusted", null);
         Named(j => j["policy"]!["checkpointKeys"]!.AsArray().RemoveAt(0), "key-missing", null);
-        Named(j => j["prescription"] = "rx-2", "other-subject", null);
-        Named(j => j["query"] = j["events"]![0]!.DeepClone(), "time-falls", null);
-        Named(j => j["attachments"] = null, "manifest-not-logged", null);
-        Named(j => j["format"] = "trust.evidence.v2", "unknown-format", null);
+        Named(j => j["policy"]!["witnessQuorum"] = 0, "witness-policy", null);
+        Named(j => j["policy"]!["witnessKeys"]!.AsArray().RemoveAt(0), "witness-policy", null);
+        Named(j => j["checkpoint"] = j["query"]!["checkpoint"]!.DeepClone(), "witness-quorum", null);
+        Named(j => j["question"]!["identifier"] = "rx-2", "question-key", null);
+        Named(j => j["question"]!["caseNumber"] = "CASE-1", "question-not-logged", null);
+        Named(j => j["question"]!["region"] = "000000", "question-not-logged", null);
+        Named(j => j["range"]!["from"] = 1, "period", null);
+        Named(j => j["query"]!["leaf"] = j["events"]![0]!["leaf"]!.DeepClone(), "query-event", null);
+        Named(j => j["attachments"]!["prescription"] = "rx-2", "question-not-logged", null);
+        Named(j => j["attachments"] = null, "question-not-logged", null);
+        Named(j => j["openings"]!.AsArray().Add(new JsonObject { ["index"] = j["events"]![0]!["index"]!.DeepClone(), ["dataKey"] = Convert.ToBase64String(new byte[32]) }), "opening", null);
+        Named(j => j["format"] = "trust.evidence.v1", "unknown-format", null);
         Named(j => j["extra"] = 1, "malformed-file", null);
     }
 
@@ -98,6 +113,7 @@ public sealed class EvidenceTests(EvidenceTests.Made made) : IClassFixture<Evide
     {
         Assert.Equal("key-not-trusted", EvidenceVerifier.Verify(made.File, made.Trusted with { CheckpointKeys = ["x+00000000+AQ=="] }).Finding!.Code);
         Assert.Equal("key-not-trusted", EvidenceVerifier.Verify(made.File, made.Trusted with { BatchKeys = new Dictionary<string, byte[]>(StringComparer.Ordinal) }).Finding!.Code);
+        Assert.Equal("witness-policy", EvidenceVerifier.Verify(made.File, made.Trusted with { WitnessQuorum = 2 }).Finding!.Code);
         Assert.Equal("time-stamp", EvidenceVerifier.Verify(made.File, made.Trusted with { Roots = [] }).Finding!.Code);
     }
 
@@ -105,25 +121,129 @@ public sealed class EvidenceTests(EvidenceTests.Made made) : IClassFixture<Evide
     public void White_space_and_other_spellings_are_refused()
     {
         Assert.Equal("not-canonical", EvidenceVerifier.Verify([.. made.File, (byte)'\n'], made.Trusted).Finding!.Code);
-        Assert.Equal("not-canonical", EvidenceVerifier.Verify(Encoding.UTF8.GetBytes(Json().ToJsonString()), made.Trusted).Finding?.Code ?? "not-canonical");
+        Assert.Equal("not-canonical", EvidenceVerifier.Verify(Encoding.UTF8.GetBytes(made.Json().ToJsonString()), made.Trusted).Finding?.Code ?? "not-canonical");
         Assert.Equal("malformed-file", EvidenceVerifier.Verify("[]"u8, made.Trusted).Finding!.Code);
         Assert.Equal("malformed-file", EvidenceVerifier.Verify([], made.Trusted).Finding!.Code);
     }
 
     [Fact]
-    public async Task The_query_is_logged_before_the_answer_and_an_unknown_prescription_is_not_found()
+    public async Task That_the_log_holds_nothing_on_a_subject_is_proved_too()
     {
-        var logged = await made.Ledger.App.Services.GetRequiredService<Npgsql.NpgsqlDataSource>()
-            .Sql("SELECT count(*) FROM batches b JOIN sources s ON s.id = b.source WHERE s.name = 'ledger'").Scalar<long>(default);
-        Assert.True(logged >= 1);
-        Assert.Equal(404, Assert.IsType<ProblemHttpResult>((await made.Ask("rx-unknown")).Result).StatusCode);
+        var verdict = await made.Verified("/evidence/prescription/rx-never-heard-of");
+        Assert.Empty(verdict.Events);
+        Assert.Contains("these 0 events are all", VerdictText.Write(verdict, english: true), StringComparison.Ordinal);
     }
 
-    private JsonObject Json() => JsonNode.Parse(made.File)!.AsObject();
+    [Fact]
+    public async Task A_tree_of_the_past_answers_as_it_did_then_and_a_size_that_was_none_is_refused()
+    {
+        var past = made.Json()["events"]![1]!["index"]!.GetValue<long>();
+        // The tree that ended right after the second event's group.
+        var size = (await made.PublishedSizes()).First(s => s > past);
+        var verdict = await made.Verified($"/evidence/prescription/rx-1?size={size}");
+        Assert.Equal(size, verdict.TreeSize);
+        Assert.True(verdict.Events.Count < 4 && verdict.Events.Count > 0);
+        Assert.Equal("no-such-tree", await made.Problem($"/evidence/prescription/rx-1?size={size - 1}"));
+        Assert.Equal("no-such-tree", await made.Problem("/evidence/prescription/rx-1?size=99999999"));
+    }
+
+    [Fact]
+    public async Task A_period_shows_its_events_and_one_neighbour_on_each_side()
+    {
+        var all = EvidenceVerifier.Verify(made.File, made.Trusted).Events;
+        var (from, to) = (all[1].Time, all[3].Time);
+        var verdict = await made.Verified($"/evidence/prescription/rx-1?from={from:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}&to={to:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}");
+        Assert.Equal(all.Where(e => e.Time >= from && e.Time < to).Select(e => e.Index), verdict.Events.Where(e => e.InPeriod).Select(e => e.Index));
+        Assert.Equal([all[0].Index, all[3].Index], verdict.Events.Where(e => !e.InPeriod).Select(e => e.Index));
+        Assert.Equal("malformed-question", await made.Problem("/evidence/prescription/rx-1?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"));
+        Assert.Equal("malformed-question", await made.Problem("/evidence/patient/too-short"));
+    }
+
+    [Fact]
+    public async Task Events_outside_the_regulators_region_are_counted_but_not_shown()
+    {
+        var verdict = await made.Verified("/evidence/prescription/rx-1", region: "510100");
+        Assert.Empty(verdict.Events);
+        Assert.True(verdict.Withheld.Count >= 4);
+        var national = await made.Verified("/evidence/prescription/rx-1", region: "000000");
+        Assert.Equal(4, national.Events.Count(e => e.Action.StartsWith("RX.", StringComparison.Ordinal)));
+        Assert.Empty(national.Withheld);
+        Assert.Empty((await made.Verified("/evidence/prescription/rx-1", region: "130000")).Events);
+    }
+
+    [Fact]
+    public async Task Sealed_detail_is_opened_under_a_case_number_only()
+    {
+        var key = System.Buffers.Text.Base64Url.EncodeToString(made.Patient.Key);
+        Assert.Null((await made.Verified($"/evidence/patient/{key}")).Events[0].Detail);
+        Assert.Equal("姓名 张某", (await made.Verified($"/evidence/patient/{key}?caseNumber=CASE-2026-7")).Events[0].Detail);
+        Assert.Equal("malformed-question", await made.Problem($"/evidence/patient/{key}?caseNumber=a b"));
+    }
+
+    [Fact]
+    public async Task The_query_is_logged_before_the_answer_and_without_its_record_there_is_none()
+    {
+        var db = made.Ledger.App.Services.GetRequiredService<NpgsqlDataSource>();
+        await made.Verified("/evidence/institution/urn:mdid:o:asked");
+        var asked = await made.Verified("/evidence/institution/urn:mdid:o:asked");
+        Assert.Equal("REG.query", Assert.Single(asked.Events).Action);
+
+        // The relay is held back: the record cannot be confirmed, so nothing is answered.
+        await using var connection = await db.OpenConnectionAsync();
+        await using var tx = await connection.BeginTransactionAsync();
+        await tx.Sql("LOCK TABLE audit_outbox IN ACCESS EXCLUSIVE MODE").Execute(default);
+        using var client = made.Client("regulator", "510000");
+        client.Timeout = TimeSpan.FromSeconds(3);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.GetAsync("/evidence/prescription/rx-1"));
+    }
+
+    [Fact]
+    public async Task Who_is_no_regulator_gets_nothing_and_leaves_an_event()
+    {
+        using var physician = made.Client("physician", "510000");
+        Assert.Equal(HttpStatusCode.Forbidden, (await physician.GetAsync("/evidence/prescription/rx-refused")).StatusCode);
+        using var nowhere = made.Client("regulator", null);
+        Assert.Equal(HttpStatusCode.Forbidden, (await nowhere.GetAsync("/evidence/prescription/rx-refused")).StatusCode);
+        using var stranger = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } }) { BaseAddress = made.Ledger.Address };
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync("/evidence/prescription/rx-refused")).StatusCode);
+        await Eventually.Holds(
+            async () => (await made.Verified("/evidence/prescription/rx-refused")).Events.Count(e => e is { Action: "REG.query", Outcome: "refused" }) == 2,
+            "both refusals are in the log");
+    }
+
+    [Fact]
+    public async Task The_second_verifier_reaches_the_same_verdict_on_good_and_falsified_files()
+    {
+        Assert.StartsWith("VERIFIED", await made.Python(made.File.ToArray()), StringComparison.Ordinal);
+        Action<JsonObject>[] falsifications =
+        [
+            j => j["events"]!.AsArray().RemoveAt(1),
+            j => Swap(j["events"]!.AsArray(), 1, 2),
+            j => j["events"]![2]!["leaf"] = Flip(j["events"]![2]!["leaf"]!),
+            j => j["events"]![1]!["batch"]!["signature"] = j["events"]![3]!["batch"]!["signature"]!.DeepClone(),
+            j => j["completeness"] = Flip(j["completeness"]!),
+            j => j["checkpoint"] = j["query"]!["checkpoint"]!.DeepClone(),
+            j => j["policy"]!["witnessQuorum"] = 0,
+            j => j["question"]!["identifier"] = "rx-2",
+            j => j["question"]!["caseNumber"] = "CASE-1",
+            j => j["range"]!["from"] = 1,
+            j => j["tree"]!["root"] = Flip(j["tree"]!["root"]!),
+            j => j["extra"] = 1,
+        ];
+        foreach (var falsify in falsifications)
+        {
+            var file = Falsified(falsify);
+            var code = EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code;
+            Assert.StartsWith($"REFUSED [{code}]", await made.Python(file), StringComparison.Ordinal);
+        }
+
+        Assert.StartsWith("VERIFIED", await made.Python(await made.Bytes("/evidence/prescription/rx-unknown", "510000")), StringComparison.Ordinal);
+        Assert.StartsWith("VERIFIED", await made.Python(await made.Bytes("/evidence/prescription/rx-1", "510100")), StringComparison.Ordinal);
+    }
 
     private byte[] Falsified(Action<JsonObject> change)
     {
-        var json = Json();
+        var json = made.Json();
         change(json);
         return CanonicalJson.Encode(JsonSerializer.SerializeToElement(json));
     }
@@ -149,81 +269,5 @@ public sealed class EvidenceTests(EvidenceTests.Made made) : IClassFixture<Evide
         var bytes = Convert.FromBase64String(base64.GetValue<string>());
         bytes[^20] ^= 1;
         return Convert.ToBase64String(bytes);
-    }
-
-    /// <summary>One ledger, one prescription, one file.</summary>
-    public sealed class Made : IAsyncLifetime
-    {
-        private readonly SignedPrescription _signed = new();
-        private LedgerFixture _fixture = null!;
-        private WebApplication _sign = null!;
-
-        internal RunningLedger Ledger { get; private set; } = null!;
-
-        public ReadOnlyMemory<byte> FileBytes { get; private set; }
-
-        public ReadOnlySpan<byte> File => FileBytes.Span;
-
-        public TrustedList Trusted { get; private set; } = null!;
-
-        public string PublicFolder => _fixture.Public;
-
-        public async ValueTask InitializeAsync()
-        {
-            _fixture = await LedgerFixture.Create();
-            var address = new Uri($"http://127.0.0.1:{PostgresCluster.FreePort()}");
-            var builder = WebApplication.CreateSlimBuilder();
-            builder.WebHost.UseUrls(address.ToString());
-            _sign = builder.Build();
-            var attachments = await _signed.Attachments("rx-1");
-            _sign.MapGet("/prescriptions/{id}/evidence", (string id) => id == "rx-1" ? Results.Text(attachments.ToJsonString(), "application/json") : Results.NotFound());
-            await _sign.StartAsync();
-            Ledger = await _fixture.Start(Tokens.NewOptions("ledger"), sign: address);
-            await Ledger.Leads();
-            await Fill();
-            await Eventually.Holds(() => Ledger.App.Services.GetRequiredService<OutboxState>().LedgerReached == true, "the ledger's own relay runs");
-            FileBytes = Assert.IsType<FileContentHttpResult>((await Ask("rx-1")).Result).FileContents;
-            await System.IO.File.WriteAllTextAsync(Path.Combine(PublicFolder, "root.pem"), _signed.RootPem);
-            Trusted = TrustedList.Load(PublicFolder);
-        }
-
-        internal Task<Results<FileContentHttpResult, ProblemHttpResult>> Ask(string prescription) => GetEvidence.Answer(
-            prescription,
-            new Caller("urn:mdid:p:regulator", "regulator-client", new HashSet<string>(StringComparer.Ordinal), "regulator", null, "510000", null, null, "jti-1"),
-            Ledger.App.Services.GetRequiredService<EvidenceParts>(),
-            Ledger.App.Services.GetRequiredService<ProblemSet>(),
-            CancellationToken.None);
-
-        public async ValueTask DisposeAsync()
-        {
-            await Ledger.DisposeAsync();
-            await _sign.DisposeAsync();
-            await _fixture.DisposeAsync();
-            _signed.Dispose();
-        }
-
-        private async Task Fill()
-        {
-            var ca = await Producer("ca");
-            await Post("ca", ca.Next(TestProducer.Ceremony()), 1);
-            var sign = await Producer("sign");
-            await Post("sign", sign.Next(sign.Body("rx-0"), sign.Body("rx-1", "RX.sign", _signed.Basis), sign.Body("rx-2")), 3);
-            await Post("ca", ca.Next(ca.Body("rx-9")), 1);
-            await Post("sign", sign.Next(sign.Body("rx-1"), sign.Body("rx-1", "RX.claim")), 2);
-            await Post("sign", sign.Next(sign.Body("rx-1", "RX.dispense"), sign.Body("rx-3"), sign.Body("rx-4")), 3);
-        }
-
-        private async Task<TestProducer> Producer(string source)
-        {
-            using var client = _fixture.Client(source, Ledger.Address);
-            await new LedgerLink(client, source).OpenEpoch(new string('0', 64), default);
-            return _fixture.Producer(source);
-        }
-
-        private async Task Post(string source, byte[] frame, int count)
-        {
-            using var client = _fixture.Client(source, Ledger.Address);
-            Assert.IsType<PostOutcome.Accepted>(await new LedgerLink(client, source).Post(frame, count, default));
-        }
     }
 }

@@ -42,6 +42,9 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Whose access tokens the ledger accepts; set before it starts.</summary>
     public TokenIssuer? Tokens { get; set; }
 
+    /// <summary>Which regions lie in which; null for none.</summary>
+    public string? RegionTable { get; set; }
+
     /// <summary>Months by class.</summary>
     public Dictionary<string, int> Retention { get; } = new(StringComparer.Ordinal) { ["ACCESS"] = 6 };
 
@@ -126,6 +129,7 @@ public sealed class LedgerFixture : IAsyncDisposable
                 Standbys = Standbys ?? new { },
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },
                 RetentionMonths = Retention,
+                RegionTableFile = RegionTable,
                 Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),
             },
         };

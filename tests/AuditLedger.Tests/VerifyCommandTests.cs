@@ -3,7 +3,7 @@ using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;
 
-public sealed class VerifyCommandTests(EvidenceTests.Made made) : IClassFixture<EvidenceTests.Made>
+public sealed class VerifyCommandTests(EvidenceMade made) : IClassFixture<EvidenceMade>
 {
     [Fact]
     public void The_command_tells_verified_refused_and_unreadable_apart_by_its_exit_code()

@@ -1,40 +1,70 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
 
 namespace Trust.AuditLedger.Evidence;
 
-/// <summary>The self-contained file of docs/LEDGER-FORMAT.md §8. Bytes are Base64.</summary>
-/// <param name="Format">Always <c>trust.evidence.v1</c>.</param>
-/// <param name="Prescription">Identifier asked about.</param>
-/// <param name="Checkpoint">Signed note under which every proof stands.</param>
-/// <param name="Manifest">The complete list of what the log held on the prescription when it was asked.</param>
-/// <param name="Events">One entry for each line of the manifest, in its order.</param>
-/// <param name="Query">The event of this very query, whose basis is the hash of the manifest.</param>
+/// <summary>The self-contained file of docs/LEDGER-FORMAT.md §9. Bytes are Base64.</summary>
+/// <param name="Format"><c>trust.evidence.v2</c>.</param>
+/// <param name="Question">What was asked.</param>
+/// <param name="Checkpoint">Signed note, cosigned by witnesses, under which the answer is complete.</param>
+/// <param name="Tree">The tree asked about.</param>
+/// <param name="Range">The indices that the times mean.</param>
+/// <param name="Completeness">SIX2 proof.</param>
+/// <param name="Events">The postings the proof shows, in order.</param>
+/// <param name="Openings">Data keys of sealed detail, under a case number only.</param>
+/// <param name="Query">The event of this very query.</param>
+/// <param name="Anchor">An outside authority's time-stamp of the log, where there is one.</param>
 /// <param name="Policy">Keys the file was made with; trusted only as far as the verifier's own list agrees.</param>
-/// <param name="Attachments">What the signing service holds on the prescription, verbatim.</param>
+/// <param name="Attachments">What the signing service holds on a prescription, verbatim.</param>
 public sealed record EvidenceFile(
-    string Format, string Prescription, string Checkpoint, EvidenceManifest Manifest, IReadOnlyList<EvidenceEvent> Events,
-    EvidenceEvent Query, EvidencePolicy Policy, JsonElement? Attachments);
+    string Format, JsonObject Question, string Checkpoint, AskedTree Tree, IndexRange Range, byte[] Completeness, IReadOnlyList<EvidenceEvent> Events,
+    IReadOnlyList<Opening> Openings, QueryEvent Query, EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement? Attachments);
 
-/// <summary>List of all entries with one subject below a size.</summary>
-/// <param name="Size">Size of the log at the time of the query.</param>
-/// <param name="Entries">In index order.</param>
-public sealed record EvidenceManifest(long Size, IReadOnlyList<ManifestEntry> Entries);
+/// <summary>The tree asked about, which the checkpoint extends.</summary>
+/// <param name="Root">RFC 6962 root.</param>
+/// <param name="Consistency">RFC 9162 proof from it to the checkpoint.</param>
+public sealed record AskedTree(byte[] Root, IReadOnlyList<byte[]> Consistency);
 
-/// <summary>One line of the manifest.</summary>
-/// <param name="Index">Index in the log.</param>
-/// <param name="LeafHash">RFC 6962 leaf hash.</param>
-public sealed record ManifestEntry(long Index, byte[] LeafHash);
+/// <summary>Indices [From, To).</summary>
+public sealed record IndexRange(long From, long To);
 
-/// <summary>An event with what proves it.</summary>
+/// <summary>An event with what proves it; or, where it happened outside the regulator's region, its leaf hash alone.</summary>
 /// <param name="Index">Index in the log.</param>
 /// <param name="Leaf">Leaf data.</param>
+/// <param name="LeafHash">RFC 6962 leaf hash of a withheld event.</param>
 /// <param name="Proof">Inclusion proof under the file's checkpoint, leaf to root.</param>
 /// <param name="Batch">Producer's signature.</param>
-public sealed record EvidenceEvent(long Index, byte[] Leaf, IReadOnlyList<byte[]> Proof, EvidenceBatch Batch);
+public sealed record EvidenceEvent(
+    long Index,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? Leaf,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] byte[]? LeafHash,
+    IReadOnlyList<byte[]> Proof,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] EvidenceBatch? Batch);
+
+/// <summary>The query's own event under a checkpoint that covers it.</summary>
+/// <param name="Index">Index in the log.</param>
+/// <param name="Leaf">Leaf data.</param>
+/// <param name="Proof">Inclusion proof under <paramref name="Checkpoint"/>.</param>
+/// <param name="Batch">Producer's signature.</param>
+/// <param name="Checkpoint">Signed note of the log.</param>
+public sealed record QueryEvent(long Index, byte[] Leaf, IReadOnlyList<byte[]> Proof, EvidenceBatch Batch, string Checkpoint);
+
+/// <summary>Opens the sealed detail of one event.</summary>
+/// <param name="Index">Index in the log.</param>
+/// <param name="DataKey">AES-256 key.</param>
+public sealed record Opening(long Index, byte[] DataKey);
+
+/// <summary>A time-stamp over a checkpoint at or before the file's own.</summary>
+/// <param name="Checkpoint">Signed note that was stamped, byte for byte.</param>
+/// <param name="Consistency">RFC 9162 proof from its size to the file's.</param>
+/// <param name="Token">RFC 3161 token over the note.</param>
+public sealed record EvidenceAnchor(string Checkpoint, IReadOnlyList<byte[]> Consistency, byte[] Token);
 
 /// <summary>The batch a producer signed, from the event on.</summary>
 /// <param name="FirstSeq">First number of the batch.</param>
@@ -44,9 +74,12 @@ public sealed record EvidenceEvent(long Index, byte[] Leaf, IReadOnlyList<byte[]
 public sealed record EvidenceBatch(long FirstSeq, int Count, IReadOnlyList<byte[]> Tail, byte[] Signature);
 
 /// <summary>Keys.</summary>
-/// <param name="CheckpointKeys">C2SP vkey lines.</param>
+/// <param name="CheckpointKeys">C2SP vkey lines of the log.</param>
+/// <param name="WitnessKeys">C2SP vkey lines of its witnesses.</param>
+/// <param name="WitnessQuorum">How many of them must have cosigned.</param>
 /// <param name="BatchKeys">SubjectPublicKeyInfo by source.</param>
-public sealed record EvidencePolicy(IReadOnlyList<string> CheckpointKeys, IReadOnlyDictionary<string, byte[]> BatchKeys);
+public sealed record EvidencePolicy(
+    IReadOnlyList<string> CheckpointKeys, IReadOnlyList<string> WitnessKeys, int WitnessQuorum, IReadOnlyDictionary<string, byte[]> BatchKeys);
 
 /// <summary>JSON of the ledger's own answers and requests.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]

@@ -1,18 +1,12 @@
 using Npgsql;
-using Trust.AuditLedger.Entries;
-using Trust.AuditLedger.Index;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Evidence;
 
-/// <summary>Reads what a subject's evidence is made of.</summary>
-internal sealed class EvidenceStore(NpgsqlDataSource db, CompletenessProver prover)
+/// <summary>Reads what evidence is made of.</summary>
+internal sealed class EvidenceStore(NpgsqlDataSource db)
 {
-    /// <summary>Most entries of one evidence file.</summary>
-    public const int MaxEntries = 10_000;
-
     private const string SelectEntry = """
         SELECT e.leaf, s.name, b.first_seq, b.last_seq, b.first_idx, b.signature
         FROM entries e
@@ -21,23 +15,27 @@ internal sealed class EvidenceStore(NpgsqlDataSource db, CompletenessProver prov
         WHERE e.idx = $1
         """;
 
+    private const string SelectLast = "SELECT leaf FROM entries WHERE idx <= $1 AND idx > $1 - 2 ORDER BY idx DESC";
+
     private const string SelectTail = "SELECT leaf FROM entries WHERE idx > $1 AND idx <= $2 ORDER BY idx";
 
-    /// <summary>Indices and leaf hashes of a subject below a head, in order; null when there are more than <see cref="MaxEntries"/>.</summary>
-    public async Task<List<ManifestEntry>?> Find(SubjectKey subject, PublishedHead head, CancellationToken ct)
+    /// <summary>
+    /// First index whose ledger time is at or after an instant; <paramref name="size"/> when there is none. Time never falls, and a commit
+    /// entry counts with the events before it.
+    /// </summary>
+    /// <param name="time">Microseconds since 1970.</param>
+    /// <param name="size">Entries to look at.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<long> LowerBound(long time, long size, CancellationToken ct)
     {
-        var size = head.Checkpoint.Size;
-        if (size == 0)
+        var (low, high) = (0L, size);
+        while (low < high)
         {
-            return [];
+            var middle = low + ((high - low) / 2);
+            (low, high) = await TimeAt(middle, ct) < time ? (middle + 1, high) : (low, middle);
         }
 
-        return await prover.Prove(head, subject.Key.ToArray(), 0, size - 1, size, MaxEntries, ct) switch
-        {
-            SubjectAnswer.Proved(_, var shown) => shown.Count > MaxEntries ? null : shown.ConvertAll(p => new ManifestEntry(p.Index, p.LeafHash)),
-            SubjectAnswer.TooMany => null,
-            var other => throw new InvalidOperationException($"The published head was answered {other}."),
-        };
+        return low;
     }
 
     /// <summary>An entry and the batch it came in.</summary>
@@ -51,6 +49,19 @@ internal sealed class EvidenceStore(NpgsqlDataSource db, CompletenessProver prov
             ? []
             : await db.Sql(SelectTail).With(index).With(lastIndex).All(r => BodyHash(r.GetFieldValue<byte[]>(0)), ct);
         return (row.Leaf, new EvidenceBatch(row.FirstSeq, (int)(row.LastSeq - row.FirstSeq + 1), tail, row.Signature));
+    }
+
+    private async Task<long> TimeAt(long index, CancellationToken ct)
+    {
+        foreach (var leaf in await db.Sql(SelectLast).With(index).All(r => r.GetFieldValue<byte[]>(0), ct))
+        {
+            if (EventLeaf.TryRead(leaf, out var e))
+            {
+                return e.Time;
+            }
+        }
+
+        throw new InvalidDataException($"No event stands at {index} or before it.");
     }
 
     private static byte[] BodyHash(byte[] leaf) =>

@@ -19,6 +19,9 @@ public sealed class RegionTable
 
     private RegionTable(FrozenDictionary<string, Row[]> rows) => _rows = rows;
 
+    /// <summary>A table that lists nothing: a region contains itself alone.</summary>
+    public static RegionTable Empty { get; } = new(FrozenDictionary<string, Row[]>.Empty);
+
     /// <summary>Reads the table.</summary>
     /// <param name="file">CSV, UTF-8, header <c>code,parent,valid_from,valid_to,name</c>; dates ISO 8601, <c>valid_to</c> exclusive and may be empty.</param>
     /// <exception cref="InvalidDataException">A line is not of that form; the message names it.</exception>
@@ -42,6 +45,11 @@ public sealed class RegionTable
     public bool Contains(string within, string region, DateOnly on)
     {
         var at = region;
+        if (_rows.Count == 0)
+        {
+            return string.Equals(region, within, StringComparison.Ordinal);
+        }
+
         for (var depth = 0; depth < MaxDepth; depth++)
         {
             if (!_rows.TryGetValue(at, out var rows) || Array.Find(rows, r => r.From <= on && (r.To is not { } to || on < to)) is not { } row)

@@ -23,7 +23,7 @@ public sealed class EvidenceTests(RunningTrust trust)
         // The last events travel by the relay: the regulator asks until the dispensing is in the file.
         await Eventually.Holds(async () =>
         {
-            evidence = await regulator.Bytes($"/evidence/prescriptions/{prescription}", None);
+            evidence = await regulator.Bytes($"/evidence/prescription/{prescription}", None);
             await File.WriteAllBytesAsync(file, evidence);
             return Verdict(file).Text.Contains("RX.dispense", StringComparison.Ordinal);
         }, "the evidence holds the dispensing");
@@ -45,15 +45,19 @@ public sealed class EvidenceTests(RunningTrust trust)
     }
 
     [Fact]
-    public async Task Only_a_regulator_gets_evidence_and_an_unknown_prescription_has_none()
+    public async Task Only_a_regulator_gets_evidence_and_that_there_is_none_is_proved_too()
     {
         using var driver = new PrescriptionDriver(trust);
         using var http = Cli.Local.Connections.Client(trust.Installation.RootFile);
         var stranger = new Api(http, trust.Installation.Addresses.Ledger, await trust.World.Client("pharmacy-jincheng").OwnToken("rx.read", trust.Sign, None));
-        Assert.Equal(401, (await stranger.Send(HttpMethod.Get, $"/evidence/prescriptions/{Guid.NewGuid()}", null, null, None)).Status);
+        Assert.Equal(401, (await stranger.Send(HttpMethod.Get, $"/evidence/prescription/{Guid.NewGuid()}", null, null, None)).Status);
         var regulator = new Api(http, trust.Installation.Addresses.Ledger,
             await trust.World.Client("regulator-sichuan").OwnToken("audit.read", trust.Installation.Addresses.Ledger, None));
-        Assert.Equal(404, (await regulator.Send(HttpMethod.Get, $"/evidence/prescriptions/{Guid.NewGuid()}", null, null, None)).Status);
+        var file = Path.Combine(Scratch.Directory("evidence"), "none.json");
+        await File.WriteAllBytesAsync(file, await regulator.Bytes($"/evidence/prescription/{Guid.NewGuid()}", None));
+        var (code, text) = Verdict(file);
+        Assert.Equal(VerifyCommand.Verified, code);
+        Assert.Contains("these 0 events are all", text, StringComparison.Ordinal);
     }
 
     private (int Code, string Text) Verdict(string file)

@@ -176,7 +176,7 @@ public sealed class DemoRun(World world, Narrator narrator)
         narrator.Step(7, "Audit 审计: the regulator exports the trail and verifies it offline");
         using var http = Connections.Client(_installation.RootFile);
         var regulator = new Api(http, _installation.Addresses.Ledger, await world.Client("regulator-sichuan").OwnToken("audit.read", _installation.Addresses.Ledger, ct));
-        var evidence = await regulator.Bytes($"/evidence/prescriptions/{_prescription}", ct);
+        var evidence = await regulator.Bytes($"/evidence/prescription/{_prescription}", ct);
         var file = Path.Combine(_installation.Directory, $"evidence-{_prescription}.json");
         await File.WriteAllBytesAsync(file, evidence, ct);
         narrator.Says($"evidence file {file} ({evidence.Length / 1024.0:F0} KiB); checked without any service:");

@@ -85,6 +85,7 @@ public sealed partial class Installation
                 root["AuditLedger"] = new JsonObject
                 {
                     ["Origin"] = "trust.example/" + Region, ["LockStoreDirectory"] = At("lock-store"), ["AllowSoftwareSm2"] = true,
+                    ["RegionTableFile"] = Path.Combine(Program.RepositoryRoot(), "samples", "regions.csv"),
                     ["Sources"] = new JsonArray([.. Names.Select(n => (JsonNode)new JsonObject { ["Name"] = n, ["BatchKeyFile"] = Path.Combine(PublicDirectory, n + "-batch.spki") })]),
                 };
                 root["Tokens"] = Tokens(Addresses.Ledger);

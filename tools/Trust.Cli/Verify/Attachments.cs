@@ -33,7 +33,8 @@ internal static class Attachments
         const string path = "$.attachments";
         Strict.Members(attachments, path, "prescription", "payload", "signatures");
         EvidenceRefusedException.When(
-            !string.Equals(Strict.Text(attachments, "prescription", path), evidence.Prescription, StringComparison.Ordinal), "attachment-prescription");
+            evidence.Question.Kind is not "prescription"
+            || !string.Equals(Strict.Text(attachments, "prescription", path), evidence.Question.Identifier, StringComparison.Ordinal), "attachment-prescription");
         var payload = Strict.Bytes(attachments, "payload", path);
         var basis = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(payload));
         EvidenceRefusedException.When(!events.Exists(e => string.Equals(e.Basis, basis, StringComparison.Ordinal)), "payload-not-logged");

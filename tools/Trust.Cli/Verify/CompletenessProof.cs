@@ -4,17 +4,12 @@ using System.Security.Cryptography;
 
 namespace Trust.Cli.Verify;
 
-/// <summary>One posting that a completeness proof shows.</summary>
-/// <param name="Index">Index in the log.</param>
-/// <param name="LeafHash">RFC 6962 leaf hash of the event.</param>
-public readonly record struct ShownPosting(long Index, ReadOnlyMemory<byte> LeafHash);
-
 /// <summary>
-/// Verifies a SIX2 proof (docs/LEDGER-FORMAT.md §9): that the events shown are all events of one key in a range of indices, under one
+/// A SIX2 proof (docs/LEDGER-FORMAT.md §8): that the events shown are all events of one key in a range of indices, under one
 /// checkpoint. The commit entry at the end of the tree carries the root of the subject index; under one root a key has exactly one path,
 /// whoever built it, so nothing can be left out, added or moved. Whether the root was built rightly is what a witness vouches for.
 /// </summary>
-public static class CompletenessProof
+public sealed class CompletenessProof
 {
     /// <summary>Largest proof read, bytes.</summary>
     public const int MaxBytes = 4 << 20;
@@ -25,21 +20,52 @@ public static class CompletenessProof
     /// <summary>Most hashes of a range proof: two edges of a tree of 2^63 leaves.</summary>
     private const int MaxRangeHashes = 126;
 
-    /// <summary>Verifies.</summary>
-    /// <param name="proof">Untrusted bytes.</param>
-    /// <param name="size">Size of the verified checkpoint.</param>
-    /// <param name="root">Its RFC 6962 root.</param>
-    /// <param name="key">Subject key, 32 bytes.</param>
-    /// <param name="from">First index asked for.</param>
-    /// <param name="to">First index after those asked for.</param>
-    /// <param name="leafHashes">Leaf hashes of the events shown, in the order of their indices.</param>
-    /// <returns>The postings shown: all of the range, and at most one neighbour on each side within each epoch; null when anything is wrong.</returns>
-    public static IReadOnlyList<ShownPosting>? Verify(
-        ReadOnlySpan<byte> proof, long size, ReadOnlySpan<byte> root, ReadOnlySpan<byte> key, long from, long to, IReadOnlyList<byte[]> leafHashes)
+    private readonly long _size;
+    private readonly Commit _commit;
+    private readonly List<byte[]> _path;
+    private readonly long _firstEpoch;
+    private readonly List<Epoch> _epochs = [];
+    private readonly List<byte[]> _epochHashes = [];
+    private readonly List<KeyPart> _parts = [];
+
+    private CompletenessProof(ref Reader reader)
+    {
+        Require(reader.Take(4).SequenceEqual("SIX2"u8));
+        _size = reader.I64();
+        _commit = new Commit(reader.Take(CommitSize));
+        _path = reader.Hashes(64);
+        var sealedCount = reader.U32();
+        if (sealedCount > 0)
+        {
+            _firstEpoch = reader.U32();
+            for (var i = 0; i < sealedCount; i++)
+            {
+                _epochs.Add(new Epoch(reader.I64(), reader.I64(), reader.Take(Hash).ToArray()));
+            }
+
+            _epochHashes = reader.Hashes(MaxRangeHashes);
+        }
+
+        for (var i = 0; i <= sealedCount; i++)
+        {
+            _parts.Add(new KeyPart(ref reader));
+        }
+
+        Require(reader.AtEnd);
+    }
+
+    /// <summary>Indices of the postings shown, in order; nothing is known of them until <see cref="Holds"/>.</summary>
+    public IEnumerable<long> Indices => _parts.SelectMany(p => p.Indices);
+
+    /// <summary>Reads a proof; null when its form is not that of SIX2.</summary>
+    /// <param name="bytes">Untrusted.</param>
+    public static CompletenessProof? TryRead(ReadOnlySpan<byte> bytes)
     {
         try
         {
-            return Check(proof, size, root, key, from, to, leafHashes);
+            Require(bytes.Length <= MaxBytes);
+            var reader = new Reader(bytes);
+            return new CompletenessProof(ref reader);
         }
         catch (RefusedException)
         {
@@ -47,140 +73,82 @@ public static class CompletenessProof
         }
     }
 
-    private static List<ShownPosting> Check(
-        ReadOnlySpan<byte> proof, long size, ReadOnlySpan<byte> root, ReadOnlySpan<byte> key, long from, long to, IReadOnlyList<byte[]> leafHashes)
+    /// <summary>
+    /// True when the postings shown are all of the key in the range, and at most one neighbour on each side within each epoch.
+    /// </summary>
+    /// <param name="size">Size of the verified checkpoint.</param>
+    /// <param name="root">Its RFC 6962 root.</param>
+    /// <param name="key">Subject key, 32 bytes.</param>
+    /// <param name="from">First index asked for.</param>
+    /// <param name="to">First index after those asked for.</param>
+    /// <param name="leafHashes">Leaf hashes of the events shown, one for each of <see cref="Indices"/>.</param>
+    public bool Holds(long size, byte[] root, ReadOnlySpan<byte> key, long from, long to, IReadOnlyList<byte[]> leafHashes)
     {
-        Require(proof.Length <= MaxBytes && size > 0 && key.Length == Hash && leafHashes.All(h => h.Length == Hash));
-        var reader = new Reader(proof);
-        Require(reader.Take(4).SequenceEqual("SIX2"u8) && reader.I64() == size);
-        var commitBytes = reader.Take(CommitSize);
-        var commit = new Commit(commitBytes);
-        Require(commit.Covered == size - 1 && from >= 0 && from <= to && to <= commit.Covered);
-        var path = reader.Hashes(reader.U8());
-        Require(path.Count <= 64);
-        Span<byte> leaf = stackalloc byte[1 + CommitSize];
-        leaf[0] = 0;
-        commitBytes.CopyTo(leaf[1..]);
-        Require(EvidenceVerifier.InTree(size - 1, size, SHA256.HashData(leaf), path, root.ToArray()));
-
-        var sealedEpochs = SealedEpochs(ref reader, commit, from, to);
-        var shown = new List<ShownPosting>(leafHashes.Count);
-        foreach (var epoch in sealedEpochs)
+        try
         {
-            KeyPart(ref reader, epoch.TrieRoot, key, epoch.Start, epoch.End, from, to, leafHashes, shown);
+            Check(size, root, key, from, to, leafHashes);
+            return true;
         }
-
-        KeyPart(ref reader, commit.TrieRoot, key, commit.EpochStart, commit.Covered, from, to, leafHashes, shown);
-        Require(reader.AtEnd && shown.Count == leafHashes.Count);
-        return shown;
+        catch (RefusedException)
+        {
+            return false;
+        }
     }
 
-    private static List<Epoch> SealedEpochs(ref Reader reader, in Commit commit, long from, long to)
+    private void Check(long size, byte[] root, ReadOnlySpan<byte> key, long from, long to, IReadOnlyList<byte[]> leafHashes)
     {
-        var count = reader.U32();
-        // Every sealed epoch that overlaps the range has to be shown; the live one always is.
-        var needed = from < to && from < commit.EpochStart;
-        Require(needed == (count > 0) && count <= commit.Epoch && count <= MaxBytes / (16 + Hash));
-        var epochs = new List<Epoch>();
-        Require(commit.Epoch > 0 || commit.SealedRoot.AsSpan().SequenceEqual(SHA256.HashData([])));
-        if (count == 0)
+        Require(size > 0 && _size == size && key.Length == Hash && leafHashes.All(h => h.Length == Hash) && leafHashes.Count == Indices.Count());
+        Require(_commit.Covered == size - 1 && from >= 0 && from <= to && to <= _commit.Covered);
+        Require(LogProof.InTree(size - 1, size, _commit.LeafHash, _path, root));
+        CheckEpochs(from, to);
+        var used = 0;
+        for (var i = 0; i < _parts.Count; i++)
         {
-            return epochs;
+            var (start, end, trieRoot) = i < _epochs.Count ? _epochs[i] : new Epoch(_commit.EpochStart, _commit.Covered, _commit.TrieRoot);
+            var hashes = leafHashes.Skip(used).Take(_parts[i].Indices.Length).ToList();
+            used += hashes.Count;
+            Require(_parts[i].CheckRange(start, end, from, to));
+            Require(_parts[i].TrieRoot(key, hashes).AsSpan().SequenceEqual(trieRoot));
         }
-
-        var first = reader.U32();
-        var leaves = new List<byte[]>();
-        for (var i = 0; i < count; i++)
-        {
-            var epoch = new Epoch(reader.I64(), reader.I64(), reader.Take(Hash).ToArray());
-            Require(epoch.Start >= 0 && epoch.Start < epoch.End && (i == 0 || epochs[^1].End == epoch.Start));
-            epochs.Add(epoch);
-            leaves.Add(SealedLeaf(epoch));
-        }
-
-        Require(epochs[0].Start <= from && epochs[0].End > from && epochs[^1].Start < to && (to > commit.EpochStart ? epochs[^1].End == commit.EpochStart : epochs[^1].End >= to));
-        var hashes = reader.Hashes(reader.U8());
-        Require(hashes.Count <= MaxRangeHashes);
-        var fold = new RangeFold(0x15, first, leaves, hashes);
-        Require(fold.Root(commit.Epoch).AsSpan().SequenceEqual(commit.SealedRoot));
-        return epochs;
     }
 
-    private static void KeyPart(
-        ref Reader reader, byte[] trieRoot, ReadOnlySpan<byte> key, long start, long end, long from, long to,
-        IReadOnlyList<byte[]> leafHashes, List<ShownPosting> shown)
+    private void CheckEpochs(long from, long to)
     {
-        var depth = reader.U8();
-        var bitmap = reader.Take((depth + 7) / 8);
-        Require(depth % 8 == 0 || (bitmap[^1] & (0xFF >> (depth % 8))) == 0);
-        var siblings = new byte[depth][];
-        for (var i = 0; i < depth; i++)
+        Require(_commit.Epoch > 0 || _commit.SealedRoot.AsSpan().SequenceEqual(SHA256.HashData([])));
+        // Every sealed epoch that overlaps the range has to be shown, and no other; the live one always is.
+        Require(_epochs.Count > 0 == (from < to && from < _commit.EpochStart));
+        if (_epochs.Count == 0)
         {
-            siblings[i] = (bitmap[i / 8] & (0x80 >> (i % 8))) != 0 ? reader.Take(Hash).ToArray() : new byte[Hash];
+            return;
         }
 
-        var node = reader.U8() switch
+        for (var i = 0; i < _epochs.Count; i++)
         {
-            0 => new byte[Hash],
-            1 => OtherLeaf(ref reader, key, depth),
-            2 => OwnLeaf(ref reader, key, start, end, from, to, leafHashes, shown),
-            _ => throw new RefusedException(),
-        };
+            Require(_epochs[i].Start >= 0 && _epochs[i].Start < _epochs[i].End && (i == 0 || _epochs[i - 1].End == _epochs[i].Start));
+        }
+
+        var (first, last) = (_epochs[0], _epochs[^1]);
+        Require(first.Start <= from && first.End > from && last.Start < to);
+        Require(to > _commit.EpochStart ? last.End == _commit.EpochStart : last.End >= to);
+        var fold = new RangeFold(0x15, _firstEpoch, [.. _epochs.Select(e => e.LeafHash)], _epochHashes);
+        Require(fold.Root(_commit.Epoch).AsSpan().SequenceEqual(_commit.SealedRoot));
+    }
+
+    private static void Require(bool holds)
+    {
+        if (!holds)
+        {
+            throw new RefusedException();
+        }
+    }
+
+    private static byte[] Node(byte tag, ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
+    {
         Span<byte> message = stackalloc byte[1 + (2 * Hash)];
-        message[0] = 0x13;
-        for (var i = depth - 1; i >= 0; i--)
-        {
-            var right = Bit(key, i);
-            (right ? siblings[i] : node).CopyTo(message[1..]);
-            (right ? node : siblings[i]).CopyTo(message[(1 + Hash)..]);
-            node = SHA256.HashData(message);
-        }
-
-        Require(node.AsSpan().SequenceEqual(trieRoot));
-    }
-
-    private static byte[] OtherLeaf(ref Reader reader, ReadOnlySpan<byte> key, int depth)
-    {
-        var other = reader.Take(Hash);
-        Require(!other.SequenceEqual(key));
-        for (var i = 0; i < depth; i++)
-        {
-            Require(Bit(other, i) == Bit(key, i));
-        }
-
-        return TrieLeaf(other, reader.I64(), reader.Take(Hash));
-    }
-
-    private static byte[] OwnLeaf(
-        ref Reader reader, ReadOnlySpan<byte> key, long start, long end, long from, long to, IReadOnlyList<byte[]> leafHashes, List<ShownPosting> shown)
-    {
-        var total = reader.I64();
-        var first = reader.I64();
-        var count = reader.U32();
-        Require(total > 0 && count > 0 && first >= 0 && first <= total - count && count <= leafHashes.Count - shown.Count);
-        var leaves = new List<byte[]>((int)count);
-        var before = start - 1;
-        Span<byte> posting = stackalloc byte[1 + 8 + Hash];
-        posting[0] = 0x10;
-        for (var i = 0; i < count; i++)
-        {
-            var index = reader.I64();
-            Require(index > before && index < end);
-            before = index;
-            var hash = leafHashes[shown.Count];
-            BinaryPrimitives.WriteInt64BigEndian(posting[1..], index);
-            hash.CopyTo(posting[9..]);
-            leaves.Add(SHA256.HashData(posting));
-            shown.Add(new ShownPosting(index, hash));
-        }
-
-        var own = shown.GetRange(shown.Count - (int)count, (int)count);
-        // Each edge is shown: by a neighbour outside the range, or because the key's tree ends there. And no more than that.
-        Require((first == 0 || own[0].Index < from) && (first + count == total || own[^1].Index >= to));
-        Require(count < 2 || (own[1].Index >= from && own[^2].Index < to));
-        var hashes = reader.Hashes(reader.U8());
-        Require(hashes.Count <= MaxRangeHashes);
-        return TrieLeaf(key, total, new RangeFold(0x11, first, leaves, hashes).Root(total));
+        message[0] = tag;
+        left.CopyTo(message[1..]);
+        right.CopyTo(message[(1 + Hash)..]);
+        return SHA256.HashData(message);
     }
 
     private static byte[] TrieLeaf(ReadOnlySpan<byte> key, long size, ReadOnlySpan<byte> root)
@@ -194,31 +162,27 @@ public static class CompletenessProof
         return SHA256.HashData(message);
     }
 
-    private static byte[] SealedLeaf(Epoch epoch)
-    {
-        Span<byte> message = stackalloc byte[1 + 16 + Hash];
-        message[0] = 0x14;
-        BinaryPrimitives.WriteInt64BigEndian(message[1..], epoch.Start);
-        BinaryPrimitives.WriteInt64BigEndian(message[9..], epoch.End);
-        epoch.TrieRoot.CopyTo(message[17..]);
-        return SHA256.HashData(message);
-    }
-
     private static bool Bit(ReadOnlySpan<byte> key, int i) => (key[i / 8] & (0x80 >> (i % 8))) != 0;
-
-    private static void Require(bool holds)
-    {
-        if (!holds)
-        {
-            throw new RefusedException();
-        }
-    }
 
     private sealed class RefusedException : Exception;
 
-    private sealed record Epoch(long Start, long End, byte[] TrieRoot);
+    private sealed record Epoch(long Start, long End, byte[] TrieRoot)
+    {
+        public byte[] LeafHash
+        {
+            get
+            {
+                Span<byte> message = stackalloc byte[1 + 16 + Hash];
+                message[0] = 0x14;
+                BinaryPrimitives.WriteInt64BigEndian(message[1..], Start);
+                BinaryPrimitives.WriteInt64BigEndian(message[9..], End);
+                TrieRoot.CopyTo(message[17..]);
+                return SHA256.HashData(message);
+            }
+        }
+    }
 
-    private readonly record struct Commit
+    private sealed record Commit
     {
         public Commit(ReadOnlySpan<byte> bytes)
         {
@@ -228,6 +192,7 @@ public static class CompletenessProof
             Covered = BinaryPrimitives.ReadInt64BigEndian(bytes[21..]);
             TrieRoot = bytes[37..69].ToArray();
             SealedRoot = bytes[69..].ToArray();
+            LeafHash = SHA256.HashData([0, .. bytes]);
             Require(Epoch >= 0 && EpochStart >= 0 && EpochStart <= Covered && (Epoch == 0) == (EpochStart == 0));
         }
 
@@ -240,9 +205,117 @@ public static class CompletenessProof
         public byte[] TrieRoot { get; }
 
         public byte[] SealedRoot { get; }
+
+        public byte[] LeafHash { get; }
     }
 
-    /// <summary>Folds shown leaves and the hashes beside them, left to right, to the root of an RFC 6962 tree with another node tag.</summary>
+    /// <summary>A key's path in one epoch's trie, and what stands at its end.</summary>
+    private sealed class KeyPart
+    {
+        private readonly byte[][] _siblings;
+        private readonly int _kind;
+        private readonly byte[] _otherKey = [];
+        private readonly byte[] _otherRoot = [];
+        private readonly long _total;
+        private readonly long _first;
+        private readonly List<byte[]> _hashes = [];
+
+        public KeyPart(ref Reader reader)
+        {
+            var depth = reader.U8();
+            var bitmap = reader.Take((depth + 7) / 8);
+            Require(depth % 8 == 0 || (bitmap[^1] & (0xFF >> (depth % 8))) == 0);
+            _siblings = new byte[depth][];
+            for (var i = 0; i < depth; i++)
+            {
+                _siblings[i] = Bit(bitmap, i) ? reader.Take(Hash).ToArray() : new byte[Hash];
+            }
+
+            _kind = reader.U8();
+            Require(_kind <= 2);
+            if (_kind == 1)
+            {
+                _otherKey = reader.Take(Hash).ToArray();
+                _total = reader.I64();
+                _otherRoot = reader.Take(Hash).ToArray();
+            }
+            else if (_kind == 2)
+            {
+                _total = reader.I64();
+                _first = reader.I64();
+                Indices = reader.Indices();
+                _hashes = reader.Hashes(MaxRangeHashes);
+            }
+        }
+
+        public long[] Indices { get; } = [];
+
+        /// <summary>Whether the indices lie within the epoch, and each edge of the range is shown.</summary>
+        public bool CheckRange(long start, long end, long from, long to)
+        {
+            if (_kind != 2)
+            {
+                return true;
+            }
+
+            for (var i = 0; i < Indices.Length; i++)
+            {
+                if (Indices[i] >= end || Indices[i] <= (i == 0 ? start - 1 : Indices[i - 1]))
+                {
+                    return false;
+                }
+            }
+
+            // An edge is shown by a neighbour outside the range, or because the key's tree ends there. And no more than that.
+            return Indices.Length > 0 && _first >= 0 && _first <= _total - Indices.Length
+                && (_first == 0 || Indices[0] < from) && (_first + Indices.Length == _total || Indices[^1] >= to)
+                && (Indices.Length == 1 || (Indices[1] >= from && Indices[^2] < to));
+        }
+
+        public byte[] TrieRoot(ReadOnlySpan<byte> key, List<byte[]> leafHashes)
+        {
+            var node = _kind switch
+            {
+                0 => new byte[Hash],
+                1 => OtherLeaf(key),
+                _ => TrieLeaf(key, _total, new RangeFold(0x11, _first, Postings(leafHashes), _hashes).Root(_total)),
+            };
+            for (var i = _siblings.Length - 1; i >= 0; i--)
+            {
+                node = Bit(key, i) ? Node(0x13, _siblings[i], node) : Node(0x13, node, _siblings[i]);
+            }
+
+            return node;
+        }
+
+        private byte[] OtherLeaf(ReadOnlySpan<byte> key)
+        {
+            Require(!key.SequenceEqual(_otherKey));
+            for (var i = 0; i < _siblings.Length; i++)
+            {
+                Require(Bit(_otherKey, i) == Bit(key, i));
+            }
+
+            return TrieLeaf(_otherKey, _total, _otherRoot);
+        }
+
+        private List<byte[]> Postings(List<byte[]> leafHashes)
+        {
+            var postings = new List<byte[]>(Indices.Length);
+            Span<byte> message = stackalloc byte[1 + 8 + Hash];
+            message[0] = 0x10;
+            for (var i = 0; i < Indices.Length; i++)
+            {
+                BinaryPrimitives.WriteInt64BigEndian(message[1..], Indices[i]);
+                leafHashes[i].CopyTo(message[9..]);
+                postings.Add(SHA256.HashData(message));
+            }
+
+            return postings;
+        }
+    }
+
+    /// <summary>Folds shown leaves and the hashes beside them, left to right, to the root of a tree of RFC 6962 shape.</summary>
     private sealed class RangeFold(byte tag, long first, List<byte[]> leaves, List<byte[]> hashes)
     {
         private int _used;
@@ -270,12 +343,7 @@ public static class CompletenessProof
 
             var middle = lo + (1L << BitOperations.Log2((ulong)(hi - lo - 1)));
             var left = Fold(lo, middle);
-            var right = Fold(middle, hi);
-            Span<byte> message = stackalloc byte[1 + (2 * Hash)];
-            message[0] = tag;
-            left.CopyTo(message[1..]);
-            right.CopyTo(message[(1 + Hash)..]);
-            return SHA256.HashData(message);
+            return Node(tag, left, Fold(middle, hi));
         }
     }
 
@@ -299,8 +367,24 @@ public static class CompletenessProof
 
         public long I64() => BinaryPrimitives.ReadInt64BigEndian(Take(8));
 
-        public List<byte[]> Hashes(int count)
+        // The bytes have to be there before room is made for them.
+        public long[] Indices()
         {
+            var count = U32();
+            Require(count <= _rest.Length / 8);
+            var indices = new long[count];
+            for (var i = 0; i < indices.Length; i++)
+            {
+                indices[i] = I64();
+            }
+
+            return indices;
+        }
+
+        public List<byte[]> Hashes(int atMost)
+        {
+            var count = U8();
+            Require(count <= atMost);
             var list = new List<byte[]>(count);
             for (var i = 0; i < count; i++)
             {

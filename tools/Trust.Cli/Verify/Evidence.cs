@@ -1,15 +1,16 @@
+using System.Globalization;
 using System.Text.Json;
 using Trust.Crypto.Json;
 
 namespace Trust.Cli.Verify;
 
-/// <summary>An evidence file as read (docs/LEDGER-FORMAT.md §8); nothing in it is believed yet.</summary>
+/// <summary>An evidence file as read (docs/LEDGER-FORMAT.md §9); nothing in it is believed yet.</summary>
 internal sealed record Evidence(
-    string Prescription, string Checkpoint, long ManifestSize, List<(long Index, byte[] LeafHash)> Manifest, List<EvidenceEvent> Events,
-    EvidenceEvent Query, List<string> CheckpointKeys, Dictionary<string, byte[]> BatchKeys, JsonElement Attachments)
+    Question Question, string Checkpoint, byte[] TreeRoot, List<byte[]> Consistency, long From, long To, byte[] Completeness, List<EvidenceEvent> Events, List<(long Index, byte[] DataKey)> Openings,
+    EvidenceEvent Query, string QueryCheckpoint, EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement Attachments)
 {
     private const int MaxBytes = 64 << 20;
-    private const int MaxEvents = 10_000;
+    private const int MaxEvents = 10_002;
 
     /// <summary>Reads the bytes of a file.</summary>
     /// <exception cref="EvidenceRefusedException">Not an evidence file in its one spelling.</exception>
@@ -18,55 +19,147 @@ internal sealed record Evidence(
         EvidenceRefusedException.When(bytes.Length > MaxBytes, "malformed-file", null, "size");
         var parsed = StrictJson.TryParse(bytes, new JsonLimits(MaxBytes, 32), out var root, out _);
         EvidenceRefusedException.When(!parsed, "malformed-file", null, "JSON");
-        Strict.Members(root, "$", "format", "prescription", "checkpoint", "manifest", "events", "query", "policy", "attachments");
-        EvidenceRefusedException.When(!string.Equals(Strict.Text(root, "format", "$"), "trust.evidence.v1", StringComparison.Ordinal), "unknown-format");
-        var manifest = root.GetProperty("manifest");
-        Strict.Members(manifest, "$.manifest", "size", "entries");
-        var policy = root.GetProperty("policy");
-        Strict.Members(policy, "$.policy", "checkpointKeys", "batchKeys");
+        Strict.Members(root, "$", "format", "question", "checkpoint", "tree", "range", "completeness", "events", "openings", "query", "anchor", "policy", "attachments");
+        EvidenceRefusedException.When(!string.Equals(Strict.Text(root, "format", "$"), "trust.evidence.v2", StringComparison.Ordinal), "unknown-format");
+        var range = root.GetProperty("range");
+        Strict.Members(range, "$.range", "from", "to");
+        var tree = root.GetProperty("tree");
+        Strict.Members(tree, "$.tree", "root", "consistency");
+        var query = root.GetProperty("query");
+        Strict.Members(query, "$.query", "index", "leaf", "proof", "batch", "checkpoint");
         var evidence = new Evidence(
-            Strict.Text(root, "prescription", "$"),
+            Question.Read(root.GetProperty("question")),
             Strict.Text(root, "checkpoint", "$"),
-            Strict.Number(manifest, "size", "$.manifest"),
-            [.. Strict.Items(manifest, "entries", "$.manifest", MaxEvents).Select(ManifestEntry)],
+            Strict.Bytes(tree, "root", "$.tree", 32),
+            [.. Strict.Items(tree, "consistency", "$.tree", 64).Select(h => Strict.Bytes(h, "$.tree.consistency", 32))],
+            Strict.Number(range, "from", "$.range"),
+            Strict.Number(range, "to", "$.range"),
+            Strict.Bytes(root, "completeness", "$"),
             [.. Strict.Items(root, "events", "$", MaxEvents).Select(e => EvidenceEvent.Read(e, "$.events"))],
-            EvidenceEvent.Read(root.GetProperty("query"), "$.query"),
-            [.. Strict.Items(policy, "checkpointKeys", "$.policy", 16).Select(k => k.ValueKind == JsonValueKind.String ? k.GetString()! : "")],
-            ReadBatchKeys(policy.GetProperty("batchKeys")),
+            [.. Strict.Items(root, "openings", "$", MaxEvents).Select(Opening)],
+            EvidenceEvent.ReadShown(query, "$.query"),
+            Strict.Text(query, "checkpoint", "$.query"),
+            EvidenceAnchor.Read(root.GetProperty("anchor")),
+            EvidencePolicy.Read(root.GetProperty("policy")),
             root.GetProperty("attachments"));
         // One spelling only, so that every byte of the file is covered by what follows.
         EvidenceRefusedException.When(!CanonicalJson.Encode(root).AsSpan().SequenceEqual(bytes), "not-canonical");
         return evidence;
     }
 
-    private static (long Index, byte[] LeafHash) ManifestEntry(JsonElement entry)
+    private static (long Index, byte[] DataKey) Opening(JsonElement opening)
     {
-        Strict.Members(entry, "$.manifest.entries", "index", "leafHash");
-        return (Strict.Number(entry, "index", "$.manifest.entries"), Strict.Bytes(entry, "leafHash", "$.manifest.entries", 32));
-    }
-
-    private static Dictionary<string, byte[]> ReadBatchKeys(JsonElement keys)
-    {
-        EvidenceRefusedException.When(keys.ValueKind != JsonValueKind.Object, "malformed-file", null, "$.policy.batchKeys");
-        return keys.EnumerateObject().ToDictionary(p => p.Name, p => Strict.Bytes(p.Value, "$.policy.batchKeys." + p.Name), StringComparer.Ordinal);
+        Strict.Members(opening, "$.openings", "index", "dataKey");
+        return (Strict.Number(opening, "index", "$.openings"), Strict.Bytes(opening, "dataKey", "$.openings", 32));
     }
 }
 
-/// <summary>One event of the file with what proves it.</summary>
-internal sealed record EvidenceEvent(long Index, byte[] Leaf, List<byte[]> Proof, long FirstSeq, long Count, List<byte[]> Tail, byte[] Signature)
+/// <summary>What the regulator asked.</summary>
+/// <param name="Json">The object itself, for its hash.</param>
+/// <param name="Kind">Kind of subject.</param>
+/// <param name="Identifier">Null for a patient, whose key cannot be recomputed.</param>
+/// <param name="Key">Subject key.</param>
+/// <param name="From">Begin of the time asked for; null when open.</param>
+/// <param name="To">End, exclusive; null when open.</param>
+/// <param name="Size">Tree it was asked of.</param>
+/// <param name="Region">The regulator's region.</param>
+/// <param name="CaseNumber">Case under which personal detail was asked for.</param>
+internal sealed record Question(
+    JsonElement Json, string Kind, string? Identifier, byte[] Key, DateTimeOffset? From, DateTimeOffset? To, long Size, string Region, string? CaseNumber)
+{
+    public static Question Read(JsonElement json)
+    {
+        const string path = "$.question";
+        Strict.Members(json, path, "kind", "identifier", "key", "from", "to", "size", "region", "caseNumber");
+        return new Question(
+            json, Strict.Text(json, "kind", path), Strict.OptionalText(json, "identifier", path), Strict.Bytes(json, "key", path, 32),
+            Time(json, "from"), Time(json, "to"), Strict.Number(json, "size", path), Strict.Text(json, "region", path),
+            Strict.OptionalText(json, "caseNumber", path));
+    }
+
+    private static DateTimeOffset? Time(JsonElement json, string name)
+    {
+        if (Strict.OptionalText(json, name, "$.question") is not { } text)
+        {
+            return null;
+        }
+
+        var good = DateTimeOffset.TryParseExact(
+            text, "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time);
+        EvidenceRefusedException.When(!good, "malformed-file", null, "$.question." + name);
+        return time;
+    }
+}
+
+/// <summary>One event of the file with what proves it; withheld when only its leaf hash is shown.</summary>
+internal sealed record EvidenceEvent(long Index, byte[]? Leaf, byte[]? WithheldHash, List<byte[]> Proof, long FirstSeq, long Count, List<byte[]> Tail, byte[] Signature)
 {
     public static EvidenceEvent Read(JsonElement e, string path)
     {
+        if (e.ValueKind == JsonValueKind.Object && e.TryGetProperty("leafHash", out _))
+        {
+            Strict.Members(e, path, "index", "leafHash", "proof");
+            return new EvidenceEvent(Strict.Number(e, "index", path), null, Strict.Bytes(e, "leafHash", path, 32), ReadProof(e, path), 0, 0, [], []);
+        }
+
         Strict.Members(e, path, "index", "leaf", "proof", "batch");
+        return ReadShown(e, path);
+    }
+
+    public static EvidenceEvent ReadShown(JsonElement e, string path)
+    {
         var batch = e.GetProperty("batch");
         Strict.Members(batch, path + ".batch", "firstSeq", "count", "tail", "signature");
         return new EvidenceEvent(
             Strict.Number(e, "index", path),
             Strict.Bytes(e, "leaf", path),
-            [.. Strict.Items(e, "proof", path, 64).Select(h => Strict.Bytes(h, path + ".proof", 32))],
+            null,
+            ReadProof(e, path),
             Strict.Number(batch, "firstSeq", path),
             Strict.Number(batch, "count", path),
             [.. Strict.Items(batch, "tail", path, 1024).Select(h => Strict.Bytes(h, path + ".tail", 32))],
             Strict.Bytes(batch, "signature", path, 64));
     }
+
+    private static List<byte[]> ReadProof(JsonElement e, string path) =>
+        [.. Strict.Items(e, "proof", path, 64).Select(h => Strict.Bytes(h, path + ".proof", 32))];
+}
+
+/// <summary>An outside authority's time-stamp over an earlier or the same checkpoint.</summary>
+internal sealed record EvidenceAnchor(string Checkpoint, List<byte[]> Consistency, byte[] Token)
+{
+    public static EvidenceAnchor? Read(JsonElement json)
+    {
+        if (json.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        const string path = "$.anchor";
+        Strict.Members(json, path, "checkpoint", "consistency", "token");
+        return new EvidenceAnchor(
+            Strict.Text(json, "checkpoint", path),
+            [.. Strict.Items(json, "consistency", path, 64).Select(h => Strict.Bytes(h, path + ".consistency", 32))],
+            Strict.Bytes(json, "token", path));
+    }
+}
+
+/// <summary>Keys the file names; believed only as far as the verifier's own list agrees.</summary>
+internal sealed record EvidencePolicy(List<string> CheckpointKeys, List<string> WitnessKeys, long WitnessQuorum, Dictionary<string, byte[]> BatchKeys)
+{
+    public static EvidencePolicy Read(JsonElement json)
+    {
+        const string path = "$.policy";
+        Strict.Members(json, path, "checkpointKeys", "witnessKeys", "witnessQuorum", "batchKeys");
+        var batchKeys = json.GetProperty("batchKeys");
+        EvidenceRefusedException.When(batchKeys.ValueKind != JsonValueKind.Object, "malformed-file", null, path + ".batchKeys");
+        return new EvidencePolicy(
+            Keys(json, "checkpointKeys"),
+            Keys(json, "witnessKeys"),
+            Strict.Number(json, "witnessQuorum", path),
+            batchKeys.EnumerateObject().ToDictionary(p => p.Name, p => Strict.Bytes(p.Value, path + ".batchKeys." + p.Name), StringComparer.Ordinal));
+    }
+
+    private static List<string> Keys(JsonElement json, string name) =>
+        [.. Strict.Items(json, name, "$.policy", 16).Select(k => k.ValueKind == JsonValueKind.String ? k.GetString()! : "")];
 }

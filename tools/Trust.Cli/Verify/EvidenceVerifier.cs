@@ -1,36 +1,51 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
+using Trust.Crypto.Asn1;
 using Trust.Crypto.Json;
 
 namespace Trust.Cli.Verify;
 
 /// <summary>What came of verifying a file.</summary>
 /// <param name="Finding">The first fault; null when everything holds.</param>
-/// <param name="Prescription">Identifier asked about, once read.</param>
+/// <param name="Subject">Kind and identifier asked about, once read.</param>
 /// <param name="Origin">Log, once its checkpoint was verified.</param>
-/// <param name="TreeSize">Size of the checkpoint.</param>
-/// <param name="Events">Events that were verified, in order, the query last.</param>
+/// <param name="TreeSize">Size of the tree asked about.</param>
+/// <param name="Events">Events that were verified, in order; the query is not among them.</param>
 /// <param name="Signatures">Signatures that were verified.</param>
 public sealed record Verdict(
-    Finding? Finding, string Prescription, string Origin, long TreeSize, IReadOnlyList<VerifiedEvent> Events, IReadOnlyList<VerifiedSignature> Signatures);
+    Finding? Finding, string Subject, string Origin, long TreeSize, IReadOnlyList<VerifiedEvent> Events, IReadOnlyList<VerifiedSignature> Signatures)
+{
+    /// <summary>Times asked for; null where open.</summary>
+    public (DateTimeOffset? From, DateTimeOffset? To) Period { get; init; }
+
+    /// <summary>Entries of the period that happened outside the regulator's region: counted, not shown.</summary>
+    public IReadOnlyList<long> Withheld { get; init; } = [];
+
+    /// <summary>Witnesses that rebuilt log and index before they cosigned.</summary>
+    public IReadOnlyList<(string Name, DateTimeOffset Time)> Witnesses { get; init; } = [];
+
+    /// <summary>When an outside authority stamped the log; null when the file carries no such stamp.</summary>
+    public DateTimeOffset? AnchoredAt { get; init; }
+}
 
 /// <summary>One event for the report.</summary>
-public sealed record VerifiedEvent(long Index, DateTimeOffset Time, string Source, string Action, string Outcome, string Actor);
+/// <param name="InPeriod">False for a neighbour that only shows where the period ends.</param>
+public sealed record VerifiedEvent(
+    long Index, DateTimeOffset Time, string Source, string Action, string Outcome, string Actor, bool InPeriod, string? Detail);
 
 /// <summary>One signature for the report.</summary>
 public sealed record VerifiedSignature(string Kind, string Signer, DateTimeOffset StampedAt);
 
 /// <summary>
-/// Checks an evidence file against docs/LEDGER-FORMAT.md §9, with nothing but the file, the verifier's own trusted list and the platform's
+/// Checks an evidence file against docs/LEDGER-FORMAT.md §10, with nothing but the file, the verifier's own trusted list and the platform's
 /// cryptography: no service, no network, no code shared with the ledger.
 /// </summary>
 public static class EvidenceVerifier
 {
     private static readonly byte[] KeyTag = "trust.key.v1\n"u8.ToArray();
     private static readonly byte[] BatchTag = "trust.batch.v1\n"u8.ToArray();
-    private static readonly byte[] ManifestTag = "trust.evidence.v1\n"u8.ToArray();
+    private static readonly byte[] QueryTag = "trust.query.v2\n"u8.ToArray();
 
     /// <summary>Verifies the bytes of a file.</summary>
     public static Verdict Verify(ReadOnlySpan<byte> file, TrustedList trusted)
@@ -39,29 +54,18 @@ public static class EvidenceVerifier
         try
         {
             var evidence = Evidence.Read(file);
-            verdict = verdict with { Prescription = evidence.Prescription };
-            CheckPolicy(evidence, trusted);
-            var checkpoint = SignedCheckpoint.Open(evidence.Checkpoint, evidence.CheckpointKeys);
-            verdict = verdict with { Origin = checkpoint.Origin, TreeSize = checkpoint.Size };
-            var key = PrescriptionKey(evidence.Prescription);
+            verdict = verdict with { Subject = Describe(evidence.Question), Period = (evidence.Question.From, evidence.Question.To) };
+            CheckKey(evidence.Question);
+            CheckPolicy(evidence.Policy, trusted);
+            var checkpoint = OpenCheckpoint(evidence, trusted);
+            verdict = verdict with { Origin = checkpoint.Origin, TreeSize = evidence.Question.Size, Witnesses = checkpoint.Witnesses };
 
-            // Against the manifest first: it names what was altered, dropped or moved, even where later checks would only say "wrong".
-            CheckManifestOrder(evidence);
             var events = new List<LoggedEvent>();
-            for (var i = 0; i < evidence.Events.Count; i++)
-            {
-                var (index, leafHash) = evidence.Manifest[i];
-                EvidenceRefusedException.When(
-                    !SHA256.HashData([0, .. evidence.Events[i].Leaf]).AsSpan().SequenceEqual(leafHash), "event-altered", index);
-                events.Add(CheckEvent(evidence.Events[i], checkpoint, evidence.BatchKeys, key));
-                CheckFollows(events);
-                verdict = verdict with { Events = [.. events.Select(Report)] };
-            }
-
-            events.Add(CheckEvent(evidence.Query, checkpoint, evidence.BatchKeys, key));
-            CheckFollows(events);
-            CheckQuery(evidence, key, events[^1]);
-            verdict = verdict with { Events = [.. events.Select(Report)] };
+            CheckShown(evidence, events);
+            verdict = Report(verdict, evidence, events);
+            CheckPeriod(evidence, events);
+            CheckQuery(evidence, trusted);
+            verdict = verdict with { AnchoredAt = CheckAnchor(evidence, checkpoint, trusted) };
             return verdict with { Signatures = Attachments.Check(evidence, events, trusted) };
         }
         catch (EvidenceRefusedException e)
@@ -74,56 +78,149 @@ public static class EvidenceVerifier
         }
     }
 
-    private static void CheckPolicy(Evidence evidence, TrustedList trusted)
+    private static string Describe(Question question) => $"{question.Kind} {question.Identifier ?? Convert.ToHexStringLower(question.Key)}";
+
+    // Anyone can recompute a key from its identifier, except a patient's: that one is bound to a person by a logged SUBJECT.bind event.
+    private static void CheckKey(Question question)
     {
-        foreach (var vkey in evidence.CheckpointKeys)
+        EvidenceRefusedException.When((question.Identifier is null) != (question.Kind is "patient"), "question-key", null, question.Kind);
+        if (question.Identifier is null)
+        {
+            return;
+        }
+
+        var kind = Encoding.UTF8.GetBytes(question.Kind);
+        var identifier = Encoding.UTF8.GetBytes(question.Identifier);
+        EvidenceRefusedException.When(kind.Length is 0 or > 32 || identifier.Length is 0 or > 1024, "question-key", null, question.Kind);
+        var key = SHA256.HashData([.. KeyTag, (byte)kind.Length, .. kind, (byte)(identifier.Length >> 8), (byte)identifier.Length, .. identifier]);
+        EvidenceRefusedException.When(!key.AsSpan().SequenceEqual(question.Key), "question-key", null, question.Identifier);
+    }
+
+    private static void CheckPolicy(EvidencePolicy policy, TrustedList trusted)
+    {
+        foreach (var vkey in policy.CheckpointKeys)
         {
             EvidenceRefusedException.When(!trusted.CheckpointKeys.Contains(vkey, StringComparer.Ordinal), "key-not-trusted", null, vkey);
         }
 
         // All trusted keys of the log, so that a file cannot choose the weakest.
+        EvidenceRefusedException.When(!SameSet(policy.CheckpointKeys, trusted.CheckpointKeys), "key-missing");
         EvidenceRefusedException.When(
-            evidence.CheckpointKeys.Count != trusted.CheckpointKeys.Count || evidence.CheckpointKeys.Distinct(StringComparer.Ordinal).Count() != trusted.CheckpointKeys.Count,
-            "key-missing");
-        foreach (var (source, spki) in evidence.BatchKeys)
+            !SameSet(policy.WitnessKeys, trusted.Witnesses) || policy.WitnessQuorum != trusted.WitnessQuorum, "witness-policy");
+        foreach (var (source, spki) in policy.BatchKeys)
         {
             EvidenceRefusedException.When(
                 !trusted.BatchKeys.TryGetValue(source, out var known) || !known.AsSpan().SequenceEqual(spki), "key-not-trusted", null, "batch:" + source);
         }
     }
 
-    private static void CheckManifestOrder(Evidence evidence)
+    private static bool SameSet(IReadOnlyList<string> some, IReadOnlyList<string> others) =>
+        some.Count == others.Count && some.ToHashSet(StringComparer.Ordinal).SetEquals(others) && some.Distinct(StringComparer.Ordinal).Count() == some.Count;
+
+    private static SignedCheckpoint OpenCheckpoint(Evidence evidence, TrustedList trusted)
     {
-        var previous = -1L;
-        foreach (var (index, _) in evidence.Manifest)
+        var checkpoint = SignedCheckpoint.Open(evidence.Checkpoint, trusted.CheckpointKeys, trusted.Witnesses);
+        EvidenceRefusedException.When(checkpoint.Witnesses.Count < trusted.WitnessQuorum, "witness-quorum");
+        // The tree asked about may be one of the past: the checkpoint extends it.
+        EvidenceRefusedException.When(
+            !LogProof.Extends(evidence.Question.Size, evidence.TreeRoot, checkpoint.Size, checkpoint.Root, evidence.Consistency), "checkpoint-size");
+        return checkpoint;
+    }
+
+    private static void CheckShown(Evidence evidence, List<LoggedEvent> events)
+    {
+        var size = evidence.Question.Size;
+        var proof = CompletenessProof.TryRead(evidence.Completeness);
+        EvidenceRefusedException.When(proof is null, "completeness-malformed");
+        // Against the proof's own list first: it names what was altered, dropped or moved, even where later checks would only say "wrong".
+        CheckOrder([.. proof!.Indices], evidence.Events);
+        var hashes = new List<byte[]>(evidence.Events.Count);
+        foreach (var e in evidence.Events)
         {
-            EvidenceRefusedException.When(index <= previous || index >= evidence.ManifestSize, "manifest-order", index);
-            previous = index;
+            hashes.Add(e.WithheldHash ?? SHA256.HashData([0, .. e.Leaf!]));
+            EvidenceRefusedException.When(!LogProof.InTree(e.Index, size, hashes[^1], e.Proof, evidence.TreeRoot), "event-altered", e.Index);
         }
 
-        var present = evidence.Events.Select(e => e.Index).ToHashSet();
-        var listed = evidence.Manifest.Select(e => e.Index).ToHashSet();
-        foreach (var (index, _) in evidence.Manifest)
+        EvidenceRefusedException.When(
+            !proof.Holds(size, evidence.TreeRoot, evidence.Question.Key, evidence.From, evidence.To, hashes), "completeness");
+        foreach (var e in evidence.Events.Where(e => e.Leaf is not null))
+        {
+            events.Add(CheckEvent(e, evidence.Policy.BatchKeys, evidence.Question.Key));
+            CheckFollows(events);
+        }
+    }
+
+    private static void CheckOrder(List<long> shown, List<EvidenceEvent> events)
+    {
+        var present = events.Select(e => e.Index).ToHashSet();
+        var listed = shown.ToHashSet();
+        foreach (var index in shown)
         {
             EvidenceRefusedException.When(!present.Contains(index), "event-missing", index);
         }
 
-        for (var i = 0; i < evidence.Events.Count; i++)
+        for (var i = 0; i < events.Count; i++)
         {
-            var index = evidence.Events[i].Index;
+            var index = events[i].Index;
             EvidenceRefusedException.When(!listed.Contains(index), "event-not-listed", index);
-            EvidenceRefusedException.When(i >= evidence.Manifest.Count || evidence.Manifest[i].Index != index, "event-reordered", index);
+            EvidenceRefusedException.When(i >= shown.Count || shown[i] != index, "event-reordered", index);
         }
     }
 
-    private static LoggedEvent CheckEvent(EvidenceEvent e, SignedCheckpoint checkpoint, Dictionary<string, byte[]> batchKeys, byte[] key)
+    private static LoggedEvent CheckEvent(EvidenceEvent e, Dictionary<string, byte[]> batchKeys, byte[] key)
     {
-        var hash = SHA256.HashData([0, .. e.Leaf]);
-        EvidenceRefusedException.When(!InTree(e.Index, checkpoint.Size, hash, e.Proof, checkpoint.Root), "inclusion-proof", e.Index);
-        var logged = LoggedEvent.Read(e.Index, e.Leaf);
+        var logged = LoggedEvent.Read(e.Index, e.Leaf!);
         EvidenceRefusedException.When(!logged.Keys.Exists(k => k.AsSpan().SequenceEqual(key)), "other-subject", e.Index);
         CheckBatch(e, logged, batchKeys);
         return logged;
+    }
+
+    // Ledger time never falls, so the events inside the range lie in the period and the neighbours outside show that it ends there.
+    private static void CheckPeriod(Evidence evidence, List<LoggedEvent> events)
+    {
+        var (from, to) = (evidence.Question.From, evidence.Question.To);
+        EvidenceRefusedException.When(from is null && evidence.From != 0, "period", null, "from");
+        EvidenceRefusedException.When(to is null && evidence.To != evidence.Question.Size - 1, "period", null, "to");
+        foreach (var e in events)
+        {
+            var holds = e.Index < evidence.From ? e.Time < from : e.Index >= evidence.To ? e.Time >= to : (from is null || e.Time >= from) && (to is null || e.Time < to);
+            EvidenceRefusedException.When(!holds, "period", e.Index);
+        }
+
+        foreach (var (index, dataKey) in evidence.Openings)
+        {
+            var e = events.Find(e => e.Index == index);
+            EvidenceRefusedException.When(e is null || evidence.Question.CaseNumber is null || e.Opened(dataKey) is null, "opening", index);
+        }
+    }
+
+    private static void CheckQuery(Evidence evidence, TrustedList trusted)
+    {
+        var checkpoint = SignedCheckpoint.Open(evidence.QueryCheckpoint, trusted.CheckpointKeys, trusted.Witnesses);
+        var index = evidence.Query.Index;
+        EvidenceRefusedException.When(
+            index < evidence.Question.Size
+            || !LogProof.InTree(index, checkpoint.Size, SHA256.HashData([0, .. evidence.Query.Leaf!]), evidence.Query.Proof, checkpoint.Root), "query-event", index);
+        var query = CheckEvent(evidence.Query, evidence.Policy.BatchKeys, evidence.Question.Key);
+        EvidenceRefusedException.When(query is not { Action: "REG.query", Source: "ledger", Outcome: "success" }, "query-event", index);
+        var expected = "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData(
+            [.. QueryTag, .. SHA256.HashData(CanonicalJson.Encode(evidence.Question.Json)), .. SHA256.HashData(CanonicalJson.Encode(evidence.Attachments))]));
+        EvidenceRefusedException.When(!string.Equals(query.Basis, expected, StringComparison.Ordinal), "question-not-logged", index);
+    }
+
+    private static DateTimeOffset? CheckAnchor(Evidence evidence, SignedCheckpoint checkpoint, TrustedList trusted)
+    {
+        if (evidence.Anchor is not { } anchor)
+        {
+            return null;
+        }
+
+        var anchored = SignedCheckpoint.Open(anchor.Checkpoint, trusted.CheckpointKeys, trusted.Witnesses);
+        EvidenceRefusedException.When(
+            !LogProof.Extends(anchored.Size, anchored.Root, checkpoint.Size, checkpoint.Root, anchor.Consistency), "anchor", null, "consistency");
+        var stamp = TimeStamp.Verify(anchor.Token, Encoding.UTF8.GetBytes(anchor.Checkpoint), trusted.Helpers, trusted.Roots);
+        EvidenceRefusedException.When(stamp is TimeStampOutcome.Refused, "anchor", null, (stamp as TimeStampOutcome.Refused)?.Reason.ToString() ?? "");
+        return ((TimeStampOutcome.Proved)stamp).Info.Time;
     }
 
     private static void CheckBatch(EvidenceEvent e, LoggedEvent logged, Dictionary<string, byte[]> batchKeys)
@@ -167,65 +264,6 @@ public static class EvidenceVerifier
         }
     }
 
-    private static void CheckQuery(Evidence evidence, byte[] key, LoggedEvent query)
-    {
-        EvidenceRefusedException.When(
-            query is not { Action: "REG.query", Source: "ledger", Outcome: "success" } || query.Index < evidence.ManifestSize, "query-event", query.Index);
-        var manifest = new List<byte>([.. ManifestTag, .. key, .. U64(evidence.ManifestSize), .. U64(evidence.Manifest.Count).AsSpan(4)]);
-        foreach (var (index, leafHash) in evidence.Manifest)
-        {
-            manifest.AddRange(U64(index));
-            manifest.AddRange(leafHash);
-        }
-
-        manifest.AddRange(SHA256.HashData(evidence.Attachments.ValueKind == JsonValueKind.Null ? "null"u8.ToArray() : CanonicalJson.Encode(evidence.Attachments)));
-        var expected = "evidence:sha256:" + Convert.ToHexStringLower(SHA256.HashData([.. manifest]));
-        EvidenceRefusedException.When(!string.Equals(query.Basis, expected, StringComparison.Ordinal), "manifest-not-logged", query.Index);
-    }
-
-    /// <summary>RFC 9162 §2.1.3.2.</summary>
-    internal static bool InTree(long index, long size, byte[] hash, List<byte[]> proof, byte[] root)
-    {
-        if (index >= size)
-        {
-            return false;
-        }
-
-        var (fn, sn) = (index, size - 1);
-        foreach (var p in proof)
-        {
-            if (sn == 0)
-            {
-                return false;
-            }
-
-            if (fn % 2 == 1 || fn == sn)
-            {
-                hash = SHA256.HashData([1, .. p, .. hash]);
-                while (fn % 2 == 0 && fn != 0)
-                {
-                    (fn, sn) = (fn / 2, sn / 2);
-                }
-            }
-            else
-            {
-                hash = SHA256.HashData([1, .. hash, .. p]);
-            }
-
-            (fn, sn) = (fn / 2, sn / 2);
-        }
-
-        return sn == 0 && hash.AsSpan().SequenceEqual(root);
-    }
-
-    private static byte[] PrescriptionKey(string prescription)
-    {
-        var kind = "prescription"u8;
-        var identifier = Encoding.UTF8.GetBytes(prescription);
-        EvidenceRefusedException.When(identifier.Length is 0 or > 1024, "malformed-file", null, "$.prescription");
-        return SHA256.HashData([.. KeyTag, (byte)kind.Length, .. kind, (byte)(identifier.Length >> 8), (byte)identifier.Length, .. identifier]);
-    }
-
     private static byte[] U64(long value)
     {
         var bytes = new byte[8];
@@ -233,5 +271,14 @@ public static class EvidenceVerifier
         return bytes;
     }
 
-    private static VerifiedEvent Report(LoggedEvent e) => new(e.Index, e.Time, e.Source, e.Action, e.Outcome, e.Actor);
+    private static Verdict Report(Verdict verdict, Evidence evidence, List<LoggedEvent> events)
+    {
+        bool Inside(long index) => index >= evidence.From && index < evidence.To;
+        string? Detail(LoggedEvent e) => evidence.Openings.Where(o => o.Index == e.Index).Select(o => e.Opened(o.DataKey)).FirstOrDefault();
+        return verdict with
+        {
+            Events = [.. events.Select(e => new VerifiedEvent(e.Index, e.Time, e.Source, e.Action, e.Outcome, e.Actor, Inside(e.Index), Detail(e)))],
+            Withheld = [.. evidence.Events.Where(e => e.Leaf is null && Inside(e.Index)).Select(e => e.Index)],
+        };
+    }
 }

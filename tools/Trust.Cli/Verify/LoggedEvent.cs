@@ -26,6 +26,29 @@ internal sealed record LoggedEvent(
 
     public string? Basis => Body.TryGetProperty("basis", out var basis) ? basis.GetString() : null;
 
+    /// <summary>The sealed detail, opened with its data key; null when there is none or the key is another (docs/LEDGER-FORMAT.md §3).</summary>
+    public string? Opened(byte[] dataKey)
+    {
+        const int nonce = 12;
+        const int tag = 16;
+        if (!Body.TryGetProperty("sealed", out var text) || Strict.Base64UrlBytes(text.GetString()!) is not { Length: >= nonce + tag } box)
+        {
+            return null;
+        }
+
+        var plain = new byte[box.Length - nonce - tag];
+        using var cipher = new AesGcm(dataKey, tag);
+        try
+        {
+            cipher.Decrypt(box.AsSpan(0, nonce), box.AsSpan(nonce, plain.Length), box.AsSpan(nonce + plain.Length), plain, Encoding.ASCII.GetBytes(Body.GetProperty("id").GetString()!));
+            return Encoding.UTF8.GetString(plain);
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            return null;
+        }
+    }
+
     public static LoggedEvent Read(long index, byte[] leaf)
     {
         var at = 0;

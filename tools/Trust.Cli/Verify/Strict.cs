@@ -28,6 +28,10 @@ internal static class Strict
         return value.GetString()!;
     }
 
+    /// <summary>A text, or null where the member is null.</summary>
+    public static string? OptionalText(JsonElement element, string name, string path) =>
+        element.GetProperty(name).ValueKind == JsonValueKind.Null ? null : Text(element, name, path);
+
     public static long Number(JsonElement element, string name, string path)
     {
         var value = element.GetProperty(name);

@@ -14,6 +14,12 @@ public sealed record TrustedList(
 {
     private const int MaxBytes = 1 << 20;
 
+    /// <summary>Witnesses (C2SP vkey lines, type 04) whose cosignature says that they rebuilt log and index.</summary>
+    public IReadOnlyList<string> Witnesses { get; init; } = [];
+
+    /// <summary>How many of them must have cosigned; 0 takes the log's own word for its index.</summary>
+    public int WitnessQuorum { get; init; }
+
     /// <summary>Reads a list file, or a folder of published material.</summary>
     /// <exception cref="InvalidDataException">Not a trusted list; the message says what is wrong.</exception>
     /// <exception cref="IOException">Cannot be read.</exception>
@@ -30,8 +36,13 @@ public sealed record TrustedList(
             .SelectMany(file => Certificate.ParsePem(File.ReadAllText(file))).ToList();
         var batchKeys = Directory.EnumerateFiles(path, "*-batch.spki")
             .ToDictionary(file => Path.GetFileName(file)[..^"-batch.spki".Length], File.ReadAllBytes, StringComparer.Ordinal);
+        var witnesses = Path.Combine(path, "witnesses.vkeys");
+        IReadOnlyList<string> trusted = File.Exists(witnesses) ? [.. File.ReadAllLines(witnesses).Where(line => line.Length > 0)] : [];
         return File.Exists(keys)
             ? new TrustedList(roots, [], [.. File.ReadAllLines(keys).Where(line => line.Length > 0)], batchKeys)
+            {
+                Witnesses = trusted, WitnessQuorum = trusted.Count == 0 ? 0 : (trusted.Count / 2) + 1,
+            }
             : throw new InvalidDataException($"{path} holds no ledger.vkeys");
     }
 
@@ -39,7 +50,7 @@ public sealed record TrustedList(
     {
         if (!StrictJson.TryParse(File.ReadAllBytes(path), new JsonLimits(MaxBytes), out var root, out _) || root.ValueKind != JsonValueKind.Object)
         {
-            throw new InvalidDataException($"{path} is not JSON in the form of docs/LEDGER-FORMAT.md §9");
+            throw new InvalidDataException($"{path} is not JSON in the form of docs/LEDGER-FORMAT.md §10");
         }
 
         try
@@ -55,7 +66,11 @@ public sealed record TrustedList(
                 helpers,
                 [.. root.GetProperty("checkpointKeys").EnumerateArray().Select(k => k.GetString()!)],
                 root.GetProperty("sources").EnumerateArray().ToDictionary(
-                    s => s.GetProperty("name").GetString()!, s => s.GetProperty("batchKey").GetBytesFromBase64(), StringComparer.Ordinal));
+                    s => s.GetProperty("name").GetString()!, s => s.GetProperty("batchKey").GetBytesFromBase64(), StringComparer.Ordinal))
+            {
+                Witnesses = root.TryGetProperty("witnesses", out var witnesses) ? [.. witnesses.EnumerateArray().Select(k => k.GetString()!)] : [],
+                WitnessQuorum = root.TryGetProperty("witnessQuorum", out var quorum) ? quorum.GetInt32() : 0,
+            };
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or System.Formats.Asn1.AsnContentException
             or System.Security.Cryptography.CryptographicException)

@@ -17,20 +17,27 @@ public static class VerdictText
         ["malformed-key"] = ("密钥无法读取", "a key cannot be read"),
         ["checkpoint-malformed"] = ("检查点格式错误", "the checkpoint is malformed"),
         ["checkpoint-signature"] = ("检查点签名无效", "a checkpoint signature is not valid"),
-        ["manifest-order"] = ("事件清单顺序错误", "the manifest is not in order"),
-        ["manifest-not-logged"] = ("事件清单或附件与账本中记录的查询不一致", "manifest or attachments are not what the ledger logged for this query"),
+        ["checkpoint-size"] = ("检查点不包含所问的账本状态", "the checkpoint does not extend the tree that was asked"),
+        ["witness-policy"] = ("见证人名单或法定人数与信任列表不同", "witnesses or quorum are not those of your trusted list"),
+        ["witness-quorum"] = ("见证人签名不足", "too few witnesses have cosigned"),
+        ["question-key"] = ("主体键与标识符不符", "the subject key is not that of the identifier"),
+        ["question-not-logged"] = ("账本记录的查询不是这个问题，或附件与当时不同", "the ledger did not log this question with these attachments"),
+        ["completeness-malformed"] = ("完整性证明格式错误", "the completeness proof is malformed"),
+        ["completeness"] = ("完整性证明无效：可能有事件被隐去、增加或移动", "the completeness proof does not hold: something may have been left out, added or moved"),
+        ["period"] = ("事件与所问的时间段不符", "the events are not those of the period asked for"),
+        ["opening"] = ("密封内容的开启无效", "a sealed detail is opened without right or with the wrong key"),
+        ["anchor"] = ("外部时间戳无效", "the outside time-stamp of the log is not valid"),
         ["event-missing"] = ("缺少事件", "an event is missing"),
-        ["event-not-listed"] = ("多出未列入清单的事件", "an event is not listed in the manifest"),
+        ["event-not-listed"] = ("多出证明中没有的事件", "an event is not one of those proved"),
         ["event-reordered"] = ("事件顺序被改变", "an event was moved"),
-        ["event-altered"] = ("事件内容被篡改", "an event was altered"),
-        ["inclusion-proof"] = ("包含证明无效", "the inclusion proof does not lead to the checkpoint"),
+        ["event-altered"] = ("事件内容被篡改，或不在账本的该位置", "an event was altered, or does not stand there in the log"),
         ["leaf-type"] = ("条目类型错误", "the entry type is wrong"),
         ["leaf-malformed"] = ("条目格式错误", "the leaf is malformed"),
         ["envelope-malformed"] = ("信封格式错误", "the envelope is malformed"),
         ["body-hash"] = ("事件正文与信封中的哈希不符", "the body does not have the hash its envelope names"),
         ["body-malformed"] = ("事件正文不符合格式", "the body breaks the format"),
         ["subject-keys"] = ("主体键与正文不符", "the subject keys are not those of the body"),
-        ["other-subject"] = ("事件与该处方无关", "the event does not concern this prescription"),
+        ["other-subject"] = ("事件与所问的主体无关", "the event does not concern the subject asked about"),
         ["batch-shape"] = ("批次范围错误", "the batch does not contain the event"),
         ["batch-signature"] = ("来源系统的批次签名无效", "the producer's batch signature is not valid"),
         ["time-falls"] = ("账本时间倒退", "ledger time falls"),
@@ -59,13 +66,14 @@ public static class VerdictText
         if (verdict.Origin.Length > 0)
         {
             text.AppendLine(english
-                ? $"Prescription {verdict.Prescription}; log {verdict.Origin}, {verdict.TreeSize} entries"
-                : $"处方 {verdict.Prescription}；账本 {verdict.Origin}，共 {verdict.TreeSize} 条");
+                ? $"{verdict.Subject}; log {verdict.Origin}, {verdict.TreeSize} entries; {Period(verdict, english)}"
+                : $"{verdict.Subject}；账本 {verdict.Origin}，共 {verdict.TreeSize} 条；{Period(verdict, english)}");
         }
 
         foreach (var e in verdict.Events)
         {
-            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"  ✔ #{e.Index} {e.Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'} {e.Source} {e.Action} {e.Outcome} {e.Actor}"));
+            var mark = e.InPeriod ? "✔" : english ? "· (outside the period)" : "·（时间段之外）";
+            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"  {mark} #{e.Index} {e.Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'} {e.Source} {e.Action} {e.Outcome} {e.Actor} {e.Detail}").TrimEnd());
         }
 
         foreach (var s in verdict.Signatures)
@@ -73,10 +81,60 @@ public static class VerdictText
             text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"  ✔ {s.Kind} {s.StampedAt:yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {s.Signer}"));
         }
 
-        text.AppendLine(verdict.Finding is { } finding ? Refusal(finding, english) : english
-            ? $"VERIFIED: {verdict.Events.Count} events and {verdict.Signatures.Count} signatures are complete and unaltered."
-            : $"验证通过：{verdict.Events.Count} 个事件、{verdict.Signatures.Count} 个签名完整且未被篡改。");
+        text.AppendLine(verdict.Finding is { } finding ? Refusal(finding, english) : Conclusion(verdict, english));
         return text.ToString();
+    }
+
+    private static string Period(Verdict verdict, bool english)
+    {
+        static string At(DateTimeOffset? time, string open) => time?.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture) ?? open;
+        var (from, to) = verdict.Period;
+        return english
+            ? $"from {At(from, "the beginning")} to {At(to, "the end")}"
+            : $"自{At(from, "账本开始")}至{At(to, "该检查点")}";
+    }
+
+    // What is proved, and what is not, in words that need no cryptography.
+    private static string Conclusion(Verdict verdict, bool english)
+    {
+        var count = verdict.Events.Count(e => e.InPeriod);
+        var text = new StringBuilder(english
+            ? $"VERIFIED: these {count} events are all that the ledger holds on this subject in this period, complete, in order and unaltered; {verdict.Signatures.Count} signatures are valid."
+            : $"验证通过：该主体在此时间段内的全部 {count} 个事件均已列出，完整、有序、未被篡改；{verdict.Signatures.Count} 个签名有效。");
+        if (verdict.Withheld.Count > 0)
+        {
+            text.AppendLine().Append(english
+                ? $"  {verdict.Withheld.Count} more are counted but not shown: they happened outside the asking regulator's region."
+                : $"  另有 {verdict.Withheld.Count} 个事件已计入但未显示：发生在查询监管机构的辖区之外。");
+        }
+
+        text.AppendLine().Append(Vouched(verdict, english));
+        if (verdict.AnchoredAt is { } at)
+        {
+            var time = at.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+            text.AppendLine().Append(english
+                ? $"  An outside time-stamping authority saw the log at {time}."
+                : $"  外部时间戳机构于 {time} 见证了账本状态。");
+        }
+
+        return text.AppendLine().Append(english
+            ? "  Not proved: that every system logged all it did (gaps in its own chain would show), or what sealed or destroyed details said."
+            : "  未证明：各系统是否记录了其全部行为（其自身哈希链会显示缺口），以及已密封或已销毁的内容。").ToString();
+    }
+
+    private static string Vouched(Verdict verdict, bool english)
+    {
+        if (verdict.Witnesses.Count == 0)
+        {
+            return english
+                ? "  No witness is trusted: that the index lists every event is the ledger's own word."
+                : "  信任列表中没有见证人：索引是否列出全部事件仅由账本自身担保。";
+        }
+
+        var names = string.Join(", ", verdict.Witnesses.Select(w => string.Create(CultureInfo.InvariantCulture, $"{w.Name} {w.Time:yyyy-MM-dd'T'HH:mm:ss'Z'}")));
+        return english
+            ? $"  Independently rebuilt from all entries and cosigned by: {names}."
+            : $"  以下见证人已从全部条目独立重建并会签：{names}。";
     }
 
     private static string Refusal(Finding finding, bool english)

@@ -1,0 +1,233 @@
+using System.Net;
+using System.Text.Json;
+using Npgsql;
+using Trust.AuditLedger.Anchoring;
+using Trust.AuditLedger.Checkpoints;
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Index;
+using Trust.AuditLedger.Proofs;
+using Trust.AuditLedger.Shredding;
+using Trust.AuditLedger.Witnessing;
+using Trust.Crypto.Json;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Log;
+using Trust.Kernel.Residency;
+
+namespace Trust.AuditLedger.Evidence;
+
+/// <summary>What came of a question.</summary>
+internal abstract record EvidenceOutcome
+{
+    private EvidenceOutcome()
+    {
+    }
+
+    /// <summary>The file.</summary>
+    public sealed record Made(byte[] Bytes) : EvidenceOutcome;
+
+    /// <summary>The tree asked about was never published.</summary>
+    public sealed record NoSuchTree(long Newest) : EvidenceOutcome;
+
+    /// <summary>More events than one file holds.</summary>
+    public sealed record TooMuch(int Most) : EvidenceOutcome;
+
+    /// <summary>No answer without its record.</summary>
+    public sealed record NotRecorded : EvidenceOutcome;
+
+    /// <summary>No quorum of witnesses for a tree that could answer.</summary>
+    public sealed record NotWitnessed : EvidenceOutcome;
+
+    /// <summary>The signing service is away.</summary>
+    public sealed record SignaturesAway : EvidenceOutcome;
+
+    /// <summary>Another process sequences.</summary>
+    public sealed record Standby : EvidenceOutcome;
+}
+
+/// <summary>Makes evidence files: finds, records the question, proves, and withholds what happened outside the regulator's region.</summary>
+internal sealed class EvidenceMaker(
+    NpgsqlDataSource db, EvidenceStore store, CompletenessProver prover, Sequencer sequencer, CosignatureRounds rounds, WitnessSet witnesses, Outbox outbox,
+    SigningEvidence signing, Sources sources, CheckpointSigner signer, RegionTable regions, SubjectKeyVault vault, AnchorStore anchors,
+    AuditLedgerOptions options)
+{
+    /// <summary>Most events of one file.</summary>
+    public const int MaxEvents = 10_000;
+
+    private static readonly TimeSpan WitnessPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Answers a question of an authorised regulator.</summary>
+    public async Task<EvidenceOutcome> Make(Question question, Caller caller, string region, CancellationToken ct)
+    {
+        if (sequencer.Published is not { } head)
+        {
+            return new EvidenceOutcome.Standby();
+        }
+
+        // The answer is of a tree that stood before the question: the question itself is a later entry on the same subject.
+        var size = question.Size ?? head.Checkpoint.Size;
+        if (size > head.Checkpoint.Size)
+        {
+            return new EvidenceOutcome.NoSuchTree(head.Checkpoint.Size);
+        }
+
+        var from = question.From is { } begin ? Math.Min(await store.LowerBound(begin, size, ct), size - 1) : 0;
+        var to = question.To is { } end ? Math.Min(await store.LowerBound(end, size, ct), size - 1) : size - 1;
+        return await prover.Prove(head, question.Subject.Key.ToArray(), from, to, size, MaxEvents, ct) switch
+        {
+            SubjectAnswer.Proved answer => await Make(question, caller, region, head, size, new IndexRange(from, to), answer, ct),
+            SubjectAnswer.TooMany => new EvidenceOutcome.TooMuch(MaxEvents),
+            _ => new EvidenceOutcome.NoSuchTree(head.Checkpoint.Size),
+        };
+    }
+
+    /// <summary>The event of a query.</summary>
+    public static AuditEvent QueryEvent(Caller caller, Question question, string outcome, string? basis) => new()
+    {
+        Action = "REG.query",
+        Actor = new Actor(caller.Subject, caller.LoginCertificate, caller.Role, caller.Institution),
+        Subjects = [question.Subject],
+        Outcome = outcome,
+        Purpose = "SUPERVISION",
+        Basis = basis,
+        PermitNo = question.Case,
+        Correlation = caller.TokenId,
+    };
+
+    private async Task<EvidenceOutcome> Make(
+        Question question, Caller caller, string region, PublishedHead head, long size, IndexRange range, SubjectAnswer.Proved answer, CancellationToken ct)
+    {
+        if (await Witnessed(size, ct) is not { } witnessed)
+        {
+            return new EvidenceOutcome.NotWitnessed();
+        }
+
+        JsonElement? attachments = default(JsonElement);
+        if (question is { Subject.Kind: "prescription", From: null, To: null, Size: null })
+        {
+            attachments = await signing.Of(question.Identifier!, ct);
+        }
+
+        if (attachments is not { } attached)
+        {
+            return new EvidenceOutcome.SignaturesAway();
+        }
+
+        var (events, openings) = await Shown(answer.Shown, question, region, range, size, new TreeReader(db, head.Edge), ct);
+        // Signatures hang in the air without the events that name them.
+        JsonElement? attachedHere = attached.ValueKind == JsonValueKind.Undefined || events.Exists(e => e.Leaf is null) ? null : attached;
+        var asked = question.ToJson(size, region);
+        // Nothing of what was prepared leaves before the ledger has the question on record.
+        var confirmed = await Record(QueryEvent(caller, question, EventOutcome.Success, Question.Basis(asked, attachedHere)), ct);
+        if (confirmed is not ConfirmOutcome.Confirmed(_, var receipt) || sequencer.Published is not { } now || now.Checkpoint.Size <= receipt.Index)
+        {
+            return new EvidenceOutcome.NotRecorded();
+        }
+
+        var reader = new TreeReader(db, now.Edge);
+        var (leaf, batch) = await store.Read(receipt.Index, ct);
+        var query = new QueryEvent(receipt.Index, leaf, await reader.Inclusion(receipt.Index, now.Checkpoint.Size, ct), batch, now.Note);
+        var tree = new AskedTree(await reader.Root(size, ct), await reader.Consistency(size, witnessed.Checkpoint.Size, ct));
+        var file = new EvidenceFile(
+            "trust.evidence.v2", asked, witnessed.Note, tree, range, answer.Proof, events, openings, query, await Anchored(witnessed, reader, ct),
+            await Policy(ct), attachedHere);
+        // One spelling of the file, so that a verifier covers every byte of it.
+        return new EvidenceOutcome.Made(CanonicalJson.Encode(JsonSerializer.SerializeToElement(file, LedgerJson.Default.EvidenceFile)));
+    }
+
+    private async Task<EvidenceAnchor?> Anchored(WitnessedHead witnessed, TreeReader reader, CancellationToken ct) =>
+        await anchors.Latest(ct) is { Stamps: [var first, ..] } anchor && anchor.Checkpoint.Size <= witnessed.Checkpoint.Size
+            ? new EvidenceAnchor(anchor.Note, await reader.Consistency(anchor.Checkpoint.Size, witnessed.Checkpoint.Size, ct), first.Token)
+            : null;
+
+    private async Task<WitnessedHead?> Witnessed(long size, CancellationToken ct)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(WitnessPatience);
+        try
+        {
+            return await rounds.RequestRound(size, patience.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private async Task<(List<EvidenceEvent> Events, List<Opening> Openings)> Shown(
+        List<Posting> shown, Question question, string region, IndexRange range, long size, TreeReader reader, CancellationToken ct)
+    {
+        var events = new List<EvidenceEvent>(shown.Count);
+        var openings = new List<Opening>();
+        foreach (var (index, leafHash) in shown)
+        {
+            var proof = await reader.Inclusion(index, size, ct);
+            var (leaf, batch) = await store.Read(index, ct);
+            if (!IsInside(leaf, region, out var bodyHash))
+            {
+                events.Add(new EvidenceEvent(index, null, leafHash, proof, null));
+                continue;
+            }
+
+            events.Add(new EvidenceEvent(index, leaf, null, proof, batch));
+            // Personal detail only under a case number, and only of the period asked for.
+            if (question.Case is not null && index >= range.From && index < range.To && await vault.DataKey(index, bodyHash, ct) is { } key)
+            {
+                openings.Add(new Opening(index, key));
+            }
+        }
+
+        return (events, openings);
+    }
+
+    private bool IsInside(byte[] leaf, string region, out byte[] bodyHash)
+    {
+        if (!EventLeaf.TryRead(leaf, out var e))
+        {
+            throw new InvalidDataException("A subject's entry is not an event.");
+        }
+
+        bodyHash = e.BodyHash.ToArray();
+        using var body = JsonDocument.Parse(e.Body.ToArray());
+        var where = body.RootElement.GetProperty("where").GetProperty("region").GetString()!;
+        return Microseconds.TryToInstant(e.Time, out var time) && regions.Contains(region, where, DateOnly.FromDateTime(time.UtcDateTime));
+    }
+
+    private async Task<EvidencePolicy> Policy(CancellationToken ct) => new(
+        [.. (await signer.Verifiers(ct)).Select(v => v.VKey)],
+        [.. witnesses.Clients.Select(w => w.Key.VKey)],
+        options.Witnessing.Quorum,
+        sources.All.ToDictionary(s => s.Name, s => s.BatchKey.ToArray(), StringComparer.Ordinal));
+
+    private async Task<ConfirmOutcome> Record(AuditEvent query, CancellationToken ct)
+    {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        return await outbox.AppendConfirmed(tx, query, ct);
+    }
+}
+
+/// <summary>What the signing service holds on a prescription.</summary>
+internal sealed class SigningEvidence(Outbound outbound)
+{
+    /// <summary>Verbatim; undefined when it knows no such prescription, null when it does not answer.</summary>
+    public async Task<JsonElement?> Of(string prescription, CancellationToken ct)
+    {
+        try
+        {
+            using var answer = await outbound.Client("sign").GetAsync($"prescriptions/{Uri.EscapeDataString(prescription)}/evidence", ct);
+            if (answer.StatusCode == HttpStatusCode.NotFound)
+            {
+                return default(JsonElement);
+            }
+
+            answer.EnsureSuccessStatusCode();
+            using var document = await JsonDocument.ParseAsync(await answer.Content.ReadAsStreamAsync(ct), cancellationToken: ct);
+            return document.RootElement.Clone();
+        }
+        catch (Exception e) when (e is HttpRequestException or JsonException or UndeclaredPeerException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            return null;
+        }
+    }
+}

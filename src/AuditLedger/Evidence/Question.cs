@@ -1,0 +1,97 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Trust.Crypto.Json;
+using Trust.Kernel.Audit;
+
+namespace Trust.AuditLedger.Evidence;
+
+/// <summary>A regulator's question about one subject, read once: docs/LEDGER-FORMAT.md §9.</summary>
+/// <param name="Subject">Kind and key.</param>
+/// <param name="Identifier">What the key was computed from; null for a patient.</param>
+/// <param name="From">First ledger time asked for, microseconds since 1970; null for the beginning.</param>
+/// <param name="To">First ledger time no longer asked for; null for the end.</param>
+/// <param name="Size">A published tree of the past to ask; null for the newest.</param>
+/// <param name="Case">Case under which personal detail is opened; null for none.</param>
+internal sealed record Question(SubjectKey Subject, string? Identifier, long? From, long? To, long? Size, string? Case)
+{
+    private static readonly byte[] Tag = "trust.query.v2\n"u8.ToArray();
+
+    /// <summary>Reads a question; null with the reason when it is none.</summary>
+    /// <param name="kind">Kind of subject.</param>
+    /// <param name="subject">Identifier, or the key (base64url) for a patient.</param>
+    /// <param name="from">ISO 8601 with offset.</param>
+    /// <param name="to">ISO 8601 with offset.</param>
+    /// <param name="size">Tree size.</param>
+    /// <param name="caseNumber">1 to 64 letters, digits and hyphens.</param>
+    /// <param name="why">What is wrong.</param>
+    public static Question? TryRead(string kind, string subject, string? from, string? to, long? size, string? caseNumber, out string why)
+    {
+        why = "";
+        if (SubjectText.TryRead(kind, subject) is not { } key)
+        {
+            why = "Ask about prescription, practitioner, institution or certificate by its identifier, or about a patient by the 32-byte key (base64url) that its binding gave you.";
+        }
+        else if (!TryTime(from, out var begin) || !TryTime(to, out var end) || begin >= end)
+        {
+            why = "Times are ISO 8601 with an offset, and the first lies before the second.";
+        }
+        else if (caseNumber is not null && !CaseNumber.IsValid(caseNumber))
+        {
+            why = "A case number has 1 to 64 letters, digits and hyphens.";
+        }
+        else if (size is <= 0)
+        {
+            why = "A tree has at least one entry.";
+        }
+        else
+        {
+            return new Question(key, kind is "patient" ? null : subject, begin, end, size, caseNumber);
+        }
+
+        return null;
+    }
+
+    /// <summary>The question as the file states it.</summary>
+    /// <param name="size">Tree it is asked of.</param>
+    /// <param name="region">The regulator's region.</param>
+    public JsonObject ToJson(long size, string region) => new()
+    {
+        ["kind"] = Subject.Kind,
+        ["identifier"] = Identifier,
+        ["key"] = Convert.ToBase64String(Subject.Key),
+        ["from"] = Text(From),
+        ["to"] = Text(To),
+        ["size"] = size,
+        ["region"] = region,
+        ["caseNumber"] = Case,
+    };
+
+    /// <summary>What the query event names, so that one question has one answer.</summary>
+    /// <param name="question">As the file states it.</param>
+    /// <param name="attachments">As the file carries them, or null.</param>
+    public static string Basis(JsonObject question, JsonElement? attachments) => "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData(
+        [.. Tag, .. SHA256.HashData(CanonicalJson.Encode(question)), .. SHA256.HashData(attachments is { } some ? CanonicalJson.Encode(some) : "null"u8.ToArray())]));
+
+    private static bool TryTime(string? text, out long? time)
+    {
+        time = null;
+        if (text is null)
+        {
+            return true;
+        }
+
+        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var instant) || instant < DateTimeOffset.UnixEpoch)
+        {
+            return false;
+        }
+
+        time = Microseconds.Since1970(instant);
+        return true;
+    }
+
+    private static string? Text(long? time) => time is { } micros && Microseconds.TryToInstant(micros, out var instant)
+        ? instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture)
+        : null;
+}

@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Trust.AuditLedger.Tests.Witnessing;
+using Trust.Cli.Local;
+using Trust.Cli.Verify;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Postgres;
+using Trust.TestKit;
+
+namespace Trust.AuditLedger.Tests;
+
+/// <summary>One ledger with a witness, one prescription, one file.</summary>
+public sealed class EvidenceMade : IAsyncLifetime
+{
+    private readonly SignedPrescription _signed = new();
+    private LedgerFixture _fixture = null!;
+    private TokenIssuer _issuer = null!;
+    private ScriptedWitness _witness = null!;
+    private WebApplication _sign = null!;
+
+    internal RunningLedger Ledger { get; private set; } = null!;
+
+    public ReadOnlyMemory<byte> FileBytes { get; private set; }
+
+    public ReadOnlySpan<byte> File => FileBytes.Span;
+
+    public TrustedList Trusted { get; private set; } = null!;
+
+    public string PublicFolder => _fixture.Public;
+
+    /// <summary>A patient with one event whose detail is sealed.</summary>
+    public SubjectKey Patient { get; } = SubjectKey.Patient(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
+
+    public async ValueTask InitializeAsync()
+    {
+        _fixture = await LedgerFixture.Create();
+        _fixture.Tokens = _issuer = await TokenIssuer.Start();
+        _witness = await ScriptedWitness.Start("w1");
+        await System.IO.File.WriteAllTextAsync(Path.Combine(_fixture.Public, "witnesses.vkeys"), _witness.Key.VKey + "\n");
+        _fixture.AddWitness(_witness.Name, _witness.Address, _witness.Key);
+        _fixture.Quorum = 1;
+        _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
+        var address = await StartSigning();
+        Ledger = await _fixture.Start(Tokens.NewOptions("ledger"), sign: address);
+        await Ledger.Leads();
+        await Fill();
+        await Eventually.Holds(() => Ledger.App.Services.GetRequiredService<OutboxState>().LedgerReached == true, "the ledger's own relay runs");
+        FileBytes = await Bytes("/evidence/prescription/rx-1", "510000");
+        await System.IO.File.WriteAllTextAsync(Path.Combine(PublicFolder, "root.pem"), _signed.RootPem);
+        Trusted = TrustedList.Load(PublicFolder);
+    }
+
+    public JsonObject Json() => JsonNode.Parse(File)!.AsObject();
+
+    /// <summary>A caller of that role and region.</summary>
+    internal HttpClient Client(string role, string? region) => _issuer.Client(Ledger.Address, "urn:mdid:p:regulator", "audit.read", role, region);
+
+    internal async Task<byte[]> Bytes(string path, string region)
+    {
+        using var client = Client("regulator", region);
+        using var answer = await client.GetAsync(path);
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        return await answer.Content.ReadAsByteArrayAsync();
+    }
+
+    /// <summary>Asks, and verifies the answer.</summary>
+    internal async Task<Verdict> Verified(string path, string region = "510000")
+    {
+        var verdict = EvidenceVerifier.Verify(await Bytes(path, region), Trusted);
+        Assert.Null(verdict.Finding);
+        return verdict;
+    }
+
+    internal async Task<string> Problem(string path)
+    {
+        using var client = Client("regulator", "510000");
+        return (await (await client.GetAsync(path)).Content.ReadFromJsonAsync<JsonObject>())!["title"]!.GetValue<string>();
+    }
+
+    /// <summary>Sizes that were published: one past each commit entry.</summary>
+    internal Task<List<long>> PublishedSizes() => Ledger.App.Services.GetRequiredService<NpgsqlDataSource>()
+        .Sql("SELECT idx + 1 FROM entries WHERE substring(leaf FROM 1 FOR 1) = '\\x02' ORDER BY idx").All(r => r.GetInt64(0), default);
+
+    /// <summary>The verdict line of the Python verifier.</summary>
+    internal async Task<string> Python(byte[] file)
+    {
+        var folder = Scratch.Directory("python");
+        var (evidence, trusted) = (Path.Combine(folder, "evidence.json"), Path.Combine(folder, "trusted.json"));
+        await System.IO.File.WriteAllBytesAsync(evidence, file);
+        await System.IO.File.WriteAllTextAsync(trusted, new JsonObject
+        {
+            ["version"] = 1,
+            ["roots"] = new JsonArray([.. Trusted.Roots.Select(r => (JsonNode)Convert.ToBase64String(r.Der.Span))]),
+            ["issuers"] = new JsonArray(),
+            ["checkpointKeys"] = new JsonArray([.. Trusted.CheckpointKeys.Select(k => (JsonNode)k)]),
+            ["witnesses"] = new JsonArray([.. Trusted.Witnesses.Select(k => (JsonNode)k)]),
+            ["witnessQuorum"] = Trusted.WitnessQuorum,
+            ["sources"] = new JsonArray([.. Trusted.BatchKeys.Select(k => (JsonNode)new JsonObject { ["name"] = k.Key, ["batchKey"] = Convert.ToBase64String(k.Value) })]),
+        }.ToJsonString());
+        using var process = Process.Start(new ProcessStartInfo("python3", [Path.Combine(Cli.Program.RepositoryRoot(), "tools", "verifier", "trust_verify.py"), evidence, trusted])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+        })!;
+        var output = await process.StandardOutput.ReadToEndAsync();
+        var error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(error.Length == 0, error);
+        return output.Trim();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Ledger.DisposeAsync();
+        await _sign.DisposeAsync();
+        await _witness.DisposeAsync();
+        await _issuer.DisposeAsync();
+        await _fixture.DisposeAsync();
+        _signed.Dispose();
+    }
+
+    private async Task<Uri> StartSigning()
+    {
+        var address = new Uri($"http://127.0.0.1:{PostgresCluster.FreePort()}");
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls(address.ToString());
+        _sign = builder.Build();
+        var attachments = await _signed.Attachments("rx-1");
+        _sign.MapGet("/prescriptions/{id}/evidence", (string id) => id == "rx-1" ? Results.Text(attachments.ToJsonString(), "application/json") : Results.NotFound());
+        await _sign.StartAsync();
+        return address;
+    }
+
+    private async Task Fill()
+    {
+        var ca = await Producer("ca");
+        await Post("ca", ca.Next(TestProducer.Ceremony()), 1);
+        var sign = await Producer("sign");
+        await Post("sign", sign.Next(sign.Body("rx-0"), sign.Body("rx-1", "RX.sign", _signed.Basis), sign.Body("rx-2")), 3);
+        await Post("ca", ca.Next(ca.Body("rx-9")), 1);
+        await Post("sign", sign.Next(sign.Body("rx-1"), sign.Body("rx-3")), 2);
+        await Post("sign", sign.Next(sign.Body("rx-1", "RX.claim")), 1);
+        await Post("sign", sign.Next(sign.Body("rx-1", "RX.dispense"), sign.Body("rx-3"), sign.Body("rx-4")), 3);
+        var idp = await Producer("idp");
+        await Post("idp", idp.Next(EventBody.TryBuild(
+            new AuditEvent
+            {
+                Action = "REC.write", Actor = new Actor("urn:mdid:p:1"), Subjects = [Patient], Outcome = EventOutcome.Success, Class = "ACCESS",
+                Sealed = Encoding.UTF8.GetBytes("姓名 张某"),
+            },
+            new EventPlace("510000", "n"), DateTimeOffset.UtcNow, out _)!), 1);
+    }
+
+    private async Task<TestProducer> Producer(string source)
+    {
+        using var client = _fixture.Client(source, Ledger.Address);
+        await new LedgerLink(client, source).OpenEpoch(new string('0', 64), default);
+        return _fixture.Producer(source);
+    }
+
+    private async Task Post(string source, byte[] frame, int count)
+    {
+        using var client = _fixture.Client(source, Ledger.Address);
+        Assert.IsType<PostOutcome.Accepted>(await new LedgerLink(client, source).Post(frame, count, default));
+    }
+}

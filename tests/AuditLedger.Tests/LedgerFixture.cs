@@ -9,6 +9,7 @@ using Trust.AuditLedger.Entries;
 using Trust.Cli.Local;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.Pkcs11;
 using Trust.TestKit;
@@ -56,6 +57,9 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Configuration section <c>Anchoring</c>.</summary>
     public object? Anchoring { get; set; }
 
+    /// <summary>Where the next ledger listens; a free port when not set.</summary>
+    public Uri? Address { get; set; }
+
     /// <summary>Configuration section <c>Standbys</c>.</summary>
     public object? Standbys { get; set; }
 
@@ -90,12 +94,8 @@ public sealed class LedgerFixture : IAsyncDisposable
     public (string Config, Uri Address) Configure(string node, TokenOptions token, Uri? sign = null)
     {
         var data = Path.Combine(Directory, node);
-        var tls = Path.Combine(data, "tls");
-        System.IO.Directory.CreateDirectory(tls);
-        var certificate = Certificate("ledger");
-        File.WriteAllText(Path.Combine(tls, "key.pem"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
-        File.WriteAllText(Path.Combine(tls, "certificate.pem"), certificate.ExportCertificatePem() + "\n" + _issuer.ExportCertificatePem());
-        var address = new Uri($"https://127.0.0.1:{PostgresCluster.FreePort()}");
+        WriteTls(data, "ledger");
+        var address = Address ?? new Uri($"https://127.0.0.1:{PostgresCluster.FreePort()}");
         var database = Database.Options;
         List<object> peers = [new { Name = "ledger", Address = address.ToString(), Region = "510000" }];
         peers.AddRange(MorePeers.Select(p => new { p.Name, Address = p.Address.ToString(), Region = "510000" }));
@@ -137,6 +137,17 @@ public sealed class LedgerFixture : IAsyncDisposable
         File.WriteAllText(file, JsonSerializer.Serialize(config));
         return (file, address);
     }
+
+    /// <summary>A data folder with the TLS identity of a service.</summary>
+    public string Tls(string service)
+    {
+        var data = Path.Combine(Directory, service);
+        WriteTls(data, service);
+        return data;
+    }
+
+    /// <summary>The newest signed head, as the lock store holds it.</summary>
+    public string SignedHead() => new FileLockStore(LockStore).Read();
 
     /// <summary>Starts a ledger in this process.</summary>
     internal async Task<RunningLedger> Start(TokenOptions token, string node = "ledger-1", LedgerFaults? faults = null, Uri? sign = null, TimeProvider? clock = null, Action<IServiceCollection>? with = null)
@@ -232,6 +243,15 @@ public sealed class LedgerFixture : IAsyncDisposable
 
         _issuer.Dispose();
         await Database.DisposeAsync();
+    }
+
+    private void WriteTls(string data, string service)
+    {
+        var tls = Path.Combine(data, "tls");
+        System.IO.Directory.CreateDirectory(tls);
+        var certificate = Certificate(service);
+        File.WriteAllText(Path.Combine(tls, "key.pem"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        File.WriteAllText(Path.Combine(tls, "certificate.pem"), certificate.ExportCertificatePem() + "\n" + _issuer.ExportCertificatePem());
     }
 
     private void MakeIssuer()

@@ -154,7 +154,7 @@ public static class Program
         card login        {installation.Addresses.Card}
         registry, CA      {installation.Addresses.CA}   officers {installation.Addresses.Officers}   CRL, OCSP {installation.Addresses.Public}
         signing           {installation.Addresses.Sign}
-        audit ledger      {installation.Addresses.Ledger}/checkpoint
+        audit ledger      {installation.Addresses.Ledger}/checkpoint   witness {installation.Addresses.Witness}
 
         Log in with a browser: the doctor's USB key is the SoftHSM token "card-zhang".
           1. Trust the root in the browser's store:

@@ -1,10 +1,12 @@
 using System.Text;
 using Npgsql;
+using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Witnessing;
 
@@ -18,7 +20,7 @@ internal sealed record WitnessedHead(Checkpoint Checkpoint, string Note);
 /// waits for it: a lost or slow witness costs others nothing, and each is asked again only when its last answer has come.
 /// </summary>
 internal sealed class CosignatureRounds(
-    NpgsqlDataSource db, Sequencer sequencer, WitnessSet witnesses, AuditLedgerOptions options, TimeProvider clock, ILogger<CosignatureRounds> log)
+    NpgsqlDataSource db, Sequencer sequencer, CheckpointSigner signer, WitnessSet witnesses, AuditLedgerOptions options, TimeProvider clock, ILogger<CosignatureRounds> log)
     : BackgroundService
 {
     private const string SelectWitnessed = "SELECT note FROM witnessed";
@@ -34,10 +36,14 @@ internal sealed class CosignatureRounds(
     private volatile TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile Collected? _collected;
     private volatile WitnessedHead? _witnessed;
+    private volatile WitnessedHead? _empty;
     private long _goodAt;
     private bool _alarmed;
 
-    /// <summary>What <c>/checkpoint</c> shows; null while there is nothing to show.</summary>
+    /// <summary>
+    /// What <c>/checkpoint</c> shows; null while there is nothing to show. Before the first quorum that is the empty log, which needs no witness:
+    /// producers that look at the checkpoint find the ledger there, and nobody is shown an entry that no witness saw.
+    /// </summary>
     public WitnessedHead? Shown
     {
         get
@@ -51,7 +57,7 @@ internal sealed class CosignatureRounds(
             var witnessed = _witnessed;
             return _options.Quorum == 0 || (_options.FailOpen && IsOverdue(head))
                 ? witnessed is not null && witnessed.Checkpoint.Size == head.Checkpoint.Size ? witnessed : newest
-                : witnessed;
+                : witnessed ?? _empty;
         }
     }
 
@@ -102,6 +108,7 @@ internal sealed class CosignatureRounds(
         {
             if (sequencer.Published is { } head && witnesses.Clients.Count > 0)
             {
+                await SignEmpty(stoppingToken);
                 Judge(head);
                 Begin(head, stoppingToken);
             }
@@ -240,6 +247,19 @@ internal sealed class CosignatureRounds(
         {
             // The next round makes a new one; until then nothing is shown.
             LedgerLog.RoundFailed(log, "database", e);
+        }
+    }
+
+    private async Task SignEmpty(CancellationToken ct)
+    {
+        try
+        {
+            var empty = new Checkpoint(signer.Origin, 0, MerkleProof.EmptyRoot);
+            _empty ??= new WitnessedHead(empty, await signer.Sign(empty, ct));
+        }
+        catch (Exception e) when (e is TokenException or StandbyException or NpgsqlException)
+        {
+            LedgerLog.RoundFailed(log, "the empty log", e); // Tried again in the next round.
         }
     }
 

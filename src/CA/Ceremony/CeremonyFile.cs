@@ -11,9 +11,12 @@ namespace Trust.CA.Ceremony;
 /// <param name="TimeStamping">SignService's time-stamp key; absent to leave it for later.</param>
 /// <param name="Sources">Batch keys of the event sources, for the trusted list.</param>
 /// <param name="LedgerKeys">File with the ledger's verifier keys, one a line.</param>
+/// <param name="WitnessKeys">File with the keys of the ledger's witnesses, one a line.</param>
+/// <param name="WitnessQuorum">How many of them a verifier shall ask for.</param>
 public sealed record CeremonyFile(
     int Version, string Organization, IReadOnlyList<CeremonyOfficer> Officers, IReadOnlyList<CeremonyRequest> Services,
-    CeremonyRequest? TimeStamping = null, IReadOnlyList<CeremonySource>? Sources = null, string? LedgerKeys = null);
+    CeremonyRequest? TimeStamping = null, IReadOnlyList<CeremonySource>? Sources = null, string? LedgerKeys = null,
+    string? WitnessKeys = null, int? WitnessQuorum = null);
 
 /// <summary>An officer, with the two requests made on the officer's card.</summary>
 /// <param name="Name">As in both requests' CN.</param>

@@ -8,7 +8,7 @@ namespace Trust.CA.Ceremony;
 
 /// <summary>
 /// Writes what everybody may know into the public folder: roots and issuing certificates as PEM, the transcript, and
-/// <c>trusted-list.json</c> = { version, roots, issuers, timeStamping (base64 DER), checkpointKeys (vkeys), sources: [{ name, batchKey }] }.
+/// <c>trusted-list.json</c> = { version, roots, issuers, timeStamping (base64 DER), checkpointKeys (vkeys), witnesses (vkeys), witnessQuorum, sources: [{ name, batchKey }] }.
 /// </summary>
 public sealed class PublishCeremony(IssuerDirectory issuers, ServiceOptions service, string directory)
 {
@@ -47,6 +47,13 @@ public sealed class PublishCeremony(IssuerDirectory issuers, ServiceOptions serv
         {
             list["checkpointKeys"] = new JsonArray(
                 [.. (await File.ReadAllLinesAsync(Path.Combine(directory, keys), ct)).Where(l => l.Length > 0).Select(l => JsonValue.Create(l))]);
+        }
+
+        if (file.WitnessKeys is { } witnesses)
+        {
+            list["witnesses"] = new JsonArray(
+                [.. (await File.ReadAllLinesAsync(Path.Combine(directory, witnesses), ct)).Where(l => l.Length > 0).Select(l => JsonValue.Create(l))]);
+            list["witnessQuorum"] = file.WitnessQuorum ?? 1;
         }
 
         foreach (var source in file.Sources ?? [])

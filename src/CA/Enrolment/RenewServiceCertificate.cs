@@ -18,7 +18,7 @@ public static class RenewServiceCertificate
 {
     /// <summary>Maps the endpoint.</summary>
     public static void Map(IEndpointRouteBuilder app) =>
-        app.MapPost("/service-certificates", Handle).RequirePeer("ca", "idp", "sign", "ledger").Idempotent();
+        app.MapPost("/service-certificates", Handle).RequirePeer("ca", "idp", "sign", "ledger", "witness").Idempotent();
 
     private static async Task<Results<ContentHttpResult, ProblemHttpResult>> Handle(
         HttpContext context, Issuance issuance, IssuerDirectory issuers, CaKeys keys, ProfileSet profiles, StateOfRequest chains, CaOptions options,

@@ -140,8 +140,7 @@ public sealed class CosignatureTests : IAsyncLifetime
         await run.Fill(3);
         var asked = _witnesses[0].Asked;
         await Eventually.Holds(() => _witnesses[0].Asked > asked + 1, "it is asked again and again");
-        using var answer = await run.Client.GetAsync("checkpoint");
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Equal(0, Size(await run.Client.GetStringAsync("checkpoint")));
     }
 
     // Incident Venafi 2017: an older backup signs a second history. The lock store's half of this is in SequencerFaultTests.

@@ -2,9 +2,11 @@ using System.Text.Json.Nodes;
 
 namespace Trust.Cli.Local;
 
-// The configuration files of the four services: one JSON file each, secrets only by the name of the file that holds them.
+// The configuration files of the services and the witness: one JSON file each, secrets only by the name of the file that holds them.
 public sealed partial class Installation
 {
+    private const string Origin = "trust.example/" + Region;
+
     private async Task WriteConfiguration(CancellationToken ct)
     {
         foreach (var name in Names)
@@ -14,18 +16,14 @@ public sealed partial class Installation
             System.IO.Directory.CreateDirectory(At("data", name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             var root = new JsonObject
             {
-                ["Service"] = new JsonObject { ["Region"] = Region, ["Node"] = name + "-1", [nameof(PublicDirectory)] = PublicDirectory, ["DataDirectory"] = At("data", name) },
+                ["Service"] = Service(name),
                 ["Listen"] = Listeners(name),
                 ["Database"] = new JsonObject
                 {
                     ["ConnectionString"] = database.ConnectionString, ["PasswordFile"] = database.PasswordFile, ["OwnerUsername"] = database.OwnerUsername,
                     ["OwnerPasswordFile"] = database.OwnerPasswordFile, ["Schema"] = database.Schema, ["Region"] = Region,
                 },
-                ["Token"] = new JsonObject
-                {
-                    ["ModulePath"] = SoftHsm.InstalledModule ?? throw new CommandFailedException("SoftHSM2 is not installed; run: apt-get install softhsm2"),
-                    ["TokenLabel"] = name, ["PinFile"] = At("tokens", name, "pin"), ["Region"] = Region,
-                },
+                ["Token"] = Token(name),
                 ["Peers"] = Peers(),
                 ["Ledger"] = new JsonObject { ["Peer"] = "ledger", ["BudgetAge"] = Timespan(TimeSpan.FromMinutes(5)), ["BudgetCount"] = 10_000 },
             };
@@ -33,7 +31,35 @@ public sealed partial class Installation
             System.IO.Directory.CreateDirectory(PublicDirectory);
             await WriteJson(At("config", name + ".json"), root, ct);
         }
+
+        await WriteWitness(ct);
     }
+
+    private Task WriteWitness(CancellationToken ct)
+    {
+        System.IO.Directory.CreateDirectory(At("data", Witness), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return WriteJson(At("config", Witness + ".json"), new JsonObject
+        {
+            ["Service"] = Service(Witness),
+            ["Listen"] = Listeners(Witness),
+            ["Token"] = Token(Witness),
+            ["Peers"] = Peers(),
+            [nameof(Witness)] = new JsonObject
+            {
+                ["Name"] = "witness." + Origin,
+                ["Logs"] = new JsonArray(new JsonObject { [nameof(Origin)] = Origin, ["Peer"] = "ledger", ["VKeysFile"] = Path.Combine(PublicDirectory, "ledger.vkeys") }),
+            },
+        }, ct);
+    }
+
+    private JsonObject Service(string name) =>
+        new() { ["Region"] = Region, ["Node"] = name + "-1", [nameof(PublicDirectory)] = PublicDirectory, ["DataDirectory"] = At("data", name) };
+
+    private JsonObject Token(string name) => new()
+    {
+        ["ModulePath"] = SoftHsm.InstalledModule ?? throw new CommandFailedException("SoftHSM2 is not installed; run: apt-get install softhsm2"),
+        ["TokenLabel"] = name, ["PinFile"] = At("tokens", name, "pin"), ["Region"] = Region,
+    };
 
     private JsonObject Listeners(string name)
     {
@@ -56,6 +82,7 @@ public sealed partial class Installation
                 ["Public"] = Listener(Addresses.Public, "None"),
             },
             "sign" => new JsonObject { ["Main"] = Listener(Addresses.Sign, "Peer", "service-issuing.pem") },
+            Witness => new JsonObject { ["Main"] = Listener(Addresses.Witness, "None") },
             _ => new JsonObject { ["Main"] = Listener(Addresses.Ledger, "Peer", "service-issuing.pem") },
         };
     }
@@ -63,7 +90,7 @@ public sealed partial class Installation
     private JsonArray Peers()
     {
         static JsonObject Peer(string name, string address) => new() { ["Name"] = name, ["Address"] = address, ["Region"] = Region };
-        return [Peer("idp", Addresses.IdpServices), Peer("ca", Addresses.CA), Peer("sign", Addresses.Sign), Peer("ledger", Addresses.Ledger)];
+        return [Peer("idp", Addresses.IdpServices), Peer("ca", Addresses.CA), Peer("sign", Addresses.Sign), Peer("ledger", Addresses.Ledger), Peer(Witness, Addresses.Witness)];
     }
 
     private void Own(string name, JsonObject root)
@@ -84,8 +111,17 @@ public sealed partial class Installation
             default:
                 root["AuditLedger"] = new JsonObject
                 {
-                    ["Origin"] = "trust.example/" + Region, ["LockStoreDirectory"] = At("lock-store"), ["AllowSoftwareSm2"] = true,
+                    [nameof(Origin)] = Origin, ["LockStoreDirectory"] = At("lock-store"), ["AllowSoftwareSm2"] = true,
                     ["RegionTableFile"] = Path.Combine(Program.RepositoryRoot(), "samples", "regions.csv"),
+                    // Our own time-stamps prove nothing to others; a real installation names outside authorities here.
+                    ["Anchoring"] = new JsonObject
+                    {
+                        ["Authorities"] = new JsonArray(new JsonObject { ["Peer"] = "sign", ["RootFiles"] = new JsonArray(RootFile) }),
+                    },
+                    ["Witnessing"] = new JsonObject
+                    {
+                        ["Witnesses"] = new JsonArray(new JsonObject { ["Peer"] = Witness, ["VKeyFile"] = Path.Combine(PublicDirectory, "witness.vkey") }), ["Quorum"] = 1,
+                    },
                     ["Sources"] = new JsonArray([.. Names.Select(n => (JsonNode)new JsonObject { ["Name"] = n, ["BatchKeyFile"] = Path.Combine(PublicDirectory, n + "-batch.spki") })]),
                 };
                 root["Tokens"] = Tokens(Addresses.Ledger);

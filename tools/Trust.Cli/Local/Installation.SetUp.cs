@@ -24,9 +24,9 @@ public sealed partial class Installation
     private async Task SetUp(Action<string> progress, CancellationToken ct)
     {
         progress("Making one token a service");
-        await Task.WhenAll(Names.Select(name => InitTokens(name, ct)));
+        await Task.WhenAll(Processes.Select(name => InitTokens(name, ct)));
         progress("Creating keys in the tokens and migrating the schemas");
-        await Task.WhenAll(Names.Select(name => Services[name].Verb("provision", [], ct)));
+        await Task.WhenAll(Processes.Select(name => Services[name].Verb("provision", [], ct)));
         progress("Personalising three officers' cards");
         var requests = await OfficerRequests(ct);
         progress("Holding the ceremony: root, issuing CAs, officers, service certificates");
@@ -87,7 +87,7 @@ public sealed partial class Installation
         ["version"] = 1,
         ["organization"] = "Trust Demonstration",
         ["officers"] = officers,
-        ["services"] = new JsonArray([.. Names.Select(n => (JsonNode)new JsonObject
+        ["services"] = new JsonArray([.. Processes.Select(n => (JsonNode)new JsonObject
         {
             ["name"] = n, ["request"] = At("data", n, "tls", "request.p10"), ["certificate"] = At("data", n, "tls", "certificate.pem"),
         })]),
@@ -97,5 +97,7 @@ public sealed partial class Installation
         },
         ["sources"] = new JsonArray([.. Names.Select(n => (JsonNode)new JsonObject { ["name"] = n, ["key"] = System.IO.Path.Combine(PublicDirectory, n + "-batch.spki") })]),
         ["ledgerKeys"] = System.IO.Path.Combine(PublicDirectory, "ledger.vkeys"),
+        ["witnessKeys"] = System.IO.Path.Combine(PublicDirectory, "witnesses.vkeys"),
+        ["witnessQuorum"] = 1,
     };
 }

@@ -6,14 +6,18 @@ namespace Trust.Cli.Local;
 
 /// <summary>
 /// A whole Trust on this machine: two private clusters (the ledger's alone), a token directory a service, configuration,
-/// four processes. Everything lies below one folder; nothing of the machine's own is touched.
+/// four services and the ledger's witness. Everything lies below one folder; nothing of the machine's own is touched.
 /// </summary>
 public sealed partial class Installation
 {
     /// <summary>Region of the demonstration: Sichuan.</summary>
     public const string Region = "510000";
 
+    private const string Witness = "witness";
+
+    // The services, each with a database and a batch key; and every process.
     private static readonly string[] Names = ["idp", "ca", "sign", "ledger"];
+    private static readonly string[] Processes = [.. Names, Witness];
     private readonly string _binaries;
     private readonly string _postgres;
 
@@ -26,7 +30,7 @@ public sealed partial class Installation
         Addresses = addresses;
         _binaries = repository;
         _postgres = ReachableByServers(Directory);
-        Services = Names.ToDictionary(name => name, Process, StringComparer.Ordinal);
+        Services = Processes.ToDictionary(name => name, Process, StringComparer.Ordinal);
     }
 
     /// <summary>Folder of the installation.</summary>
@@ -35,7 +39,7 @@ public sealed partial class Installation
     /// <summary>Where the services listen.</summary>
     public AddressPlan Addresses { get; }
 
-    /// <summary>The four services by name.</summary>
+    /// <summary>The services and the witness by name.</summary>
     public IReadOnlyDictionary<string, ServiceProcess> Services { get; }
 
     /// <summary>Public material: roots, issuing certificates, trusted list.</summary>
@@ -73,31 +77,31 @@ public sealed partial class Installation
             await SetUp(progress, ct);
             await File.WriteAllTextAsync(ReadyMark, "set up\n", ct);
         }
-        else if (Names.Any(HasExpired))
+        else if (Processes.Any(HasExpired))
         {
             // Services renew their certificates while they run; what lay still for a week is helped by the same ceremony file.
             progress("Renewing expired service certificates");
             await Services["ca"].Verb("ceremony", ["--file", At("ceremony.json")], ct);
         }
 
-        progress("Starting the four services");
+        progress("Starting the four services and the witness");
         await StartServices(ct);
     }
 
     /// <summary>Starts the service processes and waits until each says it is ready.</summary>
     public async Task StartServices(CancellationToken ct)
     {
-        if (Names.Any(n => !Services[n].IsRunning()) && Names.All(n => !Services[n].IsRunning()) && Addresses.Taken() is { } taken)
+        if (Processes.Any(n => !Services[n].IsRunning()) && Processes.All(n => !Services[n].IsRunning()) && Addresses.Taken() is { } taken)
         {
             throw new CommandFailedException($"Something else listens on {taken}; stop it, or run `./trust down` in the folder it was started from.");
         }
 
-        foreach (var name in Names)
+        foreach (var name in Processes)
         {
             Services[name].Start();
         }
 
-        await Task.WhenAll(Names.Select(name => WaitUntilReady(name, TimeSpan.FromSeconds(60), ct)));
+        await Task.WhenAll(Processes.Select(name => WaitUntilReady(name, TimeSpan.FromSeconds(60), ct)));
     }
 
     /// <summary>Waits for one service.</summary>
@@ -141,7 +145,7 @@ public sealed partial class Installation
     }
 
     /// <summary>Main address of a service.</summary>
-    public string BaseUrl(string name) => name switch { "idp" => Addresses.Idp, "ca" => Addresses.CA, "sign" => Addresses.Sign, _ => Addresses.Ledger };
+    public string BaseUrl(string name) => name switch { "idp" => Addresses.Idp, "ca" => Addresses.CA, "sign" => Addresses.Sign, Witness => Addresses.Witness, _ => Addresses.Ledger };
 
     /// <summary>Stops the services, then the clusters; exactly what this folder's records name.</summary>
     public async Task Stop(CancellationToken ct)
@@ -149,6 +153,7 @@ public sealed partial class Installation
         // Producers first, so that their last events reach the ledger.
         await Task.WhenAll(Names.Where(n => n != "ledger").Select(n => Services[n].Stop(ct)));
         await Services["ledger"].Stop(ct);
+        await Services[Witness].Stop(ct);
         await PostgresCluster.Stop(Path.Combine(_postgres, "main"), immediate: false, ct);
         await PostgresCluster.Stop(Path.Combine(_postgres, "ledger"), immediate: false, ct);
     }

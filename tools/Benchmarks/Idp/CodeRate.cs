@@ -32,23 +32,29 @@ internal static partial class CodeRate
         var session = await Session(world, his, ct);
         var idp = new Uri(world.Installation.Addresses.Idp);
         await using var lane = await Lane.Open(world.Installation.Addresses.Idp, world.Installation.RootFile, Connections, ct);
-        var value = default(Slice);
+        var (value, time) = (default(Slice), new ProcessorTime(world.Installation));
         for (var i = 0; i < 3; i++)
         {
             // A verifier, its challenge and the client's assertion are the client's work: made beforehand.
             var logins = new Login[(int)(run.Slice.TotalSeconds * 1500)];
             Parallel.For(0, logins.Length, n => logins[n] = Make(world, his, idp, session));
             var next = -1;
-            var slice = await lane.Run(run.Slice, async connection =>
+            Task<Slice> Logins() => lane.Run(run.Slice, async connection =>
             {
                 var at = Interlocked.Increment(ref next);
                 await Perform(connection, at < logins.Length ? logins[at] : throw new SupplyEndedException(), idp, ct);
             }, ct);
-            value = i == 0 ? value : value + slice; // The first slice is the warm-up.
+            if (i == 0)
+            {
+                await Logins(); // Warm-up.
+                continue;
+            }
+
+            value += await time.Over(Logins);
         }
 
         return new Row(Name, value.Rate, "/s", null, "", Target, value.Rate >= 372,
-            string.Create(CultureInfo.InvariantCulture, $"two requests a login, {Connections} connections"));
+            string.Create(CultureInfo.InvariantCulture, $"two requests a login, {Connections} connections; {time}"));
     }
 
     private static async Task Perform(WireConnection connection, Login login, Uri idp, CancellationToken ct)

@@ -28,6 +28,9 @@ public sealed class PostgresCluster
     /// <summary>The superuser's password in libpq's form, for its tools.</summary>
     public string SuperuserPasswordFile => Path.Combine(_directory, "secrets", "pgpass");
 
+    /// <summary>Number of the running server process.</summary>
+    public int ServerProcess => int.Parse(File.ReadLines(Path.Combine(Data, "postmaster.pid")).First(), CultureInfo.InvariantCulture);
+
     private string Data => Path.Combine(_directory, "data");
 
     /// <summary>Starts the cluster in a directory, creating it on first use. A cluster already running there is used as it is.</summary>

@@ -49,6 +49,16 @@ public sealed class ServiceProcess(string name, string assembly, string configur
         return process is not null;
     }
 
+    /// <summary>Number of the running process, or null.</summary>
+    public int? ProcessId
+    {
+        get
+        {
+            using var process = Running();
+            return process?.Id;
+        }
+    }
+
     /// <summary>Ends the service: asked first, then, after ten seconds, killed.</summary>
     public async Task Stop(CancellationToken ct)
     {

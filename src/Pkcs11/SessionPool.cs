@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Trust.Pkcs11;
 
 /// <summary>
@@ -11,8 +9,11 @@ internal sealed class SessionPool : IAsyncDisposable
     private const int MaxQueued = 10_000;
 
     private readonly TokenConnection _connection;
-    private readonly BlockingCollection<IJob> _queue = new(MaxQueued);
+    // A plain monitor: workers sleep when there is nothing to do, and never spin beside the processors that have.
+    private readonly object _gate = new();
+    private readonly Queue<IJob> _queue = new();
     private readonly Task[] _workers;
+    private bool _closed;
 
     public SessionPool(TokenConnection connection, int sessions)
     {
@@ -45,9 +46,16 @@ internal sealed class SessionPool : IAsyncDisposable
     {
         ct.ThrowIfCancellationRequested();
         var job = new Job<T>(work, replay, ct);
-        if (!_queue.TryAdd(job, 0, CancellationToken.None))
+        lock (_gate)
         {
-            throw new TokenException("TOKEN_BUSY", $"{MaxQueued} operations wait for token {_connection.Label}: it is too slow or stuck.");
+            ObjectDisposedException.ThrowIf(_closed, this);
+            if (_queue.Count >= MaxQueued)
+            {
+                throw new TokenException("TOKEN_BUSY", $"{MaxQueued} operations wait for token {_connection.Label}: it is too slow or stuck.");
+            }
+
+            _queue.Enqueue(job);
+            Monitor.Pulse(_gate);
         }
 
         return job.Task;
@@ -55,16 +63,35 @@ internal sealed class SessionPool : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _queue.CompleteAdding();
+        lock (_gate)
+        {
+            _closed = true;
+            Monitor.PulseAll(_gate);
+        }
+
         await Task.WhenAll(_workers);
-        _queue.Dispose();
+    }
+
+    // What was queued before the end is still done.
+    private IJob? Next()
+    {
+        lock (_gate)
+        {
+            IJob? job;
+            while (!_queue.TryDequeue(out job) && !_closed)
+            {
+                _ = Monitor.Wait(_gate);
+            }
+
+            return job;
+        }
     }
 
     private void Work(TaskCompletionSource ended)
     {
         LiveToken? live = null;
         ulong session = 0;
-        foreach (var job in _queue.GetConsumingEnumerable())
+        while (Next() is { } job)
         {
             if (!job.Begin())
             {

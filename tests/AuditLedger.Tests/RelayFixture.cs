@@ -122,7 +122,7 @@ public sealed class RelayFixture : IAsyncDisposable
         _owned.Add(client);
         _owned.Add(state);
         return new RelayInstance(
-            new Outbox(Database.Runtime, options, state, board, TimeProvider.System),
+            new Outbox(Database.Runtime, options, state, board, TimeProvider.System, new GroupCommit(Database.Runtime)),
             new Relay(Database.Runtime, options, state, board, new LedgerLink(client, "sign"), Token, TimeProvider.System, NullLogger<Relay>.Instance),
             state,
             Database.Runtime,

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Microsoft.IdentityModel.Tokens;
 using Npgsql;
 using Trust.Kernel.Postgres;
 
@@ -20,11 +22,19 @@ namespace Trust.Idp.Clients;
 /// <param name="Region">GB/T 2260 code.</param>
 public sealed record Client(
     string Id, string NameZh, string NameEn, bool IsPublic, string Profile, IReadOnlyList<string> RedirectUris, IReadOnlyList<string> PostLogoutRedirectUris,
-    IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Scopes, IReadOnlyList<string> Resources, string? Jwks, string? Role, string? Institution, string Region);
-
-/// <summary>Registered clients.</summary>
-public sealed class ClientStore(NpgsqlDataSource db)
+    IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Scopes, IReadOnlyList<string> Resources, string? Jwks, string? Role, string? Institution, string Region)
 {
+    private IReadOnlyList<SecurityKey>? _keys;
+
+    /// <summary>The keys of <see cref="Jwks"/>, parsed once.</summary>
+    internal IReadOnlyList<SecurityKey> Keys => _keys ??= Jwks is null ? [] : [.. new JsonWebKeySet(Jwks).GetSigningKeys()];
+}
+
+/// <summary>Registered clients. A registration is kept for a second, so a changed or disabled one bites within that time.</summary>
+public sealed class ClientStore(NpgsqlDataSource db, TimeProvider clock)
+{
+    private static readonly TimeSpan Keep = TimeSpan.FromSeconds(1);
+    private readonly ConcurrentDictionary<string, (Client Client, long ReadAt)> _known = new(StringComparer.Ordinal);
     private const string FindSql = """
         SELECT client_id, name_zh, name_en, kind = 'public', profile, redirect_uris, post_logout_redirect_uris, grant_types, scopes, resources, jwks, role, institution, region
         FROM clients WHERE client_id = $1 AND enabled
@@ -37,10 +47,30 @@ public sealed class ClientStore(NpgsqlDataSource db)
             scopes = excluded.scopes, resources = excluded.resources, jwks = excluded.jwks, role = excluded.role, institution = excluded.institution, region = excluded.region
         """;
 
-    /// <summary>The client, or null when unknown or disabled.</summary>
-    public Task<Client?> Find(string? id, CancellationToken ct) => id is { Length: > 0 and <= 256 } && !id.Contains('\0', StringComparison.Ordinal)
-        ? db.Sql(FindSql).With(id).One(Row, ct)
-        : Task.FromResult<Client?>(null);
+    /// <summary>The client as it was at most a second ago, or null when unknown or disabled.</summary>
+    public async Task<Client?> Find(string? id, CancellationToken ct) =>
+        id is not null && _known.TryGetValue(id, out var known) && clock.GetElapsedTime(known.ReadAt) < Keep ? known.Client : await FindNow(id, ct);
+
+    /// <summary>The client as it is now.</summary>
+    public async Task<Client?> FindNow(string? id, CancellationToken ct)
+    {
+        if (id is not { Length: > 0 and <= 256 } || id.Contains('\0', StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var readAt = clock.GetTimestamp();
+        var client = await db.Sql(FindSql).With(id).One(Row, ct);
+        if (client is null)
+        {
+            // Only registered clients are remembered: names that strangers think of cost a query each and no memory.
+            _known.TryRemove(id, out _);
+            return null;
+        }
+
+        _known[id] = (client, readAt);
+        return client;
+    }
 
     /// <summary>Adds or replaces a client.</summary>
     public static Task Put(NpgsqlTransaction tx, Client c, CancellationToken ct) => tx.Sql(Upsert)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
@@ -12,6 +13,10 @@ namespace Trust.Idp.Login;
 /// <summary>Who acknowledged which version of the notice for which client: a changed notice or scope is shown again.</summary>
 public sealed class Acknowledgements(NpgsqlDataSource db, Outbox outbox, IdpOptions options, Kernel.Hosting.ServiceOptions service, TimeProvider clock)
 {
+    private const int MostKept = 50_000;
+
+    // What was acknowledged stays so: there is no taking back, and another notice is another process.
+    private readonly ConcurrentDictionary<(string Person, string Client, string Scope), bool> _given = new();
     private const string Exists = """
         SELECT true FROM acknowledgements WHERE person = $1 AND client_id = $2 AND scope = $3 AND notice_version = $4 AND notice_sha256 = $5
         """;
@@ -24,8 +29,27 @@ public sealed class Acknowledgements(NpgsqlDataSource db, Outbox outbox, IdpOpti
     public static string NoticeSha256 { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Texts.Zh["notice"] + "\n" + Texts.En["notice"])));
 
     /// <summary>True when this person acknowledged this notice for these scopes of this client.</summary>
-    public Task<bool> Has(string person, AuthorizationRequest request, CancellationToken ct) =>
-        db.Sql(Exists).With(person).With(request.ClientId).With(request.Scope).With(options.NoticeVersion).With(NoticeSha256).Scalar<bool>(ct);
+    public async Task<bool> Has(string person, AuthorizationRequest request, CancellationToken ct)
+    {
+        var question = (person, request.ClientId, request.Scope);
+        if (_given.ContainsKey(question))
+        {
+            return true;
+        }
+
+        var has = await db.Sql(Exists).With(person).With(request.ClientId).With(request.Scope).With(options.NoticeVersion).With(NoticeSha256).Scalar<bool>(ct);
+        if (has)
+        {
+            if (_given.Count >= MostKept)
+            {
+                _given.Clear();
+            }
+
+            _given[question] = true;
+        }
+
+        return has;
+    }
 
     /// <summary>Records an acknowledgement with its event.</summary>
     public async Task<AppendOutcome> Record(NpgsqlTransaction tx, Session session, AuthorizationRequest request, string institution, CancellationToken ct)

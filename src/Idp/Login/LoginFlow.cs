@@ -60,6 +60,14 @@ public static class LoginFlow
         }
 
         var code = Secret.New();
+        var row = GroupCommit.Sql(InsertCode).With(Secret.Hash("code", code)).With(request.ClientId).With(request.RedirectUri).With(request.CodeChallenge).With(session.Id)
+            .With(request.Scope).With(request.Nonce).With(request.Resource).With(institution).With(clock.GetUtcNow() + options.CodeLife);
+        if (request.Id.Length == 0 && !acknowledge)
+        {
+            await services.GetRequiredService<GroupCommit>().Execute(row);
+            return AuthorizationAnswer.Code(request.RedirectUri, request.State, options.Issuer, code);
+        }
+
         await using var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         if (request.Id.Length > 0 && !await services.GetRequiredService<AuthorizationRequests>().Answer(tx, request, ct))
@@ -72,8 +80,11 @@ public static class LoginFlow
             return AuthorizationAnswer.Error(request.RedirectUri, request.State, options.Issuer, "temporarily_unavailable", "The audit ledger is away.");
         }
 
-        await tx.Sql(InsertCode).With(Secret.Hash("code", code)).With(request.ClientId).With(request.RedirectUri).With(request.CodeChallenge).With(session.Id)
-            .With(request.Scope).With(request.Nonce).With(request.Resource).With(institution).With(clock.GetUtcNow() + options.CodeLife).Execute(ct);
+        await using (var insert = new NpgsqlBatch(connection, tx) { BatchCommands = { row } })
+        {
+            await insert.ExecuteNonQueryAsync(ct);
+        }
+
         await tx.CommitAsync(ct);
         return AuthorizationAnswer.Code(request.RedirectUri, request.State, options.Issuer, code);
     }

@@ -1,12 +1,15 @@
-using Npgsql;
 using Trust.Idp.Clients;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Postgres;
 
 namespace Trust.Idp.Token;
 
 /// <summary>The client credentials grant (RFC 6749 §4.4), for systems proved by <c>private_key_jwt</c>.</summary>
-public sealed class ClientCredentials(NpgsqlDataSource db, TokenIssuer issuer, Outbox outbox)
+public sealed class ClientCredentials(TokenIssuer issuer, Outbox outbox)
 {
+    private const string Record = """
+        WITH act AS (INSERT INTO tokens (jti, client_id, subject, issued_at, expires_at) VALUES ($6, $7, $8, $9, $10) RETURNING 1)
+        """ + Outbox.Trace;
     private static readonly string[] Personal = ["openid", "profile", "rx.sign", "rx.review"];
 
     /// <summary>Answers the grant.</summary>
@@ -26,17 +29,16 @@ public sealed class ClientCredentials(NpgsqlDataSource db, TokenIssuer issuer, O
         }
 
         var scope = string.Join(' ', asked.Distinct(StringComparer.Ordinal));
-        await using var connection = await db.OpenConnectionAsync(ct);
-        await using var tx = await connection.BeginTransactionAsync(ct);
-        var (token, id, seconds) = await issuer.AccessToken(tx, client, null, scope, resource, null, ct);
-        if (await outbox.Append(tx, TokenIssuer.Issued(client, null, id), ct) is AppendOutcome.Refused)
+        var token = await issuer.AccessToken(client, null, scope, resource, ct);
+        var recorded = await outbox.Commit(TokenIssuer.Issued(client, null, token.Id), Record, c => c
+            .With(token.Id).With(client.Id).With(token.Subject).With(token.IssuedAt).With(token.ExpiresAt));
+        if (recorded is not CommitOutcome.Committed)
         {
             return OAuthError.Of(context, "temporarily_unavailable", "The audit ledger is away and its budget is spent.", StatusCodes.Status503ServiceUnavailable);
         }
 
-        await tx.CommitAsync(ct);
         context.Response.Headers.CacheControl = "no-store";
-        return Results.Json(new TokenBody(token, "Bearer", seconds, scope, null), IdpJson.Default.TokenBody);
+        return Results.Json(new TokenBody(token.Value, "Bearer", token.Seconds, scope, null), IdpJson.Default.TokenBody);
     }
 }
 

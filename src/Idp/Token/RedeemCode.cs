@@ -20,7 +20,10 @@ public sealed class RedeemCode(
     private const string Find = """
         SELECT client_id, redirect_uri, code_challenge, session_id, scope, nonce, resource, institution, used_at IS NOT NULL, expires_at FROM codes WHERE hash = $1
         """;
-    private const string Use = "UPDATE codes SET used_at = $2 WHERE hash = $1 AND used_at IS NULL AND expires_at > $2";
+    private const string Use = """
+        WITH act AS (UPDATE codes SET used_at = $7 WHERE hash = $6 AND used_at IS NULL AND expires_at > $7 RETURNING 1),
+             token AS (INSERT INTO tokens (jti, client_id, session_id, code_hash, subject, issued_at, expires_at) SELECT $8, $9, $10, $6, $11, $12, $13 FROM act)
+        """ + Outbox.Trace;
     private const string RevokeOfCode = "UPDATE tokens SET revoked_at = $2 WHERE code_hash = $1 AND revoked_at IS NULL";
 
     /// <summary>Answers the grant.</summary>
@@ -66,26 +69,25 @@ public sealed class RedeemCode(
         }
 
         var scope = await StillHeld(row, session, ct);
-        await using var connection = await db.OpenConnectionAsync(ct);
-        await using var tx = await connection.BeginTransactionAsync(ct);
-        if (await tx.Sql(Use).With(hash).With(clock.GetUtcNow()).Execute(ct) == 0)
+        var practitioner = new Practitioner(session, row.Institution, permit);
+        // Signed first, handed out only when the code was still good at the commit.
+        var token = await issuer.AccessToken(client, practitioner, scope, row.Resource, ct);
+        var idToken = await issuer.IdToken(client, practitioner, row.Nonce, scope, ct);
+        var used = await outbox.Commit(TokenIssuer.Issued(client, practitioner, token.Id), Use, c => c
+            .With(hash).With(clock.GetUtcNow()).With(token.Id).With(client.Id).With(session.Id).With(token.Subject).With(token.IssuedAt).With(token.ExpiresAt));
+        if (used is CommitOutcome.NoEffect)
         {
-            await tx.RollbackAsync(ct);
             // Expired, or a second request won the swap just now.
             return (await db.Sql(Find).With(hash).One(Read, ct)) is { Used: true } ? await Replayed(context, client, hash, ct) : OAuthError.Of(context, "invalid_grant", "The code has expired.");
         }
 
-        var practitioner = new Practitioner(session, row.Institution, permit);
-        var (token, id, seconds) = await issuer.AccessToken(tx, client, practitioner, scope, row.Resource, hash, ct);
-        var idToken = await issuer.IdToken(client, practitioner, row.Nonce, scope, ct);
-        if (await outbox.Append(tx, TokenIssuer.Issued(client, practitioner, id), ct) is AppendOutcome.Refused)
+        if (used is CommitOutcome.Refused)
         {
             return OAuthError.Of(context, "temporarily_unavailable", "The audit ledger is away and its budget is spent.", StatusCodes.Status503ServiceUnavailable);
         }
 
-        await tx.CommitAsync(ct);
         context.Response.Headers.CacheControl = "no-store";
-        return Results.Json(new TokenBody(token, "Bearer", seconds, scope, idToken), IdpJson.Default.TokenBody);
+        return Results.Json(new TokenBody(token.Value, "Bearer", token.Seconds, scope, idToken), IdpJson.Default.TokenBody);
     }
 
     // Entitlement is live: a scope whose act the registry would refuse now is left out of the token (docs/ARCHITECTURE.md §1 rule 3).

@@ -1,13 +1,11 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Npgsql;
 using Trust.Idp.Clients;
 using Trust.Idp.Keys;
 using Trust.Idp.Sessions;
 using Trust.Kernel.Audit;
 using Trust.Kernel.LiveStatus;
-using Trust.Kernel.Postgres;
 
 namespace Trust.Idp.Token;
 
@@ -17,21 +15,28 @@ namespace Trust.Idp.Token;
 /// <param name="Permit">The registry's answer that carried the issuance.</param>
 public sealed record Practitioner(Session Session, string Institution, Entitlement.Permit Permit);
 
+/// <summary>A signed access token; it counts once its row is committed, and is handed out only then.</summary>
+/// <param name="Value">RFC 9068 JWT.</param>
+/// <param name="Id">Its <c>jti</c>.</param>
+/// <param name="Subject">Its <c>sub</c>.</param>
+/// <param name="IssuedAt">From when.</param>
+/// <param name="ExpiresAt">Until when.</param>
+public sealed record AccessToken(string Value, string Id, string Subject, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt)
+{
+    /// <summary>Its life in seconds.</summary>
+    public int Seconds => (int)(ExpiresAt - IssuedAt).TotalSeconds;
+}
+
 /// <summary>Builds and signs tokens; each access token is a row, so that ending a session ends it for introspection at once.</summary>
 public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvider clock)
 {
-    private const string Insert = "INSERT INTO tokens (jti, client_id, session_id, code_hash, subject, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-
-    /// <summary>An RFC 9068 access token, recorded in the transaction.</summary>
-    /// <returns>The token, its identifier and its life in seconds.</returns>
-    public async Task<(string Token, string Id, int Seconds)> AccessToken(
-        NpgsqlTransaction tx, Client client, Practitioner? practitioner, string scope, string resource, byte[]? code, CancellationToken ct)
+    /// <summary>An RFC 9068 access token, not yet recorded.</summary>
+    public async Task<AccessToken> AccessToken(Client client, Practitioner? practitioner, string scope, string resource, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         var expires = now + options.AccessTokenLife;
         var jti = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         var subject = practitioner?.Session.Person ?? client.Id;
-        await tx.Sql(Insert).With(jti).With(client.Id).With(practitioner?.Session.Id).With(code).With(subject).With(now).With(expires).Execute(ct);
         var payload = Write(json =>
         {
             Registered(json, subject, resource, now, expires);
@@ -50,7 +55,7 @@ public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvid
                 json.WriteString("login_certificate", practitioner.Session.Certificate);
             }
         });
-        return (await keys.Sign("at+jwt", payload, ct), jti, (int)options.AccessTokenLife.TotalSeconds);
+        return new AccessToken(await keys.Sign("at+jwt", payload, ct), jti, subject, now, expires);
     }
 
     /// <summary>An OpenID Connect ID token.</summary>

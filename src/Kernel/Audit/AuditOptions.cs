@@ -35,7 +35,7 @@ public sealed class AuditOptions
     /// <summary>Longest wait of a confirmed act for its receipt.</summary>
     public TimeSpan ConfirmWithin { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Pause of an idle relay between two looks at the outbox.</summary>
+    /// <summary>Pause of a relay between two looks at the outbox while this process writes events, and five times that otherwise; what is committed in a group wakes it at once.</summary>
     public TimeSpan Poll { get; init; } = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Pause after a failed exchange with the ledger, and between two probes of an idle one.</summary>

@@ -4,6 +4,7 @@ namespace Trust.Kernel.Audit;
 public sealed class OutboxState(TimeProvider clock) : IDisposable
 {
     private readonly SemaphoreSlim _work = new(0, 1);
+    private long _expected;
     private volatile Snapshot _last = new(Reached: null, Behind: null, Pending: 0, Oldest: null);
 
     /// <summary>Whether the ledger answered last time; null before the first exchange.</summary>
@@ -34,6 +35,12 @@ public sealed class OutboxState(TimeProvider clock) : IDisposable
             }
         }
     }
+
+    /// <summary>Tells that an event is about to be committed by a transaction that nobody reports the end of.</summary>
+    internal void Expect() => Interlocked.Exchange(ref _expected, clock.GetTimestamp());
+
+    /// <summary>Whether one was expected within the last second.</summary>
+    internal bool Expects => Interlocked.Read(ref _expected) is var at and not 0 && clock.GetElapsedTime(at) < TimeSpan.FromSeconds(1);
 
     /// <inheritdoc/>
     public void Dispose() => _work.Dispose();

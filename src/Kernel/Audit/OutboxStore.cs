@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using Trust.Kernel.Postgres;
 
 namespace Trust.Kernel.Audit;
 
@@ -22,6 +23,10 @@ internal static class OutboxStore
         command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
         await command.ExecuteNonQueryAsync(ct);
     }
+
+    /// <summary>Binds the five parameters of <see cref="Outbox.Trace"/>.</summary>
+    public static NpgsqlBatchCommand Bind(NpgsqlBatchCommand statement, BuiltEvent built, DateTimeOffset now) =>
+        statement.With(built.Id.Value).With(built.Action).With(built.Bytes).With(built.DataKey).With(now.ToUniversalTime());
 
     public static async Task<Receipt?> FindReceipt(NpgsqlDataSource db, EventId id, CancellationToken ct)
     {

@@ -21,7 +21,24 @@ public abstract record AppendOutcome
     public sealed record Refused(AppendRefusal Reason) : AppendOutcome;
 }
 
-/// <summary>What became of <see cref="Outbox.AppendConfirmed"/>.</summary>
+/// <summary>What became of <see cref="Outbox.Commit"/>.</summary>
+public abstract record CommitOutcome
+{
+    private CommitOutcome() { }
+
+    /// <summary>Change and event are committed.</summary>
+    /// <param name="Id">Identity of the event.</param>
+    public sealed record Committed(EventId Id) : CommitOutcome;
+
+    /// <summary>The statement touched nothing, so nothing was recorded either.</summary>
+    public sealed record NoEffect : CommitOutcome;
+
+    /// <summary>Nothing was written.</summary>
+    /// <param name="Reason">Why.</param>
+    public sealed record Refused(AppendRefusal Reason) : CommitOutcome;
+}
+
+/// <summary>What became of <see cref="Outbox.AppendConfirmed"/> or <see cref="Outbox.CommitConfirmed"/>.</summary>
 public abstract record ConfirmOutcome
 {
     private ConfirmOutcome() { }
@@ -41,6 +58,9 @@ public abstract record ConfirmOutcome
     /// </summary>
     /// <param name="Id">Its identity.</param>
     public sealed record Unknown(EventId Id) : ConfirmOutcome;
+
+    /// <summary>The statement of <see cref="Outbox.CommitConfirmed"/> touched nothing, so nothing was recorded either.</summary>
+    public sealed record NoEffect : ConfirmOutcome;
 }
 
 /// <summary>Why an event was not taken.</summary>

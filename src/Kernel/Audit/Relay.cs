@@ -197,11 +197,13 @@ public sealed class Relay(
 
     private async Task Record(NpgsqlConnection connection, RelayBatch batch, ReceiptFrame answer, CancellationToken ct)
     {
-        await RelayStore.RecordAnswer(connection, batch, answer.Receipts, ct);
+        // First told, then stored: whoever waits may go on because the ledger has the event, not because we remember it.
         for (var i = 0; i < batch.Rows.Count; i++)
         {
             board.Post(batch.Rows[i].Id, answer.Receipts[i]);
         }
+
+        await RelayStore.RecordAnswer(connection, batch, answer.Receipts, ct);
 
         Relayed.Add(batch.Rows.Count);
         if (clock.GetElapsedTime(_lastView) >= options.Retry)
@@ -239,7 +241,7 @@ public sealed class Relay(
             await View(connection, reached: true, ct);
         }
 
-        await state.Work(options.Poll, ct);
+        await state.Work(state.Expects ? options.Poll : options.Poll * 5, ct);
     }
 
     private async Task View(NpgsqlConnection connection, bool? reached, CancellationToken ct)

@@ -162,16 +162,19 @@ internal static class RelayStore
             await command.ExecuteNonQueryAsync(ct);
         }
 
-        await WriteHead(db, tx, new OwnHead(head.OpenEpoch, 0, Convert.FromHexString(head.Hash)), ct);
+        await using (var write = new NpgsqlBatch(db, tx) { BatchCommands = { HeadOf(new OwnHead(head.OpenEpoch, 0, Convert.FromHexString(head.Hash))) } })
+        {
+            await write.ExecuteNonQueryAsync(ct);
+        }
+
         await tx.CommitAsync(ct);
     }
 
     /// <summary>Numbers the next committed events; null when there are none.</summary>
     public static async Task<RelayBatch?> NumberNext(NpgsqlConnection db, string source, OwnHead head, int limit, CancellationToken ct)
     {
-        await using var tx = await db.BeginTransactionAsync(ct);
         var rows = new List<RelayRow>();
-        await using (var select = new NpgsqlCommand(SelectUnnumbered, db, tx) { Parameters = { Int(limit) } })
+        await using (var select = new NpgsqlCommand(SelectUnnumbered, db) { Parameters = { Int(limit) } })
         await using (var reader = await select.ExecuteReaderAsync(ct))
         {
             while (await reader.ReadAsync(ct))
@@ -185,10 +188,11 @@ internal static class RelayStore
             return null;
         }
 
+        // Only the holder of the relay lock numbers, so nothing can have come between.
         var batch = new RelayBatch(head.Epoch, rows);
         Chain(source, batch, head.Seq + 1, head.Hash);
-        await WriteNumbers(db, tx, batch, 0, ct);
-        await tx.CommitAsync(ct);
+        await using var numbers = new NpgsqlBatch(db) { BatchCommands = { Numbers(batch, 0), HeadOf(new OwnHead(batch.Epoch, rows[^1].Seq, rows[^1].EnvelopeHash)) } };
+        await numbers.ExecuteNonQueryAsync(ct);
         return batch;
     }
 
@@ -213,7 +217,12 @@ internal static class RelayStore
         }
 
         Chain(source, batch, batch.Rows[0].Seq == 0 ? poison.Seq : batch.FirstSeq, position == 0 ? poison.Prev : batch.Rows[0].Prev);
-        await WriteNumbers(db, tx, batch, position, ct);
+        var last = batch.Rows[^1];
+        await using (var numbers = new NpgsqlBatch(db, tx) { BatchCommands = { Numbers(batch, position), HeadOf(new OwnHead(batch.Epoch, last.Seq, last.EnvelopeHash)) } })
+        {
+            await numbers.ExecuteNonQueryAsync(ct);
+        }
+
         await tx.CommitAsync(ct);
     }
 
@@ -298,33 +307,19 @@ internal static class RelayStore
         }
     }
 
-    private static async Task WriteNumbers(NpgsqlConnection db, NpgsqlTransaction tx, RelayBatch batch, int from, CancellationToken ct)
+    private static NpgsqlBatchCommand Numbers(RelayBatch batch, int from)
     {
         var rows = batch.Rows.Skip(from).ToList();
-        await using (var command = new NpgsqlCommand(Number, db, tx)
+        return new NpgsqlBatchCommand(Number)
         {
             Parameters =
             {
-                Big(batch.Epoch),
-                Bigs(rows.Select(r => r.Ordinal)),
-                Bigs(rows.Select(r => r.Seq)),
-                Blobs(rows.Select(r => r.Prev)),
-                Blobs(rows.Select(r => r.EnvelopeHash)),
+                Big(batch.Epoch), Bigs(rows.Select(r => r.Ordinal)), Bigs(rows.Select(r => r.Seq)), Blobs(rows.Select(r => r.Prev)), Blobs(rows.Select(r => r.EnvelopeHash)),
             },
-        })
-        {
-            await command.ExecuteNonQueryAsync(ct);
-        }
-
-        var last = batch.Rows[^1];
-        await WriteHead(db, tx, new OwnHead(batch.Epoch, last.Seq, last.EnvelopeHash), ct);
+        };
     }
 
-    private static async Task WriteHead(NpgsqlConnection db, NpgsqlTransaction tx, OwnHead head, CancellationToken ct)
-    {
-        await using var command = new NpgsqlCommand(SetHead, db, tx) { Parameters = { Big(head.Epoch), Big(head.Seq), Blob(head.Hash) } };
-        await command.ExecuteNonQueryAsync(ct);
-    }
+    private static NpgsqlBatchCommand HeadOf(OwnHead head) => new(SetHead) { Parameters = { Big(head.Epoch), Big(head.Seq), Blob(head.Hash) } };
 
     private static async Task<RelayRow> ReadRow(NpgsqlDataReader reader, CancellationToken ct) =>
         new(reader.GetInt64(0), new EventId(reader.GetGuid(1)), await Bytes(reader, 2, ct), await Bytes(reader, 3, ct));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.ComponentModel.DataAnnotations;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -59,10 +60,12 @@ public sealed class AccessTokens(AccessTokenOptions options, Outbound outbound, 
 {
     private static readonly TimeSpan KeyLife = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan RefetchPause = TimeSpan.FromSeconds(1);
+    private const int MostKnown = 10_000;
     private static readonly string[] Types = ["at+jwt"];
     private static readonly string[] Algorithms = [SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.RsaSsaPssSha256];
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = 16 * 1024 };
     private readonly SemaphoreSlim _fetch = new(1, 1);
+    private readonly ConcurrentDictionary<string, Known> _known = new(StringComparer.Ordinal);
     private volatile KeySet? _keys;
 
     /// <summary>Validates the bearer token of a request.</summary>
@@ -81,15 +84,35 @@ public sealed class AccessTokens(AccessTokenOptions options, Outbound outbound, 
             return new TokenOutcome.Invalid("malformed");
         }
 
-        var parsed = _handler.ReadJsonWebToken(token);
+        // Kept under its hash, so that a memory image is no store of tokens.
+        var name = Convert.ToHexString(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(token)));
+        var known = _known.GetValueOrDefault(name);
+        var parsed = known?.Token ?? _handler.ReadJsonWebToken(token);
         var keys = await Keys(parsed.Kid, context.RequestAborted);
         if (keys is null)
         {
             return new TokenOutcome.Unavailable();
         }
 
+        // The signature was verified under this very set of keys; what changes with time and connection is judged each time.
+        if (known is not null && ReferenceEquals(known.Keys, keys) && IsInTime(parsed.ValidFrom, parsed.ValidTo))
+        {
+            return Read(parsed, context);
+        }
+
         var result = await _handler.ValidateTokenAsync(parsed, Parameters(keys));
-        return result is { IsValid: true, SecurityToken: JsonWebToken valid } ? Read(valid, context) : new TokenOutcome.Invalid("invalid");
+        if (result is not { IsValid: true, SecurityToken: JsonWebToken valid })
+        {
+            return new TokenOutcome.Invalid("invalid");
+        }
+
+        if (_known.Count >= MostKnown)
+        {
+            _known.Clear();
+        }
+
+        _known[name] = new Known(valid, keys);
+        return Read(valid, context);
     }
 
     /// <inheritdoc/>
@@ -105,12 +128,14 @@ public sealed class AccessTokens(AccessTokenOptions options, Outbound outbound, 
         RequireSignedTokens = true,
         IssuerSigningKeys = keys.Keys,
         TryAllIssuerSigningKeys = false,
-        LifetimeValidator = (notBefore, expires, _, _) =>
-        {
-            var now = clock.GetUtcNow().UtcDateTime;
-            return expires is { } end && now < end && (notBefore is not { } start || now >= start.AddSeconds(-5));
-        },
+        LifetimeValidator = (notBefore, expires, _, _) => expires is { } end && IsInTime(notBefore ?? DateTime.MinValue, end),
     };
+
+    private bool IsInTime(DateTime notBefore, DateTime expires)
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        return now < expires && now.AddSeconds(5) >= notBefore;
+    }
 
     private static TokenOutcome Read(JsonWebToken token, HttpContext context)
     {
@@ -170,6 +195,8 @@ public sealed class AccessTokens(AccessTokenOptions options, Outbound outbound, 
             _fetch.Release();
         }
     }
+
+    private sealed record Known(JsonWebToken Token, KeySet Keys);
 
     private sealed record KeySet(IReadOnlyList<SecurityKey> Keys, DateTimeOffset FetchedAt)
     {

@@ -1,9 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.HttpResults;
-using Npgsql;
-using Trust.Kernel.Postgres;
 
 namespace Trust.Kernel.Hosting;
 
@@ -16,24 +13,15 @@ public static class Idempotency
     private const string Header = "Idempotency-Key";
     private const int MaximumKept = 1024 * 1024;
 
-    // Longer than any request may run (ServiceHost's timeout); a process that died frees its keys after this.
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
-
-    private const string Claim = """
-        INSERT INTO idempotency (caller, endpoint, key, request_hash, lease_until, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (caller, endpoint, key) DO UPDATE SET lease_until = excluded.lease_until
-        WHERE idempotency.status IS NULL AND idempotency.lease_until < $6 AND idempotency.request_hash = excluded.request_hash
-        """;
-    private const string Find = "SELECT request_hash, status, content_type, location, body FROM idempotency WHERE caller = $1 AND endpoint = $2 AND key = $3";
-    private const string Keep = """
-        UPDATE idempotency SET status = $4, content_type = $5, location = $6, body = $7
-        WHERE caller = $1 AND endpoint = $2 AND key = $3 AND status IS NULL
-        """;
-    private const string Free = "DELETE FROM idempotency WHERE caller = $1 AND endpoint = $2 AND key = $3 AND status IS NULL";
-
-    /// <summary>Makes the header compulsory on this endpoint.</summary>
+    /// <summary>Makes the header compulsory on this endpoint, and keeps its answers.</summary>
     public static TBuilder Idempotent<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
-        builder.WithMetadata(new Marker());
+        builder.WithMetadata(new Marker(Keeps: true));
+
+    /// <summary>
+    /// Makes the header compulsory on an endpoint whose own row carries the key and all of its answer: it finds its first attempt there, so nothing is kept a second time.
+    /// </summary>
+    public static TBuilder IdempotentByItsRow<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
+        builder.WithMetadata(new Marker(Keeps: false));
 
     extension(HttpContext context)
     {
@@ -42,9 +30,9 @@ public static class Idempotency
     }
 
     /// <summary>Runs an endpoint at most once per key.</summary>
-    internal static async Task Enforce(HttpContext context, RequestDelegate next, NpgsqlDataSource db, TimeProvider clock, ProblemSet problems)
+    internal static async Task Enforce(HttpContext context, RequestDelegate next, IdempotencyStore keys, ProblemSet problems)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<Marker>() is null)
+        if (context.GetEndpoint()?.Metadata.GetMetadata<Marker>() is not { } marker)
         {
             await next(context);
             return;
@@ -57,21 +45,33 @@ public static class Idempotency
             return;
         }
 
-        context.Request.EnableBuffering(64 * 1024);
-        var hash = await SHA256.HashDataAsync(context.Request.Body, context.RequestAborted);
-        context.Request.Body.Position = 0;
-        var row = new Row(CallerOf(context), context.Request.Path.Value ?? "", key, hash);
-        var now = clock.GetUtcNow();
-        if (await db.Sql(Claim).With(row.Caller).With(row.Endpoint).With(row.Key).With(row.Hash).With(now + Lease).With(now).Execute(context.RequestAborted) == 1)
+        if (!marker.Keeps)
         {
-            await RunAndKeep(context, next, db, row);
+            await next(context);
             return;
         }
 
-        await Repeat(context, db, row, problems);
+        context.Request.EnableBuffering(64 * 1024);
+        var hash = await SHA256.HashDataAsync(context.Request.Body, context.RequestAborted);
+        context.Request.Body.Position = 0;
+        var row = new IdempotencyRow(CallerOf(context), context.Request.Path.Value ?? "", key, hash);
+        if (await keys.Claim(row))
+        {
+            await RunAndKeep(context, next, keys, row);
+            return;
+        }
+
+        var kept = await keys.Find(row, context.RequestAborted);
+        if (kept is { Status: null, Holder: { } holder } && kept.Hash.AsSpan().SequenceEqual(hash) && await keys.TakeOver(row, holder))
+        {
+            await RunAndKeep(context, next, keys, row);
+            return;
+        }
+
+        await Repeat(context, kept, row, problems);
     }
 
-    private static async Task RunAndKeep(HttpContext context, RequestDelegate next, NpgsqlDataSource db, Row row)
+    private static async Task RunAndKeep(HttpContext context, RequestDelegate next, IdempotencyStore keys, IdempotencyRow row)
     {
         var outside = context.Response.Body;
         using var captured = new MemoryStream();
@@ -83,7 +83,7 @@ public static class Idempotency
         catch
         {
             context.Response.Body = outside;
-            await db.Sql(Free).With(row.Caller).With(row.Endpoint).With(row.Key).Execute(CancellationToken.None);
+            await keys.Free(row);
             throw;
         }
 
@@ -91,23 +91,19 @@ public static class Idempotency
         // What happened has happened: a caller hanging up must not lose the answer it will ask for again.
         if (context.Response.StatusCode >= 500 || captured.Length > MaximumKept)
         {
-            await db.Sql(Free).With(row.Caller).With(row.Endpoint).With(row.Key).Execute(CancellationToken.None);
+            await keys.Free(row);
         }
         else
         {
-            await db.Sql(Keep).With(row.Caller).With(row.Endpoint).With(row.Key).With(context.Response.StatusCode)
-                .With(context.Response.ContentType).With(context.Response.Headers.Location.ToString()).With(captured.ToArray()).Execute(CancellationToken.None);
+            await keys.Keep(row, context.Response.StatusCode, context.Response.ContentType, context.Response.Headers.Location.ToString(), captured.ToArray());
         }
 
         captured.Position = 0;
         await captured.CopyToAsync(outside, context.RequestAborted);
     }
 
-    private static async Task Repeat(HttpContext context, NpgsqlDataSource db, Row row, ProblemSet problems)
+    private static async Task Repeat(HttpContext context, KeptAnswer? kept, IdempotencyRow row, ProblemSet problems)
     {
-        var kept = await db.Sql(Find).With(row.Caller).With(row.Endpoint).With(row.Key).One(
-            r => new Kept(r.GetFieldValue<byte[]>(0), r.IsDBNull(1) ? null : r.GetInt32(1), r.Nullable<string>(2), r.Nullable<string>(3), r.Nullable<byte[]>(4)),
-            context.RequestAborted);
         if (kept is not null && !kept.Hash.AsSpan().SequenceEqual(row.Hash))
         {
             await problems.Of("idempotency-mismatch", 422, "This Idempotency-Key was used with another body; choose a new key.").ExecuteAsync(context);
@@ -142,9 +138,5 @@ public static class Idempotency
         return EndpointAccess.TryCaller(context) is { } caller ? $"token:{caller.ClientId}:{caller.Subject}" : "anyone";
     }
 
-    private sealed record Marker;
-
-    private sealed record Row(string Caller, string Endpoint, string Key, byte[] Hash);
-
-    private sealed record Kept(byte[] Hash, int? Status, string? ContentType, string? Location, byte[]? Body);
+    private sealed record Marker(bool Keeps);
 }

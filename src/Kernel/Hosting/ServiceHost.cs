@@ -63,7 +63,11 @@ public static class ServiceHost
     {
         var file = Argument(args, "--config") ?? throw new ValidationException("Name the configuration file: --config FILE.");
         // The file is the only source: an environment variable must not be able to redirect a peer or a token.
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = service.Assembly.Assembly.GetName().Name });
+        // Its own folder is the content root and nothing in it is watched: by default every change of a file below the working directory would wake the service.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            ApplicationName = service.Assembly.Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"],
+        });
         ((IConfigurationBuilder)builder.Configuration).Sources.Clear();
         builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false, reloadOnChange: false);
         builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
@@ -141,7 +145,8 @@ public static class ServiceHost
     private static void AddDatabase(IServiceCollection services, ConfigurationManager configuration)
     {
         var database = configuration.Section<DatabaseOptions>("Database");
-        services.AddSingleton(database).AddSingleton(_ => Outbound.Database(database));
+        services.AddSingleton(database).AddSingleton(_ => Outbound.Database(database)).AddSingleton<GroupCommit>();
+        services.AddSingleton<ProcessMark>().AddHostedService(p => p.GetRequiredService<ProcessMark>()).AddSingleton<IdempotencyStore>().AddHostedService<IdempotencySweep>();
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("database", async ct =>
         {
             await p.GetRequiredService<NpgsqlDataSource>().Sql("SELECT 1").Scalar<int>(ct);
@@ -226,7 +231,6 @@ public static class ServiceHost
     {
         var problems = app.Services.GetRequiredService<ProblemSet>();
         var identity = app.Services.GetRequiredService<ServiceIdentity>();
-        var clock = app.Services.GetRequiredService<TimeProvider>();
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
         app.UseExceptionHandler(errors => errors.Run(context => Fault(context, problems, log)));
         app.UseRouting();
@@ -234,7 +238,8 @@ public static class ServiceHost
             context, c => next(c), identity, app.Services.GetService<AccessTokens>(), problems, app.Services.GetService<Action<string>>()));
         if (service.HasDatabase)
         {
-            app.Use((context, next) => Idempotency.Enforce(context, c => next(c), app.Services.GetRequiredService<NpgsqlDataSource>(), clock, problems));
+            var keys = app.Services.GetRequiredService<IdempotencyStore>();
+            app.Use((context, next) => Idempotency.Enforce(context, c => next(c), keys, problems));
         }
 
         Health.Map(app);

@@ -21,6 +21,10 @@ public sealed record ServiceOptions
     [Required]
     public required string DataDirectory { get; init; }
 
+    /// <summary>How long an Idempotency-Key and the answer kept under it can be repeated; the same key is a new request afterwards.</summary>
+    [Range(typeof(TimeSpan), "1.00:00:00", "365.00:00:00")]
+    public TimeSpan IdempotencyRetention { get; init; } = TimeSpan.FromDays(7);
+
     /// <summary>OTLP endpoint for traces and metrics; must be a declared peer. Absent: no telemetry leaves.</summary>
     public Uri? OtlpEndpoint { get; init; }
 }

@@ -26,14 +26,22 @@ public static class SqlText
             new(text, transaction.Connection ?? throw new InvalidOperationException("The transaction has ended."), transaction);
     }
 
+    extension(NpgsqlBatchCommand command)
+    {
+        /// <summary>Adds the next positional parameter ($1, $2 …). A null value is sent as SQL NULL.</summary>
+        public NpgsqlBatchCommand With<T>(T value)
+        {
+            command.Parameters.Add(Parameter(value));
+            return command;
+        }
+    }
+
     extension(NpgsqlCommand command)
     {
         /// <summary>Adds the next positional parameter ($1, $2 …). A null value is sent as SQL NULL.</summary>
         public NpgsqlCommand With<T>(T value)
         {
-            command.Parameters.Add(value is null
-                ? new NpgsqlParameter { Value = DBNull.Value }
-                : new NpgsqlParameter<T> { TypedValue = value });
+            command.Parameters.Add(Parameter(value));
             return command;
         }
 
@@ -81,6 +89,9 @@ public static class SqlText
             return rows;
         }
     }
+
+    // NULL keeps its type: a statement prepared with one type is not the statement prepared with another.
+    private static NpgsqlParameter<T> Parameter<T>(T value) => new() { TypedValue = value };
 
     extension(NpgsqlDataReader reader)
     {

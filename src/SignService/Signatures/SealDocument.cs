@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -32,16 +33,23 @@ public static class SealDocument
     private const int MaxBytes = 128 * 1024;
 
     private const string FindRow = "SELECT id, payload_sha256, protected, signature, time_stamp FROM sealed_documents WHERE request_key = $1";
+    private const string FindById = "SELECT id, payload_sha256, protected, signature, time_stamp FROM sealed_documents WHERE id = $1";
 
-    private const string InsertRow = """
-        INSERT INTO sealed_documents (id, region, institution, payload_sha256, protected, request_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-        """;
+    private const string Announce = """
+        WITH act AS (
+            INSERT INTO sealed_documents (id, region, institution, payload_sha256, protected, request_key, created_at) VALUES ($6, $7, $8, $9, $10, $11, $12)
+            ON CONFLICT (request_key) DO NOTHING RETURNING 1)
+        """ + Outbox.Trace;
 
-    private const string CompleteRow = "UPDATE sealed_documents SET signature = $2, time_stamp = $3, completed_at = $4 WHERE id = $1 AND completed_at IS NULL";
+    private const string AnnounceAgain = "WITH act AS (SELECT 1 FROM sealed_documents WHERE id = $6 AND completed_at IS NULL)" + Outbox.Trace;
+
+    private const string Complete = """
+        WITH act AS (UPDATE sealed_documents SET signature = $7, time_stamp = $8, completed_at = $9 WHERE id = $6 AND completed_at IS NULL RETURNING 1)
+        """ + Outbox.Trace;
 
     /// <summary>Maps the endpoint.</summary>
     public static void Map(IEndpointRouteBuilder app) =>
-        app.MapPost("/seals/{institution}/signatures", Handle).RequireScope("seal").Idempotent();
+        app.MapPost("/seals/{institution}/signatures", Handle).RequireScope("seal").IdempotentByItsRow();
 
     private static async Task<Results<Ok<SealResponse>, ProblemHttpResult>> Handle(
         string institution, SealRequest request, HttpContext context, SealDirectory seals, Sealing sealing, ProblemSet problems)
@@ -72,93 +80,102 @@ public static class SealDocument
     public sealed class Sealing(
         NpgsqlDataSource db, Outbox outbox, SealDirectory seals, TimeStampAuthority authority, SignOptions options, CommitPoints points, TimeProvider clock)
     {
+        private readonly ConcurrentDictionary<string, bool> _running = new(StringComparer.Ordinal);
+
         /// <summary>Seals, or goes on where an earlier attempt with the key stopped.</summary>
         public async Task<(SealResponse? Response, Refusal? Why)> Run(ReadySeal seal, Caller caller, byte[] payload, string key, CancellationToken ct)
         {
-            var hash = SHA256.HashData(payload);
-            var attempt = await db.Sql(FindRow).With(key).One(Read, ct);
-            if (attempt is not null && !attempt.PayloadSha256.AsSpan().SequenceEqual(hash))
+            if (!_running.TryAdd(key, true))
             {
-                return (null, Refusal.Content("idempotency-mismatch", "This Idempotency-Key was used with another document; choose a new key."));
+                return (null, Refusal.Conflict("idempotency-in-flight", "The first request with this key is still running; ask again shortly."));
             }
 
-            if (attempt is { Signature: { } made })
+            try
             {
-                return (new SealResponse(attempt.Id, attempt.Protected, made, attempt.TimeStamp!), null);
+                return await Steps(seal, caller, payload, key, ct);
             }
+            finally
+            {
+                _running.TryRemove(key, out _);
+            }
+        }
 
+        private async Task<(SealResponse? Response, Refusal? Why)> Steps(ReadySeal seal, Caller caller, byte[] payload, string key, CancellationToken ct)
+        {
             var now = clock.GetUtcNow();
-            var id = attempt?.Id ?? Guid.CreateVersion7(now);
-            var header = attempt?.Protected ?? Jades.Protect(seal.Certificates, now, options.SignaturePolicy, SignatureKind.Seal, "urn:uuid:" + id.ToString("D"));
+            var attempt = new Attempt(Guid.CreateVersion7(now), SHA256.HashData(payload), "", null, null);
+            attempt = attempt with { Protected = Jades.Protect(seal.Certificates, now, options.SignaturePolicy, SignatureKind.Seal, "urn:uuid:" + attempt.Id.ToString("D")) };
             points.Pass(CommitPoints.BeforeIntent);
-            var e = Event(seal, caller, id, hash);
-            if (await Announce(seal, id, hash, header, key, now, attempt is null, e with { Action = "SIGN.request" }, ct) is { } refusal)
+            var announced = await outbox.CommitConfirmed(Event(seal, caller, attempt, "SIGN.request"), Announce, c => c
+                .With(attempt.Id).With(seal.Region).With(seal.Row.Institution).With(attempt.PayloadSha256).With(attempt.Protected).With(key).With(now), ct);
+            if (announced is ConfirmOutcome.NoEffect)
             {
-                return (null, refusal);
+                // The key was used before.
+                var hash = attempt.PayloadSha256;
+                attempt = await db.Sql(FindRow).With(key).One(Read, ct) ?? throw new InvalidOperationException("An attempt vanished.");
+                if (!attempt.PayloadSha256.AsSpan().SequenceEqual(hash))
+                {
+                    return (null, Refusal.Content("idempotency-mismatch", "This Idempotency-Key was used with another document; choose a new key."));
+                }
+
+                if (attempt.Signature is not null)
+                {
+                    return (Released(attempt), null);
+                }
+
+                announced = await outbox.CommitConfirmed(Event(seal, caller, attempt, "SIGN.request"), AnnounceAgain, c => c.With(attempt.Id), ct);
             }
 
+            return announced switch
+            {
+                ConfirmOutcome.Confirmed => await Seal(seal, caller, payload, attempt),
+                ConfirmOutcome.Refused refused => (null, Refusal.From(refused.Reason)),
+                ConfirmOutcome.NoEffect => await Other(attempt.Id),
+                _ => (null, Refusal.Unavailable("ledger-unconfirmed", "The audit ledger has not confirmed the act yet; ask again with the same key.")),
+            };
+        }
+
+        // Announced: from here on a caller hanging up loses nothing.
+        private async Task<(SealResponse? Response, Refusal? Why)> Seal(ReadySeal seal, Caller caller, byte[] payload, Attempt attempt)
+        {
             points.Pass(CommitPoints.AfterIntent);
-            var signature = await seals.Sign(seal, Jades.SigningInput(header, payload), CancellationToken.None);
+            var signature = await seals.Sign(seal, Jades.SigningInput(attempt.Protected, payload), CancellationToken.None);
             if (await authority.Stamp(Jades.TimeStampInput(signature), CancellationToken.None) is not StampOutcome.Stamped stamp)
             {
                 return (null, Refusal.Unavailable("time-not-available", "No time-stamp can be given now; try again with the same key."));
             }
 
             points.Pass(CommitPoints.AfterAct);
-            refusal = await Record(id, signature, stamp.Token, e with { Action = "SIGN.done" });
+            var recorded = await outbox.Commit(Event(seal, caller, attempt, "SIGN.done"), Complete, c => c
+                .With(attempt.Id).With(signature).With(stamp.Token).With(clock.GetUtcNow()));
             points.Pass(CommitPoints.AfterResult);
-            return refusal is null ? (new SealResponse(id, header, signature, stamp.Token), null) : (null, refusal);
-        }
-
-        private async Task<Refusal?> Announce(
-            ReadySeal seal, Guid id, byte[] hash, string header, string key, DateTimeOffset now, bool isNew, AuditEvent intent, CancellationToken ct)
-        {
-            await using var connection = await db.OpenConnectionAsync(ct);
-            await using var tx = await connection.BeginTransactionAsync(ct);
-            if (isNew)
+            return recorded switch
             {
-                await tx.Sql(InsertRow).With(id).With(seal.Region).With(seal.Row.Institution).With(hash).With(header).With(key).With(now).Execute(ct);
-            }
-
-            return await outbox.AppendConfirmed(tx, intent, ct) switch
-            {
-                ConfirmOutcome.Confirmed => null,
-                ConfirmOutcome.Refused refused => Refusal.From(refused.Reason),
-                _ => Refusal.Unavailable("ledger-unconfirmed", "The audit ledger has not confirmed the act yet; ask again with the same key."),
+                CommitOutcome.Committed => (Released(attempt with { Signature = signature, TimeStamp = stamp.Token }), null),
+                CommitOutcome.Refused refused => (null, Refusal.From(refused.Reason)),
+                _ => await Other(attempt.Id),
             };
         }
 
-        private async Task<Refusal?> Record(Guid id, string signature, byte[] token, AuditEvent done)
-        {
-            await using var connection = await db.OpenConnectionAsync(CancellationToken.None);
-            await using var tx = await connection.BeginTransactionAsync(CancellationToken.None);
-            if (await tx.Sql(CompleteRow).With(id).With(signature).With(token).With(clock.GetUtcNow()).Execute(CancellationToken.None) != 1)
-            {
-                return Refusal.Conflict("already-completed", "This seal was completed by another request.");
-            }
+        // Another instance took the same attempt to its end first: its seal is the one, ours is thrown away unseen.
+        private async Task<(SealResponse? Response, Refusal? Why)> Other(Guid id) =>
+            (Released(await db.Sql(FindById).With(id).One(Read, CancellationToken.None) ?? throw new InvalidOperationException("An attempt vanished.")), null);
 
-            if (await outbox.Append(tx, done, CancellationToken.None) is AppendOutcome.Refused refused)
-            {
-                return Refusal.From(refused.Reason);
-            }
+        private static SealResponse Released(Attempt attempt) => new(attempt.Id, attempt.Protected, attempt.Signature!, attempt.TimeStamp!);
 
-            await tx.CommitAsync(CancellationToken.None);
-            return null;
-        }
-
-        private AuditEvent Event(ReadySeal seal, Caller caller, Guid id, byte[] hash)
+        private AuditEvent Event(ReadySeal seal, Caller caller, Attempt attempt, string action)
         {
             var certificate = seal.Certificates[0].Sha256Hex;
             return new AuditEvent
             {
-                Action = "SIGN.request",
+                Action = action,
                 Actor = new Actor(caller.Subject, certificate, caller.Role, seal.Row.Institution),
-                Subjects = [SubjectKey.Institution(seal.Row.Institution), SubjectKey.Certificate(certificate), SubjectKey.Of("document", id.ToString("D"))],
+                Subjects = [SubjectKey.Institution(seal.Row.Institution), SubjectKey.Certificate(certificate), SubjectKey.Of("document", attempt.Id.ToString("D"))],
                 Outcome = EventOutcome.Success,
                 Purpose = "OPERATIONS",
-                Basis = "sha256:" + Convert.ToHexStringLower(hash),
+                Basis = "sha256:" + Convert.ToHexStringLower(attempt.PayloadSha256),
                 RuleVersion = options.RuleVersion,
-                Correlation = id.ToString("D"),
+                Correlation = attempt.Id.ToString("D"),
             };
         }
 

@@ -34,9 +34,9 @@ public sealed class MigratorTests
     public async Task Ten_services_starting_at_once_migrate_one_after_the_other()
     {
         await using var db = await TestDatabase.Create("ca");
-        await db.Owner.Sql("DROP TABLE idempotency; DELETE FROM migrations WHERE part LIKE '%Hosting'").Execute(CancellationToken.None);
+        await db.Owner.Sql("DROP TABLE idempotency; DELETE FROM migrations WHERE part LIKE '%Hosting' AND number <= 2").Execute(CancellationToken.None);
         var applied = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => Migrator.Apply(db.Owner, "ca_runtime", [typeof(Migrator).Assembly], CancellationToken.None)));
-        Assert.Equal(1, applied.Sum());
+        Assert.Equal(2, applied.Sum());
     }
 
     [Fact]

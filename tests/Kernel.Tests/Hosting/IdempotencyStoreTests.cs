@@ -1,0 +1,79 @@
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Postgres;
+using Trust.TestKit;
+
+namespace Trust.Kernel.Tests.Hosting;
+
+public sealed class IdempotencyStoreTests
+{
+    private static readonly ServiceOptions Options = new() { Region = "510000", Node = "n-1", PublicDirectory = "/", DataDirectory = "/", IdempotencyRetention = TimeSpan.FromDays(7) };
+    private static readonly IdempotencyRow Row = new("token:c:s", "/seals", "k", [1, 2, 3]);
+    private readonly ManualClock _clock = new(new DateTimeOffset(2026, 11, 20, 8, 0, 0, TimeSpan.Zero));
+
+    [Fact]
+    public async Task A_key_whose_process_lives_is_not_taken_over_and_one_whose_process_ended_is_at_once()
+    {
+        await using var db = await TestDatabase.Create("ca");
+        var (first, ours) = await Store(db);
+        var (second, theirs) = await Store(db);
+        Assert.True(await first.Claim(Row));
+        Assert.False(await second.Claim(Row));
+        var holder = (await second.Find(Row, CancellationToken.None))!.Holder;
+        Assert.Equal(ours.Current, holder);
+        Assert.False(await second.TakeOver(Row, holder!.Value));
+        await ours.StopAsync(CancellationToken.None);
+        // No time has passed: the lease has not run out.
+        Assert.False(await second.Claim(Row));
+        Assert.True(await second.TakeOver(Row, holder.Value));
+        Assert.False(await first.TakeOver(Row, holder.Value));
+        await theirs.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_key_of_a_process_without_a_mark_is_free_when_its_lease_ran_out_and_for_the_same_body_only()
+    {
+        await using var db = await TestDatabase.Create("ca");
+        var store = Unmarked(db);
+        Assert.True(await store.Claim(Row));
+        _clock.Advance(TimeSpan.FromSeconds(9));
+        Assert.False(await store.Claim(Row));
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.False(await store.Claim(Row with { Hash = [9] }));
+        Assert.True(await store.Claim(Row));
+    }
+
+    [Fact]
+    public async Task Keys_and_answers_older_than_the_retention_are_deleted_and_younger_ones_still_answer()
+    {
+        await using var db = await TestDatabase.Create("ca");
+        var store = Unmarked(db);
+        for (var i = 0; i < 2100; i++)
+        {
+            Assert.True(await store.Claim(Row with { Key = "old-" + i.ToString(System.Globalization.CultureInfo.InvariantCulture) }));
+        }
+
+        await store.Keep(Row with { Key = "old-0" }, 200, "application/json", "", [1]);
+        _clock.Advance(TimeSpan.FromDays(1));
+        Assert.True(await store.Claim(Row));
+        await store.Keep(Row, 201, "application/json", "/here", [7]);
+        _clock.Advance(TimeSpan.FromDays(6) - TimeSpan.FromSeconds(1));
+        Assert.Equal(0, await store.DeleteExpired(CancellationToken.None));
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(2100, await store.DeleteExpired(CancellationToken.None));
+        Assert.Null(await store.Find(Row with { Key = "old-0" }, CancellationToken.None));
+        var kept = await store.Find(Row, CancellationToken.None);
+        Assert.Equal((201, "/here"), (kept!.Status, kept.Location));
+        Assert.Equal([7], kept.Body);
+    }
+
+    private IdempotencyStore Unmarked(TestDatabase db) =>
+        new(db.Runtime, new GroupCommit(db.Runtime), new ProcessMark(db.Runtime, _clock), Options, _clock);
+
+    private async Task<(IdempotencyStore Store, ProcessMark Mark)> Store(TestDatabase db)
+    {
+        var mark = new ProcessMark(db.Runtime, _clock);
+        await mark.StartAsync(CancellationToken.None);
+        await Eventually.Holds(() => mark.Current is not null, "the process shows that it lives");
+        return (new IdempotencyStore(db.Runtime, new GroupCommit(db.Runtime), mark, Options, _clock), mark);
+    }
+}

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Npgsql;
 using Trust.CA.Feed;
 using Trust.Crypto.Asn1;
@@ -9,10 +10,15 @@ namespace Trust.CA.Certificates;
 /// <summary>A certificate's row.</summary>
 public sealed record CertificateRow(
     string Issuer, byte[] Serial, string State, string? Sha256, Guid? Request, string Profile, string Holder, string? Institution, byte[] Tbs, byte[]? Der,
-    DateTimeOffset NotBefore, DateTimeOffset NotAfter);
+    DateTimeOffset NotBefore, DateTimeOffset NotAfter)
+{
+    /// <summary>The row that a plan reserves, with the bytes to be signed.</summary>
+    public static CertificateRow Reserved(CertificatePlan plan, byte[] tbs, Guid? request, string holder, string? institution) => new(
+        plan.Issuer?.Name ?? "self", plan.Serial, "reserved", null, request, plan.Profile.Name, holder, institution, tbs, null, plan.NotBefore, plan.NotAfter);
+}
 
 /// <summary>Reserve, then record: a signature never exists without a row that can be revoked.</summary>
-public sealed class CertificateStore(NpgsqlDataSource db, Outbox outbox, TimeProvider clock)
+public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, Outbox outbox, TimeProvider clock)
 {
     private const string Columns = "issuer, serial, state, sha256, request, profile, holder, institution, tbs, der, not_before, not_after";
     private const string ByHash = $"SELECT {Columns} FROM certificates WHERE sha256 = $1";
@@ -28,20 +34,27 @@ public sealed class CertificateStore(NpgsqlDataSource db, Outbox outbox, TimePro
         VALUES ($1, $2, 'reserved', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         """;
     private const string Claim = "UPDATE certificates SET reserved_at = $3 WHERE issuer = $1 AND serial = $2 AND state = 'reserved' AND reserved_at < $4";
-    private const string Finish = """
-        UPDATE certificates SET state = $3, sha256 = $4, der = $5, issued_at = $6 WHERE issuer = $1 AND serial = $2 AND state = 'reserved'
-        """;
-    private const string FinishRequest = "UPDATE certificate_requests SET state = 'issued' WHERE id = $1";
-    private const string AbandonRequest = "UPDATE certificate_requests SET state = 'refused', refusal = $2 WHERE id = $1 AND state IN ('pending', 'issuing')";
-    private const string InsertState = """
-        INSERT INTO certificate_states (sha256, issuer, serial, state, reason, cause, at, recorded_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        """;
+    private const string ReserveForRequest = """
+        WITH act AS (UPDATE certificate_requests SET state = 'issuing' WHERE id = $6 AND state = 'pending' RETURNING 1),
+             reserved AS (
+                INSERT INTO certificates (issuer, serial, state, request, profile, profile_sha256, holder, institution, spki_sha256, tbs, not_before, not_after, reserved_at)
+                SELECT $7, $8, 'reserved', $6, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM act)
+        """ + Outbox.Trace;
 
-    // Shares the row lock of a change of state, so that neither can overlook the other.
-    private const string Standing = """
-        SELECT (SELECT state FROM practitioner_states s WHERE s.practitioner = p.urn AND effective_from <= $2 ORDER BY effective_from DESC, id DESC LIMIT 1)
-        FROM practitioners p WHERE urn = $1 FOR SHARE
+    // What the registry says of the holder decides whether the certificate begins good or on hold.
+    private const string Finish = """
+        WITH standing AS (
+                SELECT CASE WHEN coalesce((SELECT state FROM practitioner_states WHERE practitioner = $6 AND effective_from <= $5
+                                           ORDER BY effective_from DESC, id DESC LIMIT 1), 'active') = 'active' THEN 'good' ELSE 'hold' END AS state),
+             done AS (UPDATE certificates c SET state = standing.state, sha256 = $3, der = $4, issued_at = $5 FROM standing
+                      WHERE c.issuer = $1 AND c.serial = $2 AND c.state = 'reserved' RETURNING c.state),
+             answered AS (UPDATE certificate_requests SET state = 'issued' WHERE id = $8 AND EXISTS (SELECT 1 FROM done))
+        INSERT INTO certificate_states (sha256, issuer, serial, state, reason, cause, at, recorded_by)
+        SELECT $3, $1, $2, state, CASE state WHEN 'hold' THEN 6 ELSE 0 END, 'registry', $5, $7 FROM done RETURNING state
         """;
+    private const string AbandonRequest = "UPDATE certificate_requests SET state = 'refused', refusal = $2 WHERE id = $1 AND state IN ('pending', 'issuing')";
+    // A statement of its own before the one that reads the standing: that one must see what a change of state committed while we waited for its lock.
+    private const string ShareHolder = "SELECT urn FROM practitioners WHERE urn = $1 FOR SHARE";
 
     /// <summary>By SHA-256 hex.</summary>
     public Task<CertificateRow?> Find(string sha256, CancellationToken ct) => db.Sql(ByHash).With(sha256).One(Read, ct);
@@ -55,12 +68,15 @@ public sealed class CertificateStore(NpgsqlDataSource db, Outbox outbox, TimePro
     /// <summary>Reserved rows whose issuance nobody has touched since an instant.</summary>
     public Task<List<CertificateRow>> Unfinished(DateTimeOffset since, CancellationToken ct) => db.Sql(Reserved).With(since).All(Read, ct);
 
-    /// <summary>Reserves the serial number and keeps the bytes to be signed, in the caller's transaction.</summary>
-    public static Task Reserve(
-        NpgsqlTransaction tx, CertificatePlan plan, byte[] tbs, Guid? request, string holder, string? institution, DateTimeOffset now, CancellationToken ct) =>
-        tx.Sql(Insert).With(plan.Issuer?.Name ?? "self").With(plan.Serial).With(request).With(plan.Profile.Name).With(plan.Profile.Sha256)
-            .With(holder).With(institution).With(System.Security.Cryptography.SHA256.HashData(plan.Spki.Span)).With(tbs)
-            .With(plan.NotBefore).With(plan.NotAfter).With(now).Execute(ct);
+    /// <summary>Reserves serial number and bytes for a request, once, with the intent that the ledger confirms; no effect when the request was taken up before.</summary>
+    public Task<ConfirmOutcome> Reserve(CertificateRow row, CertificatePlan plan, AuditEvent intent, DateTimeOffset now, CancellationToken ct) =>
+        outbox.CommitConfirmed(intent, ReserveForRequest, c => c.With(row.Request).With(row.Issuer).With(row.Serial).With(row.Profile).With(plan.Profile.Sha256)
+            .With(row.Holder).With(row.Institution).With(SHA256.HashData(plan.Spki.Span)).With(row.Tbs).With(row.NotBefore).With(row.NotAfter).With(now), ct);
+
+    /// <summary>Reserves serial number and bytes for the system itself.</summary>
+    public Task Reserve(CertificateRow row, CertificatePlan plan, DateTimeOffset now) => commits.Execute(
+        GroupCommit.Sql(Insert).With(row.Issuer).With(row.Serial).With(row.Request).With(row.Profile).With(plan.Profile.Sha256).With(row.Holder).With(row.Institution)
+            .With(SHA256.HashData(plan.Spki.Span)).With(row.Tbs).With(row.NotBefore).With(row.NotAfter).With(now));
 
     /// <summary>Takes up an unfinished issuance; false when another instance was faster.</summary>
     public static async Task<bool> TakeUp(NpgsqlTransaction tx, CertificateRow row, DateTimeOffset now, DateTimeOffset since, CancellationToken ct) =>
@@ -77,22 +93,17 @@ public sealed class CertificateStore(NpgsqlDataSource db, Outbox outbox, TimePro
     {
         // Signed: a caller hanging up must not lose it (rule 13).
         var ct = CancellationToken.None;
-        var now = Microseconds.Truncate(clock.GetUtcNow());
         var sha256 = Certificate.Parse(der).Sha256Hex;
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        var standing = await tx.Sql(Standing).With(row.Holder).With(now).Scalar<string>(ct);
-        var (state, reason) = standing is null or "active" ? ("good", (short)0) : ("hold", (short)RevocationReason.CertificateHold);
-        if (await tx.Sql(Finish).With(row.Issuer).With(row.Serial).With(state).With(sha256).With(der).With(now).Execute(ct) == 0)
+        await tx.Sql(ShareHolder).With(row.Holder).Execute(ct);
+        // Read behind the lock: a state that took effect while we waited is not in the future.
+        var now = Microseconds.Truncate(clock.GetUtcNow());
+        var state = await tx.Sql(Finish).With(row.Issuer).With(row.Serial).With(sha256).With(der).With(now).With(row.Holder).With(actor.Subject).With(row.Request).Scalar<string>(ct);
+        if (state is null)
         {
             await tx.RollbackAsync(ct);
             return (await Find(row.Issuer, row.Serial, ct))?.Der ?? throw new InvalidOperationException("A reserved certificate vanished.");
-        }
-
-        await tx.Sql(InsertState).With(sha256).With(row.Issuer).With(row.Serial).With(state).With(reason).With("registry").With(now).With(actor.Subject).Execute(ct);
-        if (row.Request is { } request)
-        {
-            await tx.Sql(FinishRequest).With(request).Execute(ct);
         }
 
         if (traced)

@@ -51,7 +51,7 @@ public static class ChangeCertificateState
         {
             app.MapPost($"/certificates/{{sha256}}/{act}", (
                 HttpContext context, string sha256, CertificateStateRequest request, NpgsqlDataSource db, CertificateStore store, Outbox outbox,
-                TimeProvider clock, ProblemSet problems) => Handle(context, sha256, act, request, db, store, outbox, clock, problems)).RequireOfficer().Idempotent();
+                FeedHub feed, TimeProvider clock, ProblemSet problems) => Handle(context, sha256, act, request, db, store, outbox, feed, clock, problems)).RequireOfficer().Idempotent();
         }
 
         app.MapGet("/certificates/{sha256}", Show).RequireOfficer();
@@ -59,7 +59,7 @@ public static class ChangeCertificateState
 
     private static async Task<Results<Ok<CertificateView>, ProblemHttpResult>> Handle(
         HttpContext context, string sha256, string act, CertificateStateRequest request, NpgsqlDataSource db, CertificateStore store, Outbox outbox,
-        TimeProvider clock, ProblemSet problems)
+        FeedHub feed, TimeProvider clock, ProblemSet problems)
     {
         var ct = context.RequestAborted;
         var officer = OfficerDirectory.Of(context);
@@ -124,8 +124,7 @@ public static class ChangeCertificateState
         }
 
         var person = row.Holder.StartsWith("urn:mdid:p:", StringComparison.Ordinal) ? row.Holder : null;
-        await FeedWriter.Append(tx, [new FeedChange("certificate", sha256, person, to)], now, ct);
-        await tx.CommitAsync(CancellationToken.None);
+        await feed.Commit(tx, [new FeedChange("certificate", sha256, person, to)], now, ct);
         return TypedResults.Ok(View(row with { State = to }));
     }
 

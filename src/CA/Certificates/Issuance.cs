@@ -7,6 +7,10 @@ using Trust.Kernel.Audit;
 
 namespace Trust.CA.Certificates;
 
+/// <summary>A request that two officers approved, with the hashes they signed.</summary>
+public sealed record ApprovedRequest(
+    Guid Id, string Profile, byte[] ProfileSha256, string Holder, string? Institution, ReadOnlyMemory<byte> Spki, byte[] RegistrySha256);
+
 /// <summary>What became of an issuance.</summary>
 public abstract record IssueOutcome
 {
@@ -14,8 +18,10 @@ public abstract record IssueOutcome
     {
     }
 
-    /// <summary>The certificate, DER.</summary>
-    public sealed record Issued(byte[] Der) : IssueOutcome;
+    /// <summary>The certificate.</summary>
+    /// <param name="Issuer">Name of its CA.</param>
+    /// <param name="Der">Its bytes.</param>
+    public sealed record Issued(string Issuer, byte[] Der) : IssueOutcome;
 
     /// <summary>Refused for good by a rule.</summary>
     public sealed record Refused(string Rule) : IssueOutcome;
@@ -62,21 +68,13 @@ public sealed class Issuance(
         }
 
         points.Pass(CommitPoints.BeforeReserve);
-        await using var connection = await db.OpenConnectionAsync(ct);
-        await using var tx = await connection.BeginTransactionAsync(ct);
-        if (!await request.Begin(tx, ct))
+        var row = CertificateRow.Reserved(plan, passed.Certificate.Redeem(), request.Id, request.Holder, request.Institution);
+        return await store.Reserve(row, plan, Intent(request.Holder, request.Institution, actor, profile, request.Id), now, ct) switch
         {
-            // Another approval came first; its issuance is under way or done.
-            return await store.FindByRequest(request.Id, ct) is { Der: { } done } ? new IssueOutcome.Issued(done) : new IssueOutcome.Waiting("under-way");
-        }
-
-        var tbs = passed.Certificate.Redeem();
-        await CertificateStore.Reserve(tx, plan, tbs, request.Id, request.Holder, request.Institution, now, ct);
-        var confirmed = await outbox.AppendConfirmed(tx, Intent(request.Holder, request.Institution, actor, profile, request.Id), ct);
-        return confirmed switch
-        {
-            ConfirmOutcome.Confirmed => await Complete(await Row(issuer.Name, plan.Serial), actor, ct),
+            ConfirmOutcome.Confirmed => await Complete(row, actor, ct),
             ConfirmOutcome.Refused refused => new IssueOutcome.Waiting(refused.Reason.Code),
+            // Another approval came first; its issuance is under way or done.
+            ConfirmOutcome.NoEffect => await store.FindByRequest(request.Id, ct) is { Der: { } done } first ? new IssueOutcome.Issued(first.Issuer, done) : new IssueOutcome.Waiting("under-way"),
             _ => Wait(request.Id, "no-receipt-yet"),
         };
     }
@@ -121,16 +119,8 @@ public sealed class Issuance(
             throw new InvalidOperationException($"Profile {plan.Profile.Name} for {holder} breaks: {string.Join(", ", failed.Rules)}");
         }
 
-        var tbs = passed.Certificate.Redeem();
-        var issuer = plan.Issuer?.Name ?? "self";
-        await using (var connection = await db.OpenConnectionAsync(ct))
-        await using (var tx = await connection.BeginTransactionAsync(ct))
-        {
-            await CertificateStore.Reserve(tx, plan, tbs, null, holder, null, Microseconds.Truncate(clock.GetUtcNow()), ct);
-            await tx.CommitAsync(ct);
-        }
-
-        var row = await Row(issuer, plan.Serial);
+        var row = CertificateRow.Reserved(plan, passed.Certificate.Redeem(), null, holder, null);
+        await store.Reserve(row, plan, Microseconds.Truncate(clock.GetUtcNow()));
         var der = await Sign(row, plan.Suite, plan.Issuer?.Certificate.SubjectPublicKeyInfo ?? plan.Spki, signer, ct);
         return Certificate.Parse(await store.Record(row, der, actor, null, traced));
     }
@@ -155,7 +145,7 @@ public sealed class Issuance(
         der = await store.Record(row, der, actor, row.Request?.ToString());
         points.Pass(CommitPoints.AfterRecord);
         CaLog.Issued(log, Certificate.Parse(der).Sha256Hex, row.Issuer, row.Profile);
-        return new IssueOutcome.Issued(der);
+        return new IssueOutcome.Issued(row.Issuer, der);
     }
 
     // Verified before it is recorded: a token that signs wrongly must not put its name to a person's certificate.
@@ -167,9 +157,6 @@ public sealed class Issuance(
             ? der
             : throw new InvalidOperationException("The token's signature over a certificate does not verify.");
     }
-
-    private async Task<CertificateRow> Row(string issuer, byte[] serial) =>
-        await store.Find(issuer, serial, CancellationToken.None) ?? throw new InvalidOperationException("A reserved certificate vanished.");
 
     private async Task<IssueOutcome> Refuse(Guid request, string rule, CancellationToken ct)
     {

@@ -60,9 +60,11 @@ public static class ApproveRequest
             return problems.Of(rule, rule is "own-request" or "same-person" ? 403 : 422, Explain(rule));
         }
 
-        if (await Record(db, outbox, officer, request, signatureCertificate!, signature!, Microseconds.Truncate(clock.GetUtcNow()), ct) is { } refused)
+        // Sent again it has no effect: the first one counts, and the issuance goes on from where it stands.
+        if (await requests.Approve(
+            Event(officer, request, EventOutcome.Success, "approved"), request.Id, officer.Person, signatureCertificate!, signature!, Microseconds.Truncate(clock.GetUtcNow())) is CommitOutcome.Refused refused)
         {
-            return problems.Of(refused.Code, 503, "The audit ledger is away for too long; nothing was recorded. Try again later.");
+            return problems.Of(refused.Reason.Code, 503, "The audit ledger is away for too long; nothing was recorded. Try again later.");
         }
 
         return await Proceed(request, officer, requests, issuance, states, problems, ct);
@@ -71,13 +73,16 @@ public static class ApproveRequest
     private static async Task<Results<Ok<RequestState>, ProblemHttpResult>> Proceed(
         RequestRow request, Officer officer, RequestStore requests, Issuance issuance, StateOfRequest states, ProblemSet problems, CancellationToken ct)
     {
-        if (await requests.Approvals(request.Id, ct) >= Needed)
+        var approvals = await requests.Approvals(request.Id, ct);
+        if (approvals >= Needed)
         {
             var spki = ((RequestOutcome.Proved)CertificationRequest.Read(request.Pkcs10)).Request.Key.SubjectPublicKeyInfo;
             var approved = new ApprovedRequest(
                 request.Id, request.Profile, request.ProfileSha256, request.Holder, request.Institution, spki, request.RegistrySha256);
             switch (await issuance.Issue(approved, officer.Actor, ct))
             {
+                case IssueOutcome.Issued issued:
+                    return TypedResults.Ok(await states.Issued(issued.Issuer, issued.Der, approvals, ct));
                 case IssueOutcome.Waiting { Reason: AppendRefusal.LedgerAway or AppendRefusal.HeadBehind } waiting:
                     return problems.Of(waiting.Reason, 503, "The approval is recorded, but nothing is issued while the audit ledger does not answer. Approve again later.");
                 case IssueOutcome.Refused refused:
@@ -137,27 +142,6 @@ public static class ApproveRequest
 
         return await snapshots.Take(profile, request.Holder, request.Institution, now, ct) is SnapshotOutcome.Fit fit
             && fit.Sha256.AsSpan().SequenceEqual(request.RegistrySha256) ? null : "registry-changed";
-    }
-
-    private static async Task<AppendRefusal?> Record(
-        NpgsqlDataSource db, Outbox outbox, Officer officer, RequestRow request, string certificate, byte[] signature, DateTimeOffset now, CancellationToken ct)
-    {
-        await using var connection = await db.OpenConnectionAsync(ct);
-        await using var tx = await connection.BeginTransactionAsync(ct);
-        if (!await RequestStore.Approve(tx, request.Id, officer.Person, certificate, signature, now, ct))
-        {
-            // Sent again: the first one counts, and the issuance goes on from where it stands.
-            return null;
-        }
-
-        if (await outbox.Append(tx, Event(officer, request, EventOutcome.Success, "approved"), ct) is AppendOutcome.Refused refused)
-        {
-            await tx.RollbackAsync(CancellationToken.None);
-            return refused.Reason;
-        }
-
-        await tx.CommitAsync(CancellationToken.None);
-        return null;
     }
 
     private static async Task Trace(NpgsqlDataSource db, Outbox outbox, Officer officer, RequestRow request, string outcome, string rule, CancellationToken ct)

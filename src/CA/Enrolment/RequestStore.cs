@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 
 namespace Trust.CA.Enrolment;
@@ -9,7 +10,7 @@ public sealed record RequestRow(
     string RequestedBy, string State, string? Refusal);
 
 /// <summary>Requests and approvals.</summary>
-public sealed class RequestStore(NpgsqlDataSource db)
+public sealed class RequestStore(NpgsqlDataSource db, Outbox outbox)
 {
     private const string Select = """
         SELECT id, profile, profile_sha256, holder, institution, pkcs10, registry_sha256, request_sha256, requested_by, state, refusal
@@ -23,8 +24,9 @@ public sealed class RequestStore(NpgsqlDataSource db)
         """;
     private const string KeyInUse = "SELECT EXISTS (SELECT 1 FROM certificates WHERE spki_sha256 = $1)";
     private const string InsertApproval = """
-        INSERT INTO approvals (request, officer, certificate_sha256, signature, approved_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
-        """;
+        WITH act AS (
+            INSERT INTO approvals (request, officer, certificate_sha256, signature, approved_at) VALUES ($6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING 1)
+        """ + Outbox.Trace;
     private const string CountApprovals = "SELECT count(*) FROM approvals WHERE request = $1";
     private const string CertificateOf = "SELECT certificate_sha256 FROM approvals WHERE request = $1 AND officer = $2";
 
@@ -42,9 +44,9 @@ public sealed class RequestStore(NpgsqlDataSource db)
         && await tx.Sql(Insert).With(row.Id).With(row.Profile).With(row.ProfileSha256).With(row.Holder).With(row.Institution).With(row.Pkcs10).With(spkiSha256)
             .With(identityProof).With(carrier).With(row.RegistrySha256).With(row.RequestSha256).With(row.RequestedBy).With(at).Execute(ct) == 1;
 
-    /// <summary>Adds an approval; false when that person approved before.</summary>
-    public static async Task<bool> Approve(NpgsqlTransaction tx, Guid id, string officer, string certificate, byte[] signature, DateTimeOffset at, CancellationToken ct) =>
-        await tx.Sql(InsertApproval).With(id).With(officer).With(certificate).With(signature).With(at).Execute(ct) == 1;
+    /// <summary>Adds an approval with its event; no effect when that person approved before.</summary>
+    public Task<CommitOutcome> Approve(AuditEvent e, Guid id, string officer, string certificate, byte[] signature, DateTimeOffset at) =>
+        outbox.Commit(e, InsertApproval, c => c.With(id).With(officer).With(certificate).With(signature).With(at));
 
     /// <summary>How many people approved.</summary>
     public async Task<int> Approvals(Guid id, CancellationToken ct) => (int)await db.Sql(CountApprovals).With(id).Scalar<long>(ct);

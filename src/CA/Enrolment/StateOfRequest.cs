@@ -15,8 +15,12 @@ public sealed class StateOfRequest(RequestStore requests, CertificateStore certi
             return new RequestState(request.State, approvals, request.Refusal);
         }
 
-        return new RequestState("issued", approvals, null, await PemChain(row.Issuer, der, ct), row.Sha256);
+        return await Issued(row.Issuer, der, approvals, ct);
     }
+
+    /// <summary>The state of a request whose certificate is at hand.</summary>
+    public async Task<RequestState> Issued(string issuer, byte[] der, int approvals, CancellationToken ct) =>
+        new("issued", approvals, null, await PemChain(issuer, der, ct), Certificate.Parse(der).Sha256Hex);
 
     /// <summary>PEM of a certificate and the CAs above it, without the root, which relying parties pin.</summary>
     public async Task<string> PemChain(string issuer, byte[] der, CancellationToken ct)

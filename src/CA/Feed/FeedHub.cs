@@ -24,10 +24,22 @@ public sealed class FeedHub(NpgsqlDataSource db, TimeProvider clock, ILogger<Fee
 
     private readonly ConcurrentDictionary<Channel<FeedLine>, bool> _followers = new();
     private readonly List<Action<FeedLine>> _listeners = [];
+    private readonly SemaphoreSlim _written = new(0);
     private long _seq = -1;
 
     /// <summary>Called for each change inside this process, for caches; register before the start.</summary>
     public void Listen(Action<FeedLine> listener) => _listeners.Add(listener);
+
+    /// <summary>Numbers the changes, commits the transaction that made them, and tells the followers now instead of at the next look.</summary>
+    public async Task Commit(NpgsqlTransaction tx, IReadOnlyCollection<FeedChange> changes, DateTimeOffset at, CancellationToken ct)
+    {
+        await FeedWriter.Append(tx, changes, at, ct);
+        await tx.CommitAsync(CancellationToken.None);
+        if (_written.CurrentCount == 0)
+        {
+            _ = _written.Release();
+        }
+    }
 
     /// <summary>Follows from now on; lines carry rising numbers. A follower that cannot keep up is cut off and starts over.</summary>
     public Channel<FeedLine> Follow()
@@ -48,14 +60,21 @@ public sealed class FeedHub(NpgsqlDataSource db, TimeProvider clock, ILogger<Fee
     public Task<long> LastSeq(CancellationToken ct) => db.Sql(Last).Scalar<long>(ct);
 
     /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _written.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var beaten = DateTimeOffset.MinValue;
-        using var tick = new PeriodicTimer(Poll, clock);
-        while (await tick.WaitForNextTickAsync(stoppingToken))
+        while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
+                _ = await _written.WaitAsync(Poll, stoppingToken);
                 await Advance(stoppingToken);
                 var now = clock.GetUtcNow();
                 if (now - beaten >= Beat)

@@ -28,10 +28,12 @@ public static class FeedWriter
             return;
         }
 
-        await tx.Sql(Lock).Execute(ct);
+        await using var batch = new NpgsqlBatch(tx.Connection, tx) { BatchCommands = { new NpgsqlBatchCommand(Lock) } };
         foreach (var change in changes)
         {
-            await tx.Sql(Insert).With(change.Kind).With(change.Id).With(change.Person).With(change.State).With(at).Execute(ct);
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Insert).With(change.Kind).With(change.Id).With(change.Person).With(change.State).With(at));
         }
+
+        await batch.ExecuteNonQueryAsync(ct);
     }
 }

@@ -54,7 +54,7 @@ public static class ChangePractitionerState
     }
 
     private static async Task<Results<Ok<StateResponse>, Accepted<StateResponse>, ProblemHttpResult>> Handle(
-        HttpContext context, string urn, StateRequest request, NpgsqlDataSource db, Outbox outbox, TimeProvider clock, ProblemSet problems)
+        HttpContext context, string urn, StateRequest request, NpgsqlDataSource db, Outbox outbox, FeedHub feed, TimeProvider clock, ProblemSet problems)
     {
         if (request.Reason.Length is 0 or > 60 || request.Basis?.Length > 200
             || request.State is not ("suspended" or "active" or "revoked" or "deregistered" or "blacklisted"))
@@ -98,13 +98,12 @@ public static class ChangePractitionerState
             : await CertificateConsequences.HoldAll(tx, urn, now, officer.Person, ct);
         var action = request.State is "blacklisted" ? "BL.add" : "ID.suspend";
         await Trace(outbox, tx, action, officer, urn, certificates, request.State, request.Basis, ct);
-        await FeedWriter.Append(tx, [new FeedChange("practitioner", urn, urn, request.State), .. certificates], now, ct);
-        await tx.CommitAsync(CancellationToken.None);
+        await feed.Commit(tx, [new FeedChange("practitioner", urn, urn, request.State), .. certificates], now, ct);
         return TypedResults.Ok(new StateResponse(request.State, Certificates: certificates.Count));
     }
 
     private static async Task<Results<Ok<StateResponse>, ProblemHttpResult>> HandleConfirmation(
-        HttpContext context, string urn, Guid id, NpgsqlDataSource db, Outbox outbox, TimeProvider clock, ProblemSet problems)
+        HttpContext context, string urn, Guid id, NpgsqlDataSource db, Outbox outbox, FeedHub feed, TimeProvider clock, ProblemSet problems)
     {
         var ct = context.RequestAborted;
         var officer = OfficerDirectory.Of(context);
@@ -134,8 +133,7 @@ public static class ChangePractitionerState
             return problems.Of(refused.Code, 503, "The audit ledger is away for too long; nothing was changed. Try again later.");
         }
 
-        await FeedWriter.Append(tx, [new FeedChange("practitioner", urn, urn, "active"), .. certificates], now, ct);
-        await tx.CommitAsync(CancellationToken.None);
+        await feed.Commit(tx, [new FeedChange("practitioner", urn, urn, "active"), .. certificates], now, ct);
         return TypedResults.Ok(new StateResponse("active", Certificates: certificates.Count));
     }
 

@@ -29,7 +29,7 @@ public static class CloseInstitution
         app.MapPost("/institutions/{urn}/state", Handle).RequireOfficer().Idempotent();
 
     private static async Task<Results<Ok<StateResponse>, ProblemHttpResult>> Handle(
-        HttpContext context, string urn, StateRequest request, NpgsqlDataSource db, Outbox outbox, TimeProvider clock, ProblemSet problems)
+        HttpContext context, string urn, StateRequest request, NpgsqlDataSource db, Outbox outbox, FeedHub feed, TimeProvider clock, ProblemSet problems)
     {
         if (request.State is not "closed" || request.Reason.Length is 0 or > 60 || request.Basis?.Length > 200)
         {
@@ -60,8 +60,7 @@ public static class CloseInstitution
             Reason = "closed",
             Basis = request.Basis,
         }, ct);
-        await FeedWriter.Append(tx, [new FeedChange("institution", urn, null, "closed"), .. certificates], now, ct);
-        await tx.CommitAsync(CancellationToken.None);
+        await feed.Commit(tx, [new FeedChange("institution", urn, null, "closed"), .. certificates], now, ct);
         return TypedResults.Ok(new StateResponse("closed", Certificates: certificates.Count));
     }
 }

@@ -41,29 +41,27 @@ public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db
 
     private async Task<SnapshotOutcome> OfPractitioner(string holder, string? institution, DateTimeOffset at, CancellationToken ct)
     {
-        if (await registry.FindPractitioner(holder, ct) is not { } person)
+        if (await registry.StandingOf(holder, institution, at, ct) is not { Person: var person } standing)
         {
             return new SnapshotOutcome.Unfit("unknown-person");
         }
 
-        var state = await registry.StateOfPractitioner(holder, at, ct) ?? "pending";
+        var state = standing.State ?? "pending";
         if (state is not "active")
         {
             return new SnapshotOutcome.Unfit(state);
         }
 
-        var affiliations = await registry.AffiliationsOf(holder, at, ct);
-        var acting = affiliations.Find(a => string.Equals(a.Institution, institution, StringComparison.Ordinal));
-        if (institution is not null && (acting is null || await registry.StateOfInstitution(institution, at, ct) is not "active"))
+        if (institution is not null && (standing.Affiliation is null || standing.InstitutionState is not "active"))
         {
-            return new SnapshotOutcome.Unfit(acting is null ? "no-affiliation" : "institution-closed");
+            return new SnapshotOutcome.Unfit(standing.Affiliation is null ? "no-affiliation" : "institution-closed");
         }
 
         var facts = new JsonObject
         {
             ["holder"] = holder, ["name"] = person.Name, ["role"] = person.Role, ["licence"] = person.LicenceNumber, ["category"] = person.Category,
             ["scope"] = new JsonArray([.. person.Scope.Select(s => JsonValue.Create(s))]), ["state"] = state, ["region"] = person.Region,
-            ["institution"] = institution, ["affiliation"] = acting?.Id,
+            ["institution"] = institution, ["affiliation"] = standing.Affiliation,
         };
         List<GeneralName> names = [new GeneralName.Uri(holder)];
         if (institution is not null)
@@ -71,7 +69,7 @@ public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db
             names.Add(new GeneralName.Uri(institution));
         }
 
-        return Fit(new CertificateSubject(person.Name, acting?.InstitutionName, names), facts);
+        return Fit(new CertificateSubject(person.Name, standing.InstitutionName, names), facts);
     }
 
     private async Task<SnapshotOutcome> OfInstitution(string holder, DateTimeOffset at, CancellationToken ct)

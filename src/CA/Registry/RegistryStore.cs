@@ -13,6 +13,14 @@ public sealed record Institution(string Urn, string CreditCode, string Name, str
 /// <summary>An affiliation as recorded.</summary>
 public sealed record Affiliation(string Id, string Institution, string InstitutionName, string Kind, DateTimeOffset From, DateTimeOffset? To, bool Filed);
 
+/// <summary>A practitioner as the registry stands at an instant.</summary>
+/// <param name="Person">As recorded.</param>
+/// <param name="State">Null before the first.</param>
+/// <param name="Affiliation">Identifier of the affiliation in force to the institution asked for; null when there is none.</param>
+/// <param name="InstitutionName">That institution's name.</param>
+/// <param name="InstitutionState">That institution's state.</param>
+public sealed record PractitionerStanding(Practitioner Person, string? State, string? Affiliation, string? InstitutionName, string? InstitutionState);
+
 /// <summary>Reads the registry.</summary>
 public sealed class RegistryStore(NpgsqlDataSource db)
 {
@@ -33,6 +41,25 @@ public sealed class RegistryStore(NpgsqlDataSource db)
         WHERE a.practitioner = $1 AND a.valid_from <= $2 AND (a.valid_to IS NULL OR a.valid_to > $2)
         ORDER BY a.id
         """;
+
+    private const string SelectStanding = """
+        SELECT p.urn, p.name, p.role, p.licence_number, p.licence_category, p.licence_scope, p.region,
+               (SELECT state FROM practitioner_states s WHERE s.practitioner = p.urn AND s.effective_from <= $3 ORDER BY s.effective_from DESC, s.id DESC LIMIT 1),
+               a.id, a.name,
+               (SELECT state FROM institution_states s WHERE s.institution = $2 AND s.effective_from <= $3 ORDER BY s.effective_from DESC, s.id DESC LIMIT 1)
+        FROM practitioners p LEFT JOIN LATERAL (
+            SELECT f.id, i.name FROM affiliations f JOIN institutions i ON i.urn = f.institution
+            WHERE f.practitioner = p.urn AND f.institution = $2 AND f.valid_from <= $3 AND (f.valid_to IS NULL OR f.valid_to > $3) ORDER BY f.id LIMIT 1) a ON true
+        WHERE p.urn = $1
+        """;
+
+    /// <summary>A practitioner with state and affiliation to one institution, if named, at an instant; null when unknown.</summary>
+    public Task<PractitionerStanding?> StandingOf(string urn, string? institution, DateTimeOffset at, CancellationToken ct) =>
+        db.Sql(SelectStanding).With(urn).With(institution).With(at).One(
+            r => new PractitionerStanding(
+                new Practitioner(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetFieldValue<string[]>(5), r.GetString(6)),
+                r.Nullable<string>(7), r.Nullable<string>(8), r.Nullable<string>(9), r.Nullable<string>(10)),
+            ct);
 
     /// <summary>A practitioner; null when unknown.</summary>
     public Task<Practitioner?> FindPractitioner(string urn, CancellationToken ct) => db.Sql(SelectPractitioner).With(urn).One(

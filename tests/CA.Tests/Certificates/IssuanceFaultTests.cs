@@ -224,6 +224,36 @@ public sealed class IssuanceFaultTests
         Assert.Equal(["hold:true"], await ca.Database.Owner.Sql(Rows).With(created.Id).All(r => r.GetString(0), default));
     }
 
+    [Fact]
+    public async Task A_suspension_that_commits_while_the_record_waits_for_it_puts_the_certificate_on_hold()
+    {
+        await using var ca = await CaFixture.Own();
+        var (person, _, name) = await ca.NewPractitioner();
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var created = await ca.Request(await Samples.Request("practitioner-signature", person, name, key));
+        await ca.Approve(1, created);
+        using var gate = new ManualResetEventSlim();
+        ca.Faults.SignGate = gate;
+        var approving = ca.Approve(2, created);
+        await Eventually.Holds(
+            async () => (await ca.Database.Owner.Sql(Rows).With(created.Id).All(r => r.GetString(0), default)).Count == 1, "the row is reserved");
+        // A change of state that has its lock and its row, and is slow to commit.
+        await using var connection = await ca.Database.Owner.OpenConnectionAsync();
+        await using var suspending = await connection.BeginTransactionAsync();
+        await suspending.Sql("SELECT 1 FROM practitioners WHERE urn = $1 FOR UPDATE").With(person).Execute(default);
+        gate.Set();
+        const string waiting = """
+            SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE datname = current_database() AND locktype = 'tuple' AND relation = 'practitioners'::regclass
+            """;
+        await Eventually.Holds(async () => await ca.Database.Owner.Sql(waiting).Scalar<long>(default) > 0, "the record waits for the lock");
+        await suspending.Sql("INSERT INTO practitioner_states (practitioner, state, effective_from, recorded_at, recorded_by, reason) VALUES ($1, 'suspended', $2, $2, 'o', 'order')")
+            .With(person).With(DateTimeOffset.UtcNow).Execute(default);
+        await suspending.CommitAsync();
+        await approving;
+
+        Assert.Equal(["hold:true"], await ca.Database.Owner.Sql(Rows).With(created.Id).All(r => r.GetString(0), default));
+    }
+
     private static async Task<CertificateRequestCreated> Requested(CaFixture ca)
     {
         var (person, institution, name) = await ca.NewPractitioner();

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Trust.Cli.Demo;
+using Trust.TestKit;
 
 namespace Trust.EndToEnd.Tests.Prescription;
 
@@ -17,6 +18,8 @@ public sealed class SigningTests(RunningTrust trust)
         var prepared = (await driver.Prepare(doctor, urn, card, await driver.Patient())).Expect("prepare");
         var body = await PrescriptionDriver.Sign(card, prepared);
         await trust.World.Officers[1].Api.Post($"/practitioners/{urn}/state", new JsonObject { ["state"] = "suspended", ["reason"] = "regulator-order" }, None);
+        var patient = await driver.Patient();
+        await Eventually.Holds(async () => (await driver.Prepare(doctor, urn, card, patient)).Text.Contains("suspended", StringComparison.Ordinal), "the service has heard of it", TimeSpan.FromSeconds(5));
         var refused = await doctor.Send(HttpMethod.Post, $"/prescriptions/{prepared["id"]}/signature", body, null, None);
         Assert.True(refused.Status is 401 or 403 or 409, refused.Text);
         Assert.Contains("suspended", refused.Text, StringComparison.Ordinal);

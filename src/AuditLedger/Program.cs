@@ -64,6 +64,7 @@ public static class Program
             .AddHostedService(p => p.GetRequiredService<Admission>())
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("volumes", _ => ValueTask.FromResult(p.GetRequiredService<Admission>().Health())))
             .AddSingleton<TileStore>()
+            .AddSingleton<BundleReaders>()
             .AddSingleton<RetentionSchedule>()
             .AddSingleton<SubjectKeyVault>()
             .AddSingleton<Shredder>()

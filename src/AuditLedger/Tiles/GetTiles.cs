@@ -38,11 +38,11 @@ internal static class GetTiles
     }
 
     private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> Entries(
-        HttpContext context, Sequencer sequencer, TileStore tiles, ProblemSet problems)
+        HttpContext context, Sequencer sequencer, TileStore tiles, BundleReaders readers, ProblemSet problems)
     {
-        if (!context.IsPeer() && context.Caller().Role is not "regulator")
+        if (!context.IsPeer() && !readers.MayRead(context.Caller()))
         {
-            return problems.Of("not-a-regulator", 403, "Entries hold events; they are given to the regulator role and to witnesses.");
+            return problems.Of("not-a-regulator", 403, "Entries hold events; they are given to witnesses, and to regulators of the whole region of this log.");
         }
 
         if (sequencer.Published is not { } head)
@@ -50,9 +50,14 @@ internal static class GetTiles
             return SubmitRefusal.Standby.ToProblem(problems, context);
         }
 
-        return Parse(context) is { } path && await tiles.Entries(path, head, context.RequestAborted) is { } bundle
+        if (Parse(context) is not { } path || await tiles.Entries(path, head, context.RequestAborted) is not { } bundle)
+        {
+            return Missing(problems);
+        }
+
+        return context.IsPeer() || await readers.Record(context.Caller(), path, context.RequestAborted)
             ? Answer(context, path, bundle, "private")
-            : Missing(problems);
+            : problems.Of("query-not-recorded", 503, "The query could not be recorded, so it is not answered. Ask again.");
     }
 
     // The bytes as sent: routing has decoded its own copy, where %78 and x would be two addresses of one tile.

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
+using Microsoft.Extensions.DependencyInjection;
 using Trust.Cli.Local;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Postgres;
 using Trust.Pkcs11;
 using Trust.TestKit;
 
@@ -15,6 +17,7 @@ public sealed class TileTests : IAsyncLifetime
 
     private readonly TokenOptions _token = Tokens.NewOptions("ledger");
     private LedgerFixture _fixture = null!;
+    private TokenIssuer _issuer = null!;
     private RunningLedger _ledger = null!;
     private HttpClient _ca = null!;
     private LedgerLink _link = null!;
@@ -24,6 +27,8 @@ public sealed class TileTests : IAsyncLifetime
     {
         _fixture = await LedgerFixture.Create();
         _fixture.AddAbsentWitness(Witness);
+        _fixture.Tokens = _issuer = await TokenIssuer.Start();
+        _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
         _ledger = await _fixture.Start(_token);
         await _ledger.Leads();
         _ca = _fixture.Client("ca", _ledger.Address);
@@ -37,6 +42,7 @@ public sealed class TileTests : IAsyncLifetime
     {
         _ca.Dispose();
         await _ledger.DisposeAsync();
+        await _issuer.DisposeAsync();
         await _fixture.DisposeAsync();
     }
 
@@ -126,9 +132,33 @@ public sealed class TileTests : IAsyncLifetime
         using var bundle = await witness.GetAsync("tile/entries/000.p/1");
         Assert.Equal(HttpStatusCode.OK, bundle.StatusCode);
         Assert.True(bundle.Headers.CacheControl!.Private);
-        // A service that is no witness, and anyone without a token (503 here: this ledger knows no token issuer).
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Status("tile/entries/000.p/1"));
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await stranger.GetAsync("tile/entries/000.p/1")).StatusCode);
+        // A service that is no witness, and anyone without a token.
+        Assert.Equal(HttpStatusCode.Unauthorized, await Status("tile/entries/000.p/1"));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync("tile/entries/000.p/1")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("regulator", "510000", HttpStatusCode.OK)]
+    [InlineData("regulator", "000000", HttpStatusCode.OK)]
+    [InlineData("regulator", "510100", HttpStatusCode.Forbidden)] // a city sees less than its province's log
+    [InlineData("regulator", "110000", HttpStatusCode.Forbidden)]
+    [InlineData("regulator", null, HttpStatusCode.Forbidden)]
+    [InlineData("physician", "510000", HttpStatusCode.Forbidden)]
+    public async Task A_regulator_of_the_whole_region_reads_a_bundle_and_the_reading_is_logged_before_it_leaves(string role, string? region, HttpStatusCode expected)
+    {
+        await Eventually.Holds(() => _ledger.App.Services.GetRequiredService<OutboxState>().LedgerReached == true, "the ledger's own relay runs");
+        using var client = _issuer.Client(_ledger.Address, "urn:mdid:p:reg", "audit.read", role, region);
+        using var answer = await client.GetAsync("tile/entries/000.p/1");
+        Assert.Equal(expected, answer.StatusCode);
+        var logged = await _fixture.Database.Runtime.Sql("SELECT count(*) FROM entries WHERE position('\"basis\":\"tile:entries/000.p/1\"'::bytea in leaf) > 0").Scalar<long>(default);
+        Assert.Equal(expected == HttpStatusCode.OK ? 1 : 0, logged);
+    }
+
+    [Fact]
+    public async Task A_token_without_the_scope_opens_no_bundle()
+    {
+        using var client = _issuer.Client(_ledger.Address, "urn:mdid:p:reg", "openid", "regulator", "510000");
+        Assert.Equal(HttpStatusCode.Forbidden, (await client.GetAsync("tile/entries/000.p/1")).StatusCode);
     }
 
     private async Task Grow(int events)

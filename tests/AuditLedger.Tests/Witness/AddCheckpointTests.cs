@@ -167,6 +167,9 @@ public sealed class AddCheckpointTests : IAsyncLifetime
         await _witness.Start();
         Assert.Equal(before, await _witness.Newest(_log));
         Assert.Equal("4\n", (await _witness.Post(_log.Request(0))).Body);
+        _log.Away = true;
+        Assert.True(await _witness.Cosigns(_log, 4)); // the same again: nothing new to recompute
+        _log.Away = false;
         _log.Grow(3);
         Assert.True(await _witness.Cosigns(_log, 4));
     }

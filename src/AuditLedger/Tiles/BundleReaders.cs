@@ -1,0 +1,35 @@
+using Npgsql;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
+
+namespace Trust.AuditLedger.Tiles;
+
+/// <summary>Which people read entry bundles, and the trace of it: a bundle holds whatever was logged, so it asks for the whole region of the log.</summary>
+internal sealed class BundleReaders(NpgsqlDataSource db, Outbox outbox, RegionTable regions, ServiceOptions service, TimeProvider clock)
+{
+    /// <summary>True for a regulator whose region is this log's or holds it.</summary>
+    public bool MayRead(Caller caller) =>
+        caller is { Role: "regulator", Region: { } region } && regions.Contains(region, service.Region, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
+
+    /// <summary>Logs the reading, and waits for the receipt: nothing leaves before.</summary>
+    public async Task<bool> Record(Caller caller, TilePath path, CancellationToken ct)
+    {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        var outcome = await outbox.AppendConfirmed(
+            tx,
+            new AuditEvent
+            {
+                Action = "REG.query",
+                Actor = new Actor(caller.Subject, caller.LoginCertificate, caller.Role, caller.Institution),
+                Subjects = [],
+                Outcome = EventOutcome.Success,
+                Purpose = "SUPERVISION",
+                Basis = "tile:" + path,
+                Correlation = caller.TokenId,
+            },
+            ct);
+        return outcome is ConfirmOutcome.Confirmed;
+    }
+}

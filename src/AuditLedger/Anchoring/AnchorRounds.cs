@@ -1,5 +1,4 @@
 using System.Text;
-using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Hosting;
@@ -64,8 +63,11 @@ internal sealed class AnchorRounds(
                 await Anchor(stoppingToken);
                 await Renew(stoppingToken);
             }
-            catch (NpgsqlException e)
+#pragma warning disable CA1031 // Loop top: what ends here would end the host, and intake does not need anchors.
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+#pragma warning restore CA1031
             {
+                _anchored = -1; // Whether it was kept is unknown; the table says.
                 LedgerLog.AnchorFailed(log, e);
             }
 

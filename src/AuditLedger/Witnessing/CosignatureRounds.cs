@@ -243,7 +243,7 @@ internal sealed class CosignatureRounds(
                 _witnessed = new WitnessedHead(checkpoint, note);
             }
         }
-        catch (NpgsqlException e)
+        catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
             // The next round makes a new one; until then nothing is shown.
             LedgerLog.RoundFailed(log, "database", e);

@@ -184,6 +184,43 @@ public sealed class AddCheckpointTests : IAsyncLifetime
         Assert.True(await _witness.Cosigns(_log, 0));
     }
 
+    [Theory]
+    [InlineData("cut")]
+    [InlineData("long")]
+    [InlineData("empty")]
+    [InlineData("huge")]
+    public async Task A_bundle_that_is_not_as_many_entries_as_asked_for_is_not_read(string fault)
+    {
+        _log.Grow(3);
+        _log.Bundles = bytes => fault switch
+        {
+            "cut" => bytes[..^1],
+            "long" => [.. bytes, 0, 1, 7],
+            "empty" => [],
+            _ => new byte[20_000_000],
+        };
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await _witness.Post(_log.Request(0))).Status);
+        _log.Bundles = null;
+        Assert.True(await _witness.Cosigns(_log, 0));
+    }
+
+    [Fact]
+    public async Task Random_edits_of_a_bundle_get_no_cosignature()
+    {
+        _log.Grow(3);
+        for (var i = 0; i < 40; i++)
+        {
+            _log.Bundles = bytes =>
+            {
+                bytes[RandomNumberGenerator.GetInt32(bytes.Length)] ^= (byte)(1 << RandomNumberGenerator.GetInt32(8));
+                return bytes;
+            };
+            await _witness.Stop(); // A log found wrong is not looked at again at once.
+            await _witness.Start();
+            Assert.InRange((int)(await _witness.Post(_log.Request(0))).Status, 422, 503);
+        }
+    }
+
     [Fact]
     public async Task Two_logs_are_watched_apart()
     {

@@ -49,6 +49,9 @@ internal sealed class ForgeableLog : IAsyncDisposable
     /// <summary>Serves nothing.</summary>
     public bool Away { get; set; }
 
+    /// <summary>Alters whole bundles on their way out.</summary>
+    public Func<byte[], byte[]>? Bundles { get; set; }
+
     /// <summary>Alters entries on their way out; what is signed stays.</summary>
     public Func<int, byte[], byte[]>? OnTheWay { get; set; }
 
@@ -160,7 +163,7 @@ internal sealed class ForgeableLog : IAsyncDisposable
             bundle.Write(served);
         }
 
-        return Results.Bytes(bundle.ToArray());
+        return Results.Bytes(Bundles?.Invoke(bundle.ToArray()) ?? bundle.ToArray());
     }
 
     // RFC 6962 §2.1.2, by definition.

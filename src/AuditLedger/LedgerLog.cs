@@ -74,4 +74,7 @@ internal static partial class LedgerLog
 
     [LoggerMessage(5035, LogLevel.Warning, "There is room again, batches are taken")]
     public static partial void DiskAgain(ILogger log);
+
+    [LoggerMessage(5053, LogLevel.Error, "What the subject index keeps could not be stored; memory holds it, and the next start loads it from the entries")]
+    public static partial void IndexNotStored(ILogger log, Exception e);
 }

@@ -45,6 +45,7 @@ public static class Program
             .AddSingleton<StandbyGate>()
             .AddSingleton<CheckpointSigner>()
             .AddSingleton<LedgerFaults>()
+            .AddSingleton(new IndexPace())
             .AddSingleton<LiveIndex>()
             .AddSingleton<CompletenessProver>()
             .AddSingleton<Sequencer>()

@@ -63,6 +63,7 @@ internal sealed class Sequencer(
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
+                await index.Rest();
                 return;
             }
             catch (SetBackException e)

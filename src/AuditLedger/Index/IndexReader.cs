@@ -22,10 +22,10 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db)
             : throw new IndexFaultException($"the sealed epochs do not give the root that was logged at {commit.Covered}");
 
     /// <summary>A tile's values as a commit left them.</summary>
-    public Task<SubtreeValue[]> Values(EpochAt at, int tile, CancellationToken ct) => Task.FromResult(live.Values(at.Number, tile, at.Commit));
+    public Task<SubtreeValue[]> Values(EpochAt at, int tile, CancellationToken ct) => live.Values(at, tile, ct);
 
     /// <summary>What the epoch holds of each key of a bucket, later postings included.</summary>
-    public Task<List<KeyPostings>> Bucket(EpochAt at, int bucket, CancellationToken ct) => Task.FromResult(live.Bucket(at.Number, bucket));
+    public Task<List<KeyPostings>> Bucket(EpochAt at, int bucket, CancellationToken ct) => live.Bucket(at, bucket, ct);
 
     /// <summary>Leaf hashes by index; those that are not stored are missing.</summary>
     public async Task<Dictionary<long, byte[]>> LeafHashes(IReadOnlyCollection<long> indices, CancellationToken ct)

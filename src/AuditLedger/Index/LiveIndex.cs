@@ -1,21 +1,68 @@
+using System.Diagnostics;
+using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Index;
 
+/// <summary>When the index writes what it keeps to the database.</summary>
+internal sealed record IndexPace
+{
+    /// <summary>Bytes of history in memory that are stored together; some million changes.</summary>
+    public long HistoryBytes { get; init; } = 40L << 20;
+
+    /// <summary>Entries between two images of the live epoch: what a start has to replay at most, some 10 s a million.</summary>
+    public long ImageEvery { get; init; } = 1 << 20;
+
+    /// <summary>Entries since the last image that make one worth while at a clean stop.</summary>
+    public long ImageAtStop { get; init; } = 1 << 16;
+}
+
 /// <summary>
 /// The subject index of the running sequencer and what is needed to answer as of any commit. The sequencer stages each group before its
 /// transaction and takes it back when that fails; readers never see a staged group, because they ask as of a published size.
-/// It outlives the sequencer's footing: a database that fails for a moment costs no reload.
+/// It outlives the sequencer's footing: a database that fails for a moment costs no reload. What memory cannot hold, old history and sealed
+/// epochs, is stored behind the sequencer's back; whatever of that is lost or damaged, the entries give again.
 /// </summary>
-internal sealed class LiveIndex(AuditLedgerOptions options, ILogger<LiveIndex> log)
+internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, NpgsqlDataSource db, ILogger<LiveIndex> log)
 {
     private const int ReplayLogStep = 1 << 20;
+    private static readonly TimeSpan KeepPoll = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(10);
 
+    private readonly IndexStore _stored = new(db);
     private readonly Lock _gate = new();
     private readonly SortedList<long, EpochMemory> _epochs = [];
     private SubjectIndex _index = new();
     private bool _staged;
+
+    // Raised when what is in memory is taken back or thrown away: a writer that copied of it gives up.
+    private int _generation;
+    private long _kept = -1;
+    private long _imagedAt;
+    private Task _writing = Task.CompletedTask;
+
+    // A write that failed, perhaps after it had been stored; and when, so that it is not tried again at once.
+    private Writing? _unsure;
+    private long _failedAt;
+
+    // What is stored does not go on from what is in memory: nothing more is written until the index is loaded again.
+    private bool _stale;
+
+    /// <summary>Events were logged that no commit entry covers: the log is older than the index.</summary>
+    public bool HasPending => _index.HasPending;
+
+    /// <summary>Epochs that memory holds whole.</summary>
+    public int Resident
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _epochs.Count;
+            }
+        }
+    }
 
     /// <summary>Takes a group's events and gives the commit entry that follows them.</summary>
     public CommitEntry Stage(Group group)
@@ -40,27 +87,66 @@ internal sealed class LiveIndex(AuditLedgerOptions options, ILogger<LiveIndex> l
     }
 
     /// <summary>The staged group is stored for good.</summary>
-    public void Keep() => _staged = false;
+    public void Keep()
+    {
+        lock (_gate)
+        {
+            _staged = false;
+            _kept = _index.Last!.Covered;
+            if (_writing.IsCompleted && NextToWrite() is not null)
+            {
+                _writing = Task.Run(() => WriteAll(CancellationToken.None));
+            }
+        }
+    }
 
-    /// <summary>Events were logged that no commit entry covers: the log is older than the index.</summary>
-    public bool HasPending => _index.HasPending;
+    /// <summary>Stores what a start would otherwise have to replay; at a clean stop.</summary>
+    public async Task Rest()
+    {
+        var known = false;
+        lock (_gate)
+        {
+            known = !_staged;
+            _generation += known ? 0 : 1; // A writer must not wait for a group whose fate nobody will learn here.
+        }
+
+        await _writing;
+        if (known && !_stale && _epochs.Count > 0 && _kept - Math.Max(_imagedAt, _epochs.Values[^1].Index.Start) >= pace.ImageAtStop)
+        {
+            await Write(new Work(_epochs.Values[^1], Image: true, Sealed: null), CancellationToken.None);
+        }
+    }
 
     /// <summary>Brings the index to the head of the database, from where it stands if that is a prefix, and checks each logged commit entry.</summary>
     /// <exception cref="SetBackException">The stored entries do not give a logged commit entry.</exception>
     public async Task Align(SequencerStore store, long size, CancellationToken ct)
     {
-        await GoBack(store, size, ct);
-        var from = _index.Size;
-        if (from < size)
+        Settle(size);
+        await _writing;
+        if (!await GoesOn(store, size, ct))
         {
-            await foreach (var entry in store.ReadKeys(from, size, ct))
-            {
-                Replay(entry);
-                if (entry.Index % ReplayLogStep == 0 && entry.Index > from)
-                {
-                    LedgerLog.IndexReplays(log, entry.Index, size);
-                }
-            }
+            await Load(store, size, ct);
+        }
+
+        var from = _index.Size;
+        try
+        {
+            await Replay(store, size, ct);
+        }
+        catch (IndexFaultException e)
+        {
+            // An image or a sealed epoch was not what was logged: the entries alone decide.
+            LedgerLog.IndexDamaged(log, e.Message);
+            LedgerMetrics.IndexFault();
+            await _stored.Forget(0, ct);
+            Reset(new SubjectIndex(), null);
+            from = 0;
+            await Replay(store, size, ct);
+        }
+
+        lock (_gate)
+        {
+            _kept = size - 1;
         }
 
         LedgerLog.IndexReady(log, size, from, _index.Epoch.KeyCount, _index.Sealed.Count);
@@ -76,26 +162,35 @@ internal sealed class LiveIndex(AuditLedgerOptions options, ILogger<LiveIndex> l
     }
 
     /// <summary>A tile's values as a commit left them.</summary>
-    public SubtreeValue[] Values(long epoch, int tile, long commit)
+    public async Task<SubtreeValue[]> Values(EpochAt at, int tile, CancellationToken ct)
     {
         lock (_gate)
         {
-            var memory = _epochs[epoch];
-            return memory.Tiles[tile].AsOf((uint)(commit - memory.Index.Start));
+            if (_epochs.TryGetValue(at.Number, out var memory) && at.Commit >= memory.Flushed)
+            {
+                return memory.Tiles[tile].AsOf((uint)(at.Commit - at.Start));
+            }
         }
+
+        return await _stored.Values(at, tile, ct);
     }
 
-    /// <summary>What the epoch holds of each key of a bucket, now: later postings than the caller asks for included.</summary>
-    public List<KeyPostings> Bucket(long epoch, int bucket)
+    /// <summary>What the epoch holds of each key of a bucket: later postings than the caller asks for included.</summary>
+    public async Task<List<KeyPostings>> Bucket(EpochAt at, int bucket, CancellationToken ct)
     {
         lock (_gate)
         {
-            return _epochs[epoch].Index.Read(bucket);
+            if (_epochs.TryGetValue(at.Number, out var memory))
+            {
+                return memory.Index.Read(bucket);
+            }
         }
+
+        return await _stored.Bucket(at, bucket, ct);
     }
 
-    // A staged group may or may not have been stored. What both hold must be the same state, and the last commit entry stands for all of it.
-    private async Task GoBack(SequencerStore store, long size, CancellationToken ct)
+    // A staged group may or may not have been stored.
+    private void Settle(long size)
     {
         lock (_gate)
         {
@@ -103,24 +198,124 @@ internal sealed class LiveIndex(AuditLedgerOptions options, ILogger<LiveIndex> l
             {
                 Undo();
             }
+            else if (_staged)
+            {
+                _kept = _index.Last!.Covered;
+            }
 
             _staged = false;
         }
+    }
 
-        var last = _index.Last;
-        var known = _index.Size <= size && !_index.HasPending
-            && (last is null || last.Equals(await store.ReadCommit(last.Covered, ct)));
-        if (!known)
+    // What memory and database hold must be the same state, and the last commit entry stands for all of it.
+    private async Task<bool> GoesOn(SequencerStore store, long size, CancellationToken ct) =>
+        _index.Last is { } last && !_stale && _unsure is null && _index.Size <= size && !_index.HasPending
+        && last.Equals(await store.ReadCommit(last.Covered, ct)) && await OnlyWriter(ct);
+
+    // Another process that led meanwhile may have stored more than this one remembers.
+    private async Task<bool> OnlyWriter(CancellationToken ct)
+    {
+        var stored = (await _stored.Epochs(ct)).ToDictionary(e => e.Epoch);
+        return _epochs.Values.All(m => stored.TryGetValue(m.Index.Number, out var e) ? e.Flushed == m.Flushed && e.Ended is null : m.Flushed == m.Index.Start);
+    }
+
+    // From what is stored: sealed epochs, of which only their roots are needed, and the image of the first that is not.
+    private async Task Load(SequencerStore store, long size, CancellationToken ct)
+    {
+        var epochs = await _stored.Epochs(ct);
+        var whole = epochs.TakeWhile((e, i) => e.Epoch == i && e.Ended < size && e.Start == (i == 0 ? 0 : epochs[i - 1].Ended)).ToList();
+        var open = epochs.Count > whole.Count && epochs[whole.Count] is { Ended: null } next && next.Epoch == whole.Count && next.Flushed < size ? next : null;
+        await _stored.Forget(whole.Count + (open is null ? 0 : 1), ct);
+        var sealedEpochs = whole.ConvertAll(e => new SealedEpoch(e.Start, e.Ended!.Value, e.TrieRoot!));
+        try
         {
-            lock (_gate)
+            if (open is not null && await _stored.Image(open, ct) is (var epoch, var from))
             {
-                _index = new SubjectIndex();
-                _epochs.Clear();
+                var last = await store.ReadCommit(from, ct) ?? throw new IndexFaultException($"there is no commit entry at {from}, from where an image goes on");
+                var memory = new EpochMemory(epoch, open.Flushed);
+                if (epoch.ConsistentFrom == from)
+                {
+                    // Otherwise the first commit entry to follow behind the slices' latest is compared.
+                    if (!epoch.Root.Hash.AsSpan().SequenceEqual(last.TrieRoot) || epoch.KeyCount != last.KeyCount)
+                    {
+                        throw new IndexFaultException($"the image of epoch {epoch.Number} does not give what was logged at {from}");
+                    }
+
+                    memory.StandAt(from);
+                }
+
+                Reset(new SubjectIndex(sealedEpochs, last, epoch), memory);
+                _imagedAt = from;
+                return;
+            }
+        }
+        catch (IndexFaultException e)
+        {
+            LedgerLog.IndexDamaged(log, e.Message);
+            LedgerMetrics.IndexFault();
+        }
+
+        // History without an image would be flushed a second time.
+        await _stored.Forget(whole.Count, ct);
+        if (whole.Count == 0)
+        {
+            Reset(new SubjectIndex(), null);
+            return;
+        }
+
+        var end = await store.ReadCommit(whole[^1].Ended!.Value, ct);
+        if (end is null || !end.TrieRoot.AsSpan().SequenceEqual(whole[^1].TrieRoot))
+        {
+            await _stored.Forget(0, ct);
+            Reset(new SubjectIndex(), null);
+            return;
+        }
+
+        Reset(new SubjectIndex(sealedEpochs[..^1], end, null), null);
+        _imagedAt = end.Covered;
+    }
+
+    private void Reset(SubjectIndex index, EpochMemory? memory)
+    {
+        lock (_gate)
+        {
+            _generation++;
+            (_stale, _unsure, _failedAt) = (false, null, 0);
+            _index = index;
+            _epochs.Clear();
+            _imagedAt = 0;
+            if (memory is not null)
+            {
+                _epochs.Add(memory.Index.Number, memory);
             }
         }
     }
 
-    private void Replay(LoggedKeys entry)
+    private async Task Replay(SequencerStore store, long size, CancellationToken ct)
+    {
+        var from = _index.Size;
+        if (from == size)
+        {
+            return;
+        }
+
+        await foreach (var entry in store.ReadKeys(from, size, ct))
+        {
+            Take(entry, fromImage: from > 0);
+            if (entry.Commit is not null && Pending() is not null)
+            {
+                // A long log must not pile up in memory while it is read.
+                await WriteAll(ct);
+            }
+
+            if (entry.Index % ReplayLogStep == 0 && entry.Index > from)
+            {
+                LedgerLog.IndexReplays(log, entry.Index, size);
+            }
+        }
+    }
+
+    private void Take(LoggedKeys entry, bool fromImage)
     {
         lock (_gate)
         {
@@ -132,10 +327,12 @@ internal sealed class LiveIndex(AuditLedgerOptions options, ILogger<LiveIndex> l
 
             if (!_index.Follow(entry.Commit))
             {
-                throw new SetBackException($"the entries before {entry.Index} do not give the subject index that was committed there");
+                var what = $"the entries before {entry.Index} do not give the subject index that was committed there";
+                throw fromImage ? new IndexFaultException(what) : new SetBackException(what);
             }
 
             Record(entry.Commit);
+            _kept = entry.Index;
         }
     }
 
@@ -143,7 +340,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, ILogger<LiveIndex> l
     {
         if (!_epochs.TryGetValue(entry.Epoch, out var memory))
         {
-            _epochs.Add(entry.Epoch, memory = new EpochMemory(_index.Epoch));
+            _epochs.Add(entry.Epoch, memory = new EpochMemory(_index.Epoch, _index.Epoch.Start));
         }
 
         memory.Record(entry.Covered);
@@ -151,6 +348,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, ILogger<LiveIndex> l
 
     private void Undo()
     {
+        _generation++;
         var epoch = _index.Epoch;
         _epochs[epoch.Number].Undo();
         _index.Undo();
@@ -159,43 +357,141 @@ internal sealed class LiveIndex(AuditLedgerOptions options, ILogger<LiveIndex> l
             _epochs.Remove(epoch.Number);
         }
     }
-}
 
-/// <summary>An epoch in memory with the history of its values.</summary>
-internal sealed class EpochMemory(EpochIndex index)
-{
-    public EpochIndex Index { get; } = index;
-
-    public TileHistory[] Tiles { get; } = [.. Enumerable.Range(0, TileHistory.Tiles).Select(_ => new TileHistory())];
-
-    /// <summary>Notes the values that a commit changed.</summary>
-    public void Record(long commit)
+    private Work? Pending()
     {
-        foreach (var tile in Tiles)
+        lock (_gate)
         {
-            tile.Mark();
+            return NextToWrite();
+        }
+    }
+
+    // Sealed epochs first, which then leave memory.
+    private Work? NextToWrite()
+    {
+        if (_epochs.Count == 0 || _stale || (_failedAt != 0 && Stopwatch.GetElapsedTime(_failedAt) < Retry))
+        {
+            return null;
         }
 
-        var at = checked((uint)(commit - Index.Start));
-        var before = -1;
-        foreach (var bucket in Index.Touched)
+        var oldest = _epochs.Values[0];
+        if (_epochs.Count > 1 && _kept > _epochs.Values[1].Index.Start)
         {
-            var tile = bucket / TileHistory.Width;
-            Tiles[tile].Add(at, bucket % TileHistory.Width, Index.Bucket(bucket));
-            if (tile != before)
+            return new Work(oldest, Image: true, _index.Sealed[(int)oldest.Index.Number]);
+        }
+
+        var image = _kept - Math.Max(_imagedAt, oldest.Index.Start) >= pace.ImageEvery;
+        return image || oldest.Bytes >= pace.HistoryBytes ? new Work(oldest, image, null) : null;
+    }
+
+    private async Task WriteAll(CancellationToken ct)
+    {
+        while (Pending() is { } work)
+        {
+            await Write(work, ct);
+        }
+    }
+
+    private async Task Write(Work work, CancellationToken ct)
+    {
+        var writing = new Writing(this, work);
+        try
+        {
+            if (_unsure is { } before)
             {
-                Tiles[TileHistory.Top].Add(at, tile, Index.Tile(tile));
-                before = tile;
+                // Whether that was stored shows in how far the database says it goes.
+                var stored = (await _stored.Epochs(ct)).Find(e => e.Epoch == before.Part!.Epoch);
+                Finish(before, stored is not null && (stored.Flushed == before.Part!.UpTo || stored.Ended == before.Part.UpTo));
+                return;
+            }
+
+            Finish(writing, await _stored.Save(work.Epoch.Index, work.Image ? writing.Slice : null, () => writing.TakeHistory(ct), work.Sealed?.TrieRoot, ct));
+        }
+#pragma warning disable CA1031 // Nothing depends on it: what is not stored stays in memory, and is tried again.
+        catch (Exception e) when (!ct.IsCancellationRequested)
+#pragma warning restore CA1031
+        {
+            LedgerLog.IndexNotStored(log, e);
+            lock (_gate)
+            {
+                _unsure ??= writing.Part is null ? null : writing;
+                _failedAt = Stopwatch.GetTimestamp();
             }
         }
     }
 
-    /// <summary>Forgets what the last commit changed.</summary>
-    public void Undo()
+    private void Finish(Writing writing, bool stored)
     {
-        foreach (var tile in Tiles)
+        lock (_gate)
         {
-            tile.Undo();
+            var wasUnsure = _unsure is not null;
+            (_unsure, _failedAt) = (null, 0);
+            if (!stored)
+            {
+                // Without a part a group was taken back meanwhile, and the next attempt will not see it. Otherwise another process has stored,
+                // or a write whose fate was unknown did not take place and is made again.
+                _stale = writing.Part is not null && !wasUnsure;
+                return;
+            }
+
+            var work = writing.Work;
+            work.Epoch.Drop(writing.Part!);
+            _imagedAt = work.Image ? writing.Latest : _imagedAt;
+            if (work.Sealed is { } ended)
+            {
+                _epochs.Remove(work.Epoch.Index.Number);
+                _imagedAt = ended.End;
+            }
+        }
+    }
+
+    private sealed record Work(EpochMemory Epoch, bool Image, SealedEpoch? Sealed);
+
+    /// <summary>One write on its way: the image slice by slice while the sequencer goes on, then the history up to where the slices stand.</summary>
+    private sealed class Writing(LiveIndex live, Work work)
+    {
+        private readonly int _generation = live._generation;
+
+        public Work Work => work;
+
+        /// <summary>The history that goes with it, once taken.</summary>
+        public HistoryPart? Part { get; private set; }
+
+        /// <summary>Latest commit that a slice holds.</summary>
+        public long Latest { get; private set; }
+
+        private long End => work.Epoch.Index.Number < live._index.Sealed.Count ? live._index.Sealed[(int)work.Epoch.Index.Number].End : long.MaxValue;
+
+        public (long Commit, byte[] Keys) Slice(int slice)
+        {
+            lock (live._gate)
+            {
+                Latest = Math.Min(live._index.Last!.Covered, End);
+                return (Latest, work.Epoch.Index.WriteSlice(slice));
+            }
+        }
+
+        // A slice may hold a group that is staged. It is stored only when that group is: until then this waits, and gives up when it is taken back.
+        public async Task<HistoryPart?> TakeHistory(CancellationToken ct)
+        {
+            while (true)
+            {
+                lock (live._gate)
+                {
+                    if (_generation != live._generation)
+                    {
+                        return null;
+                    }
+
+                    if (live._kept >= Latest)
+                    {
+                        var staged = live._staged && ReferenceEquals(live._index.Epoch, work.Epoch.Index);
+                        return Part = work.Epoch.Take(Math.Min(live._kept, End), staged);
+                    }
+                }
+
+                await Task.Delay(KeepPoll, ct);
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ internal sealed class TileHistory
     /// <summary>Bytes of a change: u32 commit, counted from the epoch's start ‖ u8 slot ‖ u8 kind ‖ hash.</summary>
     public const int ChangeSize = sizeof(uint) + 2 + IndexHash.Size;
 
+    private const int RowBytes = 4000 * ChangeSize;
+
     private byte[] _changes = [];
     private int _undo;
 
@@ -31,6 +33,9 @@ internal sealed class TileHistory
     public int Length { get; private set; }
 
     public ReadOnlySpan<byte> Changes => _changes.AsSpan(0, Length);
+
+    /// <summary>Bytes of changes that <see cref="Undo"/> leaves.</summary>
+    public int Kept => _undo;
 
     /// <summary>From here on <see cref="Undo"/> takes back.</summary>
     public void Mark() => _undo = Length;
@@ -51,6 +56,56 @@ internal sealed class TileHistory
         value.Hash.CopyTo(to[6..]);
         Length += ChangeSize;
     }
+
+    /// <summary>Changes that are stored elsewhere now become the values before the first change.</summary>
+    /// <param name="bytes">How many bytes of changes.</param>
+    public void Drop(int bytes)
+    {
+        if (bytes == 0)
+        {
+            return;
+        }
+
+        Base = AsOf(Base, _changes.AsSpan(0, bytes), uint.MaxValue);
+        _changes.AsSpan(bytes, Length - bytes).CopyTo(_changes);
+        Length -= bytes;
+        _undo = Math.Max(0, _undo - bytes);
+    }
+
+    /// <summary>Changes in rows of a bounded size, each with the values before it; a commit is never split.</summary>
+    /// <param name="before">Values before the changes; null when all were empty.</param>
+    /// <param name="changes">Changes in order.</param>
+    public static IEnumerable<(uint From, SubtreeValue[]? Base, byte[] Changes)> Rows(SubtreeValue[]? before, byte[] changes)
+    {
+        for (var from = 0; from < changes.Length;)
+        {
+            var to = from;
+            for (var commit = CommitOf(changes, from); to < changes.Length && (to - from < RowBytes || CommitOf(changes, to) == commit); to += ChangeSize)
+            {
+                commit = CommitOf(changes, to);
+            }
+
+            var row = changes[from..to];
+            yield return (CommitOf(changes, from), before, row);
+            before = AsOf(before, row, uint.MaxValue);
+            from = to;
+        }
+    }
+
+    /// <summary>Values as bytes: for each u8 kind ‖ hash.</summary>
+    public static byte[] Write(SubtreeValue[] values) => [.. values.SelectMany(v => (IEnumerable<byte>)[(byte)v.Kind, .. v.Hash])];
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <exception cref="IndexFaultException">It is damaged.</exception>
+    public static SubtreeValue[] Read(byte[] bytes)
+    {
+        const int size = 1 + IndexHash.Size;
+        return bytes.Length == Width * size
+            ? [.. bytes.Chunk(size).Select(v => new SubtreeValue((SubtreeKind)v[0], v[1..]))]
+            : throw new IndexFaultException("stored values of a tile have another length");
+    }
+
+    private static uint CommitOf(byte[] changes, int at) => BinaryPrimitives.ReadUInt32BigEndian(changes.AsSpan(at));
 
     /// <summary>Values as a commit left them.</summary>
     /// <param name="commit">Counted from the epoch's start.</param>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Trust.Kernel.Log;
@@ -25,6 +26,7 @@ public sealed class EpochIndex
     private readonly List<int> _touchedKeys = [];
     private readonly EpochUndo _undo = new();
     private uint _round;
+    private long[]? _imaged;
 
     internal EpochIndex(long number, long start)
     {
@@ -61,6 +63,53 @@ public sealed class EpochIndex
         return found;
     }
 
+    /// <summary>
+    /// Commit from which on an epoch read from an image is consistent: its slices were written as of different commits, and each takes only
+    /// later events until all have met.
+    /// </summary>
+    public long ConsistentFrom { get; private set; }
+
+    /// <summary>Begins an epoch from an image: every slice is added, then <see cref="EndImage"/> called.</summary>
+    public static EpochIndex BeginImage(long number, long start)
+    {
+        var epoch = new EpochIndex(number, start) { _imaged = new long[EpochImage.Slices] };
+        epoch.Begin();
+        return epoch;
+    }
+
+    /// <summary>Adds a slice of an image; false when its bytes are damaged. Whether they are true shows when a commit entry is followed.</summary>
+    /// <param name="slice">First 12 bits of the keys.</param>
+    /// <param name="commit">Commit that it was written as of.</param>
+    /// <param name="bytes">What <see cref="WriteSlice"/> wrote.</param>
+    public bool TryAddSlice(int slice, long commit, ReadOnlySpan<byte> bytes)
+    {
+        if (EpochImage.Read(bytes) is not { } keys || keys.Exists(k => BucketOf(k.Bytes) / EpochImage.BucketsOfSlice != slice))
+        {
+            return false;
+        }
+
+        _imaged![slice] = commit;
+        ConsistentFrom = Math.Max(ConsistentFrom, commit);
+        keys.ForEach(Restore);
+        return true;
+    }
+
+    /// <summary>Hashes what the slices hold.</summary>
+    public void EndImage() => Finish();
+
+    /// <summary>Keys and postings of a slice as bytes, for <see cref="TryAddSlice"/>.</summary>
+    /// <param name="slice">First 12 bits of the keys.</param>
+    public byte[] WriteSlice(int slice)
+    {
+        var to = new ArrayBufferWriter<byte>();
+        for (var bucket = slice * EpochImage.BucketsOfSlice; bucket < (slice + 1) * EpochImage.BucketsOfSlice; bucket++)
+        {
+            Write(_roots[bucket], to);
+        }
+
+        return EpochImage.Seal(to.WrittenSpan);
+    }
+
     internal void Begin()
     {
         _blocks.Keep();
@@ -72,6 +121,11 @@ public sealed class EpochIndex
 
     internal void Add(ReadOnlySpan<byte> key, long index, ReadOnlySpan<byte> leafHash)
     {
+        if (_imaged is not null && index < _imaged[BucketOf(key) / EpochImage.BucketsOfSlice])
+        {
+            return; // The image holds it.
+        }
+
         var id = FindOrInsert(key);
         ref var k = ref _keys[id];
         if (k.Round != _round)
@@ -336,6 +390,56 @@ public sealed class EpochIndex
         return node.Hash;
     }
 
+    private void Restore(ImageKey image)
+    {
+        var id = FindOrInsert(image.Bytes);
+        ref var k = ref _keys[id];
+        (k.Round, k.Count, k.Last) = (_round, image.Count, image.Last);
+        _touchedKeys.Add(id);
+        k.FrontierClass = BlockPool.ClassFor((System.Numerics.BitOperations.Log2(image.Count) + 1) * IndexHash.Size);
+        k.Frontier = _blocks.Take(k.FrontierClass);
+        var next = 0;
+        for (var level = 0; image.Count >> level != 0; level++)
+        {
+            if ((image.Count >> level & 1) != 0)
+            {
+                image.Frontier[next++].CopyTo(FrontierOf(k, level));
+            }
+        }
+
+        if (image.Chunks.Length > 0)
+        {
+            _chunks[id] = [.. image.Chunks];
+        }
+
+        if (image.Tail.Length > 0)
+        {
+            (k.TailBytes, k.TailClass) = ((ushort)image.Tail.Length, BlockPool.ClassFor(image.Tail.Length));
+            k.Tail = _blocks.Take(k.TailClass);
+            image.Tail.CopyTo(_blocks[k.Tail, k.TailClass]);
+        }
+    }
+
+    private void Write(int at, ArrayBufferWriter<byte> to)
+    {
+        if (at > 0)
+        {
+            Write(_nodes[at - 1].Left, to);
+            Write(_nodes[at - 1].Right, to);
+        }
+        else if (at < 0)
+        {
+            var k = _keys[~at];
+            var frontier = Enumerable.Range(0, 32).Where(level => (k.Count >> level & 1) != 0).Select(level => FrontierOf(k, level).ToArray());
+            EpochImage.Write(to, new ImageKey(
+                ((ReadOnlySpan<byte>)k.Bytes).ToArray(), k.Count, k.Last, [.. frontier], ChunksOf(~at), TailOf(k)));
+        }
+    }
+
+    private PostingChunk[] ChunksOf(int id) => _chunks.TryGetValue(id, out var list) ? list.ToArray() : [];
+
+    private byte[] TailOf(in Key k) => k.TailBytes == 0 ? [] : _blocks[k.Tail, k.TailClass][..k.TailBytes].ToArray();
+
     private void Collect(int at, List<KeyPostings> found)
     {
         if (at > 0)
@@ -346,9 +450,7 @@ public sealed class EpochIndex
         else if (at < 0)
         {
             ref var k = ref _keys[~at];
-            var tail = k.TailBytes == 0 ? [] : _blocks[k.Tail, k.TailClass][..k.TailBytes].ToArray();
-            var chunks = _chunks.TryGetValue(~at, out var list) ? list.ToArray() : [];
-            found.Add(new KeyPostings(Start, ((ReadOnlySpan<byte>)k.Bytes).ToArray(), ((ReadOnlySpan<byte>)k.Leaf).ToArray(), k.Count, chunks, tail));
+            found.Add(new KeyPostings(Start, ((ReadOnlySpan<byte>)k.Bytes).ToArray(), ((ReadOnlySpan<byte>)k.Leaf).ToArray(), k.Count, ChunksOf(~at), TailOf(k)));
         }
     }
 }

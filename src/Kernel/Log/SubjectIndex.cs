@@ -26,10 +26,25 @@ public sealed class SubjectIndex
     private readonly List<SealedEpoch> _sealed = [];
     private readonly PendingPostings _pending = new();
     private (EpochIndex Epoch, long Size, CommitEntry? Last)? _before;
+    private readonly EpochIndex? _ended;
     private byte[] _sealedRoot = SHA256.HashData([]);
 
     /// <summary>An index before the first entry.</summary>
     public SubjectIndex() => Epoch = new EpochIndex(0, 0);
+
+    /// <summary>Takes up again behind a logged commit entry.</summary>
+    /// <param name="sealedEpochs">Epochs that were sealed before it.</param>
+    /// <param name="last">The commit entry, as logged.</param>
+    /// <param name="epoch">Its epoch, from an image; null when the epoch ends with it, so that nothing of it is needed.</param>
+    public SubjectIndex(IEnumerable<SealedEpoch> sealedEpochs, CommitEntry last, EpochIndex? epoch)
+    {
+        _sealed.AddRange(sealedEpochs);
+        _sealedRoot = SealedRootOf(_sealed);
+        Epoch = epoch ?? new EpochIndex(last.Epoch, last.EpochStart);
+        _ended = epoch is null ? Epoch : null;
+        Last = last;
+        Size = last.Covered + 1;
+    }
 
     /// <summary>The live epoch, as of the last commit.</summary>
     public EpochIndex Epoch { get; private set; }
@@ -67,7 +82,7 @@ public sealed class SubjectIndex
     /// <param name="epochSize">The epoch is over when its last commit entry lies at least so far behind its start.</param>
     /// <returns>The entry to log.</returns>
     public CommitEntry Commit(long index, long epochSize) =>
-        Advance(index, Last is { } last && last.Covered - last.EpochStart >= epochSize);
+        Advance(index, ReferenceEquals(Epoch, _ended) || (Last is { } last && last.Covered - last.EpochStart >= epochSize));
 
     /// <summary>Takes a logged commit entry: false when entries before it give another, and then the log or this index is wrong.</summary>
     /// <remarks>Whether an epoch ends is the log's choice, so it is taken from the entry; what follows from it is checked.</remarks>
@@ -78,7 +93,15 @@ public sealed class SubjectIndex
             return false;
         }
 
-        return Advance(logged.Covered, Last is { } last && logged.Epoch == last.Epoch + 1).Equals(logged);
+        var given = Advance(logged.Covered, Last is { } last && logged.Epoch == last.Epoch + 1);
+        if (logged.Covered < Epoch.ConsistentFrom)
+        {
+            // Slices of an image that were written at different commits have not met yet; what follows from them is checked when they have.
+            Last = logged;
+            return true;
+        }
+
+        return given.Equals(logged);
     }
 
     /// <summary>Takes back the last commit and the events it covered; possible once, and not after a further <see cref="Append"/>.</summary>

@@ -14,21 +14,23 @@ internal sealed class DirectLog : IAsyncDisposable
 {
     private readonly NpgsqlConnection _connection;
     private readonly AuditLedgerOptions _options;
+    private readonly IndexPace _pace;
     private LogPosition _position;
     private long _seq;
 
-    private DirectLog(TestDatabase database, NpgsqlConnection connection, AuditLedgerOptions options)
+    private DirectLog(TestDatabase database, NpgsqlConnection connection, AuditLedgerOptions options, IndexPace pace)
     {
         Database = database;
         _connection = connection;
         _options = options;
+        _pace = pace;
         Live = null!;
         _position = null!;
     }
 
     public TestDatabase Database { get; }
 
-    public LiveIndex Live { get; private set; }
+    public LiveIndex Live { get; set; }
 
     /// <summary>Every posting written: key in hexadecimal, index, leaf hash.</summary>
     public List<(string Key, long Index, byte[] LeafHash)> Written { get; } = [];
@@ -40,11 +42,11 @@ internal sealed class DirectLog : IAsyncDisposable
 
     public CompletenessProver Prover => new(Live, Database.Runtime, NullLogger<CompletenessProver>.Instance);
 
-    public static async Task<DirectLog> Create(int epochSize)
+    public static async Task<DirectLog> Create(int epochSize, IndexPace? pace = null)
     {
         var database = await TestDatabase.Create("ledger", typeof(Program).Assembly);
         var options = new AuditLedgerOptions { Origin = "o", LockStoreDirectory = "/", Sources = [], EpochSize = epochSize };
-        var log = new DirectLog(database, await database.Runtime.OpenConnectionAsync(), options);
+        var log = new DirectLog(database, await database.Runtime.OpenConnectionAsync(), options, pace ?? new IndexPace());
         await log.Load();
         return log;
     }
@@ -52,7 +54,7 @@ internal sealed class DirectLog : IAsyncDisposable
     /// <summary>As after a start of the process.</summary>
     public async Task Load()
     {
-        Live = new LiveIndex(_options, NullLogger<LiveIndex>.Instance);
+        Live = new LiveIndex(_options, _pace, Database.Runtime, NullLogger<LiveIndex>.Instance);
         var store = new SequencerStore(_connection);
         var head = await store.ReadHead(default);
         _position = new LogPosition(await store.LoadTree(head.Size, default), head.Root, head.Time, head.Writer, "", await store.ReadSources(["ca"], default));

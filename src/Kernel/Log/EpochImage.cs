@@ -1,0 +1,170 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Security.Cryptography;
+
+namespace Trust.Kernel.Log;
+
+/// <summary>
+/// One key as an image holds it: <c>key ‖ u32 count ‖ u32 last ‖ frontier ‖ chunks × (u32 first ‖ u32 last ‖ u16 length ‖ postings ‖ root) ‖
+/// u16 length ‖ tail</c>, big-endian, indices counted from the epoch's start. The frontier holds the roots of complete subtrees, one for each
+/// set bit of the count, smallest first; there is a chunk for each 256 postings.
+/// </summary>
+internal sealed record ImageKey(byte[] Bytes, uint Count, uint Last, byte[][] Frontier, PostingChunk[] Chunks, byte[] Tail)
+{
+    /// <summary>Root of the key's tree.</summary>
+    public byte[] Root()
+    {
+        var root = Frontier[0].ToArray();
+        foreach (var larger in Frontier.AsSpan(1))
+        {
+            IndexHash.KeyNode(larger, root, root);
+        }
+
+        return root;
+    }
+}
+
+/// <summary>
+/// A slice of an epoch's keys, those that share their first 12 bits, as bytes that end in their SHA-256. An image is a shortcut and never
+/// believed: it is bound to a logged root before anything is proved from it, and the entries can replace it.
+/// </summary>
+public static class EpochImage
+{
+    /// <summary>Slices of an epoch.</summary>
+    public const int Slices = 1 << 12;
+
+    internal const int BucketsOfSlice = EpochIndex.Buckets / Slices;
+
+    /// <summary>Reads the keys of one bucket; those of other buckets are passed over.</summary>
+    /// <param name="slice">What <see cref="EpochIndex.WriteSlice"/> wrote.</param>
+    /// <param name="start">Start of the epoch.</param>
+    /// <param name="bucket">First 16 bits of the keys.</param>
+    /// <returns>In key order; null when the bytes are damaged.</returns>
+    public static List<KeyPostings>? ReadBucket(ReadOnlySpan<byte> slice, long start, int bucket)
+    {
+        if (Read(slice) is not { } keys)
+        {
+            return null;
+        }
+
+        var found = new List<KeyPostings>();
+        foreach (var key in keys)
+        {
+            if (((key.Bytes[0] << 8) | key.Bytes[1]) == bucket)
+            {
+                var leaf = new byte[IndexHash.Size];
+                IndexHash.TrieLeaf(key.Bytes, key.Count, key.Root(), leaf);
+                found.Add(new KeyPostings(start, key.Bytes, leaf, key.Count, key.Chunks, key.Tail));
+            }
+        }
+
+        return found;
+    }
+
+    internal static void Write(IBufferWriter<byte> to, ImageKey key)
+    {
+        to.Write(key.Bytes);
+        U32(to, key.Count);
+        U32(to, key.Last);
+        foreach (var hash in key.Frontier)
+        {
+            to.Write(hash);
+        }
+
+        foreach (var chunk in key.Chunks)
+        {
+            U32(to, chunk.First);
+            U32(to, chunk.Last);
+            U16(to, chunk.Postings.Length);
+            to.Write(chunk.Postings);
+            to.Write(chunk.Root);
+        }
+
+        U16(to, key.Tail.Length);
+        to.Write(key.Tail);
+    }
+
+    internal static byte[] Seal(ReadOnlySpan<byte> keys) => [.. keys, .. SHA256.HashData(keys)];
+
+    /// <summary>All keys of a slice, in order; null when the bytes are damaged.</summary>
+    internal static List<ImageKey>? Read(ReadOnlySpan<byte> slice)
+    {
+        if (slice.Length < IndexHash.Size || !SHA256.HashData(slice[..^IndexHash.Size]).AsSpan().SequenceEqual(slice[^IndexHash.Size..]))
+        {
+            return null;
+        }
+
+        var reader = new Reader(slice[..^IndexHash.Size]);
+        var keys = new List<ImageKey>();
+        while (!reader.AtEnd)
+        {
+            if (ReadKey(ref reader) is not { } key || (keys.Count > 0 && keys[^1].Bytes.AsSpan().SequenceCompareTo(key.Bytes) >= 0))
+            {
+                return null;
+            }
+
+            keys.Add(key);
+        }
+
+        return reader.Failed ? null : keys;
+    }
+
+    private static ImageKey? ReadKey(ref Reader reader)
+    {
+        var bytes = reader.Take(IndexHash.Size).ToArray();
+        var (count, last) = (reader.U32(), reader.U32());
+        var frontier = new byte[BitOperations.PopCount(count)][];
+        for (var i = 0; i < frontier.Length; i++)
+        {
+            frontier[i] = reader.Take(IndexHash.Size).ToArray();
+        }
+
+        var chunks = new List<PostingChunk>();
+        for (var i = 0u; i < count / PostingChunk.Length && !reader.Failed; i++)
+        {
+            chunks.Add(new PostingChunk(reader.U32(), reader.U32(), reader.Take(reader.U16()).ToArray(), reader.Take(IndexHash.Size).ToArray()));
+        }
+
+        var tail = reader.Take(reader.U16()).ToArray();
+        return reader.Failed || count == 0 ? null : new ImageKey(bytes, count, last, frontier, [.. chunks], tail);
+    }
+
+    private static void U32(IBufferWriter<byte> to, uint value)
+    {
+        BinaryPrimitives.WriteUInt32BigEndian(to.GetSpan(sizeof(uint)), value);
+        to.Advance(sizeof(uint));
+    }
+
+    private static void U16(IBufferWriter<byte> to, int value)
+    {
+        BinaryPrimitives.WriteUInt16BigEndian(to.GetSpan(sizeof(ushort)), checked((ushort)value));
+        to.Advance(sizeof(ushort));
+    }
+
+    private ref struct Reader(ReadOnlySpan<byte> bytes)
+    {
+        private ReadOnlySpan<byte> _rest = bytes;
+
+        public bool Failed { get; private set; }
+
+        public readonly bool AtEnd => Failed || _rest.Length == 0;
+
+        public ReadOnlySpan<byte> Take(int length)
+        {
+            if (length > _rest.Length)
+            {
+                Failed = true;
+                return new byte[length];
+            }
+
+            var taken = _rest[..length];
+            _rest = _rest[length..];
+            return taken;
+        }
+
+        public uint U32() => BinaryPrimitives.ReadUInt32BigEndian(Take(sizeof(uint)));
+
+        public int U16() => BinaryPrimitives.ReadUInt16BigEndian(Take(sizeof(ushort)));
+    }
+}

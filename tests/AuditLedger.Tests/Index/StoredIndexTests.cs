@@ -1,0 +1,176 @@
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Index;
+using Trust.Kernel.Postgres;
+
+namespace Trust.AuditLedger.Tests.Index;
+
+/// <summary>What the index keeps in the database: history, images, sealed epochs.</summary>
+public sealed class StoredIndexTests
+{
+    // So often that every test crosses many writes.
+    private static readonly IndexPace Hasty = new() { HistoryBytes = 4_000, ImageEvery = 200, ImageAtStop = 1 };
+
+    [Fact]
+    public async Task Sealed_epochs_and_old_history_leave_memory_and_every_size_is_still_answered_also_after_crashes()
+    {
+        await using var log = await DirectLog.Create(400, Hasty);
+        var random = new Random(21);
+        var pool = new KeyPool(random, 120);
+        for (var start = 0; start < 5; start++)
+        {
+            for (var g = 0; g < 15; g++)
+            {
+                await log.Append(pool.Events(random.Next(1, 60)), fail: random.Next(6) == 0);
+            }
+
+            if (start % 2 == 0)
+            {
+                await log.Live.Rest();
+                Assert.Equal(1, log.Live.Resident);
+            }
+
+            await CompletenessTests.Ask(log, pool, random, 60);
+            // As a crash leaves it: some writes done, some not.
+            await log.Load();
+            await CompletenessTests.Ask(log, pool, random, 60);
+        }
+
+        Assert.True(await Count(log, "SELECT count(*) FROM index_epochs WHERE ended IS NOT NULL") >= 2);
+        Assert.True(await Count(log, "SELECT count(*) FROM index_history") > 100);
+    }
+
+    [Fact]
+    public async Task Answers_are_given_while_groups_are_appended_and_stored()
+    {
+        await using var log = await DirectLog.Create(500, Hasty);
+        var random = new Random(22);
+        var pool = new KeyPool(random, 60);
+        await log.Append(pool.Events(50));
+        var asking = new CancellationTokenSource();
+        var (heads, head) = (log.Heads.ToList(), log.Head);
+        var asks = Task.Run(async () =>
+        {
+            var own = new Random(23);
+            var asked = 0;
+            for (; !asking.IsCancellationRequested; asked++)
+            {
+                var (size, _) = heads[own.Next(heads.Count)];
+                Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(head, pool.Any(), 0, size - 1, size, 10_000, default));
+            }
+
+            return asked;
+        });
+        for (var g = 0; g < 60; g++)
+        {
+            await log.Append(pool.Events(random.Next(1, 60)));
+        }
+
+        await asking.CancelAsync();
+        Assert.True(await asks > 0);
+        await CompletenessTests.Ask(log, pool, random, 60);
+    }
+
+    [Theory]
+    [InlineData("UPDATE index_image SET keys = set_byte(keys, 40, get_byte(keys, 40) # 1) WHERE octet_length(keys) > 100")] // a flipped bit
+    [InlineData("UPDATE index_image SET keys = s || sha256(s) FROM (SELECT epoch AS e, slice AS n, set_byte(substr(keys, 1, octet_length(keys) - 32), 45, 7) AS s FROM index_image WHERE octet_length(keys) > 100) AS t WHERE e = epoch AND n = slice")] // a lie
+    [InlineData("DELETE FROM index_image WHERE slice = 17")]
+    [InlineData("UPDATE index_epochs SET trie_root = sha256('') WHERE ended IS NOT NULL")]
+    [InlineData("UPDATE index_epochs SET flushed = flushed + 1")]
+    [InlineData("DELETE FROM index_epochs WHERE epoch = 0")]
+    public async Task What_is_stored_is_never_believed_at_a_start(string tamper)
+    {
+        await using var log = await DirectLog.Create(400, Hasty);
+        var random = new Random(24);
+        var pool = new KeyPool(random, 30);
+        for (var g = 0; g < 30; g++)
+        {
+            await log.Append(pool.Events(random.Next(1, 60)));
+        }
+
+        await log.Live.Rest();
+        await Run(log, tamper);
+        await log.Load();
+        for (var g = 0; g < 5; g++)
+        {
+            await log.Append(pool.Events(20));
+        }
+
+        // The live epoch is right in any case. A sealed one is bound to its root whenever it is read.
+        var (size, _) = log.Heads[^1];
+        Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, pool.Any(), size - 20, size - 1, size, 10_000, default));
+    }
+
+    [Theory]
+    [InlineData("UPDATE index_history SET changes = set_byte(changes, octet_length(changes) - 3, get_byte(changes, octet_length(changes) - 3) # 1)")]
+    [InlineData("UPDATE index_history SET base = set_byte(base, 5, get_byte(base, 5) # 1), changes = substr(changes, 1, 76)")]
+    [InlineData("UPDATE index_image SET keys = set_byte(keys, 60, get_byte(keys, 60) # 1) WHERE octet_length(keys) > 100")]
+    [InlineData("DELETE FROM index_history WHERE tile = 256")]
+    public async Task A_damaged_row_is_noticed_before_anything_is_shown_from_it(string tamper)
+    {
+        await using var log = await DirectLog.Create(300, Hasty);
+        var random = new Random(25);
+        var pool = new KeyPool(random, 40);
+        for (var g = 0; g < 30; g++)
+        {
+            await log.Append(pool.Events(random.Next(1, 60)));
+        }
+
+        await log.Live.Rest();
+        await Run(log, tamper);
+        var (size, _) = log.Heads[^1];
+        await Assert.ThrowsAsync<IndexFaultException>(async () =>
+        {
+            for (var i = 0; i < 40; i++)
+            {
+                await log.Prover.Prove(log.Head, pool.Any(), 0, size - 1, size, 100_000, default);
+            }
+        });
+    }
+
+    [Fact]
+    public async Task A_process_that_led_before_loads_again_what_another_has_stored_meanwhile()
+    {
+        await using var log = await DirectLog.Create(300, Hasty);
+        var random = new Random(26);
+        var pool = new KeyPool(random, 40);
+        for (var turn = 0; turn < 4; turn++)
+        {
+            for (var g = 0; g < 8; g++)
+            {
+                await log.Append(pool.Events(random.Next(1, 60)));
+            }
+
+            await log.Live.Rest();
+            var before = log.Live;
+            await log.Load();
+            for (var g = 0; g < 8; g++)
+            {
+                await log.Append(pool.Events(random.Next(1, 60)));
+            }
+
+            await log.Live.Rest();
+            log.Live = before;
+            await log.Align();
+            await CompletenessTests.Ask(log, pool, random, 40);
+        }
+    }
+
+    [Theory]
+    [InlineData("UPDATE entries SET leaf = set_byte(leaf, 4, 2) WHERE get_byte(leaf, 0) = 2 AND idx < 40")] // another map function
+    [InlineData("UPDATE entries SET leaf = set_byte(leaf, 0, 3) WHERE idx = 1")] // another entry type
+    [InlineData("UPDATE entries SET leaf = set_byte(leaf, 50, get_byte(leaf, 50) # 1) WHERE get_byte(leaf, 0) = 2 AND idx < 40")] // another root
+    public async Task A_log_that_does_not_give_its_commit_entries_is_not_led(string tamper)
+    {
+        await using var log = await DirectLog.Create(1 << 20);
+        await log.Append(new KeyPool(new Random(1), 5).Events(30));
+        await log.Append(new KeyPool(new Random(1), 5).Events(30));
+        await Run(log, tamper);
+        await Assert.ThrowsAsync<SetBackException>(log.Load);
+    }
+
+#pragma warning disable CA1857 // The tests' own texts.
+    private static Task<int> Run(DirectLog log, string text) => log.Database.Owner.Sql(text).Execute(default);
+
+    private static Task<long> Count(DirectLog log, string text) => log.Database.Runtime.Sql(text).Scalar<long>(default);
+#pragma warning restore CA1857
+}

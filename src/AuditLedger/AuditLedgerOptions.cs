@@ -63,6 +63,9 @@ public sealed record AuditLedgerOptions
     /// <summary>Outside authorities that time-stamp checkpoints.</summary>
     public AnchoringOptions Anchoring { get; init; } = new();
 
+    /// <summary>Folder of the mirror: a second copy of every full bundle of entries, on a disk of its own; null keeps none.</summary>
+    public string? MirrorDirectory { get; init; }
+
     /// <summary>
     /// CSV of GB/T 2260 codes and their parents, by which a regulator's region contains others; without it a region contains itself alone.
     /// </summary>

@@ -77,4 +77,7 @@ internal static partial class LedgerLog
 
     [LoggerMessage(5053, LogLevel.Error, "What the subject index keeps could not be stored; memory holds it, and the next start loads it from the entries")]
     public static partial void IndexNotStored(ILogger log, Exception e);
+
+    [LoggerMessage(5054, LogLevel.Error, "The mirror could not be extended; it is tried again")]
+    public static partial void MirrorFailed(ILogger log, Exception e);
 }

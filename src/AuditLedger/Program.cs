@@ -2,6 +2,7 @@ using Trust.AuditLedger.Anchoring;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Evidence;
+using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Intake;
 using Trust.AuditLedger.Proofs;
@@ -29,6 +30,11 @@ public static class Program
         Configure = Configure,
         Map = Map,
         Provision = Provision,
+        Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal)
+        {
+            ["fsck"] = FsckCommand.Run,
+            ["prune"] = PruneCommand.Run,
+        },
     };
 
     /// <summary>Runs one verb of the service.</summary>
@@ -66,6 +72,8 @@ public static class Program
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("volumes", _ => ValueTask.FromResult(p.GetRequiredService<Admission>().Health())))
             .AddSingleton<TileStore>()
             .AddSingleton<BundleReaders>()
+            .AddSingleton<Mirror>()
+            .AddHostedService(p => p.GetRequiredService<Mirror>())
             .AddSingleton<RetentionSchedule>()
             .AddSingleton<SubjectKeyVault>()
             .AddSingleton<Shredder>()

@@ -43,6 +43,9 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Whose access tokens the ledger accepts; set before it starts.</summary>
     public TokenIssuer? Tokens { get; set; }
 
+    /// <summary>Folder of the mirror; null for none.</summary>
+    public string? Mirror { get; set; }
+
     /// <summary>Which regions lie in which; null for none.</summary>
     public string? RegionTable { get; set; }
 
@@ -130,6 +133,7 @@ public sealed class LedgerFixture : IAsyncDisposable
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },
                 RetentionMonths = Retention,
                 RegionTableFile = RegionTable,
+                MirrorDirectory = Mirror,
                 Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),
             },
         };

@@ -24,6 +24,8 @@ public static class Program
         root.Subcommands.Add(VerifyCommand.Create());
         root.Subcommands.Add(Bench());
         root.Subcommands.Add(Witness());
+        root.Subcommands.Add(LedgerVerb("fsck", "Recompute the ledger from its stored bytes and name every fault.", "--repair", "Put back what the mirror or the producers still hold."));
+        root.Subcommands.Add(LedgerVerb("prune", "Remove whole ranges of entries that are past their retention and under no hold.", "--dry-run", "Only tell what could go."));
         root.Subcommands.Add(InitToken());
         try
         {
@@ -215,6 +217,24 @@ public static class Program
             using var process = Trust.Cli.Local.Command.Start(
                 ServiceProcess.DotnetHost(), [ServiceProcess.Assembly(RepositoryRoot(), "witness"), parsed.GetValue(verb)!, "--config", parsed.GetRequiredValue(config)], null, redirect: false);
             // Ctrl-C reaches the program too, which ends its requests; this command only waits for it.
+            await process.WaitForExitAsync(CancellationToken.None);
+            ct.ThrowIfCancellationRequested();
+            return process.ExitCode;
+        });
+        return command;
+    }
+
+    private static Command LedgerVerb(string name, string description, string flag, string flagDescription)
+    {
+        var option = new Option<bool>(flag) { Description = flagDescription };
+        var config = new Option<string?>("--config") { Description = "The ledger's configuration file; without it, that of the installation below .trust/." };
+        var command = new Command(name, description) { option, config };
+        command.SetAction(async (parsed, ct) =>
+        {
+            var (file, environment) = parsed.GetValue(config) is { } named ? (named, null) : Local().LedgerConfiguration();
+            string[] flags = parsed.GetValue(option) ? [flag] : [];
+            using var process = Trust.Cli.Local.Command.Start(
+                ServiceProcess.DotnetHost(), [ServiceProcess.Assembly(RepositoryRoot(), "ledger"), name, "--config", file, .. flags], environment, redirect: false);
             await process.WaitForExitAsync(CancellationToken.None);
             ct.ThrowIfCancellationRequested();
             return process.ExitCode;

@@ -117,19 +117,7 @@ internal sealed class LogAudit
             return $"its body breaks the rule {rule}";
         }
 
-        return MapFunction(_keys.WrittenSpan).AsSpan().SequenceEqual(e.Keys) ? null : "its keys are not those of its body's subjects";
-    }
-
-    // Map function 1 (docs/LEDGER-FORMAT.md §6): the distinct keys of the body, sorted as bytes.
-    private static byte[] MapFunction(ReadOnlySpan<byte> keys)
-    {
-        var distinct = new SortedSet<byte[]>(Comparer<byte[]>.Create(static (a, b) => a.AsSpan().SequenceCompareTo(b)));
-        for (var at = 0; at < keys.Length; at += SubjectKey.Size)
-        {
-            distinct.Add(keys.Slice(at, SubjectKey.Size).ToArray());
-        }
-
-        return [.. distinct.SelectMany(k => k)];
+        return SubjectKeys.Distinct(_keys.WrittenSpan).AsSpan().SequenceEqual(e.Keys) ? null : "its keys are not those of its body's subjects";
     }
 
     private sealed record Chain(long Epoch, long Seq, byte[] Hash)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Entries;
 
@@ -50,7 +51,7 @@ internal static class BatchJudge
             }
 
             var hash = SHA256.HashData(body.Span);
-            events[i] = new JudgedEvent(body, frame.Events[i].DataKey, hash, prev, Sorted(keys.WrittenSpan));
+            events[i] = new JudgedEvent(body, frame.Events[i].DataKey, hash, prev, SubjectKeys.Distinct(keys.WrittenSpan));
             var next = new byte[Envelope.HashSize];
             Envelope.Hash(source.Name, frame.Epoch, frame.FirstSeq + i, prev, hash, next);
             prev = next;
@@ -67,36 +68,4 @@ internal static class BatchJudge
         source is "ca" && action is "KEY.generate"
         && body.IndexOf(System.Text.Encoding.ASCII.GetBytes(CeremonyBasis)) is >= 0
         && body.IndexOf("\"kind\":\"certificate\""u8) >= 0;
-
-    // Sorted and without duplicates, so that the leaf depends on the set alone (docs/LEDGER-FORMAT.md §6).
-    private static byte[] Sorted(ReadOnlySpan<byte> keys)
-    {
-        const int size = SubjectKey.Size;
-        if (keys.Length <= size)
-        {
-            return keys.ToArray();
-        }
-
-        var list = new List<byte[]>(keys.Length / size);
-        for (var at = 0; at < keys.Length; at += size)
-        {
-            list.Add(keys.Slice(at, size).ToArray());
-        }
-
-        list.Sort(static (a, b) => a.AsSpan().SequenceCompareTo(b));
-        var sorted = new byte[keys.Length];
-        var length = 0;
-        for (var i = 0; i < list.Count; i++)
-        {
-            if (i > 0 && list[i].AsSpan().SequenceEqual(list[i - 1]))
-            {
-                continue;
-            }
-
-            list[i].CopyTo(sorted, length);
-            length += size;
-        }
-
-        return sorted[..length];
-    }
 }

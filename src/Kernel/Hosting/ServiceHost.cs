@@ -243,6 +243,10 @@ public static class ServiceHost
         }
 
         Health.Map(app);
+        if (app.Services.GetService<Outbox>() is not null)
+        {
+            GetSentEvent.Map(app);
+        }
     }
 
     // Unknown failures tell the caller nothing but where to point us (rule 7).

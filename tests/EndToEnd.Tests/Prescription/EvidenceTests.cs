@@ -34,6 +34,7 @@ public sealed class EvidenceTests(RunningTrust trust)
             Assert.Contains(act, text, StringComparison.Ordinal);
         }
 
+        Assert.Contains("cosigned by: witness.", text, StringComparison.Ordinal);
         Assert.DoesNotContain("510105196008150", System.Text.Encoding.UTF8.GetString(evidence), StringComparison.Ordinal);
         var at = evidence.AsSpan().IndexOf("\"leaf\":\""u8) + 600;
         at += evidence.AsSpan(at).IndexOfAnyInRange((byte)'A', (byte)'Z');

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Trust.Cli.Local;
+using Trust.Crypto.Json;
 
 namespace Trust.Cli.Demo;
 
@@ -179,13 +180,20 @@ public sealed class DemoRun(World world, Narrator narrator)
         var evidence = await regulator.Bytes($"/evidence/prescription/{_prescription}", ct);
         var file = Path.Combine(_installation.Directory, $"evidence-{_prescription}.json");
         await File.WriteAllBytesAsync(file, evidence, ct);
-        narrator.Says($"evidence file {file} ({evidence.Length / 1024.0:F0} KiB); checked without any service:");
+        narrator.Says($"who touched prescription {_prescription}, and is that all? The answer: {file} ({evidence.Length / 1024.0:F0} KiB), checked without any service:");
         var verdict = new StringWriter();
-        narrator.Must(Verify.VerifyCommand.Run(file, _installation.TrustedListFile, "en", verdict) == 0, "trust verify: every event, signature, time-stamp, proof and checkpoint holds");
-        foreach (var line in verdict.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Take(12))
+        narrator.Must(Verify.VerifyCommand.Run(file, _installation.TrustedListFile, "en", verdict) == 0, "trust verify: nothing is missing, added or moved; every event, signature, time-stamp, proof and checkpoint holds");
+        foreach (var line in verdict.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Take(24))
         {
             narrator.Says(line);
         }
+
+        await SecondOpinion(file, ct);
+        var hidden = file + ".hidden";
+        await File.WriteAllBytesAsync(hidden, WithoutThirdEvent(evidence), ct);
+        var gap = new StringWriter();
+        narrator.Must(Verify.VerifyCommand.Run(hidden, _installation.TrustedListFile, "en", gap) != 0, "one event left out of the answer is refused, and named:");
+        narrator.Says(gap.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault() ?? "");
 
         var flipped = FlipInFourthEvent(evidence);
         var broken = file + ".flipped";
@@ -195,6 +203,26 @@ public sealed class DemoRun(World world, Narrator narrator)
         narrator.Says(refusal.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault() ?? "");
         narrator.Done();
         return file;
+    }
+
+    // Another language, other libraries, the same verdict.
+    private async Task SecondOpinion(string file, CancellationToken ct)
+    {
+        if (await Verify.SecondVerifier.Judge(file, _installation.TrustedListFile, ct) is { } second)
+        {
+            narrator.Must(second.StartsWith("VERIFIED", StringComparison.Ordinal), "the second verifier, in Python: " + second);
+        }
+        else
+        {
+            narrator.Says("the second verifier needs python3-cryptography, which is not installed here");
+        }
+    }
+
+    private static byte[] WithoutThirdEvent(byte[] evidence)
+    {
+        var json = JsonNode.Parse(evidence)!;
+        json["events"]!.AsArray().RemoveAt(2);
+        return CanonicalJson.Encode(json);
     }
 
     // One bit of one character inside the recorded bytes of the fourth event.

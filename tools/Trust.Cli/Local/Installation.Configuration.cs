@@ -112,6 +112,7 @@ public sealed partial class Installation
                 root["AuditLedger"] = new JsonObject
                 {
                     [nameof(Origin)] = Origin, ["LockStoreDirectory"] = At("lock-store"), ["AllowSoftwareSm2"] = true,
+                    ["MirrorDirectory"] = At("mirror"),
                     ["RegionTableFile"] = Path.Combine(Program.RepositoryRoot(), "samples", "regions.csv"),
                     // Our own time-stamps prove nothing to others; a real installation names outside authorities here.
                     ["Anchoring"] = new JsonObject

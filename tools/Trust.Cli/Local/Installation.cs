@@ -179,6 +179,11 @@ public sealed partial class Installation
         LedgerCluster = await ledger;
     }
 
+    /// <summary>The ledger's configuration file, and what its process needs to reach its token.</summary>
+    public (string File, IReadOnlyDictionary<string, string> Environment) LedgerConfiguration() => (
+        At("config", "ledger.json"),
+        new Dictionary<string, string>(StringComparer.Ordinal) { ["SOFTHSM2_CONF"] = At("tokens", "ledger", "softhsm2.conf") });
+
     private ServiceProcess Process(string name) => new(
         name, ServiceProcess.Assembly(_binaries, name), At("config", name + ".json"), Directory,
         new Dictionary<string, string>(StringComparer.Ordinal) { ["SOFTHSM2_CONF"] = At("tokens", name, "softhsm2.conf"), ["DOTNET_gcServer"] = "0" });

@@ -1,0 +1,299 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Threading.Channels;
+using Npgsql;
+using Trust.AuditLedger.Checkpoints;
+using Trust.AuditLedger.Entries;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
+using Trust.Kernel.Postgres;
+
+namespace Trust.AuditLedger.Fsck;
+
+/// <summary>One thing that is not as the rest says it must be.</summary>
+/// <param name="Code">Kebab case, stable.</param>
+/// <param name="Index">Entry, tile number or size it concerns; null when it is none.</param>
+/// <param name="Detail">What was found.</param>
+internal sealed record Fault(string Code, long? Index, string Detail);
+
+/// <summary>What a check came to.</summary>
+/// <param name="Size">Entries checked.</param>
+/// <param name="Faults">Empty when every stored byte is as it was written.</param>
+/// <param name="Notes">What was not checked, and why.</param>
+/// <param name="Root">Root that the entries give.</param>
+/// <param name="SignedSize">Largest size of which the entries give the root that this log has signed.</param>
+internal sealed record CheckReport(long Size, IReadOnlyList<Fault> Faults, IReadOnlyList<string> Notes, byte[] Root, long SignedSize)
+{
+    /// <summary>Leaf hashes of damaged entries, as their other copies give them.</summary>
+    public IReadOnlyDictionary<long, byte[]> Expected { get; init; } = new Dictionary<long, byte[]>();
+
+    /// <summary>Full tiles as the entries give them.</summary>
+    public IReadOnlyList<FullTile> Tiles { get; init; } = [];
+
+    /// <summary>Ends of the sources' chains.</summary>
+    public IReadOnlyDictionary<string, (long Epoch, long Seq, byte[] Hash)> Ends { get; init; } = new Dictionary<string, (long, long, byte[])>(StringComparer.Ordinal);
+}
+
+/// <summary>
+/// Recomputes the log from its stored bytes: leaf hashes, tiles, roots, signed checkpoints wherever they are kept, the subject index of every
+/// commit entry, the map function, the clock, each source's chain and its batch signatures. Reads only. Where two copies of a hash differ,
+/// the third decides which is wrong, and the signed root decides over all.
+/// </summary>
+internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources sources)
+{
+    /// <summary>Most faults listed; a log with more is beyond repair row by row.</summary>
+    public const int MaxFaults = 1000;
+
+    private const int Chunk = 16 * LogTree.Width;
+
+    private const string SelectHead = "SELECT h.size, h.root, h.time, l.minimum FROM head h, entries_layout l";
+    private const string SelectBeyond = "SELECT count(*) FROM entries WHERE idx >= (SELECT size FROM head)";
+    private const string SelectTiles = "SELECT n, hashes FROM tiles WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n";
+    private const string SelectNotes = "SELECT 'witnessed', note FROM witnessed UNION ALL SELECT 'anchor ' || id, note FROM anchors";
+    private const string SelectSources = "SELECT name, epoch, seq, hash FROM sources";
+
+    private readonly List<Fault> _faults = [];
+    private readonly List<string> _notes = [];
+    private readonly LogTree _tree = new();
+    private readonly Dictionary<long, byte[]?> _roots = [];
+    private readonly List<FullTile> _tiles = [];
+    private readonly Dictionary<long, byte[]> _expected = [];
+
+    /// <summary>Checks everything.</summary>
+    /// <param name="progress">Told how many entries of how many are done.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<CheckReport> Run(Action<long, long>? progress, CancellationToken ct)
+    {
+        // The lock store first: it never runs ahead of the database, so a log that is being written to is seen without contradiction.
+        var locked = ReadLocked();
+        var head = await ReadHead(ct);
+        var notes = await ReadNotes(locked, head, ct);
+        var entries = new EntryCheck(db, sources, Report);
+        var work = Channel.CreateBounded<IndexedEntry[]>(new BoundedChannelOptions(8) { SingleReader = true, SingleWriter = true });
+        var index = Task.Run(() => Replay(work.Reader, head, ct), ct);
+        for (var at = 0L; at < head.Size; at += Chunk)
+        {
+            var to = Math.Min(at + Chunk, head.Size);
+            var level0 = await Tiles(0, at / LogTree.Width, to / LogTree.Width, ct);
+            var block = at < head.Minimum ? Pruned(at, to, level0) : await entries.Check(at, to, level0, ct);
+            foreach (var entry in block)
+            {
+                _tree.Append(entry.Hash, _tiles);
+                if (!entry.IsWhole && entry.Index >= head.Minimum)
+                {
+                    _expected[entry.Index] = entry.Hash;
+                }
+
+                if (_roots.ContainsKey(_tree.Size))
+                {
+                    _roots[_tree.Size] = _tree.Root();
+                }
+            }
+
+            await work.Writer.WriteAsync(block, ct);
+            progress?.Invoke(to, head.Size);
+        }
+
+        work.Writer.Complete();
+        await index;
+        await CheckTiles(ct);
+        await CheckHead(head, entries, notes, ct);
+        var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
+        return new CheckReport(head.Size, _faults, _notes, _tree.Root(), signed.DefaultIfEmpty(0).Max())
+        {
+            Expected = _expected, Tiles = _tiles, Ends = entries.Ends,
+        };
+    }
+
+    private void Report(string code, long? index, string detail)
+    {
+        lock (_faults)
+        {
+            if (_faults.Count < MaxFaults)
+            {
+                _faults.Add(new Fault(code, index, detail));
+            }
+        }
+    }
+
+    // Signed notes wherever they are kept, and the sizes whose roots they need.
+    private async Task<List<(string Where, Checkpoint Checkpoint)>> ReadNotes(string locked, Head head, CancellationToken ct)
+    {
+        var size = head.Size;
+        var found = new List<(string, Checkpoint)>();
+        var verifiers = await signer.Verifiers(ct);
+        foreach (var (where, note) in head.Notes.Append(("lock store", locked)))
+        {
+            if (SignedNote.TryOpen(note, verifiers, verifiers.Count) is not { } text || Checkpoint.TryParse(text) is not { } checkpoint)
+            {
+                Report("checkpoint-signature", null, $"{where}: not signed by this log's keys");
+                continue;
+            }
+
+            if (checkpoint.Size > size)
+            {
+                Report("checkpoint-ahead", checkpoint.Size, $"{where}: a checkpoint of {checkpoint.Size} was signed, the database holds {size}");
+                continue;
+            }
+
+            found.Add((where, checkpoint));
+            _roots[checkpoint.Size] = checkpoint.Size == 0 ? MerkleProof.EmptyRoot : null;
+        }
+
+        return found;
+    }
+
+    private async Task<Head> ReadHead(CancellationToken ct)
+    {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, ct);
+        var row = await tx.Sql(SelectHead).One(r => new Head(r.GetInt64(0), r.GetFieldValue<byte[]>(1), r.GetInt64(2), r.GetInt64(3), [], []), ct)
+            ?? throw new InvalidDataException("The head row is missing.");
+        return row with
+        {
+            Notes = await tx.Sql(SelectNotes).All(r => (r.GetString(0), r.GetString(1)), ct),
+            Sources = await tx.Sql(SelectSources).All(r => new SourceRow(r.GetString(0), r.GetInt64(1), r.GetInt64(2), r.GetFieldValue<byte[]>(3)), ct),
+        };
+    }
+
+    private string ReadLocked()
+    {
+        try
+        {
+            return lockStore.Read();
+        }
+        catch (LockStoreException)
+        {
+            return "";
+        }
+    }
+
+    private async Task<Dictionary<long, byte[]>> Tiles(int level, long from, long to, CancellationToken ct) =>
+        (await db.Sql(SelectTiles).With((short)level).With(from).With(to).All(r => (N: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)), ct))
+            .ToDictionary(t => t.N, t => t.Hashes);
+
+    // Of pruned entries only their hashes are left, in full tiles.
+    private static IndexedEntry[] Pruned(long from, long to, Dictionary<long, byte[]> level0)
+    {
+        var block = new IndexedEntry[to - from];
+        for (var i = 0; i < block.Length; i++)
+        {
+            var index = from + i;
+            var hash = level0.TryGetValue(index / LogTree.Width, out var tile) ? tile.AsSpan((int)(index % LogTree.Width) * 32, 32).ToArray() : new byte[32];
+            block[i] = new IndexedEntry(index, hash, [], null, IsWhole: false);
+        }
+
+        return block;
+    }
+
+    private async Task Replay(ChannelReader<IndexedEntry[]> work, Head head, CancellationToken ct)
+    {
+        var index = head.Minimum == 0 ? new SubjectIndex() : null;
+        if (index is null)
+        {
+            Note($"The subject index was not recomputed: entries below {head.Minimum} have been pruned.");
+        }
+
+        await foreach (var block in work.ReadAllAsync(ct))
+        {
+            foreach (var entry in block)
+            {
+                if (index is null)
+                {
+                    break;
+                }
+
+                if (!entry.IsWhole)
+                {
+                    Note($"The subject index was not recomputed beyond entry {entry.Index}, which is damaged.");
+                    index = null;
+                }
+                else if (entry.Commit is null)
+                {
+                    index.Append(entry.Index, entry.Hash, entry.Keys);
+                }
+                else if (!index.HasPending || !index.Follow(entry.Commit))
+                {
+                    Report("index-root", entry.Index, "the subject index recomputed from the entries is not the one this commit entry names");
+                    index = null;
+                }
+            }
+        }
+    }
+
+    private void Note(string text)
+    {
+        lock (_faults)
+        {
+            _notes.Add(text);
+        }
+    }
+
+    private async Task CheckTiles(CancellationToken ct)
+    {
+        foreach (var level in _tiles.GroupBy(t => t.Level))
+        {
+            foreach (var some in level.Chunk(64))
+            {
+                var stored = await Tiles(level.Key, some[0].Number, some[^1].Number + 1, ct);
+                foreach (var tile in some)
+                {
+                    if (!stored.TryGetValue(tile.Number, out var hashes))
+                    {
+                        Report("tile-missing", tile.Number, $"level {tile.Level}");
+                    }
+                    else if (!hashes.AsSpan().SequenceEqual(tile.Hashes))
+                    {
+                        Report("tile-differs", tile.Number, $"level {tile.Level}");
+                    }
+                }
+            }
+        }
+    }
+
+    private async Task CheckHead(Head head, EntryCheck entries, List<(string Where, Checkpoint Checkpoint)> notes, CancellationToken ct)
+    {
+        if (!_tree.Root().AsSpan().SequenceEqual(head.Root))
+        {
+            Report("head-root", head.Size, "the entries do not give the root of the head row");
+        }
+
+        if (head.Size > head.Minimum && entries.TimeIsKnown && entries.Time != head.Time)
+        {
+            Report("head-time", head.Size, $"the head row says {head.Time}, the last event {entries.Time}");
+        }
+
+        if (await db.Sql(SelectBeyond).Scalar<long>(ct) is > 0 and var beyond)
+        {
+            Report("entries-beyond", head.Size, $"{beyond} entries lie beyond the head");
+        }
+
+        foreach (var (where, checkpoint) in notes)
+        {
+            if (_roots[checkpoint.Size] is not { } root || !root.AsSpan().SequenceEqual(checkpoint.Root))
+            {
+                Report("checkpoint-root", checkpoint.Size, $"{where}: the entries do not give the signed root");
+            }
+        }
+
+        foreach (var (name, epoch, seq, hash) in head.Sources)
+        {
+            if (head.Minimum == 0 && !entries.EndsAt(name, epoch, seq, hash))
+            {
+                Report("source-head", null, $"{name}: the row is not where its chain ends");
+            }
+        }
+    }
+
+    private sealed record Head(long Size, byte[] Root, long Time, long Minimum, List<(string Where, string Note)> Notes, List<SourceRow> Sources);
+
+    private sealed record SourceRow(string Name, long Epoch, long Seq, byte[] Hash);
+}
+
+/// <summary>An entry as the index needs it.</summary>
+/// <param name="Index">Index in the log.</param>
+/// <param name="Hash">The leaf hash that two of its three copies agree on.</param>
+/// <param name="Keys">Subject keys of an event.</param>
+/// <param name="Commit">The commit entry, when it is one.</param>
+/// <param name="IsWhole">False when the leaf itself is damaged.</param>
+internal readonly record struct IndexedEntry(long Index, byte[] Hash, byte[] Keys, CommitEntry? Commit, bool IsWhole);

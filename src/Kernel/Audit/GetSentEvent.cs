@@ -1,0 +1,40 @@
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+using Trust.Kernel.Hosting;
+using Trust.Kernel.Postgres;
+
+namespace Trust.Kernel.Audit;
+
+/// <summary>
+/// <c>GET /audit/sent/{index}</c>, for the ledger alone: what this service sent and was given that index for, as long as the outbox keeps it. The
+/// ledger repairs a damaged entry from it; the entry's hash says whether it is right.
+/// </summary>
+public static class GetSentEvent
+{
+    private const string Select = "SELECT body, epoch, seq, prev, ledger_time FROM audit_outbox WHERE idx = $1";
+
+    internal static void Map(WebApplication app) => app.MapGet("/audit/sent/{index:long}", Handle).RequirePeer("ledger");
+
+    private static async Task<Results<JsonHttpResult<SentEvent>, NotFound>> Handle(long index, HttpContext context, NpgsqlDataSource db) =>
+        await Find(db, index, context.RequestAborted) is { } sent ? TypedResults.Json(sent, SentEventJson.Default.SentEvent) : TypedResults.NotFound();
+
+    /// <summary>The event this service was given an index for, or null.</summary>
+    public static Task<SentEvent?> Find(NpgsqlDataSource db, long index, CancellationToken ct) => db.Sql(Select).With(index).One(
+        r => new SentEvent(r.GetFieldValue<byte[]>(0), r.GetInt64(1), r.GetInt64(2), r.GetFieldValue<byte[]>(3), Microseconds.Since1970(r.GetFieldValue<DateTimeOffset>(4))), ct);
+}
+
+/// <summary>An event as its service sent it.</summary>
+/// <param name="Body">Body v1.</param>
+/// <param name="Epoch">Relay takeover.</param>
+/// <param name="Seq">Number in the epoch.</param>
+/// <param name="Prev">Envelope hash before.</param>
+/// <param name="Time">Ledger time of its receipt, microseconds since 1970.</param>
+public sealed record SentEvent(byte[] Body, long Epoch, long Seq, byte[] Prev, long Time);
+
+/// <summary>JSON of what a service sent.</summary>
+[JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(SentEvent))]
+public sealed partial class SentEventJson : JsonSerializerContext;

@@ -6,17 +6,50 @@ using Trust.Kernel.Log;
 namespace Trust.Witness;
 
 /// <summary>
-/// Recomputes a log from its entries, in order from the first: the RFC 6962 tree, the subject index of every commit entry, the map function, the
+/// Recomputes a log from its entries, in order from the first or from the end of an epoch: the RFC 6962 tree, the subject index of every commit entry, the map function, the
 /// clock and each source's chain. Pure; whatever it holds came from the entries themselves. Once it has found something wrong it is spent.
 /// </summary>
 internal sealed class LogAudit
 {
-    private readonly LogTree _tree = new();
-    private readonly SubjectIndex _index = new();
+    private readonly LogTree _tree;
+    private readonly SubjectIndex _index;
     private readonly Dictionary<string, Chain> _chains = new(StringComparer.Ordinal);
     private readonly Dictionary<long, byte[]> _roots = [];
     private readonly ArrayBufferWriter<byte> _keys = new(1024);
     private long _time;
+    private Boundary? _boundary;
+
+    /// <summary>An audit from the first entry.</summary>
+    public LogAudit()
+    {
+        _tree = new LogTree();
+        _index = new SubjectIndex();
+    }
+
+    /// <summary>An audit from the end of an epoch.</summary>
+    /// <exception cref="InvalidDataException">The landmark contradicts itself.</exception>
+    public LogAudit(Landmark from)
+    {
+        var commit = CommitEntry.TryRead(from.Commit) ?? throw new InvalidDataException("The landmark holds no commit entry.");
+        var size = commit.Covered + 1;
+        if (from.Edge.Where((tile, level) => tile.Length != LogTree.PartialWidth(size, level) * Envelope.HashSize).Any() || from.Edge.Count > 8
+            || from.Sealed.Count != commit.Epoch || from.Chains.Any(c => c.Head.Length != Envelope.HashSize))
+        {
+            throw new InvalidDataException("The landmark contradicts itself.");
+        }
+
+        _tree = LogTree.FromEdge(size, from.Edge);
+        _index = new SubjectIndex(from.Sealed, commit, epoch: null);
+        _chains = from.Chains.ToDictionary(c => c.Source, c => new Chain(c.Epoch, c.Seq, c.Head), StringComparer.Ordinal);
+        (_time, BeganAt) = (from.Time, size);
+        _roots[size] = _tree.Root();
+    }
+
+    /// <summary>Entries it did not see itself: 0, or where its landmark stands.</summary>
+    public long BeganAt { get; }
+
+    /// <summary>End of the newest epoch that ended; null before the first.</summary>
+    public Landmark? Newest { get; private set; }
 
     /// <summary>Entries taken.</summary>
     public long Size => _tree.Size;
@@ -59,8 +92,15 @@ internal sealed class LogAudit
             return "the subject index recomputed from the entries is not the one its commit entry names";
         }
 
+        if (_boundary is { } before && commit.Epoch > before.Commit.Epoch)
+        {
+            // Only now it shows that the commit entry before ended its epoch.
+            Newest = before.ToLandmark([.. _index.Sealed.SkipLast(1)]);
+        }
+
         _tree.Append(MerkleProof.LeafHash(leaf), null);
         _roots[Size] = _tree.Root();
+        _boundary = new Boundary(_tree.Copy(), commit, _time, [.. _chains]);
         return null;
     }
 
@@ -89,7 +129,7 @@ internal sealed class LogAudit
             return $"source {source} goes on with ({e.Epoch}, {e.Seq}) after ({chain.Epoch}, {chain.Seq})";
         }
 
-        if (!e.Prev.SequenceEqual(chain.Hash))
+        if (!e.Prev.SequenceEqual(chain.Head))
         {
             return $"source {source} does not name the envelope before ({e.Epoch}, {e.Seq})";
         }
@@ -120,7 +160,22 @@ internal sealed class LogAudit
         return SubjectKeys.Distinct(_keys.WrittenSpan).AsSpan().SequenceEqual(e.Keys) ? null : "its keys are not those of its body's subjects";
     }
 
-    private sealed record Chain(long Epoch, long Seq, byte[] Hash)
+    /// <summary>State right behind a commit entry.</summary>
+    private sealed record Boundary(LogTree Tree, CommitEntry Commit, long Time, KeyValuePair<string, Chain>[] Chains)
+    {
+        public Landmark ToLandmark(IReadOnlyList<SealedEpoch> sealedBefore)
+        {
+            var edge = new List<byte[]>();
+            for (var level = 0; level == 0 || LogTree.FullTiles(Tree.Size, level - 1) > 0; level++)
+            {
+                edge.Add(Tree.Partial(level).ToArray());
+            }
+
+            return new Landmark(edge, sealedBefore, Commit.Write(), Time, [.. Chains.Select(c => new LandmarkChain(c.Key, c.Value.Epoch, c.Value.Seq, c.Value.Head))]);
+        }
+    }
+
+    private sealed record Chain(long Epoch, long Seq, byte[] Head)
     {
         public static Chain Beginning { get; } = new(0, 0, Envelope.NoPredecessor.ToArray());
     }

@@ -46,9 +46,11 @@ internal sealed class WatchedLog : IDisposable
     private readonly IReadOnlyList<NoteVerifier> _keys;
     private readonly WitnessKey _key;
     private readonly TimeProvider _clock;
-    private LogAudit _audit = new();
+    private readonly string _landmark;
+    private LogAudit _audit;
     private string _stored;
     private (string Why, DateTimeOffset Until)? _condemned;
+    private Landmark? _written;
 
     /// <param name="options">Which log.</param>
     /// <param name="directory">Folder of its state, this witness's alone.</param>
@@ -65,6 +67,8 @@ internal sealed class WatchedLog : IDisposable
         _store = new FileLockStore(directory);
         _held = _store.TryAcquire() ?? throw new LockStoreException($"{directory} is held by another process");
         _stored = _store.Read();
+        _landmark = Path.Combine(directory, "landmark.json");
+        _audit = Begin();
     }
 
     /// <summary>First line of its checkpoints.</summary>
@@ -156,17 +160,41 @@ internal sealed class WatchedLog : IDisposable
             return found;
         }
 
-        var why = await Replay(asked.Size, ct)
-            ?? (Same(known) ? null : $"the entries no longer give the root of {known.Size} that was cosigned")
-            ?? (_audit.RootAt(asked.Size) is null ? $"a checkpoint of {asked.Size} does not end in a commit entry" : null)
-            ?? (Same(asked) ? null : $"the entries give another root than the checkpoint of {asked.Size}");
+        var why = await Differs(known, asked, ct);
+        if (why is not null && _audit.BeganAt > 0)
+        {
+            // Our own landmark may be what is wrong: the log is judged by its entries alone.
+            File.Delete(_landmark);
+            _audit = new LogAudit();
+            why = await Differs(known, asked, ct);
+        }
+
         if (why is not null)
         {
             _condemned = (why, _clock.GetUtcNow() + LookAgain);
-            _audit = new LogAudit();
+            _audit = Begin();
         }
 
         return why;
+    }
+
+    private async Task<string?> Differs(Checkpoint known, Checkpoint asked, CancellationToken ct) =>
+        await Replay(asked.Size, ct)
+            ?? (Same(known) ? null : $"the entries no longer give the root of {known.Size} that was cosigned")
+            ?? (_audit.RootAt(asked.Size) is null ? $"a checkpoint of {asked.Size} does not end in a commit entry" : null)
+            ?? (Same(asked) ? null : $"the entries give another root than the checkpoint of {asked.Size}");
+
+    private LogAudit Begin()
+    {
+        try
+        {
+            // What was not cosigned yet must be replayed as well: it is compared with the cosigned root on the way.
+            return Landmark.TryRead(_landmark) is { } from && CommitEntry.TryRead(from.Commit) is { } end && end.Covered < Known().Size ? new LogAudit(from) : new LogAudit();
+        }
+        catch (InvalidDataException)
+        {
+            return new LogAudit();
+        }
     }
 
     private bool Same(Checkpoint checkpoint) => _audit.RootAt(checkpoint.Size) is { } root && root.AsSpan().SequenceEqual(checkpoint.Root);
@@ -205,6 +233,12 @@ internal sealed class WatchedLog : IDisposable
 
         Volatile.Write(ref _stored, next);
         _audit.DropRootsBelow(Known().Size);
+        if (_audit.Newest is { } landmark && !ReferenceEquals(landmark, _written))
+        {
+            landmark.Write(_landmark);
+            _written = landmark;
+        }
+
         return new AddOutcome.Cosigned(line);
     }
 

@@ -49,6 +49,9 @@ internal sealed class ForgeableLog : IAsyncDisposable
     /// <summary>Serves nothing.</summary>
     public bool Away { get; set; }
 
+    /// <summary>Bundles before this one are pruned.</summary>
+    public int FirstTile { get; set; }
+
     /// <summary>Alters whole bundles on their way out.</summary>
     public Func<byte[], byte[]>? Bundles { get; set; }
 
@@ -145,13 +148,13 @@ internal sealed class ForgeableLog : IAsyncDisposable
 
     private IResult Bundle(string path)
     {
-        if (Away)
+        var parts = path.Split(".p/");
+        var number = int.Parse(parts[0].Replace("x", "", StringComparison.Ordinal).Replace("/", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+        if (Away || number < FirstTile)
         {
             return Results.StatusCode(503);
         }
 
-        var parts = path.Split(".p/");
-        var number = int.Parse(parts[0].Replace("x", "", StringComparison.Ordinal).Replace("/", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
         var width = parts.Length > 1 ? int.Parse(parts[1], CultureInfo.InvariantCulture) : 256;
         using var bundle = new MemoryStream();
         foreach (var (index, leaf) in Leaves.Index().Skip(number * 256).Take(width))

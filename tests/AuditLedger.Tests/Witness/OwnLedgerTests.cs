@@ -62,6 +62,7 @@ public sealed class OwnLedgerTests : IAsyncLifetime
         var body = await Refusal(link, address);
         Assert.Contains("entry 100: ", body, StringComparison.Ordinal);
         Assert.Equal(shown, rounds.Shown!.Checkpoint.Size);
+        await again.StopAsync();
     }
 
     private string Config => Path.Combine(_fixture.Directory, "witness.json");

@@ -42,6 +42,9 @@ internal sealed class WitnessFixture : IAsyncDisposable
 
     public Uri Address { get; }
 
+    /// <summary>Where a log's replay begins after a restart.</summary>
+    public string Landmark(ForgeableLog log) => Path.Combine(_directory, "data", "logs", Trust.Witness.WatchedLog.Id(log.Origin), "landmark.json");
+
     public NoteVerifier Key => NoteVerifier.TryParse(File.ReadAllText(Path.Combine(_directory, "public", "witness.vkey")).Trim())!;
 
     public static async Task<WitnessFixture> Start(params ForgeableLog[] logs)

@@ -1,0 +1,62 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Trust.Kernel.Log;
+
+namespace Trust.Witness;
+
+/// <summary>
+/// Where an epoch of the subject index ended: what a replay needs to begin there instead of at the first entry, so that a restart costs one epoch and
+/// older entries may be pruned. Believed only as far as the entries after it give the cosigned root; losing it costs time alone.
+/// </summary>
+/// <param name="Edge">Per level the hashes of the tree's partial tile, concatenated.</param>
+/// <param name="Sealed">Epochs sealed before.</param>
+/// <param name="Commit">The commit entry that ended the epoch, 101 bytes: the last entry covered.</param>
+/// <param name="Time">Ledger time of the last event.</param>
+/// <param name="Chains">Where each source's chain stands.</param>
+internal sealed record Landmark(IReadOnlyList<byte[]> Edge, IReadOnlyList<SealedEpoch> Sealed, byte[] Commit, long Time, IReadOnlyList<LandmarkChain> Chains)
+{
+    private const int MaxBytes = 16 * 1024 * 1024;
+
+    /// <summary>Reads a file; null when there is none or it is spoiled.</summary>
+    public static Landmark? TryRead(string file)
+    {
+        if (!File.Exists(file) || new FileInfo(file).Length > MaxBytes)
+        {
+            return null;
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(file), LandmarkJson.Default.Landmark);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Replaces the file whole.</summary>
+    public void Write(string file)
+    {
+        var next = file + ".next";
+        using (var stream = File.Create(next))
+        {
+            stream.Write(JsonSerializer.SerializeToUtf8Bytes(this, LandmarkJson.Default.Landmark));
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(next, file, overwrite: true);
+    }
+}
+
+/// <summary>Where one source's chain stands.</summary>
+/// <param name="Source">Name.</param>
+/// <param name="Epoch">Epoch of its last event.</param>
+/// <param name="Seq">Number of its last event.</param>
+/// <param name="Head">Hash of its last envelope.</param>
+internal sealed record LandmarkChain(string Source, long Epoch, long Seq, byte[] Head);
+
+/// <summary>JSON of landmarks.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Strict)]
+[JsonSerializable(typeof(Landmark))]
+internal sealed partial class LandmarkJson : JsonSerializerContext;

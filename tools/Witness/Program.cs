@@ -17,7 +17,8 @@ public static class Program
             .AddSingleton(builder.Configuration.Section<WitnessOptions>("Witness"))
             .AddSingleton<WitnessKey>()
             .AddSingleton<WatchedLogs>()
-            .AddHostedService(p => p.GetRequiredService<WatchedLogs>()),
+            .AddHostedService(p => p.GetRequiredService<WatchedLogs>())
+            .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("logs", _ => ValueTask.FromResult(p.GetRequiredService<WatchedLogs>().Health()))),
         Map = AddCheckpoint.Map,
         Provision = Provision,
         HasDatabase = false,

@@ -51,6 +51,7 @@ internal sealed class WatchedLog : IDisposable
     private string _stored;
     private (string Why, DateTimeOffset Until)? _condemned;
     private Landmark? _written;
+    private string? _wrong;
 
     /// <param name="options">Which log.</param>
     /// <param name="directory">Folder of its state, this witness's alone.</param>
@@ -76,6 +77,9 @@ internal sealed class WatchedLog : IDisposable
 
     /// <summary>Hex SHA-256 of the origin, which names the log in addresses and folders.</summary>
     public static string Id(string origin) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(origin)));
+
+    /// <summary>What was found wrong with the log; null while nothing is.</summary>
+    public string? Wrong => Volatile.Read(ref _wrong);
 
     /// <summary>The newest cosigned note; empty before the first.</summary>
     public string Note => Volatile.Read(ref _stored);
@@ -172,6 +176,7 @@ internal sealed class WatchedLog : IDisposable
         if (why is not null)
         {
             _condemned = (why, _clock.GetUtcNow() + LookAgain);
+            Volatile.Write(ref _wrong, why);
             _audit = Begin();
         }
 
@@ -232,6 +237,7 @@ internal sealed class WatchedLog : IDisposable
         }
 
         Volatile.Write(ref _stored, next);
+        Volatile.Write(ref _wrong, null);
         _audit.DropRootsBelow(Known().Size);
         if (_audit.Newest is { } landmark && !ReferenceEquals(landmark, _written))
         {

@@ -20,6 +20,13 @@ internal sealed class WatchedLogs : IHostedService, IDisposable
     /// <summary>The log of that hex SHA-256 of its origin; null when it is not watched.</summary>
     public WatchedLog? FindById(string id) => _byOrigin.Values.FirstOrDefault(l => string.Equals(WatchedLog.Id(l.Origin), id, StringComparison.Ordinal));
 
+    /// <summary>Not ready while a log was found wrong.</summary>
+    public Readiness Health()
+    {
+        var wrong = _byOrigin.Values.Where(l => l.Wrong is not null).Select(l => $"{l.Origin}: {l.Wrong}").ToList();
+        return wrong.Count == 0 ? new Readiness(true, $"{_byOrigin.Count} watched") : new Readiness(false, string.Join("; ", wrong));
+    }
+
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

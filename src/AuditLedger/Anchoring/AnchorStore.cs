@@ -28,10 +28,14 @@ internal sealed class AnchorStore(NpgsqlDataSource db, Outbox outbox)
     private const string SelectStamps = "SELECT authority, token, time, ends FROM anchor_stamps WHERE anchor = $1 ORDER BY number";
     private const string SelectEntries = "SELECT leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
 
-    // The last stamp of each anchor decides until when it proves anything by itself.
+    // The last stamp of each anchor decides until when it proves anything by itself. Of each day the first anchor is renewed: what was
+    // logged on a day then stays provable to the next day's beginning, and renewing costs one stamp a day instead of one a minute.
     private const string SelectEnding = """
-        SELECT anchor FROM (SELECT DISTINCT ON (anchor) anchor, ends FROM anchor_stamps ORDER BY anchor, number DESC) last
-        WHERE ends < $1 AND ends > $2 ORDER BY ends LIMIT $3
+        SELECT last.anchor
+        FROM (SELECT DISTINCT ON (date_trunc('day', time AT TIME ZONE 'UTC')) anchor FROM anchor_stamps
+              WHERE number = 0 ORDER BY date_trunc('day', time AT TIME ZONE 'UTC'), time, anchor) first
+        JOIN LATERAL (SELECT anchor, ends FROM anchor_stamps s WHERE s.anchor = first.anchor ORDER BY number DESC LIMIT 1) last ON true
+        WHERE last.ends < $1 AND last.ends > $2 ORDER BY last.ends LIMIT $3
         """;
 
     private static readonly byte[] AnchorEvent = "{\"action\":\"LEDGER.anchor\""u8.ToArray();
@@ -42,7 +46,7 @@ internal sealed class AnchorStore(NpgsqlDataSource db, Outbox outbox)
     /// <summary>The earliest anchor of at least that size: the oldest proof of time for what lies below it.</summary>
     public async Task<Anchor?> Covering(long size, CancellationToken ct) => await Read(await db.Sql(SelectCovering).With(size).Scalar<long?>(ct), ct);
 
-    /// <summary>Anchors whose last stamp ends between two instants.</summary>
+    /// <summary>Anchors, the first of each day, whose last stamp ends between two instants.</summary>
     public async Task<List<Anchor>> Ending(DateTimeOffset before, DateTimeOffset after, int most, CancellationToken ct)
     {
         var anchors = new List<Anchor>();

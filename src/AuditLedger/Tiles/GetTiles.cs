@@ -75,5 +75,5 @@ internal static class GetTiles
     }
 
     private static ProblemHttpResult Missing(ProblemSet problems) =>
-        problems.Of("no-such-tile", 404, "No published checkpoint covers such a tile; a full tile is addressed without .p.");
+        problems.Of("no-such-tile", 404, "No published checkpoint covers such a tile, or its entries were pruned; a full tile is addressed without .p.");
 }

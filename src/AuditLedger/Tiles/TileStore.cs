@@ -11,6 +11,7 @@ namespace Trust.AuditLedger.Tiles;
 internal sealed class TileStore(NpgsqlDataSource db)
 {
     private const string SelectTile = "SELECT hashes FROM tiles WHERE level = $1 AND n = $2";
+    private const string IsKept = "SELECT EXISTS (SELECT FROM entries_ranges WHERE first <= $1 AND next > $1)";
     private const string SelectLeaves = "SELECT leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
 
     /// <summary>
@@ -36,7 +37,7 @@ internal sealed class TileStore(NpgsqlDataSource db)
     }
 
     /// <summary>An entry bundle: <c>u16 length ‖ leaf data</c>, repeated.</summary>
-    /// <returns>Null when the head does not cover it.</returns>
+    /// <returns>Null when the head does not cover it, or it was pruned.</returns>
     public async Task<byte[]?> Entries(TilePath path, PublishedHead head, CancellationToken ct)
     {
         if (path.Level is not null || !Covers(path, head.Checkpoint.Size, 0))
@@ -48,6 +49,12 @@ internal sealed class TileStore(NpgsqlDataSource db)
         var leaves = await db.Sql(SelectLeaves).With(first).With(first + path.Width).All(r => r.GetFieldValue<byte[]>(0), ct);
         if (leaves.Count != path.Width)
         {
+            // Whole ranges are pruned when their retention has ended; a gap in a range that is there is a fault.
+            if (leaves.Count == 0 && !await db.Sql(IsKept).With(first).Scalar<bool>(ct))
+            {
+                return null;
+            }
+
             throw new InvalidOperationException($"Entries {first} to {first + path.Width} are not all there.");
         }
 

@@ -60,6 +60,15 @@ public sealed class ForgedLogTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_subject_added_to_the_keys()
+    {
+        _log.Append(_log.Event(keys: keys => [.. keys.Chunk(32).Append(new byte[32]).OrderBy(Convert.ToHexString, StringComparer.Ordinal).SelectMany(k => k)]));
+        _log.Commit();
+        await Refused("entry 4: its keys are not those of its body's subjects");
+        Assert.Contains("entry 4: its keys", await _witness.Ready(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_forged_commit_entry()
     {
         _log.Append(_log.Event());

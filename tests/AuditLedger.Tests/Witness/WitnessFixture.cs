@@ -87,6 +87,13 @@ internal sealed class WitnessFixture : IAsyncDisposable
             && SignedNote.TryOpen(SignedNote.Write(head.Text, [line]), [Key], 1) is not null;
     }
 
+    /// <summary>What readiness tells.</summary>
+    public async Task<string> Ready()
+    {
+        using var answer = await _client.GetAsync(Address + "health/ready");
+        return await answer.Content.ReadAsStringAsync();
+    }
+
     public async Task<string> Newest(ForgeableLog log)
     {
         using var answer = await _client.GetAsync(string.Create(CultureInfo.InvariantCulture, $"{Address}{Trust.Witness.WatchedLog.Id(log.Origin)}/checkpoint"));

@@ -74,13 +74,10 @@ internal sealed class CheckpointSigner(IToken token, SoftwareKeys software, Stan
     {
         await standbys.Flushed(ct);
         var text = Encoding.UTF8.GetBytes(checkpoint.Text);
-        var lines = new List<(NoteVerifier, byte[])>();
-        foreach (var key in await Keys(ct))
-        {
-            lines.Add((key.Verifier, await key.Sign(text, ct)));
-        }
-
-        return SignedNote.Write(checkpoint.Text, lines);
+        var keys = await Keys(ct);
+        // Side by side: the token's sessions sign while the software key, last in the list, keeps this thread busy.
+        var signatures = await Task.WhenAll([.. keys.Select(key => key.Sign(text, ct).AsTask())]);
+        return SignedNote.Write(checkpoint.Text, keys.Select((key, i) => (key.Verifier, signatures[i])));
     }
 
     private async ValueTask<IReadOnlyList<NoteKey>> Keys(CancellationToken ct)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
 using Trust.AuditLedger.Proofs;
+using Trust.AuditLedger.Tiles;
 using Trust.AuditLedger.Tests.Index;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
@@ -57,6 +58,10 @@ public sealed class RangeTests
         Assert.Equal(0, await log.Database.Owner.Sql("SELECT drop_entries_below(65535)").Scalar<long>(default));
         Assert.Equal(65_536, await log.Database.Owner.Sql("SELECT drop_entries_below(131071)").Scalar<long>(default));
         Assert.Equal(65_536, await log.Database.Runtime.Sql("SELECT min(idx) FROM entries").Scalar<long>(default));
+        var tiles = new TileStore(log.Database.Runtime);
+        Assert.Null(await tiles.Entries(TilePath.TryParse("entries/255")!.Value, log.Head, default));
+        Assert.NotNull(await tiles.Entries(TilePath.TryParse("entries/256")!.Value, log.Head, default));
+        Assert.NotNull(await tiles.Hashes(TilePath.TryParse("0/255")!.Value, log.Head, default));
         var (size, root) = log.Heads[^1];
         var inclusion = await new TreeReader(log.Database.Runtime, log.Head.Edge).Inclusion(16_001, size, default);
         var posting = log.Written.Find(w => w.Index == 16_001);

@@ -10,10 +10,10 @@ internal sealed class WitnessSet(AuditLedgerOptions options, Outbound outbound, 
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(3);
 
-    private readonly Lazy<IReadOnlyList<WitnessClient>> _clients = new(() => [.. options.Witnessing.Witnesses.Select(w => Client(w, outbound))]);
+    private readonly Lazy<IReadOnlyList<WitnessClient>> _clients = new(() => All(options, outbound));
 
     /// <summary>One client a witness.</summary>
-    /// <exception cref="ValidationException">A key file is missing or holds no witness key.</exception>
+    /// <exception cref="ValidationException">A key file is missing or holds no witness key, or two witnesses have one key.</exception>
     public IReadOnlyList<WitnessClient> Clients => _clients.Value;
 
     /// <summary>Asks each witness that answers whether it knows more than the checkpoint this process is about to build on.</summary>
@@ -60,6 +60,15 @@ internal sealed class WitnessSet(AuditLedgerOptions options, Outbound outbound, 
                 LedgerLog.WitnessNotAsked(log, client.Name, why);
                 break;
         }
+    }
+
+    // A cosignature does not say whose name it was made under: one key under two names would be a quorum of one.
+    private static List<WitnessClient> All(AuditLedgerOptions options, Outbound outbound)
+    {
+        var clients = options.Witnessing.Witnesses.Select(w => Client(w, outbound)).ToList();
+        return clients.DistinctBy(c => c.Key.VKey.Split('+', 3)[2], StringComparer.Ordinal).Count() == clients.Count
+            ? clients
+            : throw new ValidationException("Two witnesses have the same key.");
     }
 
     private static WitnessClient Client(WitnessOptions witness, Outbound outbound)

@@ -156,6 +156,15 @@ public sealed class CosignatureTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_key_under_two_names_is_no_quorum_of_two()
+    {
+        var key = Convert.FromBase64String(_witnesses[0].Key.VKey.Split('+', 3)[2])[1..];
+        _fixture.AddWitness("wit-d", _witnesses[0].Address, NoteVerifier.Cosigner("another.name", key));
+        await using var ledger = await _fixture.Start(_token);
+        await Eventually.Holds(() => ledger.Sequencer.NotLeading == "failed: ValidationException", "it does not start");
+    }
+
+    [Fact]
     public async Task A_tlog_proof_file_proves_an_entry_under_the_witnessed_checkpoint()
     {
         await using var run = await Run.Start(this);

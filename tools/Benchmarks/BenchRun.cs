@@ -14,6 +14,7 @@ internal sealed class BenchRun(bool extended) : IAsyncDisposable
     private readonly string _directory = Path.Combine(Cli.Program.RepositoryRoot(), ".trust", "bench");
     private Task<World>? _world;
     private Installation? _installation;
+    private Task<Ledger.BigLog>? _bigLog;
 
     /// <summary>True for <c>--long</c>.</summary>
     public bool Extended => extended;
@@ -27,6 +28,9 @@ internal sealed class BenchRun(bool extended) : IAsyncDisposable
     /// <summary>The running installation and its people.</summary>
     /// <exception cref="CommandFailedException">It could not be started; every row that needs it then says so.</exception>
     public Task<World> World(CancellationToken ct) => _world ??= Open(ct);
+
+    /// <summary>A log of ten million events, made when a row first asks; takes minutes.</summary>
+    public Task<Ledger.BigLog> BigLog(CancellationToken ct) => _bigLog ??= Ledger.BigLog.Make(ct);
 
     /// <summary>Folder for what a row needs to write; deleted at the end.</summary>
     public string Scratch(string name) => Directory.CreateDirectory(Path.Combine(_directory, "scratch", name)).FullName;
@@ -69,6 +73,11 @@ internal sealed class BenchRun(bool extended) : IAsyncDisposable
         if (_world is { IsCompletedSuccessfully: true })
         {
             await (await _world).DisposeAsync();
+        }
+
+        if (_bigLog is { IsCompletedSuccessfully: true })
+        {
+            await (await _bigLog).DisposeAsync();
         }
 
         if (_installation is not null)

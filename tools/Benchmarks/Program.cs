@@ -13,6 +13,10 @@ internal static class Program
     private static readonly OrderedDictionary<string, Measurement> Rows = new(StringComparer.Ordinal)
     {
         [LedgerAppend.Name] = new("/s", LedgerAppend.Target, (run, ct) => LedgerAppend.Measure(run.Extended, ct)),
+        [LedgerAtScale.AppendName] = new("/s", LedgerAtScale.AppendTarget, LedgerAtScale.Append) { Long = true },
+        [LedgerAtScale.ProofName] = new("ms", LedgerAtScale.ProofTarget, LedgerAtScale.Proof) { Long = true },
+        [LedgerAtScale.QueryName] = new("ms", LedgerAtScale.QueryTarget, LedgerAtScale.Query) { Long = true },
+        [LedgerAtScale.MemoryName] = new("MiB", LedgerAtScale.MemoryTarget, LedgerAtScale.Memory) { Long = true },
         [StartTime.Name] = new("s", StartTime.Target, StartTime.Measure),
         [SealRate.Name] = new("/s", SealRate.Target, SealRate.Measure),
         [IssueRate.Name] = new("/s", IssueRate.Target, IssueRate.Measure),
@@ -44,7 +48,7 @@ internal static class Program
             interrupted.Cancel();
         };
         await using var run = new BenchRun(args.Contains("--long", StringComparer.Ordinal));
-        foreach (var (name, measurement) in Rows.Where(r => names.Count == 0 || names.Contains(r.Key, StringComparer.Ordinal)))
+        foreach (var (name, measurement) in Rows.Where(r => names.Count == 0 ? run.Extended || !r.Value.Long : names.Contains(r.Key, StringComparer.Ordinal)))
         {
             var row = await Measure(name, measurement, run, interrupted.Token);
             if (interrupted.IsCancellationRequested)
@@ -71,5 +75,9 @@ internal static class Program
         }
     }
 
-    private sealed record Measurement(string Unit, string Target, Func<BenchRun, CancellationToken, Task<Row>> Take);
+    private sealed record Measurement(string Unit, string Target, Func<BenchRun, CancellationToken, Task<Row>> Take)
+    {
+        /// <summary>Taken with <c>--long</c> only, or when named.</summary>
+        public bool Long { get; init; }
+    }
 }

@@ -109,6 +109,7 @@ internal sealed class Sequencer(
 
             var recovery = new Recovery(store, lockStore, signer, witnesses, declared, log);
             var (position, head) = await recovery.Load(ct);
+            _why = "the subject index is loading";
             await index.Align(store, position.Size, ct);
             Publish(position, head);
             if (index.HasPending)

@@ -111,7 +111,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         }
 
         await _writing;
-        if (known && !_stale && _epochs.Count > 0 && _kept - Math.Max(_imagedAt, _epochs.Values[^1].Index.Start) >= pace.ImageAtStop)
+        if (known && !_stale && _epochs.Count > 0 && _kept >= _epochs.Values[^1].Flushed && _kept - Math.Max(_imagedAt, _epochs.Values[^1].Index.Start) >= pace.ImageAtStop)
         {
             await Write(new Work(_epochs.Values[^1], Image: true, Sealed: null), CancellationToken.None);
         }
@@ -121,27 +121,24 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     /// <exception cref="SetBackException">The stored entries do not give a logged commit entry.</exception>
     public async Task Align(SequencerStore store, long size, CancellationToken ct)
     {
+        long from;
         Settle(size);
         await _writing;
-        if (!await GoesOn(store, size, ct))
+        var goesOn = await GoesOn(store, size, ct);
+        for (var attempt = goesOn ? Attempt.AsItIs : Attempt.Image; ; attempt++)
         {
-            await Load(store, size, ct);
-        }
-
-        var from = _index.Size;
-        try
-        {
-            await Replay(store, size, ct);
-        }
-        catch (IndexFaultException e)
-        {
-            // An image or a sealed epoch was not what was logged: the entries alone decide.
-            LedgerLog.IndexDamaged(log, e.Message);
-            LedgerMetrics.IndexFault();
-            await _stored.Forget(0, ct);
-            Reset(new SubjectIndex(), null);
-            from = 0;
-            await Replay(store, size, ct);
+            await Load(store, size, attempt, ct);
+            from = _index.Size;
+            try
+            {
+                await Replay(store, size, ct);
+                break;
+            }
+            catch (IndexFaultException e)
+            {
+                // What was taken up from was not what was logged: then from further back, at last from the entries alone.
+                Damaged(e);
+            }
         }
 
         lock (_gate)
@@ -220,8 +217,19 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     }
 
     // From what is stored: sealed epochs, of which only their roots are needed, and the image of the first that is not.
-    private async Task Load(SequencerStore store, long size, CancellationToken ct)
+    private async Task Load(SequencerStore store, long size, Attempt attempt, CancellationToken ct)
     {
+        if (attempt == Attempt.AsItIs)
+        {
+            return;
+        }
+
+        if (attempt == Attempt.Entries)
+        {
+            await FromNothing(ct);
+            return;
+        }
+
         var epochs = await _stored.Epochs(ct);
         var whole = epochs.TakeWhile((e, i) => e.Epoch == i && e.Ended < size && e.Start == (i == 0 ? 0 : epochs[i - 1].Ended)).ToList();
         var open = epochs.Count > whole.Count && epochs[whole.Count] is { Ended: null } next && next.Epoch == whole.Count && next.Flushed < size ? next : null;
@@ -229,7 +237,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         var sealedEpochs = whole.ConvertAll(e => new SealedEpoch(e.Start, e.Ended!.Value, e.TrieRoot!));
         try
         {
-            if (open is not null && await _stored.Image(open, ct) is (var epoch, var from))
+            if (attempt == Attempt.Image && open is not null && await _stored.Image(open, ct) is (var epoch, var from))
             {
                 var last = await store.ReadCommit(from, ct) ?? throw new IndexFaultException($"there is no commit entry at {from}, from where an image goes on");
                 var memory = new EpochMemory(epoch, open.Flushed);
@@ -251,28 +259,31 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         }
         catch (IndexFaultException e)
         {
-            LedgerLog.IndexDamaged(log, e.Message);
-            LedgerMetrics.IndexFault();
+            Damaged(e);
         }
 
         // History without an image would be flushed a second time.
         await _stored.Forget(whole.Count, ct);
-        if (whole.Count == 0)
+        if (whole.Count == 0 || await store.ReadCommit(whole[^1].Ended!.Value, ct) is not { } end || !end.TrieRoot.AsSpan().SequenceEqual(whole[^1].TrieRoot))
         {
-            Reset(new SubjectIndex(), null);
-            return;
-        }
-
-        var end = await store.ReadCommit(whole[^1].Ended!.Value, ct);
-        if (end is null || !end.TrieRoot.AsSpan().SequenceEqual(whole[^1].TrieRoot))
-        {
-            await _stored.Forget(0, ct);
-            Reset(new SubjectIndex(), null);
+            await FromNothing(ct);
             return;
         }
 
         Reset(new SubjectIndex(sealedEpochs[..^1], end, null), null);
         _imagedAt = end.Covered;
+    }
+
+    private async Task FromNothing(CancellationToken ct)
+    {
+        await _stored.Forget(0, ct);
+        Reset(new SubjectIndex(), null);
+    }
+
+    private void Damaged(IndexFaultException e)
+    {
+        LedgerLog.IndexDamaged(log, e.Message);
+        LedgerMetrics.IndexFault();
     }
 
     private void Reset(SubjectIndex index, EpochMemory? memory)
@@ -375,6 +386,11 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         }
 
         var oldest = _epochs.Values[0];
+        if (_kept < oldest.Flushed)
+        {
+            return null; // An image whose slices have not met yet.
+        }
+
         if (_epochs.Count > 1 && _kept > _epochs.Values[1].Index.Start)
         {
             return new Work(oldest, Image: true, _index.Sealed[(int)oldest.Index.Number]);
@@ -443,6 +459,15 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
                 _imagedAt = ended.End;
             }
         }
+    }
+
+    /// <summary>From where the index is brought to the head.</summary>
+    private enum Attempt
+    {
+        AsItIs,
+        Image,
+        SealedEpochs,
+        Entries,
     }
 
     private sealed record Work(EpochMemory Epoch, bool Image, SealedEpoch? Sealed);

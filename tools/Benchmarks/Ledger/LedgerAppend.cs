@@ -1,17 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using System.Security.Cryptography;
 using Npgsql;
-using NpgsqlTypes;
 using Trust.Cli.Local;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Postgres;
-using Trust.Kernel.Residency;
 
 namespace Trust.Benchmarks.Ledger;
 
-/// <summary><c>ledger.append</c>: durable append of events of up to 1 KB, all indexes on, interleaved with the bare engine.</summary>
+/// <summary><c>ledger.append</c>: durable append of events of up to 1 KB, subject index on, interleaved with the bare engine.</summary>
 internal static class LedgerAppend
 {
     /// <summary>Name of the row.</summary>
@@ -109,87 +105,6 @@ internal static class LedgerAppend
         if (outcome is not PostOutcome.Accepted)
         {
             throw new InvalidOperationException($"A batch was answered {outcome}.");
-        }
-    }
-
-    /// <summary>Leaf hash, tree and COPY with the same indexes and compare-and-swap, nothing else.</summary>
-    private sealed class BareEngine : IAsyncDisposable
-    {
-        private const int Group = 2048;
-
-        private const string Tables = """
-            CREATE TABLE bare_entries (LIKE entries INCLUDING ALL);
-            CREATE TABLE bare_places (source smallint, epoch bigint, seq bigint, idx bigint NOT NULL, PRIMARY KEY (source, epoch, seq));
-            CREATE TABLE bare_subjects (LIKE subjects INCLUDING ALL);
-            CREATE TABLE bare_head (size bigint NOT NULL);
-            INSERT INTO bare_head VALUES (0);
-            """;
-
-        private readonly NpgsqlDataSource _owner;
-        private readonly NpgsqlConnection _db;
-        private readonly byte[] _leaf = RandomNumberGenerator.GetBytes(1200);
-        private long _size;
-
-        private BareEngine(NpgsqlDataSource owner, NpgsqlConnection db) => (_owner, _db) = (owner, db);
-
-        public static async Task<BareEngine> Create(DatabaseOptions options, CancellationToken ct)
-        {
-            var owner = Outbound.Database(options, asOwner: true);
-            var engine = new BareEngine(owner, await owner.OpenConnectionAsync(ct));
-            await engine._db.Sql(Tables).Execute(ct);
-            return engine;
-        }
-
-        public async Task Write(int events, CancellationToken ct)
-        {
-            for (var left = events; left > 0; left -= Group)
-            {
-                await WriteGroup(Math.Min(left, Group), ct);
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await _db.DisposeAsync();
-            await _owner.DisposeAsync();
-        }
-
-        private async Task WriteGroup(int count, CancellationToken ct)
-        {
-            await using var tx = await _db.BeginTransactionAsync(ct);
-            await Copy("COPY bare_entries (idx, leaf_hash, leaf) FROM STDIN BINARY", count, async (copy, i) =>
-            {
-                await copy.WriteAsync(_size + i, NpgsqlDbType.Bigint, ct);
-                await copy.WriteAsync(MerkleProof.LeafHash(_leaf), NpgsqlDbType.Bytea, ct);
-                await copy.WriteAsync(_leaf, NpgsqlDbType.Bytea, ct);
-            }, ct);
-            await Copy("COPY bare_places (source, epoch, seq, idx) FROM STDIN BINARY", count, async (copy, i) =>
-            {
-                await copy.WriteAsync((short)1, NpgsqlDbType.Smallint, ct);
-                await copy.WriteAsync(1L, NpgsqlDbType.Bigint, ct);
-                await copy.WriteAsync(_size + i, NpgsqlDbType.Bigint, ct);
-                await copy.WriteAsync(_size + i, NpgsqlDbType.Bigint, ct);
-            }, ct);
-            await Copy("COPY bare_subjects (key, idx) FROM STDIN BINARY", count * 4, async (copy, i) =>
-            {
-                await copy.WriteAsync(RandomNumberGenerator.GetBytes(32), NpgsqlDbType.Bytea, ct);
-                await copy.WriteAsync(_size + (i / 4), NpgsqlDbType.Bigint, ct);
-            }, ct);
-            await tx.Sql("UPDATE bare_head SET size = $1 WHERE size = $2").With(_size + count).With(_size).Execute(ct);
-            await tx.CommitAsync(ct);
-            _size += count;
-        }
-
-        private async Task Copy(string statement, int rows, Func<NpgsqlBinaryImporter, int, Task> row, CancellationToken ct)
-        {
-            await using var copy = await _db.BeginBinaryImportAsync(statement, ct);
-            for (var i = 0; i < rows; i++)
-            {
-                await copy.StartRowAsync(ct);
-                await row(copy, i);
-            }
-
-            await copy.CompleteAsync(ct);
         }
     }
 }

@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Trust.AuditLedger.Index;
+using Trust.AuditLedger.Proofs;
+using Trust.Kernel.Log;
+using Trust.Kernel.Postgres;
+
+namespace Trust.Benchmarks.Ledger;
+
+/// <summary>The <c>ledger.….10m</c> rows: what ten million events and a million subjects cost.</summary>
+internal static class LedgerAtScale
+{
+    public const string AppendName = "ledger.append.10m";
+    public const string AppendTarget = "≥90 % of the empty ledger's";
+    public const string ProofName = "ledger.proof.10m";
+    public const string ProofTarget = "inclusion proof p99 ≤5 ms";
+    public const string QueryName = "ledger.query.10m";
+    public const string QueryTarget = "100 events of a subject p99 ≤100 ms; 1,000 events proved p99 ≤50 ms, ≤20 KB beyond leaf hashes";
+    public const string MemoryName = "ledger.memory.10m";
+    public const string MemoryTarget = "≤1,536 MiB at 10 million events and 1 million subjects";
+
+    private const int Asked = 400;
+    private const string SelectLeaves = "SELECT leaf FROM entries WHERE idx = ANY($1)";
+
+    /// <summary>Rate of the last half million, held against the second quarter million.</summary>
+    public static async Task<Row> Append(BenchRun run, CancellationToken ct)
+    {
+        var log = await run.BigLog(ct);
+        var (early, late) = log.Rates;
+        return new Row(AppendName, late, "/s", early, "second quarter million", AppendTarget, late >= 0.9 * early, string.Create(CultureInfo.InvariantCulture,
+            $"groups of 2,048, 3 subjects, 400 B bodies, index, history and images stored; no HTTP, signatures or reading back; {BigLog.Events / log.Took.TotalSeconds:N0}/s over all; bound by processor: index and COPY"));
+    }
+
+    /// <summary>Inclusion proofs of random entries under random published sizes.</summary>
+    public static async Task<Row> Proof(BenchRun run, CancellationToken ct)
+    {
+        var log = await run.BigLog(ct);
+        var times = new List<double>();
+        for (var i = -Asked / 4; i < Asked; i++)
+        {
+            var size = log.Sizes[(int)log.Random(log.Sizes.Count)];
+            var began = Stopwatch.GetTimestamp();
+            await new TreeReader(log.Database, log.Head.Edge).Inclusion(log.Random(size), size, ct);
+            Note(times, i, began);
+        }
+
+        return new Row(ProofName, At(times, 0.99), "ms", null, "", ProofTarget, At(times, 0.99) <= 5,
+            string.Create(CultureInfo.InvariantCulture, $"median {At(times, 0.5):F1} ms; random entries under random past sizes; bound by one statement a tile"));
+    }
+
+    /// <summary>Questions of 100 events with their bodies, and of 1,000 events proved, at random past sizes.</summary>
+    public static async Task<Row> Query(BenchRun run, CancellationToken ct)
+    {
+        var log = await run.BigLog(ct);
+        var prover = new CompletenessProver(log.Live, log.Database, NullLogger<CompletenessProver>.Instance);
+        var hundred = await Ask(log, prover, 100, bodies: true, ct);
+        var thousand = await Ask(log, prover, 1000, bodies: false, ct);
+        var absent = new List<double>();
+        for (var i = -20; i < Asked; i++)
+        {
+            var size = log.Sizes[(int)log.Random(log.Sizes.Count)];
+            var began = Stopwatch.GetTimestamp();
+            await prover.Prove(log.Head, LedgerKeys.Of(9, i + 100), 0, size - 1, size, 10, ct);
+            Note(absent, i, began);
+        }
+
+        var met = At(hundred.Times, 0.99) <= 100 && At(thousand.Times, 0.99) <= 50 && thousand.Largest <= 20_480;
+        return new Row(QueryName, At(hundred.Times, 0.99), "ms", null, "", QueryTarget, met, string.Create(CultureInfo.InvariantCulture,
+            $"100 events with bodies median {At(hundred.Times, 0.5):F1} ms, proof ≤{hundred.Largest:N0} B; 1,000 events p50/p99 {At(thousand.Times, 0.5):F1}/{At(thousand.Times, 0.99):F1} ms, proof ≤{thousand.Largest:N0} B; absence {At(absent, 0.5):F1}/{At(absent, 0.99):F1} ms; institutions at random past sizes, warm; bound by reading leaf hashes"));
+    }
+
+    /// <summary>Memory of the process that holds the index.</summary>
+    public static async Task<Row> Memory(BenchRun run, CancellationToken ct)
+    {
+        var log = await run.BigLog(ct);
+        return new Row(MemoryName, log.PeakMemory, "MiB", null, "", MemoryTarget, log.PeakMemory <= 1536, string.Create(CultureInfo.InvariantCulture,
+            $"largest resident set while filling, sampled every million events, generator included; {log.LiveMemory:N0} MiB live at the end"));
+    }
+
+    private static async Task<(List<double> Times, int Largest)> Ask(BigLog log, CompletenessProver prover, int events, bool bodies, CancellationToken ct)
+    {
+        var (times, largest) = (new List<double>(), 0);
+        for (var i = -Asked / 4; i < Asked; i++)
+        {
+            var size = log.Sizes[(log.Sizes.Count / 2) + (int)log.Random(log.Sizes.Count / 2)];
+            var key = BigLog.Institution(log.Random(200));
+            var (from, to) = await Range(log, key, events, size, ct);
+            var began = Stopwatch.GetTimestamp();
+            var answer = (SubjectAnswer.Proved)await prover.Prove(log.Head, key, from, to, size, events + 10, ct);
+            if (bodies)
+            {
+                var leaves = await log.Database.Sql(SelectLeaves).With(answer.Shown.Select(p => p.Index).ToArray()).All(r => r.GetFieldValue<byte[]>(0), ct);
+                _ = leaves.Count == answer.Shown.Count ? 0 : throw new InvalidOperationException("An entry is missing.");
+            }
+
+            Note(times, i, began);
+            largest = Math.Max(largest, answer.Proof.Length);
+        }
+
+        return (times, largest);
+    }
+
+    // A stretch of the log in which the key has so many events.
+    private static async Task<(long From, long To)> Range(BigLog log, byte[] key, int events, long size, CancellationToken ct)
+    {
+        var at = new EpochAt(0, 0, size - 1, []);
+        var postings = (await log.Live.Bucket(at, (key[0] << 8) | key[1], ct)).Find(k => k.Key.SequenceEqual(key))!;
+        var count = postings.CountBelow(size - 1);
+        var first = log.Random(Math.Max(1, count - events));
+        var indices = postings.Indices(first, Math.Min(count, first + events));
+        return (indices[0], indices[^1] + 1);
+    }
+
+    private static void Note(List<double> times, int i, long began)
+    {
+        if (i >= 0)
+        {
+            times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+        }
+    }
+
+    private static double At(List<double> times, double quantile) => times.Order().ElementAt((int)(times.Count * quantile));
+}

@@ -8,6 +8,7 @@ namespace Trust.AuditLedger.Index;
 internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db)
 {
     private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
+    private const string SelectTiles = "SELECT n, hashes FROM tiles WHERE level = 0 AND n = ANY($1)";
     private const string SelectHashes = "SELECT idx, leaf_hash FROM entries WHERE idx = ANY($1)";
 
     /// <summary>The commit entry at an index; null when there is another entry or none.</summary>
@@ -27,7 +28,7 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db)
     /// <summary>What the epoch holds of each key of a bucket, later postings included.</summary>
     public Task<List<KeyPostings>> Bucket(EpochAt at, int bucket, CancellationToken ct) => live.Bucket(at, bucket, ct);
 
-    /// <summary>Leaf hashes by index; those that are not stored are missing.</summary>
+    /// <summary>Leaf hashes by index, of pruned entries from their tiles; those that are stored nowhere are missing.</summary>
     public async Task<Dictionary<long, byte[]>> LeafHashes(IReadOnlyCollection<long> indices, CancellationToken ct)
     {
         if (indices.Count == 0)
@@ -36,7 +37,25 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db)
         }
 
         var rows = await db.Sql(SelectHashes).With(indices.ToArray()).All(r => (r.GetInt64(0), r.GetFieldValue<byte[]>(1)), ct);
-        return rows.ToDictionary(r => r.Item1, r => r.Item2);
+        var hashes = rows.ToDictionary(r => r.Item1, r => r.Item2);
+        if (hashes.Count < indices.Count)
+        {
+            await FromTiles(indices.Where(i => !hashes.ContainsKey(i)), hashes, ct);
+        }
+
+        return hashes;
+    }
+
+    private async Task FromTiles(IEnumerable<long> missing, Dictionary<long, byte[]> hashes, CancellationToken ct)
+    {
+        var byTile = missing.GroupBy(i => i / LogTree.Width).ToDictionary(g => g.Key, g => g.ToList());
+        foreach (var (tile, stored) in await db.Sql(SelectTiles).With(byTile.Keys.ToArray()).All(r => (r.GetInt64(0), r.GetFieldValue<byte[]>(1)), ct))
+        {
+            foreach (var index in byTile[tile])
+            {
+                hashes[index] = stored.AsSpan((int)(index % LogTree.Width) * IndexHash.Size, IndexHash.Size).ToArray();
+            }
+        }
     }
 }
 

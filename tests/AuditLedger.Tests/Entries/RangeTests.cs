@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
+using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Tiles;
 using Trust.AuditLedger.Tests.Index;
+using Trust.Cli.Verify;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 using Trust.TestKit;
@@ -66,6 +68,9 @@ public sealed class RangeTests
         var inclusion = await new TreeReader(log.Database.Runtime, log.Head.Edge).Inclusion(16_001, size, default);
         var posting = log.Written.Find(w => w.Index == 16_001);
         Assert.True(MerkleProof.VerifyInclusion(16_001, size, posting.LeafHash, inclusion, root));
+        var answer = Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, key, 0, size - 1, size, 100, default));
+        var shown = CompletenessProof.Verify(answer.Proof, size, root, key, 0, size - 1, [.. answer.Shown.Select(p => p.LeafHash)]);
+        Assert.Equal(log.Written.Select(w => w.Index), shown!.Select(p => p.Index));
     }
 
     [Fact]

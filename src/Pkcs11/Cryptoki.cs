@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -45,8 +46,12 @@ internal sealed unsafe partial class Cryptoki
 
     private readonly nint* _functions;
 
-    private Cryptoki(nint functionList)
+    // Null for a function list inside this process.
+    private readonly ModuleHandle? _library;
+
+    private Cryptoki(nint functionList, ModuleHandle? library)
     {
+        _library = library;
         // CK_FUNCTION_LIST begins with a two-byte CK_VERSION, padded to pointer size.
         _functions = (nint*)(functionList + sizeof(nint));
         Initialize();
@@ -54,15 +59,17 @@ internal sealed unsafe partial class Cryptoki
 
     /// <summary>The module at a path, loaded and initialised once.</summary>
     public static Cryptoki Load(string path) =>
-        Loaded.GetOrAdd(Path.GetFullPath(path), p => new Lazy<Cryptoki>(() => new Cryptoki(FunctionListOf(p)))).Value;
+        Loaded.GetOrAdd(Path.GetFullPath(path), p => new Lazy<Cryptoki>(() => new Cryptoki(FunctionListOf(p, out var library), library))).Value;
 
     /// <summary>A function list that lives in this process: fakes for faults that no real token can be made to show.</summary>
     public static Cryptoki FromFunctionList(nint functionList) =>
-        InProcess.GetOrAdd(functionList, p => new Lazy<Cryptoki>(() => new Cryptoki(p))).Value;
+        InProcess.GetOrAdd(functionList, p => new Lazy<Cryptoki>(() => new Cryptoki(p, null))).Value;
 
     /// <summary>The address of the CK_FUNCTION_LIST that the module at a path exports.</summary>
     /// <exception cref="TokenException">MODULE: not loadable, not a PKCS#11 module, or not a 64-bit Unix.</exception>
-    public static nint FunctionListOf(string path)
+    public static nint FunctionListOf(string path) => FunctionListOf(path, out _);
+
+    private static nint FunctionListOf(string path, out ModuleHandle module)
     {
         if (OperatingSystem.IsWindows() || !Environment.Is64BitProcess)
         {
@@ -74,6 +81,7 @@ internal sealed unsafe partial class Cryptoki
             throw new TokenException("MODULE", $"{path} cannot be loaded as a PKCS#11 module: check the path and that it is installed.");
         }
 
+        module = new ModuleHandle(library);
         nint list;
         ReturnCode.Check(((delegate* unmanaged[Cdecl]<nint*, ulong>)export)(&list), "C_GetFunctionList");
         return list;
@@ -98,8 +106,7 @@ internal sealed unsafe partial class Cryptoki
     {
         foreach (var slot in Slots())
         {
-            var (found, flags) = TokenInfo(slot);
-            if ((flags & Ck.TokenInitialized) != 0 && string.Equals(found, label, StringComparison.Ordinal))
+            if (TokenInfo(slot) is { Initialized: true } info && string.Equals(info.Label, label, StringComparison.Ordinal))
             {
                 return slot;
             }
@@ -120,7 +127,7 @@ internal sealed unsafe partial class Cryptoki
         ulong? blank = null;
         foreach (var slot in Slots())
         {
-            if ((TokenInfo(slot).Flags & Ck.TokenInitialized) == 0)
+            if (TokenInfo(slot) is not { Initialized: true })
             {
                 blank = slot;
                 break;
@@ -139,20 +146,13 @@ internal sealed unsafe partial class Cryptoki
         }
 
         // The module may renumber: the token is found again by its label.
-        var session = OpenSession(FindSlot(label) ?? target);
-        try
+        using var session = OpenSession(FindSlot(label) ?? target);
+        Login(session.Value, Ck.SecurityOfficer, securityOfficer);
+        fixed (byte* pin = user.Bytes)
         {
-            Login(session, Ck.SecurityOfficer, securityOfficer);
-            fixed (byte* pin = user.Bytes)
-            {
-                ReturnCode.Check(
-                    ((delegate* unmanaged[Cdecl]<ulong, byte*, ulong, ulong>)_functions[10])(session, pin, (ulong)user.Bytes.Length),
-                    "C_InitPIN");
-            }
-        }
-        finally
-        {
-            CloseSession(session);
+            ReturnCode.Check(
+                ((delegate* unmanaged[Cdecl]<ulong, byte*, ulong, ulong>)_functions[10])(session.Value, pin, (ulong)user.Bytes.Length),
+                "C_InitPIN");
         }
     }
 
@@ -172,18 +172,25 @@ internal sealed unsafe partial class Cryptoki
     }
 
     /// <summary>Opens a read-write session.</summary>
-    public ulong OpenSession(ulong slot)
+    public SessionHandle OpenSession(ulong slot)
     {
         ulong session = 0;
         ReturnCode.Check(
             ((delegate* unmanaged[Cdecl]<ulong, ulong, void*, void*, ulong*, ulong>)_functions[12])(
                 slot, Ck.SerialSession | Ck.ReadWriteSession, null, null, &session),
             "C_OpenSession");
-        return session;
+        return new SessionHandle(this, session);
     }
 
-    /// <summary>Closes a session; a session that is gone already is as good.</summary>
-    public void CloseSession(ulong session) => _ = ((delegate* unmanaged[Cdecl]<ulong, ulong>)_functions[13])(session);
+    /// <summary>What the token in a slot says of itself.</summary>
+    public TokenDescription Describe(ulong slot)
+    {
+        var info = TokenInfo(slot);
+        return new TokenDescription(info?.Label ?? "", info?.Manufacturer ?? "", info?.Model ?? "", info?.Serial ?? "", info?.Firmware ?? "", [.. Mechanisms(slot).Order()]);
+    }
+
+    /// <summary>Closes a session; a session that is gone already is as good. Called by <see cref="SessionHandle"/> alone.</summary>
+    internal void CloseSession(ulong session) => _ = ((delegate* unmanaged[Cdecl]<ulong, ulong>)_functions[13])(session);
 
     /// <summary>Logs in; a login holds for all sessions of the process with that token.</summary>
     public void Login(ulong session, ulong userType, Pin pin)
@@ -221,16 +228,19 @@ internal sealed unsafe partial class Cryptoki
         return list[..(int)count];
     }
 
-    private (string Label, ulong Flags) TokenInfo(ulong slot)
+    private Info? TokenInfo(ulong slot)
     {
-        // CK_TOKEN_INFO: label[32], manufacturer[32], model[16], serial[16], flags, ten counters, versions, time: 208 bytes.
+        // CK_TOKEN_INFO: label[32], manufacturer[32], model[16], serial[16], flags, ten counters, two versions of two bytes, time[16]: 208 bytes.
         var info = stackalloc byte[256];
         var code = ((delegate* unmanaged[Cdecl]<ulong, byte*, ulong>)_functions[6])(slot, info);
-        if (code != ReturnCode.Ok)
-        {
-            return (string.Empty, 0);
-        }
-
-        return (Encoding.UTF8.GetString(info, 32).TrimEnd(' ', '\0'), *(ulong*)(info + 96));
+        return code != ReturnCode.Ok
+            ? null
+            : new Info(
+                Text(info, 32), Text(info + 32, 32), Text(info + 64, 16), Text(info + 80, 16), string.Create(CultureInfo.InvariantCulture, $"{info[186]}.{info[187]}"),
+                (*(ulong*)(info + 96) & Ck.TokenInitialized) != 0);
     }
+
+    private static string Text(byte* padded, int length) => Encoding.UTF8.GetString(padded, length).TrimEnd(' ', '\0');
+
+    private sealed record Info(string Label, string Manufacturer, string Model, string Serial, string Firmware, bool Initialized);
 }

@@ -25,8 +25,8 @@ public sealed class Pkcs11Token : IToken
     /// <inheritdoc/>
     public string Label => _options.TokenLabel;
 
-    /// <summary>Mechanism numbers the token offered at the last open, for start-up logs.</summary>
-    public IReadOnlyCollection<ulong> Mechanisms => _connection.Current?.Mechanisms ?? (IReadOnlyCollection<ulong>)[];
+    /// <summary>What the token said of itself at the last open, for start-up logs; null while it is away.</summary>
+    public TokenDescription? Description => _connection.Current?.Description;
 
     /// <summary>The keys cached at open and generated since.</summary>
     public IReadOnlyList<TokenKey> Keys => _connection.Current?.Keys.Values.Select(k => k.Key).ToList() ?? [];

@@ -90,7 +90,7 @@ internal sealed class SessionPool : IAsyncDisposable
     private void Work(TaskCompletionSource ended)
     {
         LiveToken? live = null;
-        ulong session = 0;
+        SessionHandle? session = null;
         while (Next() is { } job)
         {
             if (!job.Begin())
@@ -106,12 +106,14 @@ internal sealed class SessionPool : IAsyncDisposable
                     var current = _connection.Current ?? _connection.Reopen(null);
                     if (!ReferenceEquals(live, current))
                     {
+                        // The old one went with the token; its number may by now be another's, so it is not closed.
+                        session?.SetHandleAsInvalid();
                         live = null;
                         session = current.Module.OpenSession(current.Slot);
                         live = current;
                     }
 
-                    job.Run(session, current);
+                    job.Run(session!.Value, current);
                     break;
                 }
                 catch (TokenException e) when (round == 0 && e.IsTokenLost)
@@ -135,11 +137,12 @@ internal sealed class SessionPool : IAsyncDisposable
             }
         }
 
-        if (live is not null)
+        if (live is null)
         {
-            live.Module.CloseSession(session);
+            session?.SetHandleAsInvalid();
         }
 
+        session?.Dispose();
         ended.SetResult();
     }
 
@@ -150,14 +153,11 @@ internal sealed class SessionPool : IAsyncDisposable
         return true;
     }
 
-    private bool TryReopen(ref LiveToken? live, ulong session)
+    private bool TryReopen(ref LiveToken? live, SessionHandle? session)
     {
         var failed = live ?? _connection.Current;
-        if (live is not null)
-        {
-            live.Module.CloseSession(session);
-            live = null;
-        }
+        session?.Dispose();
+        live = null;
 
         try
         {

@@ -9,8 +9,11 @@ internal sealed record KeyEntry(TokenKey Key, ulong Handle);
 
 /// <summary>One login to a token that is there: module, slot and the handles read once at open.</summary>
 internal sealed record LiveToken(
-    Cryptoki Module, ulong Slot, ulong LoginSession, IReadOnlySet<ulong> Mechanisms, ConcurrentDictionary<string, KeyEntry> Keys)
+    Cryptoki Module, ulong Slot, SessionHandle LoginSession, TokenDescription Description, ConcurrentDictionary<string, KeyEntry> Keys)
 {
+    /// <summary>Mechanisms the token offers.</summary>
+    public IReadOnlySet<ulong> Mechanisms { get; } = Description.Mechanisms.ToHashSet();
+
     /// <summary>Labels of SM2 keys whose mechanism table was proved by a signature that verified.</summary>
     public ConcurrentDictionary<string, bool> ProvedSm2 { get; } = new(StringComparer.Ordinal);
 }
@@ -45,21 +48,21 @@ internal sealed class TokenConnection(Cryptoki module, TokenOptions options)
             }
 
             _current = null;
-            failed?.Module.CloseSession(failed.LoginSession);
+            failed?.LoginSession.Dispose();
             module.Initialize();
             var slot = module.FindSlot(options.TokenLabel)
                 ?? throw new TokenException(0xE0, $"token {options.TokenLabel}");
             var session = module.OpenSession(slot);
             try
             {
-                Login(session);
-                var live = new LiveToken(module, slot, session, module.Mechanisms(slot), KeyCache.Read(module, session));
+                Login(session.Value);
+                var live = new LiveToken(module, slot, session, module.Describe(slot), KeyCache.Read(module, session.Value));
                 _current = live;
                 return live;
             }
             catch (TokenException)
             {
-                module.CloseSession(session);
+                session.Dispose();
                 throw;
             }
         }
@@ -73,7 +76,7 @@ internal sealed class TokenConnection(Cryptoki module, TokenOptions options)
             if (_current is { } live)
             {
                 _current = null;
-                module.CloseSession(live.LoginSession);
+                live.LoginSession.Dispose();
             }
         }
     }

@@ -24,6 +24,20 @@ public sealed class TokenTests
     }
 
     [Fact]
+    public async Task A_token_tells_what_it_is_and_which_mechanisms_it_offers()
+    {
+        await using var token = await Tokens.NewToken("described");
+        var description = token.Description!;
+        Assert.Equal(token.Label, description.Label);
+        Assert.Contains("SoftHSM", description.Manufacturer + description.Model, StringComparison.OrdinalIgnoreCase);
+        Assert.NotEmpty(description.SerialNumber);
+        Assert.Matches("^[0-9]+\\.[0-9]+$", description.Firmware);
+        // PKCS #11 v2.40, CKM_ECDSA, CKM_AES_GCM, CKM_SHA256_HMAC.
+        Assert.Superset(new HashSet<ulong> { 0x1041, 0x1087, 0x251 }, description.Mechanisms.ToHashSet());
+        Assert.Equal(description.Mechanisms.Order(), description.Mechanisms);
+    }
+
+    [Fact]
     public async Task An_RSA_3072_key_signs_PKCS1_over_SHA256()
     {
         await using var token = await Tokens.NewToken();

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
@@ -30,9 +28,8 @@ internal sealed class SignRig : IAsyncDisposable
 
     private readonly string directory = Scratch.Directory("sign");
     private readonly TestDatabase database;
-    private readonly ConcurrentQueue<string> output = new();
     private WebApplication? app;
-    private Process? process;
+    private DyingService? process;
     private IToken? token;
     private string? config;
 
@@ -108,38 +105,21 @@ internal sealed class SignRig : IAsyncDisposable
     }
 
     /// <summary>kill -9.</summary>
-    public void Kill()
-    {
-        process!.Kill();
-        process.WaitForExit();
-    }
+    public void Kill() => process!.Dispose();
 
-    public async Task Restart()
+    /// <summary>Waits until the process has killed itself.</summary>
+    public Task Died() => process!.Died();
+
+    /// <summary>Starts the process again, to die at a commit point if one is named.</summary>
+    public async Task Restart(string? dieAt = null)
     {
         process?.Dispose();
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Trust.SignService.dll"), "run", "--config", config!])
+        process = DyingService.Start(typeof(SignRig).Assembly, config!, dieAt);
+        await process.Answers(async () =>
         {
-            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
-        };
-        start.Environment["SOFTHSM2_CONF"] = Tokens.SoftHsm.ConfigurationPath;
-        process = Process.Start(start)!;
-        process.OutputDataReceived += (_, line) => output.Enqueue(line.Data ?? "");
-        process.ErrorDataReceived += (_, line) => output.Enqueue(line.Data ?? "");
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        await Eventually.Holds(async () =>
-        {
-            Assert.False(process.HasExited, string.Join('\n', output));
-            try
-            {
-                using var answer = await Client.GetAsync("/health/ready");
-                return (await answer.Content.ReadAsStringAsync()).Contains("\"ledger\":{\"ready\":true", StringComparison.Ordinal);
-            }
-            catch (HttpRequestException)
-            {
-                return false;
-            }
-        }, "the process answers and reaches the ledger", TimeSpan.FromSeconds(60));
+            using var answer = await Client.GetAsync("/health/ready");
+            return (await answer.Content.ReadAsStringAsync()).Contains("\"ledger\":{\"ready\":true", StringComparison.Ordinal);
+        });
     }
 
     /// <summary>A POST with a token, an idempotency key and JSON.</summary>
@@ -246,11 +226,6 @@ internal sealed class SignRig : IAsyncDisposable
         {
             await app.StopAsync();
             await app.DisposeAsync();
-        }
-
-        if (process is { HasExited: false })
-        {
-            Kill();
         }
 
         process?.Dispose();

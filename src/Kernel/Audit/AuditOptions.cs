@@ -38,6 +38,9 @@ public sealed class AuditOptions
     /// <summary>Pause of a relay between two looks at the outbox while this process writes events, and five times that otherwise; what is committed in a group wakes it at once.</summary>
     public TimeSpan Poll { get; init; } = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>Least time from the start of one batch to the next.</summary>
+    public TimeSpan Gather { get; init; } = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Pause after a failed exchange with the ledger, and between two probes of an idle one.</summary>
     public TimeSpan Retry { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -25,6 +25,7 @@ public sealed class Relay(
 
     private readonly CheckpointWatch _watch = new(options, link, log);
     private long _lastView;
+    private long _lastBatch;
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -97,6 +98,7 @@ public sealed class Relay(
         await View(connection, reached: true, ct);
         while (!ct.IsCancellationRequested)
         {
+            await Gather(ct);
             var batch = await RelayStore.NumberNext(connection, options.Source, head, options.BatchCount, ct);
             if (batch is null)
             {
@@ -104,6 +106,7 @@ public sealed class Relay(
                 continue;
             }
 
+            _lastBatch = clock.GetTimestamp();
             if (!await Deliver(connection, batch, ct))
             {
                 return;
@@ -231,6 +234,16 @@ public sealed class Relay(
         await RelayStore.Quarantine(connection, options.Source, batch, position, reason, built, now, ct);
         Gaps.Add(1);
         log.Quarantined(poison.Id, reason);
+    }
+
+    // An event that comes alone goes at once. Under load batches keep a distance, so that many events share what a batch costs both sides whatever its size.
+    private async Task Gather(CancellationToken ct)
+    {
+        var since = clock.GetElapsedTime(_lastBatch);
+        if (_lastBatch != 0 && since < options.Gather)
+        {
+            await Task.Delay(options.Gather - since, clock, ct);
+        }
     }
 
     private async Task Idle(NpgsqlConnection connection, CancellationToken ct)

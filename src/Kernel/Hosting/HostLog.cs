@@ -14,6 +14,9 @@ internal static partial class HostLog
     [LoggerMessage(1003, LogLevel.Warning, "Service certificate could not be renewed; it is valid until {NotAfter}")]
     public static partial void RenewalFailed(ILogger log, DateTimeOffset notAfter, Exception error);
 
+    [LoggerMessage(1005, LogLevel.Information, "Token {Label}: {Manufacturer} {Model}, serial number {SerialNumber}, firmware {Firmware}, {Keys} keys, mechanisms {Mechanisms}")]
+    public static partial void TokenOpened(ILogger log, string label, string manufacturer, string model, string serialNumber, string firmware, int keys, string mechanisms);
+
     [LoggerMessage(1004, LogLevel.Warning, "Status feed lost; answers are asked for one by one until it is back")]
     public static partial void FeedLost(ILogger log, Exception error);
 }

@@ -167,13 +167,24 @@ public static class ServiceHost
             }
 
             var options = token.Get<TokenOptions>() ?? throw new ValidationException("Configuration section Token is malformed.");
-            services.AddSingleton(options).AddSingleton<IToken>(_ => Pkcs11Token.Open(options, CancellationToken.None).AsTask().GetAwaiter().GetResult());
+            services.AddSingleton(options).AddSingleton<IToken>(p => OpenToken(options, p.GetRequiredService<ILoggerFactory>().CreateLogger<IToken>()));
             services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("token", async ct =>
             {
                 var health = await p.GetRequiredService<IToken>().Probe(ct);
                 return new Readiness(health.Ready, health.Detail);
             }));
         }
+    }
+
+    private static Pkcs11Token OpenToken(TokenOptions options, ILogger log)
+    {
+        var token = Pkcs11Token.Open(options, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        if (token.Description is { } d)
+        {
+            HostLog.TokenOpened(log, d.Label, d.Manufacturer, d.Model, d.SerialNumber, d.Firmware, token.Keys.Count, string.Join(' ', d.Mechanisms.Select(m => "0x" + m.ToString("x", System.Globalization.CultureInfo.InvariantCulture))));
+        }
+
+        return token;
     }
 
     // RFC 8259 leaves duplicates open; two parsers reading two values is how checks are bypassed, so they are refused.

@@ -1,4 +1,5 @@
 using System.IdentityModel.Tokens.Jwt;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols;
@@ -6,6 +7,8 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
 using Trust.Cli.Demo;
 using Trust.Cli.Local;
+using Trust.EndToEnd.Tests.Browser;
+using Trust.EndToEnd.Tests.StockClient;
 
 namespace Trust.EndToEnd.Tests.Login;
 
@@ -34,6 +37,28 @@ public sealed class StockClientTests(RunningTrust trust)
         });
         Assert.Equal(trust.World.Practitioners[1], idToken.Subject);
         Assert.Equal("pharmacist", idToken.Payload["role"]);
+    }
+
+    [Fact]
+    public async Task The_npm_package_openid_client_completes_a_card_login_in_a_real_browser()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        await using var client = await NodeClient.Start(trust, key, CancellationToken.None);
+        var (urn, card) = await trust.NewPhysician(CancellationToken.None);
+        await using var browser = await CardBrowser.Start(trust.Installation, card.Label, CancellationToken.None);
+        var page = await browser.Context.NewPageAsync();
+        await page.GotoAsync(await client.Address());
+        await page.Locator("#card-login").ClickAsync();
+        await page.WaitForURLAsync("**/consent**");
+        var answered = page.WaitForRequestAsync(r => r.Url.StartsWith(RunningTrust.Redirect, StringComparison.Ordinal));
+        await page.Locator("button[value=accept]").ClickAsync();
+        var got = await client.Redeem((await answered).Url);
+        Assert.Equal(urn, got.GetProperty("claims").GetProperty("sub").GetString());
+        Assert.Equal(NodeClient.Id, got.GetProperty("claims").GetProperty("aud").GetString());
+        Assert.Equal(urn, got.GetProperty("user").GetProperty("sub").GetString());
+        Assert.Equal("physician", got.GetProperty("user").GetProperty("role").GetString());
+        Assert.True(got.GetProperty("live").GetProperty("active").GetBoolean());
+        Assert.Equal("openid profile rx.sign", got.GetProperty("scope").GetString());
     }
 
     [Fact]

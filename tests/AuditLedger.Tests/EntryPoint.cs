@@ -1,0 +1,17 @@
+using Microsoft.Extensions.DependencyInjection;
+using Trust.TestKit;
+using Xunit.Runner.InProc.SystemConsole;
+
+namespace Trust.AuditLedger.Tests;
+
+/// <summary>Runs the tests, or in a child process the ledger that dies at a point of its sequencer.</summary>
+internal static class EntryPoint
+{
+    public static Task<int> Main(string[] args) =>
+        DyingService.RunOr(args, Program.Service, (services, reached) => services.AddSingleton<LedgerFaults>(new Reporting(reached)), args => ConsoleRunner.Run(args));
+
+    private sealed class Reporting(Action<string> reached) : LedgerFaults
+    {
+        public override void At(string point) => reached(point);
+    }
+}

@@ -1,0 +1,21 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Trust.CA.Certificates;
+using Trust.Kernel.Audit;
+using Trust.TestKit;
+using Xunit.Runner.InProc.SystemConsole;
+
+namespace Trust.CA.Tests;
+
+/// <summary>Runs the tests, or in a child process the service that dies at a commit point.</summary>
+internal static class EntryPoint
+{
+    public static Task<int> Main(string[] args) => DyingService.RunOr(args, Program.Service, Arm, args => ConsoleRunner.Run(args));
+
+    private static void Arm(IServiceCollection services, Action<string> reached)
+    {
+        services.AddSingleton(new CommitPoints { Reached = reached });
+        // The fixture answers in the ledger's place.
+        services.Remove(services.Single(s => s.ServiceType == typeof(IHostedService) && s.ImplementationType == typeof(Relay)));
+    }
+}

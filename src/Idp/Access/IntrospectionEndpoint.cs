@@ -34,10 +34,7 @@ public static class IntrospectionEndpoint
             if (mine)
             {
                 json.WriteString("token_type", "Bearer");
-                foreach (var name in Copied)
-                {
-                    LiveToken.Copy(json, live!.Value.Token, name);
-                }
+                LiveToken.Copy(json, live!.Value.Token, Copied);
             }
         }), "application/json");
     }

@@ -55,13 +55,18 @@ public sealed class LiveToken(NpgsqlDataSource db, SigningKeys keys, SessionStor
         return answer is Entitlement.Permit ? (token, session) : null;
     }
 
-    /// <summary>A claim's JSON value, written under the same name.</summary>
-    internal static void Copy(Utf8JsonWriter json, JsonWebToken token, string name)
+    /// <summary>Those of the named claims that the token has, as they stand in it.</summary>
+    internal static void Copy(Utf8JsonWriter json, JsonWebToken token, IReadOnlyList<string> names)
     {
-        if (token.TryGetPayloadValue<JsonElement>(name, out var value))
+        // From the payload itself: the library hands out registered claims and plain strings by types of its own only.
+        using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(token.EncodedPayload));
+        foreach (var name in names)
         {
-            json.WritePropertyName(name);
-            value.WriteTo(json);
+            if (payload.RootElement.TryGetProperty(name, out var value))
+            {
+                json.WritePropertyName(name);
+                value.WriteTo(json);
+            }
         }
     }
 }

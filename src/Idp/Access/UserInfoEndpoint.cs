@@ -30,11 +30,7 @@ public static class UserInfoEndpoint
         context.Response.Headers.CacheControl = "no-store";
         return Results.Bytes(TokenIssuer.Write(json =>
         {
-            foreach (var name in Copied)
-            {
-                LiveToken.Copy(json, token, name);
-            }
-
+            LiveToken.Copy(json, token, Copied);
             if (scopes.Contains("profile", StringComparer.Ordinal))
             {
                 json.WriteString("name", session.Holder.Name);

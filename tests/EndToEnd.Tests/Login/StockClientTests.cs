@@ -58,6 +58,10 @@ public sealed class StockClientTests(RunningTrust trust)
         Assert.Equal(urn, got.GetProperty("user").GetProperty("sub").GetString());
         Assert.Equal("physician", got.GetProperty("user").GetProperty("role").GetString());
         Assert.True(got.GetProperty("live").GetProperty("active").GetBoolean());
+        // RFC 7662 2.2: the claims of the token, not only that it lives.
+        Assert.Equal(urn, got.GetProperty("live").GetProperty("sub").GetString());
+        Assert.Equal(NodeClient.Id, got.GetProperty("live").GetProperty("client_id").GetString());
+        Assert.Equal(trust.Sign, got.GetProperty("live").GetProperty("aud").GetString());
         Assert.Equal("openid profile rx.sign", got.GetProperty("scope").GetString());
     }
 

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Trust.AuditLedger.Anchoring;
 using Trust.AuditLedger.Checkpoints;
+using Trust.AuditLedger.Watching;
 using Trust.AuditLedger.Witnessing;
 
 namespace Trust.AuditLedger;
@@ -70,6 +71,9 @@ public sealed record AuditLedgerOptions
     /// CSV of GB/T 2260 codes and their parents, by which a regulator's region contains others; without it a region contains itself alone.
     /// </summary>
     public string? RegionTableFile { get; init; }
+
+    /// <summary>Alarms over access, and the check that runs by itself.</summary>
+    public WatchingOptions Watching { get; init; } = new();
 
     /// <summary>Who cosigns checkpoints.</summary>
     public WitnessingOptions Witnessing { get; init; } = new();

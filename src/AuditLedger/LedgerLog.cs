@@ -80,4 +80,13 @@ internal static partial class LedgerLog
 
     [LoggerMessage(5054, LogLevel.Error, "The mirror could not be extended; it is tried again")]
     public static partial void MirrorFailed(ILogger log, Exception e);
+
+    [LoggerMessage(5060, LogLevel.Critical, "{Alarm}: {Actor} stands at {Count} within the window")]
+    public static partial void AccessAlarmed(ILogger log, Watching.AccessAlarm alarm, string actor, int count);
+
+    [LoggerMessage(5061, LogLevel.Critical, "The log is damaged: {Faults} faults, the first {Code} at {Index}; run fsck --repair")]
+    public static partial void ScrubFound(ILogger log, int faults, string code, long? index);
+
+    [LoggerMessage(5062, LogLevel.Error, "The log could not be checked; it is tried again at the next turn")]
+    public static partial void ScrubFailed(ILogger log, Exception e);
 }

@@ -11,6 +11,9 @@ internal static class LedgerMetrics
     private static readonly Histogram<double> Proofs = Meter.CreateHistogram<double>("trust.ledger.proved", "s");
     private static readonly Counter<long> IndexFaults = Meter.CreateCounter<long>("trust.ledger.index.faults");
     private static readonly Counter<long> Witnesses = Meter.CreateCounter<long>("trust.ledger.witness.answers");
+    private static readonly Counter<long> Alarms = Meter.CreateCounter<long>("trust.ledger.access.alarms");
+    private static readonly Counter<long> Scrubs = Meter.CreateCounter<long>("trust.ledger.scrubs");
+    private static readonly Counter<long> ScrubFaults = Meter.CreateCounter<long>("trust.ledger.scrub.faults");
     private static long _witnessLag;
 
     static LedgerMetrics() => Meter.CreateObservableGauge("trust.ledger.witness.lag", () => Interlocked.Read(ref _witnessLag), "{entry}");
@@ -28,6 +31,15 @@ internal static class LedgerMetrics
     public static void Sequenced(int count) => Events.Add(count);
 
     public static void Proved(TimeSpan took) => Proofs.Record(took.TotalSeconds);
+
+    public static void Alarmed(string kind) => Alarms.Add(1, new KeyValuePair<string, object?>("kind", kind));
+
+    /// <summary>A check of the whole log.</summary>
+    public static void Scrubbed(int faults)
+    {
+        Scrubs.Add(1);
+        ScrubFaults.Add(faults);
+    }
 
     public static void IndexFault() => IndexFaults.Add(1);
 }

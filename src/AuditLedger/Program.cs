@@ -9,6 +9,7 @@ using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Tiles;
+using Trust.AuditLedger.Watching;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
@@ -52,6 +53,10 @@ public static class Program
             .AddSingleton<CheckpointSigner>()
             .AddSingleton<LedgerFaults>()
             .AddSingleton(new IndexPace())
+            .AddSingleton<AccessWatch>()
+            .AddSingleton<Scrub>()
+            .AddHostedService(p => p.GetRequiredService<Scrub>())
+            .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("scrub", _ => ValueTask.FromResult(p.GetRequiredService<Scrub>().Health())))
             .AddSingleton<LiveIndex>()
             .AddSingleton<CompletenessProver>()
             .AddSingleton<Sequencer>()

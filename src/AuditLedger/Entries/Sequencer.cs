@@ -4,6 +4,7 @@ using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Witnessing;
+using Trust.AuditLedger.Watching;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 
@@ -16,7 +17,7 @@ namespace Trust.AuditLedger.Entries;
 /// </summary>
 internal sealed class Sequencer(
     NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources declared, AuditLedgerOptions options, TimeProvider clock,
-    LiveIndex index, WitnessSet witnesses, LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
+    LiveIndex index, WitnessSet witnesses, AccessWatch watch, LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
 {
     private static readonly TimeSpan StandbyPause = TimeSpan.FromMilliseconds(250);
 
@@ -231,6 +232,7 @@ internal sealed class Sequencer(
         }
 
         LedgerMetrics.Sequenced(group.Accepted.Sum(a => a.Request.Batch.Events.Length));
+        watch.Look(group.Leaves);
     }
 
     private static async Task Repeat(SequencerStore store, LogPosition position, Submission.Append request, CancellationToken ct)

@@ -125,7 +125,7 @@ internal sealed class EvidenceMaker(
         }
 
         var reader = new TreeReader(db, now.Edge);
-        var (leaf, batch) = await store.Read(receipt.Index, ct);
+        var (leaf, batch) = await store.Read(receipt.Index, ct) ?? throw new InvalidOperationException("The query that was just logged is not stored.");
         var query = new QueryEvent(receipt.Index, leaf, await reader.Inclusion(receipt.Index, now.Checkpoint.Size, ct), batch, now.Note);
         var tree = new AskedTree(await reader.Root(size, ct), await reader.Consistency(size, witnessed.Checkpoint.Size, ct));
         var file = new EvidenceFile(
@@ -162,8 +162,7 @@ internal sealed class EvidenceMaker(
         foreach (var (index, leafHash) in shown)
         {
             var proof = await reader.Inclusion(index, size, ct);
-            var (leaf, batch) = await store.Read(index, ct);
-            if (!IsInside(leaf, region, out var bodyHash))
+            if (await store.Read(index, ct) is not var (leaf, batch) || !IsInside(leaf, region, out var bodyHash))
             {
                 events.Add(new EvidenceEvent(index, null, leafHash, proof, null));
                 continue;

@@ -38,12 +38,16 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         return low;
     }
 
-    /// <summary>An entry and the batch it came in.</summary>
-    public async Task<(byte[] Leaf, EvidenceBatch Batch)> Read(long index, CancellationToken ct)
+    /// <summary>An entry and the batch it came in; null when it has been pruned, or one after it in its batch.</summary>
+    public async Task<(byte[] Leaf, EvidenceBatch Batch)?> Read(long index, CancellationToken ct)
     {
         var row = await db.Sql(SelectEntry).With(index).One(
-            r => new Row(r.GetFieldValue<byte[]>(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct)
-            ?? throw new InvalidOperationException($"Entry {index} is not stored.");
+            r => new Row(r.GetFieldValue<byte[]>(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct);
+        if (row is null)
+        {
+            return null;
+        }
+
         var lastIndex = row.FirstIndex + row.LastSeq - row.FirstSeq;
         List<byte[]> tail = index == lastIndex
             ? []

@@ -67,11 +67,12 @@ internal sealed class DirectLog : IAsyncDisposable
     /// <summary>Appends events with these keys as one group.</summary>
     /// <param name="events">Keys of each event, 32 bytes each, rising.</param>
     /// <param name="fail">True: the transaction is refused.</param>
-    public async Task Append(IReadOnlyList<byte[]> events, bool fail = false)
+    /// <param name="body">Body of each event; random bytes when null.</param>
+    public async Task Append(IReadOnlyList<byte[]> events, bool fail = false, byte[]? body = null)
     {
         await new SequencerStore(_connection).ExtendRanges(default);
         var group = new Group(_position, TimeProvider.System.GetUtcNow());
-        var judged = events.Select(k => new JudgedEvent(RandomNumberGenerator.GetBytes(20), default, new byte[32], new byte[32], k)).ToArray();
+        var judged = events.Select(k => new JudgedEvent(body ?? RandomNumberGenerator.GetBytes(20), default, new byte[32], new byte[32], k)).ToArray();
         foreach (var batch in judged.Chunk(BatchFrame.MaxCount))
         {
             var frame = BatchFrame.TryRead(BatchFrame.Write(1, _seq + 1, new byte[32], [.. batch.Select(e => new FramedEvent(e.Body, ReadOnlyMemory<byte>.Empty))], new byte[64]))!;

@@ -104,8 +104,8 @@ public static class VerdictText
         if (verdict.Withheld.Count > 0)
         {
             text.AppendLine().Append(english
-                ? $"  {verdict.Withheld.Count} more are counted but not shown: they happened outside the asking regulator's region."
-                : $"  另有 {verdict.Withheld.Count} 个事件已计入但未显示：发生在查询监管机构的辖区之外。");
+                ? $"  {verdict.Withheld.Count} more are counted but not shown: they happened outside the asking regulator's region, or are past their retention."
+                : $"  另有 {verdict.Withheld.Count} 个事件已计入但未显示：发生在查询监管机构的辖区之外，或已过保存期限。");
         }
 
         text.AppendLine().Append(Vouched(verdict, english));

@@ -1,0 +1,23 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Trust.AuditLedger.Watching;
+
+/// <summary>When reading looks like snooping, and how often the whole log is checked (requirement T2).</summary>
+public sealed record WatchingOptions
+{
+    /// <summary>Reads of one patient by one actor within <see cref="Window"/> beyond which it is alarmed.</summary>
+    [Range(1, 1_000_000)]
+    public int ReadsOfOnePatient { get; init; } = 30;
+
+    /// <summary>Different patients read by one actor within <see cref="Window"/> beyond which it is alarmed.</summary>
+    [Range(1, 1_000_000)]
+    public int PatientsOfOneReader { get; init; } = 200;
+
+    /// <summary>Length of the window.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "1.00:00:00")]
+    public TimeSpan Window { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Time between checks of the whole log from its stored bytes; zero checks never.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "31.00:00:00")]
+    public TimeSpan ScrubEvery { get; init; } = TimeSpan.FromDays(1);
+}

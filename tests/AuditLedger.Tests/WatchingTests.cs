@@ -1,0 +1,101 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Trust.AuditLedger.Watching;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
+using Trust.Kernel.Postgres;
+using Trust.Kernel.Residency;
+using Trust.TestKit;
+
+namespace Trust.AuditLedger.Tests;
+
+/// <summary>Two alarm families over access, and the check that runs by itself.</summary>
+public sealed class WatchingTests
+{
+    private const long Minute = 60_000_000;
+
+    [Fact]
+    public void Reading_one_patient_again_and_again_is_alarmed_once_and_not_across_the_window()
+    {
+        var (watch, alarms) = Watch();
+        var patient = SubjectKey.Patient(RandomNumberGenerator.GetBytes(32));
+        for (var i = 0; i < 4; i++)
+        {
+            watch.Look([Leaf("nosy", "REC.read", patient, i * 20 * Minute)]);
+        }
+
+        Assert.Empty(alarms);
+        for (var i = 0; i < 4; i++)
+        {
+            watch.Look([Leaf("nosy", "REC.read", patient, (100 * Minute) + i)]);
+        }
+
+        Assert.Equal([(AccessAlarm.Snooping, "nosy")], alarms);
+    }
+
+    [Fact]
+    public void Reading_many_patients_is_alarmed_and_writing_them_is_not()
+    {
+        var (watch, alarms) = Watch();
+        for (var i = 0; i < 10; i++)
+        {
+            watch.Look([Leaf("ward", "REC.write", SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)), i)]);
+        }
+
+        Assert.Empty(alarms);
+        for (var i = 0; i < 7; i++)
+        {
+            watch.Look([Leaf("harvester", "REC.export", SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)), i), Leaf("other", "REC.read", SubjectKey.Institution("urn:mdid:o:1"), i)]);
+        }
+
+        Assert.Equal([(AccessAlarm.BulkReading, "harvester")], alarms);
+    }
+
+    [Fact]
+    public async Task A_scrub_of_a_damaged_log_makes_the_service_unready_and_is_logged()
+    {
+        await using var fixture = await LedgerFixture.Create();
+        await using var ledger = await fixture.Start(Tokens.NewOptions("ledger"));
+        await ledger.Leads();
+        using var client = fixture.Client("ca", ledger.Address);
+        await new LedgerLink(client, "ca").OpenEpoch(new string('0', 64), default);
+        var ca = fixture.Producer("ca");
+        Assert.IsType<PostOutcome.Accepted>(await new LedgerLink(client, "ca").Post(ca.Next(TestProducer.Ceremony()), 1, default));
+        var scrub = ledger.App.Services.GetRequiredService<Scrub>();
+        Assert.Empty((await scrub.RunOnce(default)).Faults);
+        Assert.True(scrub.Health().Ready);
+
+        await using var owner = Outbound.Database(fixture.Database.Options, asOwner: true);
+        await owner.Sql("UPDATE entries SET leaf = set_bit(leaf, 600, 1 - get_bit(leaf, 600)) WHERE idx = 0").Execute(default);
+        Assert.NotEmpty((await scrub.RunOnce(default)).Faults);
+        Assert.False(scrub.Health().Ready);
+        var logged = await ledger.App.Services.GetRequiredService<NpgsqlDataSource>()
+            .Sql("SELECT convert_from(body, 'UTF8') FROM audit_outbox WHERE action = 'LEDGER.verify' ORDER BY ordinal").All(r => r.GetString(0), default);
+        Assert.Contains("\"outcome\":\"success\"", logged[0], StringComparison.Ordinal);
+        Assert.Contains("\"outcome\":\"failed\"", logged[1], StringComparison.Ordinal);
+    }
+
+    private static (AccessWatch Watch, List<(AccessAlarm, string)> Alarms) Watch()
+    {
+        var options = new AuditLedgerOptions
+        {
+            Origin = "o", LockStoreDirectory = "/", Sources = [], Watching = new WatchingOptions { ReadsOfOnePatient = 3, PatientsOfOneReader = 5 },
+        };
+        var watch = new AccessWatch(options, NullLogger<AccessWatch>.Instance);
+        var alarms = new List<(AccessAlarm, string)>();
+        watch.Alarmed += (alarm, actor) => alarms.Add((alarm, actor));
+        return (watch, alarms);
+    }
+
+    private static byte[] Leaf(string actor, string action, SubjectKey subject, long time)
+    {
+        var body = EventBody.TryBuild(
+            new AuditEvent { Action = action, Actor = new Actor(actor), Subjects = [subject], Outcome = EventOutcome.Success },
+            new EventPlace("510000", "n"), DateTimeOffset.UtcNow, out _)!.Bytes;
+        var leaf = new byte[EventLeaf.Length("sign", 32, body.Length)];
+        EventLeaf.Write(leaf, new EntryPlace("sign", 1, 1, new byte[32], SHA256.HashData(body)), subject.Key, time, body);
+        return leaf;
+    }
+}

@@ -1,41 +1,30 @@
 #!/usr/bin/env python3
 """Second verifier of Trust evidence files, written from docs/LEDGER-FORMAT.md alone.
-    trust_verify.py EVIDENCE TRUSTED_LIST
-
-Python 3 standard library and python3-cryptography; the openssl command judges time-stamps and certificate chains.
-Prints one line: VERIFIED … or REFUSED [code] #index; codes are those of `trust verify`. SM2 lines are counted, not judged.
-Exit status: 0 verified, 1 refused, 2 unreadable.
+trust_verify.py EVIDENCE TRUSTED_LIST prints VERIFIED … or REFUSED [code] #index, with the codes of `trust verify`, and exits with 0, 1, or
+2 when a file cannot be read. The openssl command judges time-stamps and certificate chains; SM2 lines are counted, not judged.
 """
-import base64, datetime, hashlib, json, os, re, struct, subprocess, sys, tempfile
-
+import base64, datetime, hashlib, json, pathlib, re, struct, subprocess, sys, tempfile
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 MAX_BYTES, MAX_EVENTS, ZERO = 64 << 20, 10_002, bytes(32)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 class Refused(Exception):
-    def __init__(self, code, index=None, detail=""):
-        super().__init__(code)
-        self.code, self.index, self.detail = code, index, detail
+    """Arguments: code, index of the event at fault, detail."""
 def when(wrong, code, index=None, detail=""):
     if wrong:
         raise Refused(code, index, detail)
 def H(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 def u64(n):
-    return struct.pack(">Q", n)
-
+    return n.to_bytes(8, "big")
 # --- JSON in its one spelling (RFC 8785; all numbers of the format are integers) ---
-def pairs(items):
-    when(len(dict(items)) != len(items), "malformed-file", None, "member twice")
-    return dict(items)
 def parse(data, code="malformed-file", index=None):
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=pairs)
+        return json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
         raise Refused(code, index, "JSON") from None
 def canonical(value):
@@ -45,16 +34,14 @@ def canonical(value):
     if isinstance(value, list):
         return b"[" + b",".join(map(canonical, value)) + b"]"
     return json.dumps(value, ensure_ascii=False).encode("utf-8")
-def members(value, path, names):
-    when(not isinstance(value, dict), "malformed-file", None, path)
-    for name in names.split():
-        when(not name.endswith("?") and name not in value, "malformed-file", None, f"{path}.{name}")
-    extra = set(value) - {n.rstrip("?") for n in names.split()}
-    when(extra, "malformed-file", None, f"{path}: {extra}")
+def members(value, path, names, code="malformed-file", index=None):
+    """An object with exactly these members; optional ones end with a question mark."""
+    known = names.split()
+    good = isinstance(value, dict) and all(n.endswith("?") or n in value for n in known) and set(value) <= {n.rstrip("?") for n in known}
+    when(not good, code, index, path)
     return value
 def typed(value, kind, path, none=False):
-    ok = (none and value is None) or (isinstance(value, kind) and not isinstance(value, bool) and not (kind is int and value < 0))
-    when(not ok, "malformed-file", None, path)
+    when(not (none and value is None or type(value) is kind and not (kind is int and value < 0)), "malformed-file", None, path)
     return value
 def b64(text, code, path=""):
     """Base64 in its one spelling."""
@@ -75,7 +62,6 @@ def url64(text):
 def hashes_of(value, path, most=64):
     when(not isinstance(value, list) or len(value) > most, "malformed-file", None, path)
     return [raw(h, path, 32) for h in value]
-
 # --- RFC 6962 tree (RFC 9162 2.1.3.2 and 2.1.4.2) ---
 def climb(fn, sn, proof, left, right):
     """Walks a proof: left(p) where the sibling stands left, right(p) where it stands right; true when the proof ends at the root."""
@@ -99,16 +85,13 @@ def extends(first, first_root, second, second_root, proof):
     if first <= 0 or first >= second:
         return first == second and not proof and first_root == second_root
     path = [first_root] + proof if first & (first - 1) == 0 else proof
-    if not path:
-        return False
     fn, sn = first - 1, second - 1
     while fn & 1:
         fn, sn = fn >> 1, sn >> 1
-    at = [path[0], path[0]]
+    at = path[:1] * 2
     def left(p): at[:] = H(b"\x01", p, at[0]), H(b"\x01", p, at[1])
     def right(p): at[1] = H(b"\x01", at[1], p)
     return climb(fn, sn, path[1:], left, right) and at == [first_root, second_root]
-
 # --- Completeness proof (section 8) ---
 class Reader:
     def __init__(self, data):
@@ -131,8 +114,7 @@ def fold(tag, first, leaves, rest, size):
     rest = list(rest)
     def go(lo, hi):
         if hi <= first or lo >= first + len(leaves):
-            need(rest)
-            return rest.pop(0)
+            return rest.pop(0) if rest else need(False)
         if hi - lo == 1:
             return leaves[lo - first]
         middle = lo + (1 << (hi - lo - 1).bit_length() - 1)
@@ -140,9 +122,7 @@ def fold(tag, first, leaves, rest, size):
         return H(tag, left, go(middle, hi))
     need(first + len(leaves) <= size)
     root = go(0, size)
-    need(not rest)
-    return root
-
+    return need(not rest) or root
 class Completeness:
     def __init__(self, data):
         r = Reader(data)
@@ -154,7 +134,6 @@ class Completeness:
         self.path = r.hashes(64)
         count = r.number(4)
         self.first = r.number(4) if count else 0
-        when(count > len(data) // 48, "completeness-malformed")
         self.epochs = [(r.number(8), r.number(8), r.take(32)) for _ in range(count)]
         self.epoch_hashes = r.hashes(126) if count else []
         self.parts = [self.part(r) for _ in range(count + 1)]
@@ -166,7 +145,6 @@ class Completeness:
         bits = r.take((depth + 7) // 8)
         when(depth % 8 and bits[-1] & 0xFF >> depth % 8, "completeness-malformed")
         p = {"siblings": [r.take(32) if bit(bits, i) else ZERO for i in range(depth)], "kind": r.number(1), "indices": []}
-        when(p["kind"] > 2, "completeness-malformed")
         if p["kind"] == 1:
             p["other"], p["n"], p["root"] = r.take(32), r.number(8), r.take(32)
         elif p["kind"] == 2:
@@ -174,6 +152,7 @@ class Completeness:
             when(count > (len(r.data) - r.at) // 8, "completeness-malformed")
             p["indices"] = [r.number(8) for _ in range(count)]
             p["hashes"] = r.hashes(126)
+        when(p["kind"] > 2, "completeness-malformed")
         return p
     def check(self, size, root, key, a, b, leaf_hashes):
         need(self.size == size and self.covered == size - 1 and a <= b <= self.covered)
@@ -193,40 +172,35 @@ class Completeness:
     @staticmethod
     def path_root(p, start, end, key, a, b, own):
         depth = len(p["siblings"])
-        if p["kind"] == 0:
-            node = ZERO
-        elif p["kind"] == 1:
+        node = ZERO
+        if p["kind"] == 1:
             need(p["other"] != key and all(bit(p["other"], i) == bit(key, i) for i in range(depth)) and p["n"] > 0)
             node = H(b"\x12", p["other"], u64(p["n"]), p["root"])
-        else:
+        elif p["kind"] == 2:
             at, s, m = p["indices"], p["s"], len(p["indices"])
             need(m > 0 and s + m <= p["n"] and start <= at[0] and at[-1] < end and all(x < y for x, y in zip(at, at[1:])))
             need((s == 0 or at[0] < a) and (s + m == p["n"] or at[-1] >= b) and (m == 1 or (at[1] >= a and at[-2] < b)))
             postings = [H(b"\x10", u64(i), h) for i, h in zip(at, own)]
             node = H(b"\x12", key, u64(p["n"]), fold(b"\x11", s, postings, p["hashes"], p["n"]))
         for i in reversed(range(depth)):
-            pair = (p["siblings"][i], node) if bit(key, i) else (node, p["siblings"][i])
-            node = H(b"\x13", *pair)
+            node = H(b"\x13", *((p["siblings"][i], node) if bit(key, i) else (node, p["siblings"][i])))
         return node
-
 # --- Signed notes (section 7) ---
 def vkey(line):
-    name, key_id, body = line.split("+", 2)
-    body = base64.b64decode(body)
-    kind = body[0]
-    own = H(body[1:])[:4] if kind == 2 else H(name.encode(), b"\n", body)[:4]
+    name, key_id, text = line.split("+", 2)
+    body = base64.b64decode(text)
+    own = H(body[1:])[:4] if body[0] == 2 else H(name.encode(), b"\n", body)[:4]
     when(own.hex() != key_id, "policy-malformed", None, line)
-    return {"name": name, "id": own, "type": kind, "key": body[1:]}
+    return {"name": name, "id": own, "type": body[0], "key": body[1:]}
 def line_holds(key, text, sig):
     try:
-        if key["type"] == 1:
-            ed25519.Ed25519PublicKey.from_public_bytes(key["key"]).verify(sig, text)
-        elif key["type"] == 2:
+        if key["type"] == 2:
             serialization.load_der_public_key(key["key"]).verify(sig, text, ec.ECDSA(hashes.SHA256()))
         elif key["type"] == 4:
-            seconds = struct.unpack(">Q", sig[:8])[0] if len(sig) == 72 else 1 << 63
-            signed = b"cosignature/v1\ntime %d\n" % seconds + text
+            signed = b"cosignature/v1\ntime %d\n" % int.from_bytes(sig[:8], "big") + text
             ed25519.Ed25519PublicKey.from_public_bytes(key["key"]).verify(sig[8:], signed)
+        elif key["type"] == 1:
+            ed25519.Ed25519PublicKey.from_public_bytes(key["key"]).verify(sig, text)
         return True  # A private type: counted, not judged.
     except (InvalidSignature, ValueError):
         return False
@@ -236,29 +210,22 @@ def open_note(note, log_keys, witness_keys):
     when(split < 0 or not note.endswith("\n") or not log_keys, "checkpoint-malformed")
     text, lines = note[:split + 1], note[split + 2:-1].split("\n")
     log, witnesses, seen, unjudged = [vkey(k) for k in log_keys], [vkey(k) for k in witness_keys], [], 0
-    for line in lines:
-        parts = line.split(" ")
+    for parts in (line.split(" ") for line in lines):
         when(len(parts) != 3 or parts[0] != "\u2014", "checkpoint-malformed")
         data = b64(parts[2], "checkpoint-malformed")
         key = next((k for k in log + witnesses if k["name"] == parts[1] and k["id"] == data[:4]), None)
         when(key is None or not line_holds(key, text.encode(), data[4:]), "checkpoint-signature", None, parts[1])
         unjudged += key["type"] == 0xFF
-        if key in log:
-            log.remove(key)
-        else:
-            witnesses.remove(key)
-            seen.append(key["name"])
+        seen += [key["name"]] if key in witnesses else []
+        (witnesses if key in witnesses else log).remove(key)
     when(log, "checkpoint-signature", None, "lines")
     rows = text.split("\n")
-    when(len(rows) != 4 or not re.fullmatch(r"0|[1-9]\d{0,18}", rows[1]), "checkpoint-malformed")
+    when(len(rows) != 4 or not re.fullmatch(r"0|[1-9]\d{0,18}", rows[1]) or len(b64(rows[2], "checkpoint-malformed")) != 32, "checkpoint-malformed")
     when(any(not k.startswith(rows[0] + "+") for k in log_keys), "checkpoint-signature", None, "origin")
-    root = b64(rows[2], "checkpoint-malformed")
-    when(len(root) != 32, "checkpoint-malformed")
-    return (rows[0], int(rows[1]), root), seen, unjudged
-
+    return (rows[0], int(rows[1]), b64(rows[2], "checkpoint-malformed")), seen, unjudged
 # --- Events (sections 3, 4, 6) ---
 TEXTS = "action basis class correlation id onBehalfOf outcome permitNo purpose reason ruleVersion".split()
-
+MEMBERS = "action basis? class? correlation? id onBehalfOf? outcome permitNo? purpose? reason? ruleVersion? actor salt sealed? subjects time v where"
 def read_leaf(index, leaf):
     at = 0
     def take(n):
@@ -267,38 +234,32 @@ def read_leaf(index, leaf):
         at += n
         return leaf[at - n:at]
     when(take(1) != b"\x01", "leaf-type", index)
-    keys = [take(32) for _ in range(take(1)[0])]
-    time = struct.unpack(">Q", take(8))[0]
-    envelope = take(struct.unpack(">H", take(2))[0])
-    body = take(struct.unpack(">H", take(2))[0])
+    keys, time = [take(32) for _ in range(take(1)[0])], int.from_bytes(take(8), "big")
+    envelope = take(int.from_bytes(take(2), "big"))
+    body = take(int.from_bytes(take(2), "big"))
     when(at != len(leaf) or time > 253402300799999999, "leaf-malformed", index)
     tag = b"trust.envelope.v1\n"
     when(len(envelope) <= len(tag) or not envelope.startswith(tag) or len(envelope) != len(tag) + 81 + envelope[len(tag)], "envelope-malformed", index)
     rest = envelope[len(tag) + 1 + envelope[len(tag)]:]
     when(rest[48:] != H(body), "body-hash", index)
     event = {"index": index, "keys": keys, "time": time, "source": envelope[len(tag) + 1:-80].decode("latin-1"),
-             "epoch": struct.unpack(">Q", rest[:8])[0], "seq": struct.unpack(">Q", rest[8:16])[0], "prev": rest[16:48],
+             "epoch": int.from_bytes(rest[:8], "big"), "seq": int.from_bytes(rest[8:16], "big"), "prev": rest[16:48],
              "envelope": H(envelope), "body": read_body(index, body)}
-    subjects = set()
     for s in event["body"]["subjects"]:
         when(not isinstance(s, dict) or set(s) != {"key", "kind"} or len(url64(s["key"])) != 32, "body-malformed", index, "subjects")
-        subjects.add(url64(s["key"]))
-    when(keys != sorted(subjects), "subject-keys", index)
+    when(keys != sorted({url64(s["key"]) for s in event["body"]["subjects"]}), "subject-keys", index)
     return event
 def read_body(index, data):
     body = parse(data, "body-malformed", index)
     when(len(data) > 8192 or canonical(body) != data, "body-malformed", index)
-    try:
-        members(body, "body", " ".join(t if t in ("action", "id", "outcome") else t + "?" for t in TEXTS) + " actor salt sealed? subjects time v where")
-        members(body["actor"], "actor", "certificate? institution? role? subject")
-        members(body["where"], "where", "node region")
-    except Refused as e:
-        raise Refused("body-malformed", index, e.detail) from None
+    members(body, "body", MEMBERS, "body-malformed", index)
+    members(body["actor"], "actor", "certificate? institution? role? subject", "body-malformed", index)
+    members(body["where"], "where", "node region", "body-malformed", index)
     for text in [body[t] for t in TEXTS if t in body] + list(body["actor"].values()) + list(body["where"].values()):
         when(not isinstance(text, str) or not 1 <= len(text.encode()) <= 256, "body-malformed", index, "text")
-    when(type(body["v"]) is not int or body["v"] != 1 or body["outcome"] not in ("success", "refused", "failed"), "body-malformed", index)
-    when(len(url64(body["salt"])) != 16 or not isinstance(body["subjects"], list), "body-malformed", index)
-    when(not isinstance(body["time"], str) or not TIME.fullmatch(body["time"]), "body-malformed", index, "time")
+    good = body["v"] == 1 and type(body["v"]) is int and body["outcome"] in ("success", "refused", "failed") and isinstance(body["subjects"], list)
+    good = good and len(url64(body["salt"])) == 16 and isinstance(body["time"], str) and TIME.fullmatch(body["time"])
+    when(not good, "body-malformed", index)
     return body
 def read_event(e, path, batch_keys, key):
     """An event and its producer's batch signature."""
@@ -309,8 +270,7 @@ def read_event(e, path, batch_keys, key):
     tail, sig = hashes_of(batch["tail"], path, 1024), raw(batch["signature"], path, 64)
     when(event["source"] not in batch_keys, "key-not-trusted", e["index"])
     when(not 0 < count <= 1024 or not first <= event["seq"] < first + count or len(tail) != first + count - 1 - event["seq"], "batch-shape", e["index"])
-    source = event["source"].encode()
-    named, last = bytes([len(source)]) + source + u64(event["epoch"]), event["envelope"]
+    named, last = bytes([len(event["source"])]) + event["source"].encode() + u64(event["epoch"]), event["envelope"]
     for i, body_hash in enumerate(tail):
         last = H(b"trust.envelope.v1\n", named, u64(event["seq"] + 1 + i), last, body_hash)
     der = encode_dss_signature(int.from_bytes(sig[:32], "big"), int.from_bytes(sig[32:], "big"))
@@ -320,40 +280,34 @@ def read_event(e, path, batch_keys, key):
     except InvalidSignature:
         raise Refused("batch-signature", e["index"], event["source"]) from None
     return event
-
 # --- The file (sections 9 and 10) ---
 def micros(text):
-    when(not isinstance(text, str) or not TIME.fullmatch(text), "malformed-file", None, "time")
-    at = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
+    at = datetime.datetime.strptime(text if TIME.fullmatch(text) else "", "%Y-%m-%dT%H:%M:%S.%fZ")
     return (at - datetime.datetime(1970, 1, 1)) // datetime.timedelta(microseconds=1)
 def check_key(q):
     when((q["identifier"] is None) != (q["kind"] == "patient"), "question-key")
-    if q["identifier"] is not None:
-        kind, name = q["kind"].encode(), q["identifier"].encode()
-        when(not 1 <= len(kind) <= 32 or not 1 <= len(name) <= 1024, "question-key")
-        key = H(b"trust.key.v1\n", bytes([len(kind)]), kind, struct.pack(">H", len(name)), name)
-        when(key != raw(q["key"], "key", 32), "question-key")
+    kind, name = q["kind"].encode(), (q["identifier"] or "").encode()
+    key = H(b"trust.key.v1\n", bytes([len(kind) % 256]), kind, (len(name) % 65536).to_bytes(2, "big"), name)
+    when(name and (len(kind) > 32 or len(name) > 1024 or key != raw(q["key"], "key", 32)), "question-key")
+    when(q["identifier"] == "", "question-key")
 def check_policy(policy, trusted):
-    for k in policy["checkpointKeys"]:
-        when(k not in trusted["checkpointKeys"], "key-not-trusted", None, str(k))
+    when(not set(policy["checkpointKeys"]) <= set(trusted["checkpointKeys"]), "key-not-trusted")
     when(sorted(policy["checkpointKeys"]) != sorted(trusted["checkpointKeys"]), "key-missing")
     witnesses, quorum = trusted.get("witnesses", []), trusted.get("witnessQuorum", 0)
     when(sorted(map(str, policy["witnessKeys"])) != sorted(witnesses) or policy["witnessQuorum"] != quorum, "witness-policy")
     known = {s["name"]: s["batchKey"] for s in trusted["sources"]}
-    for name, spki in policy["batchKeys"].items():
-        when(known.get(name) != spki, "key-not-trusted", None, "batch:" + name)
+    when(any(known.get(name) != spki for name, spki in policy["batchKeys"].items()), "key-not-trusted")
     return witnesses, quorum, {name: base64.b64decode(spki) for name, spki in policy["batchKeys"].items()}
 def check_shown(f, size, root, key, proof):
     order = [typed(e["index"], int, "index") for e in f["events"]]
-    for i in proof.indices:
-        when(i not in order, "event-missing", i)
+    missing = [i for i in proof.indices if i not in order]
+    when(missing, "event-missing", missing[0] if missing else None)
     for at, i in enumerate(order):
         when(i not in proof.indices, "event-not-listed", i)
         when(at >= len(proof.indices) or proof.indices[at] != i, "event-reordered", i)
-    leaf_hashes = []
-    for e in f["events"]:
-        leaf_hashes.append(raw(e["leafHash"], "leafHash", 32) if "leafHash" in e else H(b"\x00", raw(e["leaf"], "leaf")))
-        when(not in_tree(e["index"], size, leaf_hashes[-1], hashes_of(e["proof"], "proof"), root), "event-altered", e["index"])
+    leaf_hashes = [raw(e["leafHash"], "leafHash", 32) if "leafHash" in e else H(b"\x00", raw(e["leaf"], "leaf")) for e in f["events"]]
+    for e, leaf_hash in zip(f["events"], leaf_hashes):
+        when(not in_tree(e["index"], size, leaf_hash, hashes_of(e["proof"], "proof"), root), "event-altered", e["index"])
     proof.check(size, root, key, f["range"]["from"], f["range"]["to"], leaf_hashes)
 def check_follows(before, e):
     when(before and e["time"] < before[-1]["time"], "time-falls", e["index"])
@@ -368,13 +322,12 @@ def check_period(f, events):
         t, i = e["time"], e["index"]
         ok = (lo is not None and t < lo) if i < a else (hi is not None and t >= hi) if i >= b else (lo is None or t >= lo) and (hi is None or t < hi)
         when(not ok, "period", i)
-    for o in f["openings"]:
+    for o in (members(o, "openings", "index dataKey") for o in f["openings"]):
         e = next((e for e in events if e["index"] == o["index"] and "sealed" in e["body"] and q["caseNumber"] is not None), None)
-        when(e is None, "opening", o["index"])
-        box = url64(e["body"]["sealed"])
         try:
+            box = url64(e["body"]["sealed"])
             AESGCM(raw(o["dataKey"], "dataKey", 32)).decrypt(box[:12], box[12:], e["body"]["id"].encode())
-        except (InvalidTag, ValueError):
+        except (InvalidTag, ValueError, TypeError):
             raise Refused("opening", o["index"]) from None
 def pem(certificates):
     return "".join(f"-----BEGIN CERTIFICATE-----\n{c}\n-----END CERTIFICATE-----\n" for c in certificates).encode()
@@ -382,8 +335,7 @@ def stamped(data, token, trusted, more=()):
     helpers = trusted.get("issuers", []) + [trusted.get("timeStamping")] * ("timeStamping" in trusted) + list(more)
     with tempfile.TemporaryDirectory() as folder:
         for name, content in {"data": data, "token": token, "roots": pem(trusted["roots"]), "helpers": pem(helpers)}.items():
-            with open(os.path.join(folder, name), "wb") as out:
-                out.write(content)
+            pathlib.Path(folder, name).write_bytes(content)
         command = "openssl ts -verify -data data -in token -token_in -CAfile roots -untrusted helpers".split()
         return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
 def verify(data, trusted):
@@ -393,15 +345,11 @@ def verify(data, trusted):
     q = members(f["question"], "question", "kind identifier key from to size region caseNumber")
     for name, kind, none in [("kind", str, 0), ("identifier", str, 1), ("size", int, 0), ("region", str, 0), ("caseNumber", str, 1)]:
         typed(q[name], kind, name, none)
-    for m in ("from", "to"):
-        typed(members(f["range"], "range", "from to")[m], int, m)
+    members(f["range"], "range", "from to")
     members(f["policy"], "policy", "checkpointKeys witnessKeys witnessQuorum batchKeys")
-    for name in ("events", "openings"):
-        when(len(typed(f[name], list, name)) > MAX_EVENTS, "malformed-file", None, name)
+    when(max(len(typed(f[name], list, name)) for name in ("events", "openings")) > MAX_EVENTS, "malformed-file")
     for e in f["events"]:
         members(e, "events", "index leafHash proof" if isinstance(e, dict) and "leafHash" in e else "index leaf proof batch")
-    for o in f["openings"]:
-        members(o, "openings", "index dataKey")
     members(f["query"], "query", "index leaf proof batch checkpoint")
     when(canonical(f) != data, "not-canonical")
     check_key(q)
@@ -414,9 +362,8 @@ def verify(data, trusted):
     check_shown(f, size, root, key, Completeness(raw(f["completeness"], "completeness")))
     events = []
     for e in (e for e in f["events"] if "leaf" in e):
-        event = read_event(e, "events", batch_keys, key)
-        check_follows(events, event)
-        events.append(event)
+        events.append(read_event(e, "events", batch_keys, key))
+        check_follows(events[:-1], events[-1])
     check_period(f, events)
     at, (_, later, later_root) = f["query"]["index"], open_note(f["query"]["checkpoint"], trusted["checkpointKeys"], witnesses)[0]
     proved = in_tree(at, later, H(b"\x00", raw(f["query"]["leaf"], "query")), hashes_of(f["query"]["proof"], "query"), later_root)
@@ -425,32 +372,29 @@ def verify(data, trusted):
     when((query["body"]["action"], query["source"], query["body"]["outcome"]) != ("REG.query", "ledger", "success"), "query-event", at)
     asked = "query:sha256:" + H(b"trust.query.v2\n", H(canonical(q)), H(canonical(f["attachments"]))).hex()
     when(query["body"].get("basis") != asked, "question-not-logged", at)
-    judged = 0
-    if f["anchor"] is not None:
+    judged = int(f["anchor"] is not None)
+    if judged:
         anchor = members(f["anchor"], "anchor", "checkpoint consistency token")
         (_, first, first_root), _, _ = open_note(anchor["checkpoint"], trusted["checkpointKeys"], witnesses)
         when(not extends(first, first_root, newest, newest_root, hashes_of(anchor["consistency"], "anchor")), "anchor")
         when(not stamped(anchor["checkpoint"].encode(), raw(anchor["token"], "anchor"), trusted), "anchor")
-        judged += 1
     for s in (f["attachments"] or {}).get("signatures", []):
         when(not stamped(s["signature"].encode(), raw(s["timestamp"], "timestamp"), trusted, s["certificates"]), "time-stamp", None, s["kind"])
         judged += 1
-    return f"{q['kind']} {q['identifier'] or key.hex()}; {origin}, {size} entries; {len(events)} events, witnesses {seen}, {judged} time-stamps by openssl, {unjudged} lines not judged"
-def main():
+    counts = f"{len(events)} events, witnesses {seen}, {judged} time-stamps judged by openssl, {unjudged} lines not judged"
+    return f"{q['kind']} {q['identifier'] or key.hex()}; {origin}, {size} entries; {counts}"
+def main(evidence, listed):
     try:
-        with open(sys.argv[1], "rb") as evidence, open(sys.argv[2], "rb") as listed:
-            data, trusted = evidence.read(MAX_BYTES + 1), json.load(listed)
-    except (IndexError, OSError, ValueError) as e:
-        print(e)
-        return 2
+        data, trusted = pathlib.Path(evidence).read_bytes(), json.loads(pathlib.Path(listed).read_bytes())
+    except (OSError, ValueError) as e:
+        return print(e) or 2
     try:
-        print("VERIFIED " + verify(data, trusted))
-        return 0
+        return print("VERIFIED " + verify(data, trusted)) or 0
     except Refused as e:
-        print(f"REFUSED [{e.code}]" + (f" #{e.index}" if e.index is not None else "") + (f" {e.detail}" if e.detail else ""))
+        code, index, detail = e.args
+        return print(f"REFUSED [{code}]" + (f" #{index}" if index is not None else "") + f" {detail}".rstrip()) or 1
     except (KeyError, TypeError, ValueError, AttributeError, struct.error, RecursionError) as e:
-        print(f"REFUSED [malformed-file] {e!r}")
-    return 1
+        return print(f"REFUSED [malformed-file] {e!r}") or 1
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:3]))

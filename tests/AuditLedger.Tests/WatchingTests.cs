@@ -85,7 +85,7 @@ public sealed class WatchingTests
         };
         var watch = new AccessWatch(options, NullLogger<AccessWatch>.Instance);
         var alarms = new List<(AccessAlarm, string)>();
-        watch.Alarmed += (alarm, actor) => alarms.Add((alarm, actor));
+        watch.OnAlarm = (alarm, actor) => alarms.Add((alarm, actor));
         return (watch, alarms);
     }
 

@@ -37,8 +37,8 @@ internal sealed class AccessWatch(AuditLedgerOptions options, ILogger<AccessWatc
         }
     }
 
-    /// <summary>Told of an alarm; a test listens here.</summary>
-    internal event Action<AccessAlarm, string>? Alarmed;
+    /// <summary>Told of each alarm.</summary>
+    internal Action<AccessAlarm, string>? OnAlarm { get; set; }
 
     private static bool IsRead(ReadOnlySpan<byte> body)
     {
@@ -90,7 +90,7 @@ internal sealed class AccessWatch(AuditLedgerOptions options, ILogger<AccessWatc
     {
         LedgerLog.AccessAlarmed(log, alarm, actor, count);
         LedgerMetrics.Alarmed(alarm.ToString());
-        Alarmed?.Invoke(alarm, actor);
+        OnAlarm?.Invoke(alarm, actor);
     }
 
     private sealed class Reader

@@ -18,6 +18,7 @@ public sealed class PruneTests
     {
         await using var log = await DirectLog.Create(40_000, new IndexPace { ImageAtStop = 1 });
         await Run(log, "UPDATE entries_layout SET width = 65536; UPDATE entries_ranges SET next = 65536");
+        await Run(log, "ALTER TABLE entries DETACH PARTITION entries_000000000000; ALTER TABLE entries ATTACH PARTITION entries_000000000000 FOR VALUES FROM (0) TO (65536)");
         var key = new byte[32];
         key[0] = 7;
         for (var g = 0; g < 9; g++)

@@ -23,7 +23,7 @@ public sealed class WatchingTests
         var patient = SubjectKey.Patient(RandomNumberGenerator.GetBytes(32));
         for (var i = 0; i < 4; i++)
         {
-            watch.Look([Leaf("nosy", "REC.read", patient, i * 20 * Minute)]);
+            watch.Look([Leaf("nosy", "REC.read", patient, i * 25 * Minute)]);
         }
 
         Assert.Empty(alarms);

@@ -356,7 +356,7 @@ def verify(data, trusted):
     key = raw(q["key"], "key", 32)
     witnesses, quorum, batch_keys = check_policy(f["policy"], trusted)
     (origin, newest, newest_root), seen, unjudged = open_note(f["checkpoint"], trusted["checkpointKeys"], witnesses)
-    when(len(seen) < quorum, "witness-quorum")
+    when(len({w.split("+", 2)[2] for w in witnesses if w.split("+")[0] in seen}) < quorum, "witness-quorum")
     size, root = q["size"], raw(members(f["tree"], "tree", "root consistency")["root"], "tree", 32)
     when(not extends(size, root, newest, newest_root, hashes_of(f["tree"]["consistency"], "tree")), "checkpoint-size")
     check_shown(f, size, root, key, Completeness(raw(f["completeness"], "completeness")))

@@ -26,6 +26,8 @@ internal sealed record SignedCheckpoint(string Origin, long Size, byte[] Root, I
         var log = logKeys.Select(CheckpointKey.Parse).ToList();
         var open = log.Concat(witnessKeys.Select(CheckpointKey.Parse)).ToList();
         var witnesses = new List<(string, DateTimeOffset)>();
+        // A cosignature does not bind its name, so one key under two names is one witness.
+        var counted = new HashSet<string>(StringComparer.Ordinal);
         foreach (var line in note[(split + 2)..^1].Split('\n'))
         {
             var parts = line.Split(' ');
@@ -34,7 +36,7 @@ internal sealed record SignedCheckpoint(string Origin, long Size, byte[] Root, I
             var key = open.Find(k => string.Equals(k.Name, parts[1], StringComparison.Ordinal) && bytes.AsSpan().StartsWith(k.Id));
             EvidenceRefusedException.When(key is null || !key.Verifies(signed, bytes.AsSpan(4)), "checkpoint-signature", null, parts[1]);
             open.Remove(key!);
-            if (!log.Remove(key!))
+            if (!log.Remove(key!) && counted.Add(Convert.ToHexString(key!.Key)))
             {
                 witnesses.Add((key!.Name, CheckpointKey.CosignedAt(bytes.AsSpan(4))));
             }

@@ -13,6 +13,7 @@ internal static class Program
     private static readonly OrderedDictionary<string, Measurement> Rows = new(StringComparer.Ordinal)
     {
         [LedgerAppend.Name] = new("/s", LedgerAppend.Target, (run, ct) => LedgerAppend.Measure(run.Extended, ct)),
+        [LedgerFsck.Name] = new("s", LedgerFsck.Target, LedgerFsck.Measure),
         [LedgerAtScale.AppendName] = new("/s", LedgerAtScale.AppendTarget, LedgerAtScale.Append) { Long = true },
         [LedgerAtScale.ProofName] = new("ms", LedgerAtScale.ProofTarget, LedgerAtScale.Proof) { Long = true },
         [LedgerAtScale.QueryName] = new("ms", LedgerAtScale.QueryTarget, LedgerAtScale.Query) { Long = true },

@@ -73,6 +73,10 @@ internal sealed class BenchLedger : IAsyncDisposable
     /// <summary>The source's batch key.</summary>
     public ECDsa BatchKey(string source) => _batchKeys[source];
 
+    /// <summary>Runs the ledger's own check of everything stored.</summary>
+    /// <exception cref="CommandFailedException">It found a fault.</exception>
+    public Task<string> Fsck(CancellationToken ct) => _process!.Verb("fsck", [], ct);
+
     public async ValueTask DisposeAsync()
     {
         if (_process is not null)

@@ -15,7 +15,10 @@ internal static class LedgerAppend
 
     /// <summary>What it should reach.</summary>
     public const string Target = "≥15,000/s and ≥40 % of the bare engine; ack p99 ≤500 ms";
-    private const int Producers = 8;
+
+    /// <summary>Sources that post at once.</summary>
+    internal const int Producers = 8;
+
     private const int BatchCount = 512;
 
     /// <summary>Measures on a ledger of its own, beside whatever else runs.</summary>
@@ -28,11 +31,9 @@ internal static class LedgerAppend
         File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         try
         {
-            var configuration = AppContext.BaseDirectory.Contains("/Debug/", StringComparison.Ordinal) ? "Debug" : "Release";
-            var assembly = Path.Combine(Cli.Program.RepositoryRoot(), "src", "AuditLedger", "bin", configuration, "net10.0", "Trust.AuditLedger.dll");
-            if (!File.Exists(assembly))
+            if (Assembly() is not { } assembly)
             {
-                return Row.Missing(Name, "/s", Target, $"the ledger is not built for {configuration}");
+                return Row.Missing(Name, "/s", Target, "the ledger is not built");
             }
 
             await using var ledger = await BenchLedger.Start(directory, assembly, Producers, ct);
@@ -46,6 +47,32 @@ internal static class LedgerAppend
         {
             Directory.Delete(directory, recursive: true);
         }
+    }
+
+    /// <summary>The built ledger, of the same configuration as this program; null when it is not there.</summary>
+    internal static string? Assembly()
+    {
+        var configuration = AppContext.BaseDirectory.Contains("/Debug/", StringComparison.Ordinal) ? "Debug" : "Release";
+        var assembly = Path.Combine(Cli.Program.RepositoryRoot(), "src", "AuditLedger", "bin", configuration, "net10.0", "Trust.AuditLedger.dll");
+        return File.Exists(assembly) ? assembly : null;
+    }
+
+    /// <summary>Fills a fresh ledger through its intake.</summary>
+    /// <param name="ledger">The ledger.</param>
+    /// <param name="batches">Batches of each producer.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <returns>Events in it.</returns>
+    internal static async Task<int> Fill(BenchLedger ledger, int batches, CancellationToken ct)
+    {
+        await Begin(ledger.Link("ca"), ct);
+        await Post(ledger.Link("ca"), BatchMaker.Ceremony(ledger.BatchKey("ca")), 1, ct);
+        await Task.WhenAll(ledger.Sources.Skip(1).Take(Producers).Select(async source =>
+        {
+            var link = ledger.Link(source);
+            await Begin(link, ct);
+            await Drive(link, BatchMaker.Make(source, ledger.BatchKey(source), batches, BatchCount), null, ct);
+        }));
+        return (Producers * batches * BatchCount) + 1;
     }
 
     // A/B/A/B: a slice through the intake, a slice of the bare engine, and again, so that both see the same machine.

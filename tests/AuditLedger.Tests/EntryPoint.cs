@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Trust.TestKit;
+using Xunit.MicrosoftTestingPlatform;
 using Xunit.Runner.InProc.SystemConsole;
 
 namespace Trust.AuditLedger.Tests;
@@ -8,7 +9,12 @@ namespace Trust.AuditLedger.Tests;
 internal static class EntryPoint
 {
     public static Task<int> Main(string[] args) =>
-        DyingService.RunOr(args, Program.Service, (services, reached) => services.AddSingleton<LedgerFaults>(new Reporting(reached)), args => ConsoleRunner.Run(args));
+        DyingService.RunOr(args, Program.Service, (services, reached) => services.AddSingleton<LedgerFaults>(new Reporting(reached)), Tests);
+
+    // As the entry point that xunit generates: `dotnet test` speaks the testing platform's protocol, a person runs the console.
+    private static Task<int> Tests(string[] args) => args.Any(a => a is "--server" or "--internal-msbuild-node")
+        ? TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions)
+        : ConsoleRunner.Run(args);
 
     private sealed class Reporting(Action<string> reached) : LedgerFaults
     {

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Trust.CA.Certificates;
 using Trust.Kernel.Audit;
 using Trust.TestKit;
+using Xunit.MicrosoftTestingPlatform;
 using Xunit.Runner.InProc.SystemConsole;
 
 namespace Trust.CA.Tests;
@@ -10,7 +11,7 @@ namespace Trust.CA.Tests;
 /// <summary>Runs the tests, or in a child process the service that dies at a commit point.</summary>
 internal static class EntryPoint
 {
-    public static Task<int> Main(string[] args) => DyingService.RunOr(args, Program.Service, Arm, args => ConsoleRunner.Run(args));
+    public static Task<int> Main(string[] args) => DyingService.RunOr(args, Program.Service, Arm, Tests);
 
     private static void Arm(IServiceCollection services, Action<string> reached)
     {
@@ -18,4 +19,9 @@ internal static class EntryPoint
         // The fixture answers in the ledger's place.
         services.Remove(services.Single(s => s.ServiceType == typeof(IHostedService) && s.ImplementationType == typeof(Relay)));
     }
+
+    // As the entry point that xunit generates: `dotnet test` speaks the testing platform's protocol, a person runs the console.
+    private static Task<int> Tests(string[] args) => args.Any(a => a is "--server" or "--internal-msbuild-node")
+        ? TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions)
+        : ConsoleRunner.Run(args);
 }

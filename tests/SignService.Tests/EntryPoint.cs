@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Trust.SignService.Signatures;
 using Trust.TestKit;
+using Xunit.MicrosoftTestingPlatform;
 using Xunit.Runner.InProc.SystemConsole;
 
 namespace Trust.SignService.Tests;
@@ -9,5 +10,10 @@ namespace Trust.SignService.Tests;
 internal static class EntryPoint
 {
     public static Task<int> Main(string[] args) =>
-        DyingService.RunOr(args, Program.Service, (services, reached) => services.AddSingleton(new CommitPoints { Reached = reached }), args => ConsoleRunner.Run(args));
+        DyingService.RunOr(args, Program.Service, (services, reached) => services.AddSingleton(new CommitPoints { Reached = reached }), Tests);
+
+    // As the entry point that xunit generates: `dotnet test` speaks the testing platform's protocol, a person runs the console.
+    private static Task<int> Tests(string[] args) => args.Any(a => a is "--server" or "--internal-msbuild-node")
+        ? TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions)
+        : ConsoleRunner.Run(args);
 }

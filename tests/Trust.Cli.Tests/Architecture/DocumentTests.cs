@@ -48,7 +48,8 @@ public sealed partial class DocumentTests
         [
             "src/Kernel/Hosting/ServiceOptions.cs", "src/Kernel/Postgres/DatabaseOptions.cs", "src/Kernel/Residency/PeerOptions.cs", "src/Pkcs11/TokenOptions.cs",
             "src/Idp/IdpOptions.cs", "src/CA/CaOptions.cs", "src/SignService/SignOptions.cs", "src/AuditLedger/AuditLedgerOptions.cs",
-            "src/AuditLedger/Witnessing/WitnessingOptions.cs", "src/AuditLedger/Anchoring/AnchoringOptions.cs", "tools/Witness/WitnessOptions.cs",
+            "src/AuditLedger/Witnessing/WitnessingOptions.cs", "src/AuditLedger/Anchoring/AnchoringOptions.cs", "src/AuditLedger/Watching/WatchingOptions.cs",
+            "tools/Witness/WitnessOptions.cs",
         ];
         var members = files.SelectMany(file => Member().Matches(File.ReadAllText(Path.Combine(Root, file))).Select(m => m.Groups["name"].Value));
         List<string> missing = [.. members.Where(member => !reference.Contains($"`{member}`", StringComparison.Ordinal))];

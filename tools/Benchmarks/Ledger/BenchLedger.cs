@@ -139,11 +139,15 @@ internal sealed class BenchLedger : IAsyncDisposable
             Database.ConnectionString, Database.PasswordFile, Database.OwnerUsername, Database.OwnerPasswordFile, Database.Schema, Database.Region,
         },
         Token = new { token.ModulePath, token.TokenLabel, token.PinFile, Region },
+        Peers = new[] { new { Name = "ledger", Address = _address.ToString(), Region } },
+        Ledger = new { Peer = "ledger" },
         AuditLedger = new
         {
             Origin = "bench.example/" + Region,
             LockStoreDirectory = Path.Combine(_directory, "lock"),
-            Sources = Sources.Select(s => new { Name = s, BatchKeyFile = BatchKeyFile(s) }).ToArray(),
+            AllowSoftwareSm2 = true,
+            // Its own events go through its own intake, as in an installation.
+            Sources = Sources.Append("ledger").Select(s => new { Name = s, BatchKeyFile = BatchKeyFile(s) }).ToArray(),
         },
     };
 

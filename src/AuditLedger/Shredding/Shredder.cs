@@ -77,6 +77,7 @@ internal sealed class Shredder(
             try
             {
                 await vault.Provision(stoppingToken);
+                vault.ForgetOld();
                 await RunOnce(stoppingToken);
             }
             catch (Exception e) when (e is NpgsqlException or TokenException or InvalidOperationException && !stoppingToken.IsCancellationRequested)

@@ -13,7 +13,7 @@ namespace Trust.AuditLedger.Shredding;
 /// never leaves the token. To shred a subject every surviving subject key moves to a new master and the old one is destroyed in the token;
 /// then neither database nor backup opens the detail, while the hashed bytes, and with them every proof, stay as they are.
 /// </summary>
-/// <remarks>An opened subject key stays in memory for at most <see cref="MemoryLife"/>.</remarks>
+/// <remarks>An opened subject key is used for at most <see cref="MemoryLife"/>, and forgotten at the shredder's next turn, 30 s at most.</remarks>
 internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimeProvider clock)
 {
     /// <summary>Bytes of a sealed data key as stored: subject, nonce, ciphertext, tag.</summary>
@@ -100,11 +100,16 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
     }
 
     /// <summary>Forgets what was opened for a subject.</summary>
-    public void Forget(SubjectKey subject)
+    /// <remarks>Not overwritten: a caller that has just been handed the key would seal under zeros, which anyone could open.</remarks>
+    public void Forget(SubjectKey subject) => _opened.TryRemove(Keyed(subject), out _);
+
+    /// <summary>Forgets what was opened longer than <see cref="MemoryLife"/> ago; the shredder calls it at every turn.</summary>
+    public void ForgetOld()
     {
-        if (_opened.TryRemove(Keyed(subject), out var opened))
+        var now = clock.GetUtcNow();
+        foreach (var (subject, _) in _opened.Where(o => o.Value.Until <= now).ToList())
         {
-            CryptographicOperations.ZeroMemory(opened.Key);
+            _opened.TryRemove(subject, out _);
         }
     }
 

@@ -57,6 +57,23 @@ public sealed class LogTreeTests
         }
     }
 
+    [Fact]
+    public async Task One_reader_makes_many_proofs_and_a_missing_tile_is_named()
+    {
+        await using var database = await TestDatabase.Create("ledger", typeof(Program).Assembly);
+        var (tree, roots) = await Store(database, 3_000);
+        var reader = new TreeReader(database.Runtime, tree);
+        foreach (var (index, size) in new[] { (5, 3_000), (5, 700), (1_024, 1_025), (2_999, 3_000), (0, 256), (255, 257) })
+        {
+            Assert.True(MerkleProof.VerifyInclusion(index, size, Leaf(index), await reader.Inclusion(index, size, default), roots[size]), $"{index}/{size}");
+            Assert.Equal(roots[size], await reader.Root(size, default));
+        }
+
+        await database.Owner.Sql("DELETE FROM tiles WHERE level = 0 AND n = 7").Execute(default);
+        var missing = await Assert.ThrowsAsync<InvalidOperationException>(() => new TreeReader(database.Runtime, tree).Inclusion(1_800, 3_000, default));
+        Assert.Equal("Tile 0/7 is missing.", missing.Message);
+    }
+
     private static async Task<(LogTree Tree, List<byte[]> Roots)> Store(TestDatabase database, int size)
     {
         var tree = new LogTree();

@@ -38,8 +38,6 @@ internal abstract record SubjectAnswer
 /// </summary>
 internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, ILogger<CompletenessProver> log)
 {
-    private readonly IndexReader _reader = new(live, db);
-
     /// <summary>Proves.</summary>
     /// <param name="head">The published head.</param>
     /// <param name="key">Subject key, 32 bytes.</param>
@@ -58,7 +56,8 @@ internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, IL
         ArgumentOutOfRangeException.ThrowIfGreaterThan(size, head.Edge.Size);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(to, size);
         var began = Stopwatch.GetTimestamp();
-        if (await _reader.Commit(size - 1, ct) is not { } commit)
+        var reader = new IndexReader(live, db, head.Edge);
+        if (await reader.Commit(size - 1, ct) is not { } commit)
         {
             return new SubjectAnswer.NoSuchSize();
         }
@@ -71,9 +70,9 @@ internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, IL
             writer.Bytes(commit.Write());
             writer.Hashes(await new TreeReader(db, head.Edge).Inclusion(size - 1, size, ct));
             var shown = new List<Posting>();
-            foreach (var epoch in Epochs(writer, commit, from, to))
+            foreach (var epoch in Epochs(writer, reader.Sealed(commit), commit, from, to))
             {
-                if (await Show(writer, epoch, key, (from, to), most, shown, ct) is { } tooMany)
+                if (await Show(writer, reader, epoch, key, (from, to), most, shown, ct) is { } tooMany)
                 {
                     return tooMany;
                 }
@@ -84,16 +83,18 @@ internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, IL
         }
         catch (IndexFaultException e)
         {
-            LedgerLog.IndexDamaged(log, e.Message);
+            var fault = await reader.WrongTile(ct) is { } tile
+                ? new IndexFaultException($"{e.Message}; tile 0/{tile} holds another leaf hash than its entry has")
+                : e;
+            LedgerLog.IndexDamaged(log, fault.Message);
             LedgerMetrics.IndexFault();
-            throw;
+            throw fault;
         }
     }
 
     // Writes which sealed epochs overlap the range and yields them, then the live one.
-    private List<EpochAt> Epochs(ProofWriter writer, CommitEntry commit, long from, long to)
+    private static List<EpochAt> Epochs(ProofWriter writer, IReadOnlyList<SealedEpoch> all, CommitEntry commit, long from, long to)
     {
-        var all = _reader.Sealed(commit);
         var first = all.TakeWhile(e => e.End <= from).Count();
         var count = from < to ? all.Skip(first).TakeWhile(e => e.Start < to).Count() : 0;
         writer.U32(count);
@@ -116,10 +117,10 @@ internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, IL
         return epochs;
     }
 
-    private async Task<SubjectAnswer.TooMany?> Show(
-        ProofWriter writer, EpochAt epoch, ReadOnlyMemory<byte> key, (long From, long To) range, int most, List<Posting> shown, CancellationToken ct)
+    private static async Task<SubjectAnswer.TooMany?> Show(
+        ProofWriter writer, IndexReader reader, EpochAt epoch, ReadOnlyMemory<byte> key, (long From, long To) range, int most, List<Posting> shown, CancellationToken ct)
     {
-        var slot = await new TrieWalk(_reader, epoch, ct).Find(key);
+        var slot = await new TrieWalk(reader, epoch, ct).Find(key);
         writer.Path(slot.Siblings);
         if (slot.Found is not { } found)
         {
@@ -134,7 +135,7 @@ internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, IL
             return new SubjectAnswer.TooMany(last - first + shown.Count);
         }
 
-        var hashes = await _reader.LeafHashes([.. KeyTree.Needed(found.Postings, found.Count, (first, last))], ct);
+        var hashes = await reader.LeafHashes([.. KeyTree.Needed(found.Postings, found.Count, (first, last))], ct);
         var tree = new KeyTree(found.Postings, found.Count, (first, last), hashes);
         var root = tree.Root();
         var leaf = new byte[IndexHash.Size];

@@ -4,12 +4,21 @@ using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Index;
 
-/// <summary>What a proof is made from: the index in memory and in the database, and leaf hashes of the log.</summary>
-internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db)
+/// <summary>What a proof is made from: the index in memory and in the database, and leaf hashes of the log. One per question.</summary>
+internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db, LogTree edge)
 {
     private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
-    private const string SelectTiles = "SELECT n, hashes FROM tiles WHERE level = 0 AND n = ANY($1)";
-    private const string SelectHashes = "SELECT idx, leaf_hash FROM entries WHERE idx = ANY($1)";
+
+    // Of each tile the stretch that is needed: a stored tile is cut where it lies, so most of its 8 KB are neither read nor sent.
+    private const string SelectSlices = """
+        SELECT t.n, substring(t.hashes FROM a.first FOR a.length)
+        FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS a (n, first, length) JOIN tiles t ON t.level = 0 AND t.n = a.n
+        """;
+
+    // By a join and not by ANY, which would look for every index in every range of the table.
+    private const string SelectHashes = "SELECT e.idx, e.leaf_hash FROM unnest($1::bigint[]) AS a (idx) JOIN entries e ON e.idx = a.idx";
+
+    private readonly Dictionary<long, byte[]> _ofTiles = [];
 
     /// <summary>The commit entry at an index; null when there is another entry or none.</summary>
     public async Task<CommitEntry?> Commit(long index, CancellationToken ct) =>
@@ -28,35 +37,60 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db)
     /// <summary>What the epoch holds of each key of a bucket, later postings included.</summary>
     public Task<List<KeyPostings>> Bucket(EpochAt at, int bucket, CancellationToken ct) => live.Bucket(at, bucket, ct);
 
-    /// <summary>Leaf hashes by index, of pruned entries from their tiles; those that are stored nowhere are missing.</summary>
+    /// <summary>
+    /// Leaf hashes by index: from full tiles, which outlive pruning and are a fortieth of the entries; from the tree's edge; what neither has, from
+    /// the entries. Those that are stored nowhere are missing. Whether they are true shows when they are hashed up to a logged root.
+    /// </summary>
     public async Task<Dictionary<long, byte[]>> LeafHashes(IReadOnlyCollection<long> indices, CancellationToken ct)
     {
-        if (indices.Count == 0)
+        var hashes = new Dictionary<long, byte[]>(indices.Count);
+        var full = LogTree.FullTiles(edge.Size, 0) * LogTree.Width;
+        await FromTiles([.. indices.Where(i => i < full)], hashes, ct);
+        foreach (var index in indices.Where(i => i >= full && i < edge.Size))
         {
-            return [];
+            hashes[index] = At(edge.Partial(0), index - full).ToArray();
         }
 
-        var rows = await db.Sql(SelectHashes).With(indices.ToArray()).All(r => (r.GetInt64(0), r.GetFieldValue<byte[]>(1)), ct);
-        var hashes = rows.ToDictionary(r => r.Item1, r => r.Item2);
-        if (hashes.Count < indices.Count)
+        if (indices.Where(i => !hashes.ContainsKey(i)).Distinct().ToArray() is { Length: > 0 } missing)
         {
-            await FromTiles(indices.Where(i => !hashes.ContainsKey(i)), hashes, ct);
+            (await OfEntries(missing, ct)).ForEach(e => hashes[e.Index] = e.Hash);
         }
 
         return hashes;
     }
 
-    private async Task FromTiles(IEnumerable<long> missing, Dictionary<long, byte[]> hashes, CancellationToken ct)
+    /// <summary>The first tile this question was answered from that does not hold what its entries say; null when all agree.</summary>
+    public async Task<long?> WrongTile(CancellationToken ct)
     {
-        var byTile = missing.GroupBy(i => i / LogTree.Width).ToDictionary(g => g.Key, g => g.ToList());
-        foreach (var (tile, stored) in await db.Sql(SelectTiles).With(byTile.Keys.ToArray()).All(r => (r.GetInt64(0), r.GetFieldValue<byte[]>(1)), ct))
+        var stored = await OfEntries([.. _ofTiles.Keys], ct);
+        return stored.Where(e => !e.Hash.AsSpan().SequenceEqual(_ofTiles[e.Index])).Select(e => (long?)(e.Index / LogTree.Width)).Min();
+    }
+
+    private static ReadOnlySpan<byte> At(ReadOnlySpan<byte> hashes, long place) => hashes.Slice((int)place * IndexHash.Size, IndexHash.Size);
+
+    private async Task FromTiles(List<long> indices, Dictionary<long, byte[]> hashes, CancellationToken ct)
+    {
+        if (indices.Count == 0)
         {
-            foreach (var index in byTile[tile])
+            return;
+        }
+
+        var wanted = indices.GroupBy(i => i / LogTree.Width).ToDictionary(g => g.Key, g => (First: g.Min(), Last: g.Max(), Indices: g.ToList()));
+        var rows = await db.Sql(SelectSlices).With(wanted.Keys.ToArray())
+            .With(wanted.Values.Select(w => ((int)(w.First % LogTree.Width) * IndexHash.Size) + 1).ToArray())
+            .With(wanted.Values.Select(w => (int)(w.Last - w.First + 1) * IndexHash.Size).ToArray())
+            .All(r => (Tile: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)), ct);
+        foreach (var (tile, slice) in rows)
+        {
+            foreach (var index in wanted[tile].Indices)
             {
-                hashes[index] = stored.AsSpan((int)(index % LogTree.Width) * IndexHash.Size, IndexHash.Size).ToArray();
+                hashes[index] = _ofTiles[index] = At(slice, index - wanted[tile].First).ToArray();
             }
         }
     }
+
+    private Task<List<(long Index, byte[] Hash)>> OfEntries(long[] indices, CancellationToken ct) =>
+        db.Sql(SelectHashes).With(indices).All(r => (r.GetInt64(0), r.GetFieldValue<byte[]>(1)), ct);
 }
 
 /// <summary>An epoch as a commit left it.</summary>

@@ -6,17 +6,21 @@ using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Proofs;
 
-/// <summary>Makes proofs for any size up to that of a published tree, from stored tiles and the tree's edge. One per request.</summary>
+/// <summary>
+/// Makes proofs for any size up to that of a published tree, from stored tiles and the tree's edge. Which tiles a proof takes is known beforehand, so
+/// that it costs one statement however many they are. One per request: what was read once is kept for the proofs that follow.
+/// </summary>
 internal sealed class TreeReader(NpgsqlDataSource db, LogTree edge)
 {
-    private const string SelectTile = "SELECT hashes FROM tiles WHERE level = $1 AND n = $2";
+    private const string SelectTiles = """
+        SELECT t.level, t.n, t.hashes FROM unnest($1::smallint[], $2::bigint[]) AS a (level, n) JOIN tiles t ON t.level = a.level AND t.n = a.n
+        """;
 
     private readonly Dictionary<(int Level, long Number), byte[]> _tiles = [];
 
     /// <summary>RFC 9162 §2.1.3.1, leaf to root.</summary>
     public async Task<List<byte[]>> Inclusion(long index, long size, CancellationToken ct)
     {
-        var proof = new List<byte[]>();
         var (lo, hi) = (0L, size);
         var siblings = new Stack<(long Lo, long Hi)>();
         while (hi - lo > 1)
@@ -34,21 +38,15 @@ internal sealed class TreeReader(NpgsqlDataSource db, LogTree edge)
             }
         }
 
-        foreach (var (from, to) in siblings)
-        {
-            proof.Add(await Subtree(from, to, ct));
-        }
-
-        return proof;
+        return await Subtrees([.. siblings], ct);
     }
 
     /// <summary>RFC 9162 §2.1.4.1.</summary>
     public async Task<List<byte[]>> Consistency(long first, long second, CancellationToken ct)
     {
-        var proof = new List<byte[]>();
         if (first == 0 || first == second)
         {
-            return proof;
+            return [];
         }
 
         var (lo, hi) = (0L, second);
@@ -72,60 +70,86 @@ internal sealed class TreeReader(NpgsqlDataSource db, LogTree edge)
 
         if (!whole)
         {
-            proof.Add(await Subtree(lo, hi, ct));
+            others.Push((lo, hi));
         }
 
-        foreach (var (from, to) in others)
-        {
-            proof.Add(await Subtree(from, to, ct));
-        }
-
-        return proof;
+        return await Subtrees([.. others], ct);
     }
 
     /// <summary>Root at a size.</summary>
     public async Task<byte[]> Root(long size, CancellationToken ct) =>
-        size == 0 ? MerkleProof.EmptyRoot : await Subtree(0, size, ct);
+        size == 0 ? MerkleProof.EmptyRoot : (await Subtrees([(0, size)], ct))[0];
 
     private static long Split(long n) => 1L << BitOperations.Log2((ulong)(n - 1));
 
-    private async Task<byte[]> Subtree(long lo, long hi, CancellationToken ct)
+    private async Task<List<byte[]>> Subtrees((long Lo, long Hi)[] ranges, CancellationToken ct)
     {
-        var n = hi - lo;
-        if (long.IsPow2(n))
-        {
-            return await Perfect(BitOperations.Log2((ulong)n), lo / n, ct);
-        }
-
-        var middle = lo + Split(n);
-        var left = await Subtree(lo, middle, ct);
-        var right = await Subtree(middle, hi, ct);
-        return MerkleProof.NodeHash(left, right);
+        await Read([.. ranges.SelectMany(r => PerfectOnes(r.Lo, r.Hi)).Select(p => p.Tile).Where(t => IsFull(t) && !_tiles.ContainsKey(t)).Distinct()], ct);
+        return [.. ranges.Select(r => Fold(r.Lo, r.Hi))];
     }
 
-    private async Task<byte[]> Perfect(int height, long index, CancellationToken ct)
+    private async Task Read((int Level, long Number)[] tiles, CancellationToken ct)
     {
-        var (level, within) = (height / 8, height % 8);
-        var number = index >> (8 - within);
-        var from = (int)((index << within) & (LogTree.Width - 1));
-        if (number >= LogTree.FullTiles(edge.Size, level))
+        if (tiles.Length == 0)
         {
-            return LogTree.Perfect(edge.Partial(level), from, 1 << within);
+            return;
         }
 
-        var tile = await Tile(level, number, ct);
-        return LogTree.Perfect(tile, from, 1 << within);
+        var rows = await db.Sql(SelectTiles).With(Array.ConvertAll(tiles, t => (short)t.Level)).With(Array.ConvertAll(tiles, t => t.Number))
+            .All(r => (Tile: ((int)r.GetInt16(0), r.GetInt64(1)), Hashes: r.GetFieldValue<byte[]>(2)), ct);
+        rows.ForEach(r => _tiles[r.Tile] = r.Hashes);
+        if (Array.Find(tiles, t => !_tiles.ContainsKey(t)) is var (level, number) && rows.Count < tiles.Length)
+        {
+            throw new InvalidOperationException($"Tile {level}/{number} is missing.");
+        }
     }
 
-    private async Task<byte[]> Tile(int level, long number, CancellationToken ct)
+    // A range is the perfect subtrees of falling height that it is made of; its root joins them from the right.
+    private static List<Place> PerfectOnes(long lo, long hi)
     {
-        if (!_tiles.TryGetValue((level, number), out var tile))
+        var found = new List<Place>();
+        while (lo < hi)
         {
-            tile = await db.Sql(SelectTile).With((short)level).With(number).Scalar<byte[]>(ct)
-                ?? throw new InvalidOperationException($"Tile {level}/{number} is missing.");
-            _tiles[(level, number)] = tile;
+            var height = BitOperations.Log2((ulong)(hi - lo));
+            found.Add(new Place(height, lo >> height));
+            lo += 1L << height;
         }
 
-        return tile;
+        return found;
+    }
+
+    private byte[] Fold(long lo, long hi)
+    {
+        var parts = PerfectOnes(lo, hi);
+        var root = Hash(parts[^1]);
+        for (var i = parts.Count - 2; i >= 0; i--)
+        {
+            root = MerkleProof.NodeHash(Hash(parts[i]), root);
+        }
+
+        return root;
+    }
+
+    private bool IsFull((int Level, long Number) tile) => tile.Number < LogTree.FullTiles(edge.Size, tile.Level);
+
+    private byte[] Hash(Place place)
+    {
+        var hashes = IsFull(place.Tile) ? _tiles[place.Tile] : edge.Partial(place.Tile.Level);
+        return LogTree.Perfect(hashes, place.From, place.Width);
+    }
+
+    /// <summary>Where a perfect subtree lies.</summary>
+    /// <param name="Height">Its height.</param>
+    /// <param name="Index">Its number among those of that height.</param>
+    private readonly record struct Place(int Height, long Index)
+    {
+        /// <summary>The tile that holds its hash, or hashes below it.</summary>
+        public (int Level, long Number) Tile => (Height / 8, Index >> (8 - (Height % 8)));
+
+        /// <summary>The first of those hashes in the tile.</summary>
+        public int From => (int)((Index << (Height % 8)) & (LogTree.Width - 1));
+
+        /// <summary>How many they are.</summary>
+        public int Width => 1 << (Height % 8);
     }
 }

@@ -1,5 +1,6 @@
 using Trust.AuditLedger.Index;
 using Trust.Cli.Verify;
+using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Tests.Index;
 
@@ -58,6 +59,53 @@ public sealed class CompletenessTests
         await log.Append([.. Enumerable.Repeat(key, 50)]);
         Assert.Equal(50, Assert.IsType<SubjectAnswer.TooMany>(await log.Prover.Prove(log.Head, key, 0, 50, 51, 20, default)).Count);
         Assert.Equal(20, Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, key, 0, 20, 51, 20, default)).Shown.Count(p => p.Index < 20));
+    }
+
+    [Fact]
+    public async Task At_the_edge_of_an_epoch_and_of_a_tile_both_sides_are_answered()
+    {
+        // A group of 255 events and its commit entry fill one tile; every second one ends an epoch.
+        await using var log = await DirectLog.Create(500);
+        var keys = new[] { new byte[32], Enumerable.Repeat((byte)7, 32).ToArray() };
+        for (var g = 0; g < 6; g++)
+        {
+            await log.Append([.. Enumerable.Range(0, 255).Select(i => keys[i % 2])]);
+        }
+
+        foreach (var (size, root) in log.Heads)
+        {
+            foreach (var (from, to) in log.Heads.Where(h => h.Size <= size).SelectMany(h => new[] { (0, h.Size - 1), (h.Size - 2, h.Size - 1), (h.Size - 1, size - 1) }))
+            {
+                var answer = Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, keys[0], from, to, size, 10_000, default));
+                Assert.True(CompletenessProof.TryRead(answer.Proof)?.Holds(size, root, keys[0], from, to, [.. answer.Shown.Select(p => p.LeafHash)]));
+                Assert.Equal(
+                    log.Written.Where(w => w.Key.StartsWith("00", StringComparison.Ordinal) && w.Index >= from && w.Index < to).Select(w => w.Index),
+                    answer.Shown.Where(p => p.Index >= from && p.Index < to).Select(p => p.Index));
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Nothing_is_proved_from_a_wrong_tile_and_the_fault_names_it()
+    {
+        await using var log = await DirectLog.Create(1 << 20);
+        var key = new byte[32];
+        await log.Append([.. Enumerable.Repeat(key, 700)]);
+        await log.Database.Owner.Sql("UPDATE tiles SET hashes = set_byte(hashes, 77, get_byte(hashes, 77) # 1) WHERE level = 0 AND n = 1").Execute(default);
+        var fault = await Assert.ThrowsAsync<IndexFaultException>(() => log.Prover.Prove(log.Head, key, 300, 310, 701, 100, default));
+        Assert.Contains("tile 0/1 ", fault.Message, StringComparison.Ordinal);
+        Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, key, 0, 100, 701, 200, default));
+    }
+
+    [Fact]
+    public async Task The_entries_stand_in_for_a_tile_that_is_missing()
+    {
+        await using var log = await DirectLog.Create(1 << 20);
+        var key = new byte[32];
+        await log.Append([.. Enumerable.Repeat(key, 700)]);
+        await log.Database.Owner.Sql("DELETE FROM tiles WHERE level = 0 AND n = 1").Execute(default);
+        var answer = Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, key, 0, 700, 701, 1000, default));
+        Assert.True(CompletenessProof.TryRead(answer.Proof)?.Holds(701, log.Heads[0].Root, key, 0, 700, [.. answer.Shown.Select(p => p.LeafHash)]));
     }
 
     internal static async Task Ask(DirectLog log, KeyPool pool, Random random, int questions)

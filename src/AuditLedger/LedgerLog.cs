@@ -81,8 +81,11 @@ internal static partial class LedgerLog
     [LoggerMessage(5054, LogLevel.Error, "The mirror could not be extended; it is tried again")]
     public static partial void MirrorFailed(ILogger log, Exception e);
 
-    [LoggerMessage(5060, LogLevel.Critical, "{Alarm}: {Actor} stands at {Count} within the window")]
-    public static partial void AccessAlarmed(ILogger log, Watching.AccessAlarm alarm, string actor, int count);
+    [LoggerMessage(5060, LogLevel.Critical, "{Alarm}: {Detail}")]
+    public static partial void Alarmed(ILogger log, Watching.AlarmKind alarm, string detail);
+
+    [LoggerMessage(5063, LogLevel.Error, "An alarm of kind {Alarm} is not recorded as an event")]
+    public static partial void AlarmNotRecorded(ILogger log, Watching.AlarmKind alarm, Exception? e);
 
     [LoggerMessage(5061, LogLevel.Critical, "The log is damaged: {Faults} faults, the first {Code} at {Index}; run fsck --repair")]
     public static partial void ScrubFound(ILogger log, int faults, string code, long? index);

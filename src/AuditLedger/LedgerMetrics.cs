@@ -11,9 +11,10 @@ internal static class LedgerMetrics
     private static readonly Histogram<double> Proofs = Meter.CreateHistogram<double>("trust.ledger.proved", "s");
     private static readonly Counter<long> IndexFaults = Meter.CreateCounter<long>("trust.ledger.index.faults");
     private static readonly Counter<long> Witnesses = Meter.CreateCounter<long>("trust.ledger.witness.answers");
-    private static readonly Counter<long> Alarms = Meter.CreateCounter<long>("trust.ledger.access.alarms");
+    private static readonly Counter<long> Alarms = Meter.CreateCounter<long>("trust.ledger.alarms");
     private static readonly Counter<long> Scrubs = Meter.CreateCounter<long>("trust.ledger.scrubs");
     private static readonly Counter<long> ScrubFaults = Meter.CreateCounter<long>("trust.ledger.scrub.faults");
+    private static readonly Histogram<double> Lag = Meter.CreateHistogram<double>("trust.ledger.source.lag", "s");
     private static long _witnessLag;
 
     static LedgerMetrics() => Meter.CreateObservableGauge("trust.ledger.witness.lag", () => Interlocked.Read(ref _witnessLag), "{entry}");
@@ -33,6 +34,9 @@ internal static class LedgerMetrics
     public static void Proved(TimeSpan took) => Proofs.Record(took.TotalSeconds);
 
     public static void Alarmed(string kind) => Alarms.Add(1, new KeyValuePair<string, object?>("kind", kind));
+
+    /// <summary>How long after it happened the newest event of a source came.</summary>
+    public static void Lags(string source, TimeSpan lag) => Lag.Record(lag.TotalSeconds, new KeyValuePair<string, object?>("source", source));
 
     /// <summary>A check of the whole log.</summary>
     public static void Scrubbed(int faults)

@@ -47,7 +47,7 @@ public sealed class IncidentTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_clock_that_goes_back_does_not_take_ledger_time_with_it()
+    public async Task A_clock_that_goes_back_does_not_take_ledger_time_with_it_and_is_alarmed_once()
     {
         var clock = new ShiftedClock();
         await using var ledger = await _fixture.Start(_token, clock: clock);
@@ -71,6 +71,25 @@ public sealed class IncidentTests : IAsyncLifetime
         }
 
         Assert.Equal(times.Order(), times);
+        await Eventually.Holds(async () => (await _fixture.Alarms()).Count > 0, "the alarm is an event");
+        Assert.Equal("clock-regression", Assert.Single(await _fixture.Alarms()).Split([':', ' '])[1]);
+    }
+
+    [Fact]
+    public async Task Events_that_come_long_after_they_happened_are_alarmed_once_until_their_source_has_caught_up()
+    {
+        await using var ledger = await _fixture.Start(_token);
+        await ledger.Leads();
+        await Open(ledger);
+        var ca = _fixture.Producer("ca");
+        Assert.IsType<PostOutcome.Accepted>(await Post(ledger, ca.Next(TestProducer.Ceremony())));
+        foreach (var minutes in (int[])[5, 20, 15, 1, 30])
+        {
+            Assert.IsType<PostOutcome.Accepted>(await Post(ledger, ca.Next(ca.Body(ago: TimeSpan.FromMinutes(minutes)))));
+        }
+
+        await Eventually.Holds(async () => (await _fixture.Alarms()).Count > 1, "the alarms are events");
+        Assert.Equal(["alarm:backlog source:ca late:1200s", "alarm:backlog source:ca late:1800s"], await _fixture.Alarms());
     }
 
     private Checkpoint Signed()

@@ -11,6 +11,7 @@ using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.Kernel.Residency;
 using Trust.Pkcs11;
 using Trust.TestKit;
 
@@ -148,6 +149,22 @@ public sealed class LedgerFixture : IAsyncDisposable
         var data = Path.Combine(Directory, service);
         WriteTls(data, service);
         return data;
+    }
+
+    /// <summary>What was alarmed, as the log tells it: the basis of each event <c>LEDGER.alarm</c>.</summary>
+    public async Task<List<string>> Alarms()
+    {
+        await using var owner = Outbound.Database(Database.Options, asOwner: true);
+        var alarms = new List<string>();
+        foreach (var leaf in await owner.Sql("SELECT leaf FROM entries ORDER BY idx").All(r => r.GetFieldValue<byte[]>(0), default))
+        {
+            if (EventLeaf.TryRead(leaf, out var e) && JsonSerializer.Deserialize<JsonElement>(e.Body) is var body && body.GetProperty("action").ValueEquals("LEDGER.alarm"))
+            {
+                alarms.Add(body.GetProperty("basis").GetString()!);
+            }
+        }
+
+        return alarms;
     }
 
     /// <summary>The newest signed head, as the lock store holds it.</summary>
@@ -327,14 +344,14 @@ public sealed class TestProducer(string source, ECDsa key)
     public byte[] Head { get; set; } = new byte[32];
 
     /// <summary>A body about a prescription.</summary>
-    public byte[] Body(string prescription = "rx-1", string action = "RX.review", string? basis = null) => Build(new AuditEvent
+    public byte[] Body(string prescription = "rx-1", string action = "RX.review", string? basis = null, TimeSpan ago = default) => Build(new AuditEvent
     {
         Action = action,
         Actor = new Actor(string.Create(CultureInfo.InvariantCulture, $"urn:mdid:p:{Interlocked.Increment(ref _made)}")),
         Subjects = [SubjectKey.Prescription(prescription), SubjectKey.Institution("urn:mdid:o:1")],
         Outcome = EventOutcome.Success,
         Basis = basis,
-    });
+    }, ago);
 
     /// <summary>The event that must be leaf 0.</summary>
     public static byte[] Ceremony() => Build(new AuditEvent
@@ -376,7 +393,7 @@ public sealed class TestProducer(string source, ECDsa key)
         return BatchFrame.Write(epoch, firstSeq, prev, [.. bodies.Select((b, i) => new FramedEvent(b, dataKeys?[i] ?? []))], signature);
     }
 
-    private static byte[] Build(AuditEvent e) =>
-        EventBody.TryBuild(e, new EventPlace("510000", "node-1"), TimeProvider.System.GetUtcNow(), out var refusal)?.Bytes
+    private static byte[] Build(AuditEvent e, TimeSpan ago = default) =>
+        EventBody.TryBuild(e, new EventPlace("510000", "node-1"), TimeProvider.System.GetUtcNow() - ago, out var refusal)?.Bytes
             ?? throw new InvalidOperationException(refusal);
 }

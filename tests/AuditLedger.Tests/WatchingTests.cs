@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Trust.AuditLedger.Watching;
 using Trust.Kernel.Audit;
@@ -32,7 +32,7 @@ public sealed class WatchingTests
             watch.Look([Leaf("nosy", "REC.read", patient, (100 * Minute) + i)]);
         }
 
-        Assert.Equal([(AccessAlarm.Snooping, "nosy")], alarms);
+        Assert.Equal(["Snooping: actor:nosy count:4"], alarms);
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class WatchingTests
             watch.Look([Leaf("harvester", "REC.export", SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)), i), Leaf("other", "REC.read", SubjectKey.Institution("urn:mdid:o:1"), i)]);
         }
 
-        Assert.Equal([(AccessAlarm.BulkReading, "harvester")], alarms);
+        Assert.Equal(["BulkReading: actor:harvester count:6"], alarms);
     }
 
     [Fact]
@@ -77,16 +77,45 @@ public sealed class WatchingTests
         Assert.Contains("\"outcome\":\"failed\"", logged[1], StringComparison.Ordinal);
     }
 
-    private static (AccessWatch Watch, List<(AccessAlarm, string)> Alarms) Watch()
+    [Fact]
+    public async Task An_alarm_is_an_event_even_when_the_reader_has_the_longest_name_there_may_be()
+    {
+        await using var fixture = await LedgerFixture.Create();
+        await using var ledger = await fixture.Start(Tokens.NewOptions("ledger"));
+        await ledger.Leads();
+        using var client = fixture.Client("ca", ledger.Address);
+        var link = new LedgerLink(client, "ca");
+        await link.OpenEpoch(new string('0', 64), default);
+        var ca = fixture.Producer("ca");
+        Assert.IsType<PostOutcome.Accepted>(await link.Post(ca.Next(TestProducer.Ceremony()), 1, default));
+        var watch = ledger.App.Services.GetRequiredService<AccessWatch>();
+        var name = new string('名', EventBody.MaxText / 3);
+        var patient = SubjectKey.Patient(RandomNumberGenerator.GetBytes(32));
+        watch.Look([.. Enumerable.Repeat(Leaf(name, "REC.read", patient, 0), 31)]);
+        await Eventually.Holds(async () => (await fixture.Alarms()).Count == 1, "the alarm is logged");
+        Assert.Matches("^alarm:snooping actor:sha256-[0-9a-f]{64} count:31$", (await fixture.Alarms())[0]);
+    }
+
+    private static (AccessWatch Watch, List<string> Alarms) Watch()
     {
         var options = new AuditLedgerOptions
         {
             Origin = "o", LockStoreDirectory = "/", Sources = [], Watching = new WatchingOptions { ReadsOfOnePatient = 3, PatientsOfOneReader = 5 },
         };
-        var watch = new AccessWatch(options, NullLogger<AccessWatch>.Instance);
-        var alarms = new List<(AccessAlarm, string)>();
-        watch.OnAlarm = (alarm, actor) => alarms.Add((alarm, actor));
-        return (watch, alarms);
+        var said = new Said();
+        return (new AccessWatch(options, new Alarms(null!, null!, TimeProvider.System, said)), said.Lines);
+    }
+
+    private sealed class Said : ILogger<Alarms>
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, Microsoft.Extensions.Logging.EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Add(formatter(state, exception));
     }
 
     private static byte[] Leaf(string actor, string action, SubjectKey subject, long time)

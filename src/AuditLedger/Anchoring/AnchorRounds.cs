@@ -1,5 +1,6 @@
 using System.Text;
 using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Watching;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
@@ -11,7 +12,8 @@ namespace Trust.AuditLedger.Anchoring;
 /// certificate ends. Sequencing never waits for it; a log that grows for longer than the budget without an anchor alarms.
 /// </summary>
 internal sealed class AnchorRounds(
-    AnchorStore store, Sequencer sequencer, CosignatureRounds cosignatures, Outbound outbound, AuditLedgerOptions options, TimeProvider clock, ILogger<AnchorRounds> log)
+    AnchorStore store, Sequencer sequencer, CosignatureRounds cosignatures, Outbound outbound, AuditLedgerOptions options, Alarms alarms,
+    TimeProvider clock, ILogger<AnchorRounds> log)
     : BackgroundService
 {
     private const int RenewedAtOnce = 100;
@@ -151,6 +153,7 @@ internal sealed class AnchorRounds(
         if (overdue && !_alarmed)
         {
             LedgerLog.AnchorOverdue(log, Since(), _options.StopIntake);
+            alarms.Raise(AlarmKind.NotAnchored, $"since:{Since():yyyy-MM-dd'T'HH:mm:ss'Z'} stopsIntake:{_options.StopIntake}");
         }
 
         _alarmed = overdue;

@@ -17,7 +17,7 @@ namespace Trust.AuditLedger.Entries;
 /// </summary>
 internal sealed class Sequencer(
     NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources declared, AuditLedgerOptions options, TimeProvider clock,
-    LiveIndex index, WitnessSet witnesses, AccessWatch watch, LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
+    LiveIndex index, WitnessSet witnesses, AccessWatch access, IntakeWatch intake, LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
 {
     private static readonly TimeSpan StandbyPause = TimeSpan.FromMilliseconds(250);
 
@@ -161,7 +161,8 @@ internal sealed class Sequencer(
 
     private async Task Sequence(SequencerStore store, LogPosition position, List<Submission> waiting, CancellationToken ct)
     {
-        var group = new Group(position, clock.GetUtcNow());
+        var now = clock.GetUtcNow();
+        var group = new Group(position, now);
         var repeats = new List<Submission.Append>();
         foreach (var request in waiting.OfType<Submission.Append>())
         {
@@ -182,6 +183,7 @@ internal sealed class Sequencer(
         if (group.Accepted.Count > 0)
         {
             await Append(store, position, group, ct);
+            intake.Look(group, now);
         }
 
         foreach (var repeat in repeats)
@@ -232,7 +234,7 @@ internal sealed class Sequencer(
         }
 
         LedgerMetrics.Sequenced(group.Accepted.Sum(a => a.Request.Batch.Events.Length));
-        watch.Look(group.Leaves);
+        access.Look(group.Leaves);
     }
 
     private static async Task Repeat(SequencerStore store, LogPosition position, Submission.Append request, CancellationToken ct)

@@ -1,27 +1,20 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Watching;
 
-/// <summary>What looks like abuse of access.</summary>
-internal enum AccessAlarm
-{
-    /// <summary>One actor reads one patient again and again.</summary>
-    Snooping,
-
-    /// <summary>One actor reads many patients.</summary>
-    BulkReading,
-}
-
 /// <summary>
 /// Looks at reads as they are logged and alarms on one patient read too often and on too many patients read, by one actor within a window.
 /// Holds pseudonyms only, bounded; forgets on a restart. Called by the sequencer after publishing, so it must be quick and never throw.
 /// </summary>
-internal sealed class AccessWatch(AuditLedgerOptions options, ILogger<AccessWatch> log)
+internal sealed class AccessWatch(AuditLedgerOptions options, Alarms alarms)
 {
     private const int MaxActors = 50_000;
+    private const int MaxActor = 128;
 
-    private static readonly byte[][] Reads = [.. new[] { "REC.read", "REC.export", "REG.query", "BG.open" }.Select(a => System.Text.Encoding.ASCII.GetBytes($"{{\"action\":\"{a}\""))];
+    private static readonly byte[][] Reads = [.. new[] { "REC.read", "REC.export", "REG.query", "BG.open" }.Select(a => Encoding.ASCII.GetBytes($"{{\"action\":\"{a}\""))];
 
     private readonly Dictionary<string, Reader> _readers = new(StringComparer.Ordinal);
 
@@ -36,9 +29,6 @@ internal sealed class AccessWatch(AuditLedgerOptions options, ILogger<AccessWatc
             }
         }
     }
-
-    /// <summary>Told of each alarm.</summary>
-    internal Action<AccessAlarm, string>? OnAlarm { get; set; }
 
     private static bool IsRead(ReadOnlySpan<byte> body)
     {
@@ -76,22 +66,23 @@ internal sealed class AccessWatch(AuditLedgerOptions options, ILogger<AccessWatc
             // Once when the bound is passed, not again with every further read.
             if (ofPatient == watching.ReadsOfOnePatient + 1)
             {
-                Alarm(AccessAlarm.Snooping, actor, ofPatient);
+                Alarm(AlarmKind.Snooping, actor, ofPatient);
             }
 
             if (patients == watching.PatientsOfOneReader + 1 && ofPatient == 1)
             {
-                Alarm(AccessAlarm.BulkReading, actor, patients);
+                Alarm(AlarmKind.BulkReading, actor, patients);
             }
         }
     }
 
-    private void Alarm(AccessAlarm alarm, string actor, int count)
-    {
-        LedgerLog.AccessAlarmed(log, alarm, actor, count);
-        LedgerMetrics.Alarmed(alarm.ToString());
-        OnAlarm?.Invoke(alarm, actor);
-    }
+    private void Alarm(AlarmKind kind, string actor, int count) =>
+        alarms.Raise(kind, FormattableString.Invariant($"actor:{NameOf(actor)} count:{count}"));
+
+    // An event's text has a limit, which a name as long as it may be would break.
+    private static string NameOf(string actor) => Encoding.UTF8.GetByteCount(actor) <= MaxActor
+        ? actor
+        : "sha256-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(actor)));
 
     private sealed class Reader
     {

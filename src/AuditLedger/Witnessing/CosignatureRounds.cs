@@ -3,6 +3,7 @@ using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Proofs;
+using Trust.AuditLedger.Watching;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
@@ -20,7 +21,7 @@ internal sealed record WitnessedHead(Checkpoint Checkpoint, string Note);
 /// waits for it: a lost or slow witness costs others nothing, and each is asked again only when its last answer has come.
 /// </summary>
 internal sealed class CosignatureRounds(
-    NpgsqlDataSource db, Sequencer sequencer, CheckpointSigner signer, WitnessSet witnesses, AuditLedgerOptions options, TimeProvider clock, ILogger<CosignatureRounds> log)
+    NpgsqlDataSource db, Sequencer sequencer, CheckpointSigner signer, WitnessSet witnesses, AuditLedgerOptions options, Alarms alarms, TimeProvider clock, ILogger<CosignatureRounds> log)
     : BackgroundService
 {
     private const string SelectWitnessed = "SELECT note FROM witnessed";
@@ -274,6 +275,7 @@ internal sealed class CosignatureRounds(
         if (overdue && !_alarmed)
         {
             LedgerLog.NoQuorum(log, _options.Quorum, Since(), Lag, _options.FailOpen);
+            alarms.Raise(AlarmKind.WitnessLag, FormattableString.Invariant($"quorum:{_options.Quorum} entries:{Lag} failOpen:{_options.FailOpen}"));
         }
         else if (!overdue && _alarmed)
         {

@@ -18,6 +18,8 @@ public ref struct EventBodyReader
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);
     private static readonly SearchValues<byte> UuidCharacters = SearchValues.Create("0123456789abcdef-"u8);
 
+    private const int TimeLength = 27;
+
     private readonly ReadOnlySpan<byte> _body;
     private int _at;
     private string? _refusal;
@@ -48,6 +50,15 @@ public ref struct EventBodyReader
         var reader = new EventBodyReader(body);
         reader.Read(keys, ref action);
         return reader._refusal;
+    }
+
+    /// <summary>When it happened, by the producer's clock.</summary>
+    /// <param name="body">A body that <see cref="Check(ReadOnlySpan{byte})"/> found good: no text in it holds a quotation mark.</param>
+    public static DateTimeOffset TimeOf(ReadOnlySpan<byte> body)
+    {
+        var name = ",\"time\":\""u8;
+        var text = body.Slice(body.LastIndexOf(name) + name.Length, TimeLength);
+        return DateTimeOffset.ParseExact(Encoding.ASCII.GetString(text), EventBody.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
     }
 
     private void Read(IBufferWriter<byte>? keys, ref string action)
@@ -145,7 +156,7 @@ public ref struct EventBodyReader
     {
         var text = Text("time");
         Span<char> chars = stackalloc char[32];
-        if (text.Length != 27 || !Encoding.UTF8.TryGetChars(text, chars, out var count)
+        if (text.Length != TimeLength || !Encoding.UTF8.TryGetChars(text, chars, out var count)
             || !DateTime.TryParseExact(chars[..count], EventBody.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out _))
         {
             Refuse("time");

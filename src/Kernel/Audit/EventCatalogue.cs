@@ -60,7 +60,7 @@ public static class EventCatalogue
             "CERT.request", "CERT.approve", "CERT.resume", "KEY.generate", "SIGN.done", "SIGN.verify",
             "REC.write", "REC.amend", "REC.archive", "CONSENT.grant", "BG.review", "BL.appeal", "BL.remove",
             "REG.verify", "RES.place", "ADMIN.rule", "ADMIN.role", "ADMIN.config",
-            "LEDGER.anchor", "LEDGER.verify", "LEDGER.gap", "LEDGER.hold", "LEDGER.release", "LEDGER.prune", "LEDGER.repair");
+            "LEDGER.anchor", "LEDGER.verify", "LEDGER.gap", "LEDGER.hold", "LEDGER.release", "LEDGER.prune", "LEDGER.repair", "LEDGER.alarm");
         return modes;
     }
 

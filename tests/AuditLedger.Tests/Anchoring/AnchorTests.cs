@@ -95,6 +95,7 @@ public sealed class AnchorTests : IAsyncLifetime
         await Eventually.Holds(() => _outside.Stamped > 1, "it is asked again");
         await Eventually.Holds(async () => (await Ready(client)).Contains("not anchored since", StringComparison.Ordinal), "readiness tells");
         Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("anchors/latest")).StatusCode);
+        await Eventually.Holds(async () => (await _fixture.Alarms()).Exists(a => a.StartsWith("alarm:not-anchored since:", StringComparison.Ordinal)), "the alarm is an event");
     }
 
     [Fact]

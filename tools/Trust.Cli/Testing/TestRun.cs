@@ -68,7 +68,9 @@ public static class TestRun
         int passed = 0, failed = 0, skipped = 0;
         foreach (var file in Directory.EnumerateFiles(results, "*.trx", SearchOption.AllDirectories))
         {
-            var counters = XDocument.Load(file).Descendants().First(e => e.Name.LocalName == "Counters");
+            var run = XDocument.Load(file);
+            Name(run);
+            var counters = run.Descendants().First(e => e.Name.LocalName == "Counters");
             int Count(string name) => int.Parse(counters.Attribute(name)?.Value ?? "0", CultureInfo.InvariantCulture);
             passed += Count("passed");
             failed += Count("failed") + Count("error") + Count("timeout") + Count("aborted");
@@ -84,6 +86,19 @@ public static class TestRun
 
         Console.WriteLine($"{passed} passed, {failed} failed, {skipped} skipped");
         return failed == 0 ? 0 : 1;
+    }
+
+    // The runner's own report of a failure lies far above what the services of the same suite wrote after it.
+    private static void Name(XDocument run)
+    {
+        foreach (var result in run.Descendants().Where(e => e.Name.LocalName == "UnitTestResult" && e.Attribute("outcome")?.Value is not ("Passed" or "NotExecuted")))
+        {
+            Console.WriteLine($"FAILED {result.Attribute("testName")?.Value}");
+            foreach (var text in result.Descendants().Where(e => e.Name.LocalName is "Message" or "StackTrace"))
+            {
+                Console.WriteLine(text.Value);
+            }
+        }
     }
 
     private static async Task Sweep(string scratch)

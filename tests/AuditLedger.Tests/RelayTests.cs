@@ -23,7 +23,9 @@ public sealed class RelayTests : IAsyncLifetime
         await Eventually.Holds(() => service.State.LedgerReached == true, "the relay reached the ledger");
         var confirmed = Assert.IsType<ConfirmOutcome.Confirmed>(await service.Confirm());
         Assert.Equal(2, confirmed.Receipt.Index);
-        var found = await service.Outbox.FindReceipt(confirmed.Id, default);
+        // Told first, then stored.
+        Receipt? found = null;
+        await Eventually.Holds(async () => (found = await service.Outbox.FindReceipt(confirmed.Id, default)) is not null, "the receipt is stored");
         Assert.Equal(confirmed.Receipt.LeafHash, found!.LeafHash);
         Assert.Equal(confirmed.Receipt.Time, found.Time);
         await service.Stop();

@@ -160,7 +160,10 @@ public sealed class Outbox
         return receipt is null ? new ConfirmOutcome.Unknown(built.Id) : new ConfirmOutcome.Confirmed(built.Id, receipt);
     }
 
-    /// <summary>The receipt of an event, or null when the ledger has not answered for it yet (or it is older than the retention).</summary>
+    /// <summary>
+    /// The receipt of an event, or null when the ledger has not answered for it yet (or it is older than the retention). Whoever waits in
+    /// <see cref="AppendConfirmed"/> is told of a receipt moments before it is stored here.
+    /// </summary>
     public Task<Receipt?> FindReceipt(EventId id, CancellationToken ct) => OutboxStore.FindReceipt(_db, id, ct);
 
     private BuiltEvent? Build(AuditEvent e, out DateTimeOffset now, out AppendRefusal? refusal)

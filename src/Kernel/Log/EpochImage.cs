@@ -62,17 +62,18 @@ public static class EpochImage
         return found;
     }
 
-    internal static void Write(IBufferWriter<byte> to, ImageKey key)
+    /// <summary>Writes a key up to its frontier, which follows.</summary>
+    internal static void WriteKey(IBufferWriter<byte> to, ReadOnlySpan<byte> key, uint count, uint last)
     {
-        to.Write(key.Bytes);
-        U32(to, key.Count);
-        U32(to, key.Last);
-        foreach (var hash in key.Frontier)
-        {
-            to.Write(hash);
-        }
+        to.Write(key);
+        U32(to, count);
+        U32(to, last);
+    }
 
-        foreach (var chunk in key.Chunks)
+    /// <summary>Writes what follows a key's frontier.</summary>
+    internal static void WritePostings(IBufferWriter<byte> to, ReadOnlySpan<PostingChunk> chunks, ReadOnlySpan<byte> tail)
+    {
+        foreach (var chunk in chunks)
         {
             U32(to, chunk.First);
             U32(to, chunk.Last);
@@ -81,8 +82,8 @@ public static class EpochImage
             to.Write(chunk.Root);
         }
 
-        U16(to, key.Tail.Length);
-        to.Write(key.Tail);
+        U16(to, tail.Length);
+        to.Write(tail);
     }
 
     internal static byte[] Seal(ReadOnlySpan<byte> keys) => [.. keys, .. SHA256.HashData(keys)];

@@ -25,6 +25,7 @@ public sealed class EpochIndex
     private readonly List<int> _touchedBuckets = [];
     private readonly List<int> _touchedKeys = [];
     private readonly EpochUndo _undo = new();
+    private readonly ArrayBufferWriter<byte> _slice = new();
     private uint _round;
     private long[]? _imaged;
 
@@ -101,13 +102,13 @@ public sealed class EpochIndex
     /// <param name="slice">First 12 bits of the keys.</param>
     public byte[] WriteSlice(int slice)
     {
-        var to = new ArrayBufferWriter<byte>();
+        _slice.ResetWrittenCount();
         for (var bucket = slice * EpochImage.BucketsOfSlice; bucket < (slice + 1) * EpochImage.BucketsOfSlice; bucket++)
         {
-            Write(_roots[bucket], to);
+            Write(_roots[bucket], _slice);
         }
 
-        return EpochImage.Seal(to.WrittenSpan);
+        return EpochImage.Seal(_slice.WrittenSpan);
     }
 
     internal void Begin()
@@ -429,10 +430,19 @@ public sealed class EpochIndex
         }
         else if (at < 0)
         {
-            var k = _keys[~at];
-            var frontier = Enumerable.Range(0, 32).Where(level => (k.Count >> level & 1) != 0).Select(level => FrontierOf(k, level).ToArray());
-            EpochImage.Write(to, new ImageKey(
-                ((ReadOnlySpan<byte>)k.Bytes).ToArray(), k.Count, k.Last, [.. frontier], ChunksOf(~at), TailOf(k)));
+            ref var k = ref _keys[~at];
+            EpochImage.WriteKey(to, k.Bytes, k.Count, k.Last);
+            for (var level = 0; k.Count >> level != 0; level++)
+            {
+                if ((k.Count >> level & 1) != 0)
+                {
+                    to.Write(FrontierOf(k, level));
+                }
+            }
+
+            EpochImage.WritePostings(
+                to, _chunks.TryGetValue(~at, out var chunks) ? CollectionsMarshal.AsSpan(chunks) : [],
+                k.TailBytes == 0 ? [] : _blocks[k.Tail, k.TailClass][..k.TailBytes]);
         }
     }
 

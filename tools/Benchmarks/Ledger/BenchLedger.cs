@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -14,18 +15,23 @@ namespace Trust.Benchmarks.Ledger;
 internal sealed class BenchLedger : IAsyncDisposable
 {
     private const string Region = "510000";
+    private const int DefaultEpoch = 1 << 24;
 
     private readonly string _directory;
     private readonly PostgresCluster _cluster;
     private readonly Dictionary<string, ECDsa> _batchKeys = new(StringComparer.Ordinal);
     private readonly List<IDisposable> _owned = [];
     private readonly Uri _address = new($"https://127.0.0.1:{PostgresCluster.FreePort()}");
+    private readonly bool _sm2;
+    private Pkcs11.TokenOptions _token = null!;
     private ServiceProcess? _process;
+    private double _peak;
 
-    private BenchLedger(string directory, PostgresCluster cluster, IReadOnlyList<string> sources)
+    private BenchLedger(string directory, PostgresCluster cluster, IReadOnlyList<string> sources, bool sm2)
     {
         _directory = directory;
         _cluster = cluster;
+        _sm2 = sm2;
         Sources = sources;
     }
 
@@ -42,11 +48,15 @@ internal sealed class BenchLedger : IAsyncDisposable
     /// <param name="assembly">Trust.AuditLedger.dll.</param>
     /// <param name="producers">Sources besides <c>ca</c>.</param>
     /// <param name="ct">Cancels the set-up.</param>
-    public static async Task<BenchLedger> Start(string directory, string assembly, int producers, CancellationToken ct)
+    /// <param name="large">
+    /// Set up for measuring at scale: without the SM2 line, because its tree under SM3 would first be busy for minutes with what was not posted; and with
+    /// shared buffers that hold the tiles and the keys of ten million entries, as docs/OPERATIONS.md wants it.
+    /// </param>
+    public static async Task<BenchLedger> Start(string directory, string assembly, int producers, CancellationToken ct, bool large = false)
     {
-        var cluster = await PostgresCluster.Start(Path.Combine(directory, "postgres"), [], ct);
+        var cluster = await PostgresCluster.Start(Path.Combine(directory, "postgres"), large ? ["shared_buffers = 1GB"] : [], ct);
         var ledger = new BenchLedger(
-            directory, cluster, ["ca", .. Enumerable.Range(1, producers).Select(i => string.Create(CultureInfo.InvariantCulture, $"bench-{i}"))]);
+            directory, cluster, ["ca", .. Enumerable.Range(1, producers).Select(i => string.Create(CultureInfo.InvariantCulture, $"bench-{i}"))], sm2: !large);
         try
         {
             await ledger.SetUp(assembly, ct);
@@ -72,6 +82,58 @@ internal sealed class BenchLedger : IAsyncDisposable
 
     /// <summary>The source's batch key.</summary>
     public ECDsa BatchKey(string source) => _batchKeys[source];
+
+    /// <summary>Starts it again and waits until it leads.</summary>
+    /// <param name="patience">Longest wait.</param>
+    /// <param name="ct">Cancels the wait.</param>
+    /// <param name="epochSize">Entries of an epoch from now on; null as before.</param>
+    /// <returns>From the start of the process until it answered as the one that leads.</returns>
+    public async Task<TimeSpan> Resume(TimeSpan patience, CancellationToken ct, int? epochSize = null)
+    {
+        await Configure(epochSize, ct);
+        var watch = Stopwatch.StartNew();
+        _process!.Start();
+        await Ready(patience, ct);
+        return watch.Elapsed;
+    }
+
+    /// <summary>Stops the service as a crash would.</summary>
+    public Task Kill(CancellationToken ct)
+    {
+        _peak = PeakMemory();
+        return _process!.Kill(ct);
+    }
+
+    /// <summary>Stops the service in order.</summary>
+    /// <returns>How long that took.</returns>
+    public async Task<TimeSpan> Stop(CancellationToken ct)
+    {
+        _peak = PeakMemory();
+        var watch = Stopwatch.StartNew();
+        await _process!.Stop(TimeSpan.FromSeconds(90), ct);
+        return watch.Elapsed;
+    }
+
+    /// <summary>Largest resident set of the service, of all its processes so far, MiB.</summary>
+    public double PeakMemory()
+    {
+        if (_process!.ProcessId is not { } id)
+        {
+            return _peak;
+        }
+
+        // proc(5): VmHWM is in kB.
+        var line = File.ReadLines($"/proc/{id}/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+        return Math.Max(_peak, double.Parse(line[6..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) / 1024);
+    }
+
+    /// <summary>An empty folder for one, which the database server's account can walk down to.</summary>
+    public static string NewFolder()
+    {
+        var directory = Directory.CreateTempSubdirectory("trust-bench-").FullName;
+        File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        return directory;
+    }
 
     /// <summary>Runs the ledger's own check of everything stored.</summary>
     /// <exception cref="CommandFailedException">It found a fault.</exception>
@@ -106,7 +168,7 @@ internal sealed class BenchLedger : IAsyncDisposable
         };
         var tokens = Path.Combine(_directory, "token");
         await Installation.InitToken(tokens, "ledger", Path.Combine(tokens, "ledger.pin"), ct);
-        var token = new Pkcs11.TokenOptions { ModulePath = SoftHsm.InstalledModule!, TokenLabel = "ledger", PinFile = Path.Combine(tokens, "ledger.pin") };
+        _token = new Pkcs11.TokenOptions { ModulePath = SoftHsm.InstalledModule!, TokenLabel = "ledger", PinFile = Path.Combine(tokens, "ledger.pin") };
         using var issuerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var issuer = Issuer(issuerKey);
         await File.WriteAllTextAsync(Path.Combine(Public, "service-issuing.pem"), issuer.ExportCertificatePem(), ct);
@@ -119,18 +181,22 @@ internal sealed class BenchLedger : IAsyncDisposable
         }
 
         await WriteIdentity(issuer, "ledger", ct);
-        var config = Path.Combine(_directory, "ledger.json");
-        await File.WriteAllTextAsync(config, JsonSerializer.Serialize(Configuration(token)), ct);
-        _process = new ServiceProcess("ledger", assembly, config, _directory,
+        await Configure(null, ct);
+        _process = new ServiceProcess("ledger", assembly, ConfigurationFile, _directory,
             new Dictionary<string, string>(StringComparer.Ordinal) { ["SOFTHSM2_CONF"] = Path.Combine(tokens, "softhsm2.conf"), ["DOTNET_gcServer"] = "0" });
         await _process.Verb("provision", [], ct);
         _process.Start();
-        await Ready(ct);
+        await Ready(TimeSpan.FromMinutes(1), ct);
     }
+
+    private string ConfigurationFile => Path.Combine(_directory, "ledger.json");
+
+    private Task Configure(int? epochSize, CancellationToken ct) =>
+        File.WriteAllTextAsync(ConfigurationFile, JsonSerializer.Serialize(Configuration(_token, epochSize ?? DefaultEpoch)), ct);
 
     private string BatchKeyFile(string source) => Path.Combine(Public, source + "-batch.spki");
 
-    private object Configuration(Pkcs11.TokenOptions token) => new
+    private object Configuration(Pkcs11.TokenOptions token, int epochSize) => new
     {
         Service = new { Region, Node = "ledger-1", PublicDirectory = Public, DataDirectory = Data("ledger") },
         Listen = new { Main = new { Url = _address.ToString(), ClientCertificate = "Peer" } },
@@ -145,26 +211,32 @@ internal sealed class BenchLedger : IAsyncDisposable
         {
             Origin = "bench.example/" + Region,
             LockStoreDirectory = Path.Combine(_directory, "lock"),
-            AllowSoftwareSm2 = true,
+            AllowSoftwareSm2 = _sm2,
+            EpochSize = epochSize,
             // Its own events go through its own intake, as in an installation.
             Sources = Sources.Append("ledger").Select(s => new { Name = s, BatchKeyFile = BatchKeyFile(s) }).ToArray(),
         },
     };
 
-    private async Task Ready(CancellationToken ct)
+    private async Task Ready(TimeSpan patience, CancellationToken ct)
     {
         var link = Link("ca");
+        var began = Stopwatch.GetTimestamp();
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        for (var i = 0; ; i++)
+        while (true)
         {
             try
             {
                 await link.Head(ct);
                 return;
             }
-            catch (HttpRequestException) when (i < 1200)
+            catch (HttpRequestException) when (_process!.IsRunning() && Stopwatch.GetElapsedTime(began) < patience)
             {
                 await tick.WaitForNextTickAsync(ct);
+            }
+            catch (HttpRequestException e)
+            {
+                throw new CommandFailedException($"The ledger does not lead: {e.Message}\n{_process!.LogTail()}");
             }
         }
     }

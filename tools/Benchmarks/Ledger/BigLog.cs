@@ -13,8 +13,8 @@ using Trust.Kernel.Residency;
 namespace Trust.Benchmarks.Ledger;
 
 /// <summary>
-/// A log of ten million events over a million subjects, made by the ledger's own code for groups, index and rows, without HTTP, signatures and
-/// reading back, so that it takes minutes. Three subjects an event as measured in a hospital's day: an institution of 2,000, a practitioner of
+/// A log of ten million events over a million subjects in the database of a real service, which is stopped meanwhile: made by the ledger's own code
+/// for groups, index and rows, without HTTP, signatures and reading back, so that it takes minutes. Three subjects an event as measured in a hospital's day: an institution of 2,000, a practitioner of
 /// 50,000 and either a patient of 700,000 or a prescription, each the more used the lower its number.
 /// </summary>
 internal sealed class BigLog : IAsyncDisposable
@@ -25,8 +25,10 @@ internal sealed class BigLog : IAsyncDisposable
     private const int GroupEvents = 2048;
     private const int BodyBytes = 400;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15);
+
     private readonly string _directory;
-    private readonly PostgresCluster _cluster;
+    private readonly BenchLedger _ledger;
     private readonly NpgsqlConnection _connection;
     private readonly AuditLedgerOptions _options = new() { Origin = "bench", LockStoreDirectory = "/", Sources = [] };
     private readonly List<long> _sizes = [];
@@ -34,11 +36,12 @@ internal sealed class BigLog : IAsyncDisposable
     private ulong _random = 1;
     private long _seq;
     private long _prescriptions;
+    private Task<BigLogService>? _service;
 
-    private BigLog(string directory, PostgresCluster cluster, NpgsqlDataSource database, NpgsqlConnection connection)
+    private BigLog(string directory, BenchLedger ledger, NpgsqlDataSource database, NpgsqlConnection connection)
     {
         _directory = directory;
-        _cluster = cluster;
+        _ledger = ledger;
         Database = database;
         _connection = connection;
         Live = new LiveIndex(_options, new IndexPace(), database, NullLogger<LiveIndex>.Instance);
@@ -71,26 +74,19 @@ internal sealed class BigLog : IAsyncDisposable
     /// <summary>Makes it.</summary>
     public static async Task<BigLog> Make(CancellationToken ct)
     {
-        var directory = Directory.CreateTempSubdirectory("trust-bench-").FullName;
-        // The database server may run under another account, which walks down to its folder.
-        File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        var cluster = await PostgresCluster.Start(Path.Combine(directory, "postgres"), [], ct);
-        var made = await cluster.CreateServiceSchema("ledger", "ledger", ct);
-        var options = new DatabaseOptions
-        {
-            ConnectionString = made.ConnectionString, PasswordFile = made.PasswordFile, OwnerUsername = made.OwnerUsername,
-            OwnerPasswordFile = made.OwnerPasswordFile, Schema = made.Schema, Region = "510000",
-        };
-        await using (var owner = Outbound.Database(options, asOwner: true))
-        {
-            await Migrator.Apply(owner, "ledger_runtime", [typeof(Migrator).Assembly, typeof(AuditLedgerOptions).Assembly], ct);
-        }
-
-        var database = Outbound.Database(options);
-        var log = new BigLog(directory, cluster, database, await database.OpenConnectionAsync(ct));
+        var assembly = LedgerAppend.Assembly() ?? throw new CommandFailedException("the ledger is not built");
+        var directory = BenchLedger.NewFolder();
+        // Started once: it signs the empty tree, from which on it catches up.
+        var ledger = await BenchLedger.Start(directory, assembly, IntakeLoad.Producers, ct, large: true);
+        await ledger.Stop(ct);
+        var database = Outbound.Database(ledger.Database);
+        var log = new BigLog(directory, ledger, database, await database.OpenConnectionAsync(ct));
         await log.Fill(ct);
         return log;
     }
+
+    /// <summary>The service on this log, restarted in every way when it is first asked for. It appends to the log from then on.</summary>
+    public Task<BigLogService> Service(CancellationToken ct) => _service ??= Restart(ct);
 
     /// <summary>A number below a bound; the same sequence in every run.</summary>
     public long Random(long below)
@@ -111,8 +107,18 @@ internal sealed class BigLog : IAsyncDisposable
     {
         await _connection.DisposeAsync();
         await Database.DisposeAsync();
-        await _cluster.Stop(immediate: true, CancellationToken.None);
+        await _ledger.DisposeAsync();
         Directory.Delete(_directory, recursive: true);
+    }
+
+    private async Task<BigLogService> Restart(CancellationToken ct)
+    {
+        var catchingUp = await _ledger.Resume(Patience, ct);
+        await _ledger.Kill(ct);
+        var afterCrash = await _ledger.Resume(Patience, ct);
+        var stopping = await _ledger.Stop(ct);
+        var afterStop = await _ledger.Resume(Patience, ct);
+        return new BigLogService(_ledger, catchingUp, afterCrash, stopping, afterStop);
     }
 
     private async Task Fill(CancellationToken ct)
@@ -144,7 +150,7 @@ internal sealed class BigLog : IAsyncDisposable
         Took = watch.Elapsed;
         Rates = (250_000 / (marks[500_000] - marks[250_000]).TotalSeconds, 500_000 / (Took - marks[Events - 500_000]).TotalSeconds);
         LiveMemory = GC.GetTotalMemory(forceFullCollection: true) / 1048576.0;
-        // As after the nightly run of a real installation; until then a proof also pays for pages nobody has read since they were written.
+        // As after the nightly run of a real installation.
         await Database.Sql("ANALYZE").Execute(ct);
     }
 
@@ -179,7 +185,7 @@ internal sealed class BigLog : IAsyncDisposable
 
     private byte[] Keys()
     {
-        var third = Random(2) == 0 ? Patient(Skewed(700_000)) : LedgerKeys.Of(1, Random(3) == 0 ? _prescriptions : _prescriptions++ / 8);
+        var third = Random(2) == 0 ? Patient(Skewed(700_000)) : LedgerKeys.Of(1, (Random(3) == 0 ? _prescriptions : _prescriptions++) / 8);
         return LedgerKeys.Sorted([Institution(Skewed(2_000)), LedgerKeys.Of(3, Skewed(50_000)), third]);
     }
 
@@ -190,3 +196,11 @@ internal sealed class BigLog : IAsyncDisposable
         return (long)(u * u * u * below);
     }
 }
+
+/// <summary>The real service on a <see cref="BigLog"/>.</summary>
+/// <param name="Ledger">The ledger.</param>
+/// <param name="CatchingUp">First start: ten million entries that nobody has signed for are read back and hashed, then the index is loaded.</param>
+/// <param name="AfterCrash">A start after the process was killed.</param>
+/// <param name="Stopping">A stop in order, which stores the index.</param>
+/// <param name="AfterStop">The start after it.</param>
+internal sealed record BigLogService(BenchLedger Ledger, TimeSpan CatchingUp, TimeSpan AfterCrash, TimeSpan Stopping, TimeSpan AfterStop);

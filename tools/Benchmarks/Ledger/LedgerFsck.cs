@@ -22,9 +22,7 @@ internal static class LedgerFsck
     /// <summary>Measures on a ledger of its own.</summary>
     public static async Task<Row> Measure(BenchRun run, CancellationToken ct)
     {
-        var directory = Directory.CreateTempSubdirectory("trust-bench-").FullName;
-        // The database server may run under another account, which walks down to its folder.
-        File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        var directory = BenchLedger.NewFolder();
         try
         {
             if (LedgerAppend.Assembly() is not { } assembly)
@@ -32,7 +30,7 @@ internal static class LedgerFsck
                 return Row.Missing(Name, "s", Target, "the ledger is not built");
             }
 
-            await using var ledger = await BenchLedger.Start(directory, assembly, LedgerAppend.Producers, ct);
+            await using var ledger = await BenchLedger.Start(directory, assembly, IntakeLoad.Producers, ct);
             var events = await LedgerAppend.Fill(ledger, run.Extended ? 245 : 37, ct);
             await using var database = Outbound.Database(ledger.Database);
             var watch = Stopwatch.StartNew();

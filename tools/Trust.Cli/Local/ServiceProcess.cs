@@ -60,14 +60,19 @@ public sealed class ServiceProcess(string name, string assembly, string configur
     }
 
     /// <summary>Ends the service: asked first, then, after ten seconds, killed.</summary>
-    public async Task Stop(CancellationToken ct)
+    public Task Stop(CancellationToken ct) => Stop(TimeSpan.FromSeconds(10), ct);
+
+    /// <summary>Ends the service: asked first, then killed.</summary>
+    /// <param name="patience">Between the two; a service with much in memory may store some of it first.</param>
+    /// <param name="ct">Cancels the wait.</param>
+    public async Task Stop(TimeSpan patience, CancellationToken ct)
     {
         using var process = Running();
         if (process is not null)
         {
             await Command.Try("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)], ct);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            limit.CancelAfter(TimeSpan.FromSeconds(10));
+            limit.CancelAfter(patience);
             try
             {
                 await process.WaitForExitAsync(limit.Token);

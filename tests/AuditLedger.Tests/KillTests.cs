@@ -9,8 +9,8 @@ using Trust.TestKit;
 namespace Trust.AuditLedger.Tests;
 
 /// <summary>
-/// Two ledger processes compete for one log under load, and whichever leads is killed, again and again: nothing acknowledged is lost,
-/// no index is given twice, and no two signed heads contradict each other.
+/// Two ledger processes compete for one log under load, and whichever leads, or their database server, is killed, again and again: nothing
+/// acknowledged is lost, no index is given twice, and no two signed heads contradict each other.
 /// </summary>
 public sealed class KillTests : IAsyncLifetime
 {
@@ -21,12 +21,27 @@ public sealed class KillTests : IAsyncLifetime
     private readonly ConcurrentDictionary<string, byte> _notes = new(StringComparer.Ordinal);
     private LedgerFixture _fixture = null!;
 
-    public async ValueTask InitializeAsync() => _fixture = await LedgerFixture.Create();
+    public async ValueTask InitializeAsync() => _fixture = await LedgerFixture.Create(await TestDatabase.OnOwnServer("ledger", typeof(Program).Assembly));
 
-    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _fixture.Database.Server.Stop(immediate: true, default);
+        await _fixture.DisposeAsync();
+    }
 
     [Fact]
-    public async Task Killed_at_random_points_with_two_competing_writers_it_loses_repeats_and_contradicts_nothing()
+    public Task Killed_at_random_points_with_two_competing_writers_it_loses_repeats_and_contradicts_nothing() => Survive(Rounds, async pair =>
+    {
+        var victim = await Leader(pair.Addresses);
+        pair.Processes[victim].Kill();
+        pair.Processes[victim] = LedgerProcess.Start(pair.Configs[victim]);
+    });
+
+    [Fact]
+    public Task With_the_database_server_crashed_at_random_points_it_loses_repeats_and_contradicts_nothing() =>
+        Survive(Math.Max(3, Rounds / 10), _ => _fixture.Database.Server.Restart(default));
+
+    private async Task Survive(int rounds, Func<Pair, Task> strike)
     {
         var token = Tokens.NewOptions("ledger");
         await using (var first = await _fixture.Start(token, "ledger-0"))
@@ -36,22 +51,20 @@ public sealed class KillTests : IAsyncLifetime
 
         var one = _fixture.Configure("ledger-1", token);
         var two = _fixture.Configure("ledger-2", token);
-        var processes = new[] { LedgerProcess.Start(one.Config), LedgerProcess.Start(two.Config) };
         Uri[] addresses = [one.Address, two.Address];
+        var pair = new Pair([LedgerProcess.Start(one.Config), LedgerProcess.Start(two.Config)], [one.Config, two.Config], addresses);
         using var done = new CancellationTokenSource();
         try
         {
             await Begin(addresses);
             var load = new[] { Produce("sign", addresses, done.Token), Produce("idp", addresses, done.Token) };
             var random = new Random();
-            for (var round = 0; round < Rounds; round++)
+            for (var round = 0; round < rounds; round++)
             {
                 var before = _acknowledged.Count;
                 var more = random.Next(1, 200);
                 await Eventually.Holds(() => _acknowledged.Count > before + more, "the survivor goes on", TimeSpan.FromMinutes(2));
-                var victim = await Leader(addresses);
-                processes[victim].Kill();
-                processes[victim] = LedgerProcess.Start(victim == 0 ? one.Config : two.Config);
+                await strike(pair);
             }
 
             await done.CancelAsync();
@@ -59,11 +72,12 @@ public sealed class KillTests : IAsyncLifetime
         }
         finally
         {
-            Array.ForEach(processes, p => p.Kill());
+            Array.ForEach(pair.Processes, p => p.Kill());
         }
 
+        _fixture.Database.Runtime.Clear(); // Connections from before a crash.
         await CheckLog();
-        await CheckHeads();
+        await CheckHeads(rounds);
         await CheckIndex();
     }
 
@@ -165,7 +179,7 @@ public sealed class KillTests : IAsyncLifetime
         Assert.All(_notes.Keys, note => Assert.Contains(Checkpoint.TryParse(SignedNote.TryRead(note)!.Value.Text)!.Size, ends));
     }
 
-    private async Task CheckHeads()
+    private async Task CheckHeads(int rounds)
     {
         var hashes = await _fixture.Database.Runtime.Sql("SELECT leaf_hash FROM entries ORDER BY idx").All(r => r.GetFieldValue<byte[]>(0), default);
         var tree = new LogTree();
@@ -177,13 +191,15 @@ public sealed class KillTests : IAsyncLifetime
         }
 
         var keys = File.ReadAllLines(Path.Combine(_fixture.Public, "ledger.vkeys")).Select(l => NoteVerifier.TryParse(l)!).ToList();
-        Assert.True(_notes.Count > Rounds);
+        Assert.True(_notes.Count > rounds);
         foreach (var note in _notes.Keys)
         {
             var head = Checkpoint.TryParse(SignedNote.TryOpen(note, keys, keys.Count)!)!;
             Assert.Equal(roots[(int)head.Size], head.Root);
         }
     }
+
+    private sealed record Pair(LedgerProcess[] Processes, string[] Configs, Uri[] Addresses);
 
     /// <summary>Sends to whichever process answers, the same bytes until they are acknowledged.</summary>
     private sealed class RotatingLink(LedgerFixture fixture, string source, Uri[] addresses)

@@ -59,6 +59,26 @@ public sealed class TileTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_client_library_of_the_Go_checksum_database_reads_the_log_and_checks_random_proofs()
+    {
+        await Grow(1500);
+        var (certificate, key) = _fixture.PemFiles(Witness);
+        var client = Path.Combine(_fixture.Directory, "sumdb_client");
+        // Debian's packages lie where GOPATH says; nothing is fetched.
+        var go = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["GO111MODULE"] = "off", ["GOPATH"] = "/usr/share/gocode", ["GOCACHE"] = Path.Combine(_fixture.Directory, "go"), ["GOFLAGS"] = "",
+        };
+        await Command.Run("go", ["build", "-o", client, Path.Combine(AppContext.BaseDirectory, "Foreign", "sumdb_client.go")], default, environment: go);
+        var vkey = (await File.ReadAllLinesAsync(Path.Combine(_fixture.Public, "ledger.vkeys"))).Single(l => Convert.FromBase64String(l.Split('+', 3)[2])[0] == 0x01);
+        var proofs = Environment.GetEnvironmentVariable("TRUST_TEST_LONG") is null ? 200 : 5000;
+        string[] arguments = [_ledger.Address.ToString(), vkey, proofs.ToString(CultureInfo.InvariantCulture), certificate, key, RandomNumberGenerator.GetInt32(1 << 30).ToString(CultureInfo.InvariantCulture)];
+        var said = await Command.Run(client, arguments, default);
+        var size = (await Head()).Size;
+        Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{size} {2 * proofs}"), said.Trim());
+    }
+
+    [Fact]
     public async Task A_full_tile_stays_the_same_bytes_and_every_partial_tile_stays_a_beginning_of_it()
     {
         var seen = new Dictionary<string, byte[]>(StringComparer.Ordinal);

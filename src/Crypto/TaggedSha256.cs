@@ -23,15 +23,22 @@ public static class TaggedSha256
     /// <param name="tag">Domain of the hash, the first byte of the message.</param>
     /// <param name="data">Any length.</param>
     /// <param name="hash">Receives 32 bytes; may overlap the input.</param>
-    public static void Hash(byte tag, ReadOnlySpan<byte> data, Span<byte> hash) => Hash(tag, data, [], hash);
+    public static void Hash(byte tag, ReadOnlySpan<byte> data, Span<byte> hash) => Hash([tag], data, [], hash);
 
     /// <summary>H(tag ‖ first ‖ second).</summary>
     /// <param name="tag">Domain of the hash, the first byte of the message.</param>
     /// <param name="first">Any length.</param>
     /// <param name="second">At most 64 bytes.</param>
     /// <param name="hash">Receives 32 bytes; may overlap the inputs.</param>
+    public static void Hash(byte tag, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> hash) => Hash([tag], first, second, hash);
+
+    /// <summary>H(data), for messages that carry their tag themselves.</summary>
+    /// <param name="data">Any length.</param>
+    /// <param name="hash">Receives 32 bytes; may overlap the input.</param>
+    public static void Hash(ReadOnlySpan<byte> data, Span<byte> hash) => Hash([], data, [], hash);
+
     [SkipLocalsInit]
-    public static unsafe void Hash(byte tag, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> hash)
+    private static unsafe void Hash(ReadOnlySpan<byte> tag, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> hash)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(second.Length, Block, nameof(second));
         ArgumentOutOfRangeException.ThrowIfLessThan(hash.Length, SHA256.HashSizeInBytes, nameof(hash));
@@ -42,15 +49,26 @@ public static class TaggedSha256
         const int room = 4 * Block;
         var blocks = stackalloc byte[room];
         var work = new Span<byte>(blocks, room);
-        work[0] = tag;
-        var filled = 1;
+        tag.CopyTo(work);
+        var filled = tag.Length;
         var rest = first;
-        while (filled + rest.Length >= Block)
+        if (filled > 0 && filled + rest.Length >= Block)
         {
             rest[..(Block - filled)].CopyTo(work[filled..]);
             rest = rest[(Block - filled)..];
             LibCrypto.Sha256Transform(state, blocks);
             filled = 0;
+        }
+
+        fixed (byte* whole = rest)
+        {
+            var at = 0;
+            for (; rest.Length - at >= Block && filled == 0; at += Block)
+            {
+                LibCrypto.Sha256Transform(state, whole + at);
+            }
+
+            rest = rest[at..];
         }
 
         rest.CopyTo(work[filled..]);
@@ -60,7 +78,7 @@ public static class TaggedSha256
         work[filled] = 0x80;
         var end = (filled + 1 + sizeof(ulong) + Block - 1) / Block * Block;
         work[(filled + 1)..(end - sizeof(ulong))].Clear();
-        BinaryPrimitives.WriteUInt64BigEndian(work[(end - sizeof(ulong))..], 8 * (1 + (ulong)first.Length + (ulong)second.Length));
+        BinaryPrimitives.WriteUInt64BigEndian(work[(end - sizeof(ulong))..], 8 * ((ulong)tag.Length + (ulong)first.Length + (ulong)second.Length));
         for (var at = 0; at < end; at += Block)
         {
             LibCrypto.Sha256Transform(state, blocks + at);

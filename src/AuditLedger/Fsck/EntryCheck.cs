@@ -1,9 +1,7 @@
 using System.Buffers;
-using System.Globalization;
-using System.Security.Cryptography;
 using Npgsql;
-using NpgsqlTypes;
 using Trust.AuditLedger.Entries;
+using Trust.Crypto;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
@@ -18,8 +16,9 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
         WHERE b.first_idx >= $1 AND b.first_idx < $2 ORDER BY b.first_idx
         """;
 
-    private readonly Dictionary<string, Chain> _chains = new(StringComparer.Ordinal);
-    private readonly ArrayBufferWriter<byte> _keys = new(1024);
+    private readonly SourceChains _chains = new();
+    private readonly ArrayBufferWriter<byte> _keys = new(EventBody.MaxSubjects * SubjectKey.Size);
+    private readonly byte[] _distinct = new byte[EventBody.MaxSubjects * SubjectKey.Size];
     private readonly Queue<StoredBatch> _batches = [];
     private StoredBatch? _batch;
 
@@ -30,73 +29,57 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
     public bool TimeIsKnown { get; private set; } = true;
 
     /// <summary>Where each source's chain ended.</summary>
-    public IReadOnlyDictionary<string, (long Epoch, long Seq, byte[] Hash)> Ends => _chains.ToDictionary(c => c.Key, c => (c.Value.Epoch, c.Value.Seq, c.Value.Hash), StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, (long Epoch, long Seq, byte[] Hash)> Ends =>
+        _chains.All.ToDictionary(c => c.Source, c => (c.Epoch, c.Seq, c.HashIsKnown ? c.Hash : []), StringComparer.Ordinal);
 
     /// <summary>Whether a source's chain ended there.</summary>
     public bool EndsAt(string source, long epoch, long seq, byte[] hash)
     {
-        var chain = _chains.GetValueOrDefault(source, Chain.Beginning);
-        return (chain.Epoch, chain.Seq) == (epoch, seq) && (chain.Hash.Length == 0 || chain.Hash.AsSpan().SequenceEqual(hash));
+        var chain = _chains.Find(source) ?? new SourceChain(source);
+        return (chain.Epoch, chain.Seq) == (epoch, seq) && (!chain.HashIsKnown || chain.Hash.AsSpan().SequenceEqual(hash));
     }
 
-    /// <summary>Checks entries [from, to).</summary>
-    /// <param name="from">First index.</param>
-    /// <param name="to">First index after.</param>
-    /// <param name="level0">Stored full tiles over them.</param>
+    /// <summary>Checks a block's entries.</summary>
+    /// <param name="block">As it was read.</param>
+    /// <param name="level0">Stored full tiles over it.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<IndexedEntry[]> Check(long from, long to, Dictionary<long, byte[]> level0, CancellationToken ct)
+    public async Task Check(EntryBlock block, Dictionary<long, byte[]> level0, CancellationToken ct)
     {
-        foreach (var batch in await db.Sql(SelectBatches).With(from).With(to).All(
+        foreach (var batch in await db.Sql(SelectBatches).With(block.First).With(block.End).All(
             r => new StoredBatch(r.GetString(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct))
         {
             _batches.Enqueue(batch);
         }
 
-        var rows = await Read(from, to, ct);
-        var block = new IndexedEntry[to - from];
-        for (var i = 0; i < block.Length; i++)
+        for (var i = 0; i < block.Count; i++)
         {
-            var index = from + i;
-            var tile = level0.TryGetValue(index / LogTree.Width, out var hashes) ? hashes.AsMemory((int)(index % LogTree.Width) * 32, 32) : default;
-            block[i] = rows.TryGetValue(index, out var row) ? CheckRow(index, row.Hash, row.Leaf, tile) : Missing(index, tile);
+            var index = block.First + i;
+            var tile = level0.TryGetValue(index / LogTree.Width, out var hashes) ? hashes.AsSpan((int)(index % LogTree.Width) * IndexHash.Size, IndexHash.Size) : default;
+            CheckEntry(block, i, tile);
+        }
+    }
+
+    private void CheckEntry(EntryBlock block, int i, ReadOnlySpan<byte> tile)
+    {
+        var index = block.First + i;
+        if (!block.TryRow(i, out var column, out var leaf))
+        {
+            report("entry-missing", index, "no row");
+            Skip(index);
+            block.Settle(i, EntryState.Damaged, tile);
+            return;
         }
 
-        return block;
-    }
-
-    private async Task<Dictionary<long, (byte[] Hash, byte[] Leaf)>> Read(long from, long to, CancellationToken ct)
-    {
-        var rows = new Dictionary<long, (byte[], byte[])>((int)(to - from));
-        await using var connection = await db.OpenConnectionAsync(ct);
-        // COPY takes no parameters; the two numbers are our own.
-        await using var copy = await connection.BeginBinaryExportAsync(string.Create(
-            CultureInfo.InvariantCulture, $"COPY (SELECT idx, leaf_hash, leaf FROM entries WHERE idx >= {from} AND idx < {to} ORDER BY idx) TO STDOUT (FORMAT BINARY)"), ct);
-        while (await copy.StartRowAsync(ct) >= 0)
-        {
-            var index = await copy.ReadAsync<long>(NpgsqlDbType.Bigint, ct);
-            rows[index] = (await copy.ReadAsync<byte[]>(NpgsqlDbType.Bytea, ct), await copy.ReadAsync<byte[]>(NpgsqlDbType.Bytea, ct));
-        }
-
-        return rows;
-    }
-
-    private IndexedEntry Missing(long index, ReadOnlyMemory<byte> tile)
-    {
-        report("entry-missing", index, "no row");
-        Skip(index);
-        return new IndexedEntry(index, tile.IsEmpty ? new byte[32] : tile.ToArray(), [], null, IsWhole: false);
-    }
-
-    private IndexedEntry CheckRow(long index, byte[] column, byte[] leaf, ReadOnlyMemory<byte> tile)
-    {
-        var computed = MerkleProof.LeafHash(leaf);
-        var agreesColumn = computed.AsSpan().SequenceEqual(column);
-        if (!agreesColumn && (tile.IsEmpty || !computed.AsSpan().SequenceEqual(tile.Span)))
+        Span<byte> computed = stackalloc byte[IndexHash.Size];
+        MerkleProof.LeafHash(leaf, computed);
+        var agreesColumn = computed.SequenceEqual(column);
+        if (!agreesColumn && (tile.IsEmpty || !computed.SequenceEqual(tile)))
         {
             // Both copies of the hash speak against the bytes, or the only one does.
             report("entry-leaf", index, "its bytes do not give the hash stored with them");
             Skip(index);
-            return new IndexedEntry(index, column, [], null, IsWhole: false);
+            block.Settle(i, EntryState.Damaged, column);
+            return;
         }
 
         if (!agreesColumn)
@@ -104,35 +87,45 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
             report("entry-hash", index, "the hash stored with it is not that of its bytes and tile");
         }
 
-        if (leaf.Length > 0 && leaf[0] == EntryType.Commit)
-        {
-            return CheckCommit(index, computed, leaf);
-        }
-
-        return CheckEvent(index, computed, leaf);
+        block.Settle(i, leaf.Length > 0 && leaf[0] == EntryType.Commit ? CheckCommit(index, leaf) : CheckEvent(index, leaf), computed);
     }
 
-    private IndexedEntry CheckCommit(long index, byte[] hash, byte[] leaf)
+    private EntryState CheckCommit(long index, ReadOnlySpan<byte> leaf)
     {
-        var commit = CommitEntry.TryRead(leaf);
-        if (commit is null)
+        if (CommitEntry.TryRead(leaf) is not null)
         {
-            report("commit-malformed", index, "a commit entry that is malformed or of another map function");
+            return EntryState.Commit;
         }
 
-        return new IndexedEntry(index, hash, [], commit, commit is not null);
+        report("commit-malformed", index, "a commit entry that is malformed or of another map function");
+        return EntryState.Damaged;
     }
 
-    private IndexedEntry CheckEvent(long index, byte[] hash, byte[] leaf)
+    private EntryState CheckEvent(long index, ReadOnlySpan<byte> leaf)
     {
         if (!EventLeaf.TryRead(leaf, out var e))
         {
             report("leaf-malformed", index, "neither an event nor a commit entry");
             Skip(index);
-            return new IndexedEntry(index, hash, [], null, IsWhole: false);
+            return EntryState.Damaged;
         }
 
-        if (!SHA256.HashData(e.Body).AsSpan().SequenceEqual(e.BodyHash))
+        CheckBody(index, e);
+        if (e.Time < Time)
+        {
+            report("time-falls", index, $"{e.Time} after {Time}");
+        }
+
+        (Time, TimeIsKnown) = (e.Time, true);
+        Follow(index, e);
+        return EntryState.Event;
+    }
+
+    private void CheckBody(long index, EventLeaf e)
+    {
+        Span<byte> hash = stackalloc byte[Envelope.HashSize];
+        TaggedSha256.Hash(e.Body, hash);
+        if (!hash.SequenceEqual(e.BodyHash))
         {
             report("body-hash", index, "the body is not the one its envelope names");
         }
@@ -141,38 +134,31 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
         if (EventBodyReader.Check(e.Body, _keys, out _) is { } rule)
         {
             report("body-malformed", index, rule);
+            return;
         }
-        else if (!SubjectKeys.Distinct(_keys.WrittenSpan).AsSpan().SequenceEqual(e.Keys))
+
+        _keys.WrittenSpan.CopyTo(_distinct);
+        if (!_distinct.AsSpan(0, SubjectKeys.Distinct(_distinct.AsSpan(0, _keys.WrittenCount))).SequenceEqual(e.Keys))
         {
             report("subject-keys", index, "the keys are not those of the body's subjects");
         }
-
-        if (e.Time < Time)
-        {
-            report("time-falls", index, $"{e.Time} after {Time}");
-        }
-
-        (Time, TimeIsKnown) = (e.Time, true);
-        Follow(index, e);
-        return new IndexedEntry(index, hash, e.Keys.ToArray(), null, IsWhole: true);
     }
 
     private void Follow(long index, EventLeaf e)
     {
-        var source = e.Source;
-        var chain = _chains.GetValueOrDefault(source, Chain.Beginning);
+        var chain = _chains.Of(e.SourceBytes);
         if (!(e.Epoch == chain.Epoch && e.Seq == chain.Seq + 1) && !(e.Epoch > chain.Epoch && e.Seq == 1))
         {
-            report("source-gap", index, $"{source} goes on with ({e.Epoch}, {e.Seq}) after ({chain.Epoch}, {chain.Seq})");
+            report("source-gap", index, $"{chain.Source} goes on with ({e.Epoch}, {e.Seq}) after ({chain.Epoch}, {chain.Seq})");
         }
-        else if (chain.Hash.Length > 0 && !e.Prev.SequenceEqual(chain.Hash))
+        else if (chain.HashIsKnown && !e.Prev.SequenceEqual(chain.Hash))
         {
-            report("source-chain", index, $"{source} does not name the envelope before ({e.Epoch}, {e.Seq})");
+            report("source-chain", index, $"{chain.Source} does not name the envelope before ({e.Epoch}, {e.Seq})");
         }
 
-        var envelope = SHA256.HashData(e.EnvelopeBytes);
-        _chains[source] = new Chain(e.Epoch, e.Seq, envelope);
-        CheckBatch(index, source, e.Epoch, e.Seq, envelope);
+        (chain.Epoch, chain.Seq, chain.HashIsKnown) = (e.Epoch, e.Seq, true);
+        TaggedSha256.Hash(e.EnvelopeBytes, chain.Hash);
+        CheckBatch(index, chain);
     }
 
     // A damaged entry is one fault: its place is known from its batch, and what follows it is not blamed for naming an envelope nobody can read.
@@ -181,7 +167,8 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
         TimeIsKnown = false;
         if (BatchOf(index) is { } batch)
         {
-            _chains[batch.Source] = new Chain(batch.Epoch, batch.FirstSeq + index - batch.FirstIndex, []);
+            var chain = _chains.Of(batch.Source);
+            (chain.Epoch, chain.Seq, chain.HashIsKnown) = (batch.Epoch, batch.FirstSeq + index - batch.FirstIndex, false);
         }
     }
 
@@ -195,8 +182,9 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
         return _batch;
     }
 
-    private void CheckBatch(long index, string source, long epoch, long seq, byte[] envelope)
+    private void CheckBatch(long index, SourceChain chain)
     {
+        var (source, epoch, seq) = (chain.Source, chain.Epoch, chain.Seq);
         if (BatchOf(index) is not { } batch || !string.Equals(batch.Source, source, StringComparison.Ordinal) || batch.Epoch != epoch || batch.FirstSeq + index - batch.FirstIndex != seq)
         {
             report("batch-missing", index, $"no batch of {source} holds ({epoch}, {seq}) here");
@@ -205,17 +193,12 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
 
         if (seq == batch.LastSeq)
         {
-            var digest = Envelope.BatchDigest(source, epoch, batch.FirstSeq, (int)(batch.LastSeq - batch.FirstSeq + 1), envelope);
+            var digest = Envelope.BatchDigest(source, epoch, batch.FirstSeq, (int)(batch.LastSeq - batch.FirstSeq + 1), chain.Hash);
             if (sources.Find(source)?.Verifies(digest, batch.Signature) != true)
             {
                 report("batch-signature", index, $"the batch of {source} that ends here is not signed by its batch key");
             }
         }
-    }
-
-    private sealed record Chain(long Epoch, long Seq, byte[] Hash)
-    {
-        public static Chain Beginning { get; } = new(0, 0, Envelope.NoPredecessor.ToArray());
     }
 
     private sealed record StoredBatch(string Source, long Epoch, long FirstSeq, long LastSeq, long FirstIndex, byte[] Signature);

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Security.Cryptography;
 using System.Threading.Channels;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
@@ -10,30 +8,6 @@ using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Fsck;
 
-/// <summary>One thing that is not as the rest says it must be.</summary>
-/// <param name="Code">Kebab case, stable.</param>
-/// <param name="Index">Entry, tile number or size it concerns; null when it is none.</param>
-/// <param name="Detail">What was found.</param>
-internal sealed record Fault(string Code, long? Index, string Detail);
-
-/// <summary>What a check came to.</summary>
-/// <param name="Size">Entries checked.</param>
-/// <param name="Faults">Empty when every stored byte is as it was written.</param>
-/// <param name="Notes">What was not checked, and why.</param>
-/// <param name="Root">Root that the entries give.</param>
-/// <param name="SignedSize">Largest size of which the entries give the root that this log has signed.</param>
-internal sealed record CheckReport(long Size, IReadOnlyList<Fault> Faults, IReadOnlyList<string> Notes, byte[] Root, long SignedSize)
-{
-    /// <summary>Leaf hashes of damaged entries, as their other copies give them.</summary>
-    public IReadOnlyDictionary<long, byte[]> Expected { get; init; } = new Dictionary<long, byte[]>();
-
-    /// <summary>Full tiles as the entries give them.</summary>
-    public IReadOnlyList<FullTile> Tiles { get; init; } = [];
-
-    /// <summary>Ends of the sources' chains.</summary>
-    public IReadOnlyDictionary<string, (long Epoch, long Seq, byte[] Hash)> Ends { get; init; } = new Dictionary<string, (long, long, byte[])>(StringComparer.Ordinal);
-}
-
 /// <summary>
 /// Recomputes the log from its stored bytes: leaf hashes, tiles, roots, signed checkpoints wherever they are kept, the subject index of every
 /// commit entry, the map function, the clock, each source's chain and its batch signatures. Reads only. Where two copies of a hash differ,
@@ -43,8 +17,6 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
 {
     /// <summary>Most faults listed; a log with more is beyond repair row by row.</summary>
     public const int MaxFaults = 1000;
-
-    private const int Chunk = 16 * LogTree.Width;
 
     private const string SelectHead = "SELECT h.size, h.root, h.time, l.minimum FROM head h, entries_layout l";
     private const string SelectBeyond = "SELECT count(*) FROM entries WHERE idx >= (SELECT size FROM head)";
@@ -69,19 +41,56 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         var head = await ReadHead(ct);
         var notes = await ReadNotes(locked, head, ct);
         var entries = new EntryCheck(db, sources, Report);
-        var work = Channel.CreateBounded<IndexedEntry[]>(new BoundedChannelOptions(8) { SingleReader = true, SingleWriter = true });
-        var index = Task.Run(() => Replay(work.Reader, head, ct), ct);
-        for (var at = 0L; at < head.Size; at += Chunk)
+        using var blocks = new EntryReader(db, head.Minimum, head.Size);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var judged = Channel.CreateUnbounded<EntryBlock>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        // Side by side, and none goes on without the others: the blocks they hand on come round again.
+        await Task.WhenAll(
+            OrStop(blocks.Start(stop.Token), stop),
+            OrStop(Task.Run(() => Judge(blocks, entries, judged.Writer, progress, stop.Token), stop.Token), stop),
+            OrStop(Task.Run(() => Replay(judged.Reader, blocks, head, stop.Token), stop.Token), stop));
+        await CheckTiles(ct);
+        await CheckHead(head, entries, notes, ct);
+        var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
+        return new CheckReport(head.Size, _faults, _notes, _tree.Root(), signed.DefaultIfEmpty(0).Max())
         {
-            var to = Math.Min(at + Chunk, head.Size);
-            var level0 = await Tiles(0, at / LogTree.Width, to / LogTree.Width, ct);
-            var block = at < head.Minimum ? Pruned(at, to, level0) : await entries.Check(at, to, level0, ct);
-            foreach (var entry in block)
+            Expected = _expected, Tiles = _tiles, Ends = entries.Ends,
+        };
+    }
+
+    private static async Task OrStop(Task work, CancellationTokenSource stop)
+    {
+        try
+        {
+            await work;
+        }
+        catch
+        {
+            await stop.CancelAsync();
+            throw;
+        }
+    }
+
+    private async Task Judge(EntryReader blocks, EntryCheck entries, ChannelWriter<EntryBlock> judged, Action<long, long>? progress, CancellationToken ct)
+    {
+        await foreach (var block in blocks.All(ct))
+        {
+            var level0 = await Tiles(0, block.First / LogTree.Width, block.End / LogTree.Width, ct);
+            if (block.IsPruned)
             {
-                _tree.Append(entry.Hash, _tiles);
-                if (!entry.IsWhole && entry.Index >= head.Minimum)
+                block.TakeFrom(level0);
+            }
+            else
+            {
+                await entries.Check(block, level0, ct);
+            }
+
+            for (var i = 0; i < block.Count; i++)
+            {
+                _tree.Append(block.Hash(i), _tiles);
+                if (block.State(i) is EntryState.Damaged && !block.IsPruned)
                 {
-                    _expected[entry.Index] = entry.Hash;
+                    _expected[block.First + i] = block.Hash(i).ToArray();
                 }
 
                 if (_roots.ContainsKey(_tree.Size))
@@ -90,19 +99,11 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
                 }
             }
 
-            await work.Writer.WriteAsync(block, ct);
-            progress?.Invoke(to, head.Size);
+            await judged.WriteAsync(block, ct);
+            progress?.Invoke(block.End, blocks.Size);
         }
 
-        work.Writer.Complete();
-        await index;
-        await CheckTiles(ct);
-        await CheckHead(head, entries, notes, ct);
-        var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
-        return new CheckReport(head.Size, _faults, _notes, _tree.Root(), signed.DefaultIfEmpty(0).Max())
-        {
-            Expected = _expected, Tiles = _tiles, Ends = entries.Ends,
-        };
+        judged.Complete();
     }
 
     private void Report(string code, long? index, string detail)
@@ -172,21 +173,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         (await db.Sql(SelectTiles).With((short)level).With(from).With(to).All(r => (N: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)), ct))
             .ToDictionary(t => t.N, t => t.Hashes);
 
-    // Of pruned entries only their hashes are left, in full tiles.
-    private static IndexedEntry[] Pruned(long from, long to, Dictionary<long, byte[]> level0)
-    {
-        var block = new IndexedEntry[to - from];
-        for (var i = 0; i < block.Length; i++)
-        {
-            var index = from + i;
-            var hash = level0.TryGetValue(index / LogTree.Width, out var tile) ? tile.AsSpan((int)(index % LogTree.Width) * 32, 32).ToArray() : new byte[32];
-            block[i] = new IndexedEntry(index, hash, [], null, IsWhole: false);
-        }
-
-        return block;
-    }
-
-    private async Task Replay(ChannelReader<IndexedEntry[]> work, Head head, CancellationToken ct)
+    private async Task Replay(ChannelReader<EntryBlock> judged, EntryReader blocks, Head head, CancellationToken ct)
     {
         var index = head.Minimum == 0 ? new SubjectIndex() : null;
         if (index is null)
@@ -194,30 +181,35 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
             Note($"The subject index was not recomputed: entries below {head.Minimum} have been pruned.");
         }
 
-        await foreach (var block in work.ReadAllAsync(ct))
+        await foreach (var block in judged.ReadAllAsync(ct))
         {
-            foreach (var entry in block)
+            for (var i = 0; i < block.Count && index is not null; i++)
             {
-                if (index is null)
+                index = Follow(index, block, i) ? index : null;
+            }
+
+            blocks.Return(block);
+        }
+    }
+
+    private bool Follow(SubjectIndex index, EntryBlock block, int i)
+    {
+        switch (block.State(i))
+        {
+            case EntryState.Event:
+                index.Append(block.First + i, block.Hash(i), block.Keys(i));
+                return true;
+            case EntryState.Commit:
+                if (index.HasPending && index.Follow(CommitEntry.TryRead(block.Leaf(i))!))
                 {
-                    break;
+                    return true;
                 }
 
-                if (!entry.IsWhole)
-                {
-                    Note($"The subject index was not recomputed beyond entry {entry.Index}, which is damaged.");
-                    index = null;
-                }
-                else if (entry.Commit is null)
-                {
-                    index.Append(entry.Index, entry.Hash, entry.Keys);
-                }
-                else if (!index.HasPending || !index.Follow(entry.Commit))
-                {
-                    Report("index-root", entry.Index, "the subject index recomputed from the entries is not the one this commit entry names");
-                    index = null;
-                }
-            }
+                Report("index-root", block.First + i, "the subject index recomputed from the entries is not the one this commit entry names");
+                return false;
+            default:
+                Note($"The subject index was not recomputed beyond entry {block.First + i}, which is damaged.");
+                return false;
         }
     }
 
@@ -289,11 +281,3 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
 
     private sealed record SourceRow(string Name, long Epoch, long Seq, byte[] Hash);
 }
-
-/// <summary>An entry as the index needs it.</summary>
-/// <param name="Index">Index in the log.</param>
-/// <param name="Hash">The leaf hash that two of its three copies agree on.</param>
-/// <param name="Keys">Subject keys of an event.</param>
-/// <param name="Commit">The commit entry, when it is one.</param>
-/// <param name="IsWhole">False when the leaf itself is damaged.</param>
-internal readonly record struct IndexedEntry(long Index, byte[] Hash, byte[] Keys, CommitEntry? Commit, bool IsWhole);

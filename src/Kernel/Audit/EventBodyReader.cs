@@ -16,7 +16,6 @@ public ref struct EventBodyReader
         [.. Enumerable.Range(0, 0x20).Select(b => (byte)b), (byte)'"', (byte)'\\', 0x7f]);
 
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);
-    private static readonly SearchValues<byte> UuidCharacters = SearchValues.Create("0123456789abcdef-"u8);
 
     private const int TimeLength = 27;
 
@@ -64,8 +63,8 @@ public ref struct EventBodyReader
     private void Read(IBufferWriter<byte>? keys, ref string action)
     {
         Literal("{\"action\":"u8);
-        var name = Encoding.UTF8.GetString(Text("action"));
-        if (_refusal is null && !EventCatalogue.TryGetMode(name, out _))
+        var name = EventCatalogue.Find(Text("action"));
+        if (name is null)
         {
             Refuse("unknown-action");
         }
@@ -108,7 +107,7 @@ public ref struct EventBodyReader
             Refuse("trailing-bytes");
         }
 
-        action = name;
+        action = name ?? "";
     }
 
     private void ReadActor()
@@ -117,7 +116,7 @@ public ref struct EventBodyReader
         if (Next("\"certificate\":"u8))
         {
             var certificate = Text("certificate");
-            if (certificate.Length != 64 || certificate.ContainsAnyExcept(HexDigits))
+            if (certificate.Length != 64 || !IsHex(certificate))
             {
                 Refuse("certificate");
             }
@@ -145,22 +144,45 @@ public ref struct EventBodyReader
     private void ReadId()
     {
         var text = Text("id");
-        if (text.Length != 36 || !Guid.TryParseExact(Encoding.UTF8.GetString(text), "D", out var id) || id.Version != 7
-            || text.ContainsAnyExcept(UuidCharacters))
+        if (text.Length != 36 || text[14] != (byte)'7' || (text[8], text[13], text[18], text[23]) != ((byte)'-', (byte)'-', (byte)'-', (byte)'-')
+            || !IsHex(text[..8]) || !IsHex(text[9..13]) || !IsHex(text[14..18]) || !IsHex(text[19..23]) || !IsHex(text[24..]))
         {
             Refuse("id");
         }
     }
 
+    // 2026-11-22T09:30:00.000000Z, and a day and time that there are.
     private void ReadTime()
     {
         var text = Text("time");
-        Span<char> chars = stackalloc char[32];
-        if (text.Length != TimeLength || !Encoding.UTF8.TryGetChars(text, chars, out var count)
-            || !DateTime.TryParseExact(chars[..count], EventBody.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out _))
+        if (text.Length != TimeLength || (text[4], text[7], text[10], text[13]) != ((byte)'-', (byte)'-', (byte)'T', (byte)':')
+            || (text[16], text[19], text[26]) != ((byte)':', (byte)'.', (byte)'Z')
+            || Number(text[..4]) is not (> 0 and var year) || Number(text[5..7]) is not (>= 1 and <= 12 and var month)
+            || Number(text[8..10]) is not (>= 1 and var day) || day > DateTime.DaysInMonth(year, month)
+            || Number(text[11..13]) is not (>= 0 and < 24) || Number(text[14..16]) is not (>= 0 and < 60) || Number(text[17..19]) is not (>= 0 and < 60)
+            || Number(text[20..26]) < 0)
         {
             Refuse("time");
         }
+    }
+
+    private static bool IsHex(ReadOnlySpan<byte> text) => !text.ContainsAnyExcept(HexDigits);
+
+    // -1 when it is not digits alone.
+    private static int Number(ReadOnlySpan<byte> digits)
+    {
+        var number = 0;
+        foreach (var digit in digits)
+        {
+            if (!char.IsAsciiDigit((char)digit))
+            {
+                return -1;
+            }
+
+            number = (10 * number) + digit - '0';
+        }
+
+        return number;
     }
 
     private void ReadSubjects(IBufferWriter<byte>? keys)

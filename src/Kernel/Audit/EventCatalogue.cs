@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Collections.Frozen;
+using System.Text;
 
 namespace Trust.Kernel.Audit;
 
@@ -18,7 +20,12 @@ public enum EventMode
 /// <summary>The closed list of actions. An action that is not here cannot be appended and is refused by the ledger.</summary>
 public static class EventCatalogue
 {
+    private const int LongestName = 32;
+
     private static readonly FrozenDictionary<string, EventMode> Modes = Entries().ToFrozenDictionary(StringComparer.Ordinal);
+
+    private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> Listed =
+        Modes.Keys.ToFrozenSet(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
 
     // "RX.* (each transition)" and "GRANT.*": their services name the transitions.
     private static readonly string[] Families = ["RX.", "GRANT."];
@@ -39,12 +46,30 @@ public static class EventCatalogue
         {
             if (action.StartsWith(family, StringComparison.Ordinal))
             {
-                return action.Length > family.Length && action.Length <= 32
+                return action.Length > family.Length && action.Length <= LongestName
                     && !action.AsSpan(family.Length).ContainsAnyExceptInRange('a', 'z');
             }
         }
 
         return false;
+    }
+
+    /// <summary>The action that these bytes name; null when there is no such action.</summary>
+    internal static string? Find(ReadOnlySpan<byte> name)
+    {
+        Span<char> characters = stackalloc char[LongestName];
+        if (name.Length > LongestName || Ascii.ToUtf16(name, characters, out var length) != OperationStatus.Done)
+        {
+            return null;
+        }
+
+        if (Listed.TryGetValue(characters[..length], out var listed))
+        {
+            return listed;
+        }
+
+        var other = characters[..length].ToString();
+        return TryGetMode(other, out _) ? other : null;
     }
 
     private static Dictionary<string, EventMode> Entries()

@@ -3,6 +3,9 @@ namespace Trust.Kernel.Audit;
 /// <summary>Finds citizen identity numbers (GB 11643) in text that must not hold any.</summary>
 internal static class IdentityNumber
 {
+    private const int Digits = 17;
+    private const int Length = Digits + 1;
+
     private static ReadOnlySpan<byte> Weights => [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
 
     private static ReadOnlySpan<byte> CheckDigits => "10X98765432"u8;
@@ -10,29 +13,45 @@ internal static class IdentityNumber
     /// <summary>True when an 18-character run between non-alphanumeric borders is a number with a right check digit.</summary>
     public static bool Occurs(ReadOnlySpan<byte> text)
     {
-        for (var start = 0; start + 18 <= text.Length; start++)
+        // A number begins with 17 digits, so one of any 17 places in a row lies on them.
+        for (var probe = Digits - 1; probe < text.Length; probe += Digits)
         {
-            var end = start;
-            while (end < text.Length && IsAlphanumeric(text[end]))
+            var (start, end) = (probe, probe);
+            while (end < text.Length && char.IsAsciiDigit((char)text[end]))
             {
                 end++;
             }
 
-            if (end - start == 18 && HasCheckDigit(text.Slice(start, 18)))
+            if (end == probe)
+            {
+                continue;
+            }
+
+            while (start > 0 && char.IsAsciiDigit((char)text[start - 1]))
+            {
+                start--;
+            }
+
+            if (end - start >= Digits && IsRun(text, start) && HasCheckDigit(text.Slice(start, Length)))
             {
                 return true;
             }
 
-            start = end;
+            probe = end;
         }
 
         return false;
     }
 
+    // Exactly 18 alphanumeric characters, no more on either side.
+    private static bool IsRun(ReadOnlySpan<byte> text, int start) =>
+        start + Length <= text.Length && IsAlphanumeric(text[start + Length - 1])
+        && (start == 0 || !IsAlphanumeric(text[start - 1])) && (start + Length == text.Length || !IsAlphanumeric(text[start + Length]));
+
     private static bool HasCheckDigit(ReadOnlySpan<byte> run)
     {
         var sum = 0;
-        for (var i = 0; i < 17; i++)
+        for (var i = 0; i < Digits; i++)
         {
             if (run[i] is < (byte)'0' or > (byte)'9')
             {

@@ -37,7 +37,10 @@ public readonly ref struct EventLeaf
     public ReadOnlySpan<byte> EnvelopeBytes => _envelope;
 
     /// <summary>Name of the producer.</summary>
-    public string Source => Encoding.ASCII.GetString(_envelope[(EnvelopeTag.Length + 1)..^FixedEnvelope]);
+    public string Source => Encoding.ASCII.GetString(SourceBytes);
+
+    /// <summary>Name of the producer, ASCII.</summary>
+    public ReadOnlySpan<byte> SourceBytes => _envelope[(EnvelopeTag.Length + 1)..^FixedEnvelope];
 
     /// <summary>Takeover of the producer's relay.</summary>
     public long Epoch => BinaryPrimitives.ReadInt64BigEndian(_envelope[^FixedEnvelope..]);
@@ -105,6 +108,9 @@ public readonly ref struct EventLeaf
         read = new EventLeaf(keys, time, envelope, body);
         return true;
     }
+
+    /// <summary>Subject keys of leaf data that was read before.</summary>
+    public static ReadOnlySpan<byte> KeysOf(ReadOnlySpan<byte> leaf) => leaf.Slice(2, leaf[1] * SubjectKey.Size);
 
     /// <summary>True when 32-byte keys stand in rising order, none twice.</summary>
     public static bool Rises(ReadOnlySpan<byte> keys)

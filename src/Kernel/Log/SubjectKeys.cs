@@ -9,32 +9,37 @@ public static class SubjectKeys
     /// <param name="keys">32 bytes each, in any order.</param>
     public static byte[] Distinct(ReadOnlySpan<byte> keys)
     {
+        var sorted = keys.ToArray();
+        return sorted[..Distinct(sorted.AsSpan())];
+    }
+
+    /// <summary>Sorts keys in place, each once, to the front.</summary>
+    /// <param name="keys">32 bytes each, in any order.</param>
+    /// <returns>Bytes of the keys that are left.</returns>
+    public static int Distinct(Span<byte> keys)
+    {
         const int size = SubjectKey.Size;
-        if (keys.Length <= size)
+        var length = Math.Min(keys.Length, size);
+        Span<byte> key = stackalloc byte[size];
+        // By insertion: an event has few subjects.
+        for (var from = size; from < keys.Length; from += size)
         {
-            return keys.ToArray();
-        }
-
-        var list = new List<byte[]>(keys.Length / size);
-        for (var at = 0; at < keys.Length; at += size)
-        {
-            list.Add(keys.Slice(at, size).ToArray());
-        }
-
-        list.Sort(static (a, b) => a.AsSpan().SequenceCompareTo(b));
-        var sorted = new byte[keys.Length];
-        var length = 0;
-        for (var i = 0; i < list.Count; i++)
-        {
-            if (i > 0 && list[i].AsSpan().SequenceEqual(list[i - 1]))
+            keys.Slice(from, size).CopyTo(key);
+            var at = length;
+            var order = 1;
+            while (at > 0 && (order = key.SequenceCompareTo(keys.Slice(at - size, size))) < 0)
             {
-                continue;
+                at -= size;
             }
 
-            list[i].CopyTo(sorted, length);
-            length += size;
+            if (order != 0)
+            {
+                keys[at..length].CopyTo(keys[(at + size)..]);
+                key.CopyTo(keys[at..]);
+                length += size;
+            }
         }
 
-        return sorted[..length];
+        return length;
     }
 }

@@ -99,6 +99,8 @@ public sealed class EntryFormTests
         {
             var data = RandomNumberGenerator.GetBytes(length);
             var hash = new byte[32];
+            TaggedSha256.Hash(data, hash);
+            Assert.Equal(SHA256.HashData(data), hash);
             for (var second = 0; second <= Math.Min(64, length); second++)
             {
                 TaggedSha256.Hash(7, data.AsSpan(0, length - second), data.AsSpan(length - second), hash);

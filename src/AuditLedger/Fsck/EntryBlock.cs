@@ -1,0 +1,137 @@
+using System.Buffers.Binary;
+using Trust.AuditLedger.Entries;
+using Trust.Kernel.Log;
+
+namespace Trust.AuditLedger.Fsck;
+
+/// <summary>What an entry turned out to be.</summary>
+internal enum EntryState : byte
+{
+    /// <summary>Its bytes are not those that were logged, or are no entry; its hash is the one its other copies give.</summary>
+    Damaged,
+
+    /// <summary>An event.</summary>
+    Event,
+
+    /// <summary>A commit entry.</summary>
+    Commit,
+}
+
+/// <summary>
+/// A run of entries on its way through a check: read, judged, followed by the index, and then used again for a later run. All of it lies in a
+/// few arrays, because a log has millions of entries and a check should be bound by hashing.
+/// </summary>
+internal sealed class EntryBlock
+{
+    /// <summary>Most entries of a block: 16 tiles.</summary>
+    public const int Capacity = 16 * LogTree.Width;
+
+    // COPY in binary form, PostgreSQL manual, COPY, "Binary Format": signature, flags, length of an extension.
+    private const int HeaderSize = 19;
+    private const int TupleSize = sizeof(short) + (3 * sizeof(int)) + sizeof(long);
+
+    private readonly Row[] _rows = new Row[Capacity];
+    private readonly EntryState[] _states = new EntryState[Capacity];
+    private readonly byte[] _hashes = new byte[Capacity * IndexHash.Size];
+    private byte[] _bytes = new byte[1 << 20];
+
+    /// <summary>Index of the first entry.</summary>
+    public long First { get; private set; }
+
+    /// <summary>Number of entries.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Index after the last entry.</summary>
+    public long End => First + Count;
+
+    /// <summary>True when only hashes are left of these entries.</summary>
+    public bool IsPruned { get; private set; }
+
+    /// <summary>Begins anew.</summary>
+    public void Begin(long first, long end, bool isPruned)
+    {
+        (First, Count, IsPruned) = (first, (int)(end - first), isPruned);
+        _rows.AsSpan().Clear();
+        _states.AsSpan().Clear();
+        _hashes.AsSpan().Clear();
+    }
+
+    /// <summary>Takes rows <c>idx, leaf_hash, leaf</c> as COPY sends them, to its end.</summary>
+    /// <exception cref="InvalidDataException">The server sent another form.</exception>
+    public void Read(Stream copy)
+    {
+        var length = 0;
+        for (int read; (read = copy.Read(_bytes.AsSpan(length))) > 0;)
+        {
+            length += read;
+            if (length == _bytes.Length)
+            {
+                Array.Resize(ref _bytes, 2 * length);
+            }
+        }
+
+        var at = HeaderSize;
+        while (BinaryPrimitives.ReadInt16BigEndian(_bytes.AsSpan(at, length - at)) is var columns and >= 0)
+        {
+            at = columns == 3 ? ReadRow(at, length) : throw new InvalidDataException("COPY sent rows of another form.");
+        }
+    }
+
+    /// <summary>The stored hash and bytes of an entry; false when there is no row of it.</summary>
+    public bool TryRow(int i, out ReadOnlySpan<byte> column, out ReadOnlySpan<byte> leaf)
+    {
+        var row = _rows[i];
+        column = _bytes.AsSpan(row.Hash, row.HashLength);
+        leaf = _bytes.AsSpan(row.Leaf, row.LeafLength);
+        return row.Hash > 0;
+    }
+
+    /// <summary>Settles what an entry is.</summary>
+    public void Settle(int i, EntryState state, ReadOnlySpan<byte> hash)
+    {
+        _states[i] = state;
+        // A damaged column may have any length.
+        hash[..Math.Min(hash.Length, IndexHash.Size)].CopyTo(_hashes.AsSpan(i * IndexHash.Size));
+    }
+
+    /// <summary>Takes what is left of pruned entries: their hashes, in full tiles.</summary>
+    public void TakeFrom(Dictionary<long, byte[]> level0)
+    {
+        for (var tile = 0; tile < Count / LogTree.Width; tile++)
+        {
+            if (level0.TryGetValue((First / LogTree.Width) + tile, out var hashes))
+            {
+                hashes.CopyTo(_hashes, tile * LogTree.Width * IndexHash.Size);
+            }
+        }
+    }
+
+    /// <summary>What the entry is.</summary>
+    public EntryState State(int i) => _states[i];
+
+    /// <summary>The leaf hash that two of its three copies agree on.</summary>
+    public ReadOnlySpan<byte> Hash(int i) => _hashes.AsSpan(i * IndexHash.Size, IndexHash.Size);
+
+    /// <summary>Its bytes.</summary>
+    public ReadOnlySpan<byte> Leaf(int i) => _bytes.AsSpan(_rows[i].Leaf, _rows[i].LeafLength);
+
+    /// <summary>Subject keys of an event.</summary>
+    public ReadOnlySpan<byte> Keys(int i) => EventLeaf.KeysOf(Leaf(i));
+
+    private int ReadRow(int at, int length)
+    {
+        var tuple = _bytes.AsSpan(at, length - at);
+        var index = BinaryPrimitives.ReadInt64BigEndian(tuple[6..]);
+        var hash = BinaryPrimitives.ReadInt32BigEndian(tuple[14..]);
+        var leaf = BinaryPrimitives.ReadInt32BigEndian(tuple[(18 + hash)..]);
+        var row = new Row(at + 18, hash, at + TupleSize + hash, leaf);
+        if (index >= First && index < End)
+        {
+            _rows[index - First] = row;
+        }
+
+        return row.Leaf + leaf;
+    }
+
+    private readonly record struct Row(int Hash, int HashLength, int Leaf, int LeafLength);
+}

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 using Trust.Crypto.Native;
 
@@ -30,12 +31,50 @@ public static class TaggedSha256
     /// <param name="first">Any length.</param>
     /// <param name="second">At most 64 bytes.</param>
     /// <param name="hash">Receives 32 bytes; may overlap the inputs.</param>
-    public static void Hash(byte tag, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> hash) => Hash([tag], first, second, hash);
+    public static void Hash(byte tag, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> hash)
+    {
+        if (first.Length == SHA256.HashSizeInBytes && second.Length == SHA256.HashSizeInBytes && hash.Length >= SHA256.HashSizeInBytes)
+        {
+            Pair(tag, first, second, hash);
+        }
+        else
+        {
+            Hash([tag], first, second, hash);
+        }
+    }
 
     /// <summary>H(data), for messages that carry their tag themselves.</summary>
     /// <param name="data">Any length.</param>
     /// <param name="hash">Receives 32 bytes; may overlap the input.</param>
     public static void Hash(ReadOnlySpan<byte> data, Span<byte> hash) => Hash([], data, [], hash);
+
+    // A node of a tree, which most hashes are: two blocks whose layout is known.
+    [SkipLocalsInit]
+    private static unsafe void Pair(byte tag, ReadOnlySpan<byte> left, ReadOnlySpan<byte> right, Span<byte> hash)
+    {
+        const ulong bits = 8 * (1 + (2 * SHA256.HashSizeInBytes));
+        var state = stackalloc uint[ContextWords];
+        Initial.CopyTo(new Span<uint>(state, 8));
+        var blocks = stackalloc byte[2 * Block];
+        blocks[0] = tag;
+        Vector256.Create(left).Store(blocks + 1);
+        Vector256<byte>.Zero.Store(blocks + Block);
+        Vector256<byte>.Zero.Store(blocks + Block + 32);
+        Vector256.Create(right).Store(blocks + 33);
+        blocks[65] = 0x80;
+        BinaryPrimitives.WriteUInt64BigEndian(new Span<byte>(blocks + 120, sizeof(ulong)), bits);
+        LibCrypto.Sha256Transform(state, blocks);
+        LibCrypto.Sha256Transform(state, blocks + Block);
+        Write(state, hash);
+    }
+
+    private static unsafe void Write(uint* state, Span<byte> hash)
+    {
+        for (var i = 0; i < 8; i++)
+        {
+            BinaryPrimitives.WriteUInt32BigEndian(hash[(4 * i)..], state[i]);
+        }
+    }
 
     [SkipLocalsInit]
     private static unsafe void Hash(ReadOnlySpan<byte> tag, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, Span<byte> hash)
@@ -84,9 +123,6 @@ public static class TaggedSha256
             LibCrypto.Sha256Transform(state, blocks + at);
         }
 
-        for (var i = 0; i < 8; i++)
-        {
-            BinaryPrimitives.WriteUInt32BigEndian(hash[(4 * i)..], state[i]);
-        }
+        Write(state, hash);
     }
 }

@@ -23,7 +23,7 @@ internal sealed class LogAudit
     public LogAudit()
     {
         _tree = new LogTree();
-        _index = new SubjectIndex();
+        _index = new SubjectIndex(canUndo: false);
     }
 
     /// <summary>An audit from the end of an epoch.</summary>
@@ -39,7 +39,7 @@ internal sealed class LogAudit
         }
 
         _tree = LogTree.FromEdge(size, from.Edge);
-        _index = new SubjectIndex(from.Sealed, commit, epoch: null);
+        _index = new SubjectIndex(from.Sealed, commit, epoch: null, canUndo: false);
         _chains = from.Chains.ToDictionary(c => c.Source, c => new Chain(c.Epoch, c.Seq, c.Head), StringComparer.Ordinal);
         (_time, BeganAt) = (from.Time, size);
         _roots[size] = _tree.Root();

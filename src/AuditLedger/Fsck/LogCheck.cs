@@ -175,7 +175,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
 
     private async Task Replay(ChannelReader<EntryBlock> judged, EntryReader blocks, Head head, CancellationToken ct)
     {
-        var index = head.Minimum == 0 ? new SubjectIndex() : null;
+        var index = head.Minimum == 0 ? new SubjectIndex(canUndo: false) : null;
         if (index is null)
         {
             Note($"The subject index was not recomputed: entries below {head.Minimum} have been pruned.");

@@ -27,20 +27,28 @@ public sealed class SubjectIndex
     private readonly PendingPostings _pending = new();
     private (EpochIndex Epoch, long Size, CommitEntry? Last)? _before;
     private readonly EpochIndex? _ended;
+    private readonly bool _canUndo;
     private byte[] _sealedRoot = SHA256.HashData([]);
 
     /// <summary>An index before the first entry.</summary>
-    public SubjectIndex() => Epoch = new EpochIndex(0, 0);
+    /// <param name="canUndo">False for one that only follows a log: <see cref="Undo"/> has its price at every commit.</param>
+    public SubjectIndex(bool canUndo = true)
+    {
+        _canUndo = canUndo;
+        Epoch = new EpochIndex(0, 0, canUndo);
+    }
 
     /// <summary>Takes up again behind a logged commit entry.</summary>
     /// <param name="sealedEpochs">Epochs that were sealed before it.</param>
     /// <param name="last">The commit entry, as logged.</param>
     /// <param name="epoch">Its epoch, from an image; null when the epoch ends with it, so that nothing of it is needed.</param>
-    public SubjectIndex(IEnumerable<SealedEpoch> sealedEpochs, CommitEntry last, EpochIndex? epoch)
+    /// <param name="canUndo">False for one that only follows a log.</param>
+    public SubjectIndex(IEnumerable<SealedEpoch> sealedEpochs, CommitEntry last, EpochIndex? epoch, bool canUndo = true)
     {
+        _canUndo = canUndo;
         _sealed.AddRange(sealedEpochs);
         _sealedRoot = SealedRootOf(_sealed);
-        Epoch = epoch ?? new EpochIndex(last.Epoch, last.EpochStart);
+        Epoch = epoch ?? new EpochIndex(last.Epoch, last.EpochStart, canUndo);
         _ended = epoch is null ? Epoch : null;
         Last = last;
         Size = last.Covered + 1;
@@ -158,13 +166,13 @@ public sealed class SubjectIndex
             throw new ArgumentException($"A commit entry at {index} cannot follow {Size} entries.", nameof(index));
         }
 
-        _before = (Epoch, Last?.Covered + 1 ?? 0, Last);
+        _before = _canUndo ? (Epoch, Last?.Covered + 1 ?? 0, Last) : null;
         if (seal)
         {
             var last = Last!;
             _sealed.Add(new SealedEpoch(last.EpochStart, last.Covered, last.TrieRoot));
             _sealedRoot = SealedRootOf(_sealed);
-            Epoch = new EpochIndex(last.Epoch + 1, last.Covered);
+            Epoch = new EpochIndex(last.Epoch + 1, last.Covered, _canUndo);
         }
 
         Epoch.Begin();
@@ -188,62 +196,4 @@ public sealed class SubjectIndex
     }
 
     private static int Split(int n) => 1 << System.Numerics.BitOperations.Log2((uint)n - 1);
-}
-
-/// <summary>Events since the last commit entry: which epoch they fall into shows only with the next.</summary>
-internal sealed class PendingPostings
-{
-    // A sort word is 40 bits of the key, which put neighbours in the trie side by side, and the posting's place, which keeps each key's order.
-    private const int PlaceBits = 24;
-    private const int Slice = 1 << PlaceBits;
-
-    private readonly PagedList<Hash32> _keys = new();
-    private readonly PagedList<int> _events = new();
-    private readonly PagedList<Hash32> _leafHashes = new();
-    private long _first;
-
-    public void Add(long index, ReadOnlySpan<byte> leafHash, ReadOnlySpan<byte> keys)
-    {
-        if (_leafHashes.Count == 0)
-        {
-            _first = index;
-        }
-
-        var e = _leafHashes.Add(new Hash32(leafHash));
-        for (var at = 0; at < keys.Length; at += IndexHash.Size)
-        {
-            _keys.Add(new Hash32(keys.Slice(at, IndexHash.Size)));
-            _events.Add(e);
-        }
-    }
-
-    public void Drain(EpochIndex epoch)
-    {
-        for (var from = 0; from < _keys.Count; from += Slice)
-        {
-            var words = new ulong[Math.Min(Slice, _keys.Count - from)];
-            for (var i = 0; i < words.Length; i++)
-            {
-                var prefix = System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(_keys[from + i]);
-                words[i] = (prefix & ~(ulong)(Slice - 1)) | (uint)i;
-            }
-
-            Array.Sort(words);
-            foreach (var word in words)
-            {
-                var place = from + (int)(word & (Slice - 1));
-                var e = _events[place];
-                epoch.Add(_keys[place], _first + e, _leafHashes[e]);
-            }
-        }
-
-        Clear();
-    }
-
-    public void Clear()
-    {
-        _keys.Truncate(0);
-        _events.Truncate(0);
-        _leafHashes.Truncate(0);
-    }
 }

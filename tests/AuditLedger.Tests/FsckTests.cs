@@ -98,6 +98,21 @@ public sealed class FsckTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_pruned_log_has_no_faults_and_its_tiles_still_give_the_root()
+    {
+        var before = await Check();
+        // In the midst of a batch, as a range may end.
+        await _owner.Sql("DELETE FROM entries WHERE idx < 256").Execute(default);
+        await _owner.Sql("UPDATE entries_layout SET minimum = 256").Execute(default);
+        var report = await Check();
+        Assert.Empty(report.Faults);
+        Assert.Equal(before.Root, report.Root);
+        Assert.Contains(report.Notes, n => n.Contains("below 256 have been pruned", StringComparison.Ordinal));
+        await Damage(300);
+        Assert.Equal(["entry-leaf"], (await Check()).Faults.Select(f => f.Code));
+    }
+
+    [Fact]
     public async Task What_no_other_copy_proves_is_not_repaired_but_stays_listed()
     {
         await Damage(_ledger.Sequencer.Published!.Checkpoint.Size - 2);

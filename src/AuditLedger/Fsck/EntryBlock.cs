@@ -44,13 +44,13 @@ internal sealed class EntryBlock
     /// <summary>Index after the last entry.</summary>
     public long End => First + Count;
 
-    /// <summary>True when only hashes are left of these entries.</summary>
-    public bool IsPruned { get; private set; }
+    /// <summary>How many of the first entries were pruned: only their hashes are left.</summary>
+    public int Pruned { get; private set; }
 
     /// <summary>Begins anew.</summary>
-    public void Begin(long first, long end, bool isPruned)
+    public void Begin(long first, long end, long minimum)
     {
-        (First, Count, IsPruned) = (first, (int)(end - first), isPruned);
+        (First, Count, Pruned) = (first, (int)(end - first), (int)(Math.Clamp(minimum, first, end) - first));
         _rows.AsSpan().Clear();
         _states.AsSpan().Clear();
         _hashes.AsSpan().Clear();
@@ -95,13 +95,13 @@ internal sealed class EntryBlock
     }
 
     /// <summary>Takes what is left of pruned entries: their hashes, in full tiles.</summary>
-    public void TakeFrom(Dictionary<long, byte[]> level0)
+    public void TakePruned(Dictionary<long, byte[]> level0)
     {
-        for (var tile = 0; tile < Count / LogTree.Width; tile++)
+        for (var i = 0; i < Pruned; i += LogTree.Width)
         {
-            if (level0.TryGetValue((First / LogTree.Width) + tile, out var hashes))
+            if (level0.TryGetValue((First + i) / LogTree.Width, out var hashes))
             {
-                hashes.CopyTo(_hashes, tile * LogTree.Width * IndexHash.Size);
+                hashes.AsSpan(0, Math.Min(LogTree.Width, Pruned - i) * IndexHash.Size).CopyTo(_hashes.AsSpan(i * IndexHash.Size));
             }
         }
     }

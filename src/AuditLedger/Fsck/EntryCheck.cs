@@ -8,15 +8,19 @@ using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Fsck;
 
-/// <summary>Checks entries in themselves, against their other copies, and as links of their sources' chains; fed from the first entry on.</summary>
-internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<string, long?, string> report)
+/// <summary>Checks entries in themselves, against their other copies, and as links of their sources' chains; fed from the first entry that there is.</summary>
+/// <param name="db">The ledger's database.</param>
+/// <param name="sources">The producers.</param>
+/// <param name="fromTheFirst">False when entries have been pruned: then a chain is believed where it begins.</param>
+/// <param name="report">Told each fault.</param>
+internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, bool fromTheFirst, Action<string, long?, string> report)
 {
     private const string SelectBatches = """
         SELECT s.name, b.epoch, b.first_seq, b.last_seq, b.first_idx, b.signature FROM batches b JOIN sources s ON s.id = b.source
-        WHERE b.first_idx >= $1 AND b.first_idx < $2 ORDER BY b.first_idx
+        WHERE b.first_idx >= (SELECT COALESCE(max(first_idx), 0) FROM batches WHERE first_idx <= $1) AND b.first_idx < $2 ORDER BY b.first_idx
         """;
 
-    private readonly SourceChains _chains = new();
+    private readonly SourceChains _chains = new(fromTheFirst);
     private readonly ArrayBufferWriter<byte> _keys = new(EventBody.MaxSubjects * SubjectKey.Size);
     private readonly byte[] _distinct = new byte[EventBody.MaxSubjects * SubjectKey.Size];
     private readonly Queue<StoredBatch> _batches = [];
@@ -35,23 +39,26 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
     /// <summary>Whether a source's chain ended there.</summary>
     public bool EndsAt(string source, long epoch, long seq, byte[] hash)
     {
-        var chain = _chains.Find(source) ?? new SourceChain(source);
+        var chain = _chains.Find(source) ?? new SourceChain(source, fromTheFirst);
         return (chain.Epoch, chain.Seq) == (epoch, seq) && (!chain.HashIsKnown || chain.Hash.AsSpan().SequenceEqual(hash));
+    }
+
+    /// <summary>Reads the batches of entries [from, to); each entry is checked after its batch was read.</summary>
+    public async Task LookAhead(long from, long to, CancellationToken ct)
+    {
+        foreach (var batch in await db.Sql(SelectBatches).With(from).With(to).All(
+            r => new StoredBatch(r.GetString(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct))
+        {
+            _batches.Enqueue(batch);
+        }
     }
 
     /// <summary>Checks a block's entries.</summary>
     /// <param name="block">As it was read.</param>
     /// <param name="level0">Stored full tiles over it.</param>
-    /// <param name="ct">Cancels.</param>
-    public async Task Check(EntryBlock block, Dictionary<long, byte[]> level0, CancellationToken ct)
+    public void Check(EntryBlock block, Dictionary<long, byte[]> level0)
     {
-        foreach (var batch in await db.Sql(SelectBatches).With(block.First).With(block.End).All(
-            r => new StoredBatch(r.GetString(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct))
-        {
-            _batches.Enqueue(batch);
-        }
-
-        for (var i = 0; i < block.Count; i++)
+        for (var i = block.Pruned; i < block.Count; i++)
         {
             var index = block.First + i;
             var tile = level0.TryGetValue(index / LogTree.Width, out var hashes) ? hashes.AsSpan((int)(index % LogTree.Width) * IndexHash.Size, IndexHash.Size) : default;
@@ -147,7 +154,7 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
     private void Follow(long index, EventLeaf e)
     {
         var chain = _chains.Of(e.SourceBytes);
-        if (!(e.Epoch == chain.Epoch && e.Seq == chain.Seq + 1) && !(e.Epoch > chain.Epoch && e.Seq == 1))
+        if (chain.PlaceIsKnown && !(e.Epoch == chain.Epoch && e.Seq == chain.Seq + 1) && !(e.Epoch > chain.Epoch && e.Seq == 1))
         {
             report("source-gap", index, $"{chain.Source} goes on with ({e.Epoch}, {e.Seq}) after ({chain.Epoch}, {chain.Seq})");
         }
@@ -156,7 +163,7 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
             report("source-chain", index, $"{chain.Source} does not name the envelope before ({e.Epoch}, {e.Seq})");
         }
 
-        (chain.Epoch, chain.Seq, chain.HashIsKnown) = (e.Epoch, e.Seq, true);
+        chain.Move(e.Epoch, e.Seq, hashIsKnown: true);
         TaggedSha256.Hash(e.EnvelopeBytes, chain.Hash);
         CheckBatch(index, chain);
     }
@@ -167,19 +174,18 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
         TimeIsKnown = false;
         if (BatchOf(index) is { } batch)
         {
-            var chain = _chains.Of(batch.Source);
-            (chain.Epoch, chain.Seq, chain.HashIsKnown) = (batch.Epoch, batch.FirstSeq + index - batch.FirstIndex, false);
+            _chains.Of(batch.Source).Move(batch.Epoch, batch.FirstSeq + index - batch.FirstIndex, hashIsKnown: false);
         }
     }
 
     private StoredBatch? BatchOf(long index)
     {
-        if (_batch is null || index > _batch.FirstIndex + _batch.LastSeq - _batch.FirstSeq)
+        while ((_batch is null || index > _batch.LastIndex) && _batches.TryPeek(out var next) && next.FirstIndex <= index)
         {
-            _batch = _batches.TryPeek(out var next) && next.FirstIndex <= index ? _batches.Dequeue() : null;
+            _batch = _batches.Dequeue();
         }
 
-        return _batch;
+        return index <= _batch?.LastIndex ? _batch : null;
     }
 
     private void CheckBatch(long index, SourceChain chain)
@@ -201,5 +207,8 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, Action<st
         }
     }
 
-    private sealed record StoredBatch(string Source, long Epoch, long FirstSeq, long LastSeq, long FirstIndex, byte[] Signature);
+    private sealed record StoredBatch(string Source, long Epoch, long FirstSeq, long LastSeq, long FirstIndex, byte[] Signature)
+    {
+        public long LastIndex => FirstIndex + LastSeq - FirstSeq;
+    }
 }

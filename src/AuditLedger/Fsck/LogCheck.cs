@@ -1,4 +1,4 @@
-using System.Threading.Channels;
+using System.Collections.Concurrent;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
@@ -18,6 +18,9 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
     /// <summary>Most faults listed; a log with more is beyond repair row by row.</summary>
     public const int MaxFaults = 1000;
 
+    // Entries whose tiles and batches are read at once.
+    private const int LookAhead = 16 * EntryBlock.Capacity;
+
     private const string SelectHead = "SELECT h.size, h.root, h.time, l.minimum FROM head h, entries_layout l";
     private const string SelectBeyond = "SELECT count(*) FROM entries WHERE idx >= (SELECT size FROM head)";
     private const string SelectTiles = "SELECT n, hashes FROM tiles WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n";
@@ -36,19 +39,19 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
     /// <param name="ct">Cancels.</param>
     public async Task<CheckReport> Run(Action<long, long>? progress, CancellationToken ct)
     {
+        using var blocks = EntryReader.Open(db);
         // The lock store first: it never runs ahead of the database, so a log that is being written to is seen without contradiction.
         var locked = ReadLocked();
         var head = await ReadHead(ct);
         var notes = await ReadNotes(locked, head, ct);
-        var entries = new EntryCheck(db, sources, Report);
-        using var blocks = new EntryReader(db, head.Minimum, head.Size);
+        var entries = new EntryCheck(db, sources, fromTheFirst: head.Minimum == 0, Report);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var judged = Channel.CreateUnbounded<EntryBlock>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        using var judged = new BlockingCollection<EntryBlock>();
         // Side by side, and none goes on without the others: the blocks they hand on come round again.
         await Task.WhenAll(
-            OrStop(blocks.Start(stop.Token), stop),
-            OrStop(Task.Run(() => Judge(blocks, entries, judged.Writer, progress, stop.Token), stop.Token), stop),
-            OrStop(Task.Run(() => Replay(judged.Reader, blocks, head, stop.Token), stop.Token), stop));
+            OrStop(blocks.Start(head.Minimum, head.Size, stop.Token), stop),
+            OrStop(Judge(blocks, head.Size, entries, judged, progress, stop.Token), stop),
+            OrStop(Task.Factory.StartNew(() => Replay(judged, blocks, head, stop.Token), stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default), stop));
         await CheckTiles(ct);
         await CheckHead(head, entries, notes, ct);
         var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
@@ -71,39 +74,44 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         }
     }
 
-    private async Task Judge(EntryReader blocks, EntryCheck entries, ChannelWriter<EntryBlock> judged, Action<long, long>? progress, CancellationToken ct)
+    private async Task Judge(
+        EntryReader blocks, long size, EntryCheck entries, BlockingCollection<EntryBlock> judged, Action<long, long>? progress, CancellationToken ct)
     {
+        Dictionary<long, byte[]> level0 = [];
         await foreach (var block in blocks.All(ct))
         {
-            var level0 = await Tiles(0, block.First / LogTree.Width, block.End / LogTree.Width, ct);
-            if (block.IsPruned)
+            if (block.First % LookAhead == 0)
             {
-                block.TakeFrom(level0);
-            }
-            else
-            {
-                await entries.Check(block, level0, ct);
+                var to = Math.Min(block.First + LookAhead, size);
+                level0 = await Tiles(0, block.First / LogTree.Width, to / LogTree.Width, ct);
+                await entries.LookAhead(block.First, to, ct);
             }
 
-            for (var i = 0; i < block.Count; i++)
-            {
-                _tree.Append(block.Hash(i), _tiles);
-                if (block.State(i) is EntryState.Damaged && !block.IsPruned)
-                {
-                    _expected[block.First + i] = block.Hash(i).ToArray();
-                }
-
-                if (_roots.ContainsKey(_tree.Size))
-                {
-                    _roots[_tree.Size] = _tree.Root();
-                }
-            }
-
-            await judged.WriteAsync(block, ct);
-            progress?.Invoke(block.End, blocks.Size);
+            block.TakePruned(level0);
+            entries.Check(block, level0);
+            Grow(block);
+            judged.Add(block, ct);
+            progress?.Invoke(block.End, size);
         }
 
-        judged.Complete();
+        judged.CompleteAdding();
+    }
+
+    private void Grow(EntryBlock block)
+    {
+        for (var i = 0; i < block.Count; i++)
+        {
+            _tree.Append(block.Hash(i), _tiles);
+            if (i >= block.Pruned && block.State(i) is EntryState.Damaged)
+            {
+                _expected[block.First + i] = block.Hash(i).ToArray();
+            }
+
+            if (_roots.ContainsKey(_tree.Size))
+            {
+                _roots[_tree.Size] = _tree.Root();
+            }
+        }
     }
 
     private void Report(string code, long? index, string detail)
@@ -173,7 +181,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         (await db.Sql(SelectTiles).With((short)level).With(from).With(to).All(r => (N: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)), ct))
             .ToDictionary(t => t.N, t => t.Hashes);
 
-    private async Task Replay(ChannelReader<EntryBlock> judged, EntryReader blocks, Head head, CancellationToken ct)
+    private void Replay(BlockingCollection<EntryBlock> judged, EntryReader blocks, Head head, CancellationToken ct)
     {
         var index = head.Minimum == 0 ? new SubjectIndex(canUndo: false) : null;
         if (index is null)
@@ -181,7 +189,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
             Note($"The subject index was not recomputed: entries below {head.Minimum} have been pruned.");
         }
 
-        await foreach (var block in judged.ReadAllAsync(ct))
+        foreach (var block in judged.GetConsumingEnumerable(ct))
         {
             for (var i = 0; i < block.Count && index is not null; i++)
             {

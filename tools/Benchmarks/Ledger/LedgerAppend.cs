@@ -49,17 +49,6 @@ internal static class LedgerAppend
         return File.Exists(assembly) ? assembly : null;
     }
 
-    /// <summary>Fills a fresh ledger through its intake.</summary>
-    /// <param name="ledger">The ledger.</param>
-    /// <param name="batches">Batches of each producer.</param>
-    /// <param name="ct">Cancels.</param>
-    /// <returns>Events in it.</returns>
-    internal static async Task<int> Fill(BenchLedger ledger, int batches, CancellationToken ct)
-    {
-        await (await IntakeLoad.Begin(ledger, batches, ceremony: true, ct)).Run(batches, null, ct);
-        return (IntakeLoad.Producers * batches * IntakeLoad.BatchCount) + 1;
-    }
-
     // A/B/A/B: a slice through the intake, a slice of the bare engine, and again, so that both see the same machine.
     private static async Task<Row> Run(BenchLedger ledger, int batches, CancellationToken ct)
     {

@@ -31,17 +31,22 @@ internal static class LedgerFsck
             }
 
             await using var ledger = await BenchLedger.Start(directory, assembly, IntakeLoad.Producers, ct);
-            var events = await LedgerAppend.Fill(ledger, run.Extended ? 245 : 37, ct);
+            var batches = run.Extended ? 245 : 37;
+            var load = await IntakeLoad.Begin(ledger, batches, ceremony: true, ct);
+            var start = await Check(ledger, ct);
+            await load.Run(batches, null, ct);
+            var events = (IntakeLoad.Producers * batches * IntakeLoad.BatchCount) + 1;
             await using var database = Outbound.Database(ledger.Database);
             var watch = Stopwatch.StartNew();
             await database.Sql(ReadAll).Scalar<decimal>(ct);
             var reading = watch.Elapsed;
-            watch.Restart();
-            await ledger.Fsck(ct);
+            var whole = await Check(ledger, ct);
             var scale = Million / events;
-            var value = watch.Elapsed.TotalSeconds * scale;
+            // What a check of one event takes, start of the process and token, is there once however long the log is.
+            var value = ((whole - start).TotalSeconds * scale) + start.TotalSeconds;
             return new Row(Name, value, "s", reading.TotalSeconds * scale, "reading the bytes in the server", Target, value <= 10, string.Create(
-                CultureInfo.InvariantCulture, $"{events:N0} events of 1 KB with 4 subjects in {watch.Elapsed.TotalSeconds:F1} s, start of the process included, scaled to a million; bound by hashing the index"));
+                CultureInfo.InvariantCulture,
+                $"{events:N0} events of 1 KB with 4 subjects in {whole.TotalSeconds:F1} s, of one event in {start.TotalSeconds:F1} s; their difference scaled to a million, and the start of the process; bound by hashing the index"));
         }
         catch (Exception e) when (e is CommandFailedException or HttpRequestException or InvalidOperationException or NpgsqlException)
         {
@@ -51,5 +56,12 @@ internal static class LedgerFsck
         {
             Directory.Delete(directory, recursive: true);
         }
+    }
+
+    private static async Task<TimeSpan> Check(BenchLedger ledger, CancellationToken ct)
+    {
+        var watch = Stopwatch.StartNew();
+        await ledger.Fsck(ct);
+        return watch.Elapsed;
     }
 }

@@ -9,14 +9,14 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db, LogTree e
 {
     private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
 
-    // Of each tile the stretch that is needed: a stored tile is cut where it lies, so most of its 8 KB are neither read nor sent.
+    // Of each tile the stretch that is needed: a stored tile is cut where it lies, so most of its 8 KB are neither read nor sent. Subqueries and not
+    // joins, so that each row is looked up by its key: a plan for many rows would read the whole table, one for ANY every index in every range.
     private const string SelectSlices = """
-        SELECT t.n, substring(t.hashes FROM a.first FOR a.length)
-        FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS a (n, first, length) JOIN tiles t ON t.level = 0 AND t.n = a.n
+        SELECT a.n, (SELECT substring(t.hashes FROM a.first FOR a.length) FROM tiles t WHERE t.level = 0 AND t.n = a.n)
+        FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS a (n, first, length)
         """;
 
-    // By a join and not by ANY, which would look for every index in every range of the table.
-    private const string SelectHashes = "SELECT e.idx, e.leaf_hash FROM unnest($1::bigint[]) AS a (idx) JOIN entries e ON e.idx = a.idx";
+    private const string SelectHashes = "SELECT a.idx, (SELECT e.leaf_hash FROM entries e WHERE e.idx = a.idx) FROM unnest($1::bigint[]) AS a (idx)";
 
     private readonly Dictionary<long, byte[]> _ofTiles = [];
 
@@ -79,18 +79,21 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db, LogTree e
         var rows = await db.Sql(SelectSlices).With(wanted.Keys.ToArray())
             .With(wanted.Values.Select(w => ((int)(w.First % LogTree.Width) * IndexHash.Size) + 1).ToArray())
             .With(wanted.Values.Select(w => (int)(w.Last - w.First + 1) * IndexHash.Size).ToArray())
-            .All(r => (Tile: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)), ct);
+            .All(r => (Tile: r.GetInt64(0), Hashes: r.Nullable<byte[]>(1)), ct);
         foreach (var (tile, slice) in rows)
         {
-            foreach (var index in wanted[tile].Indices)
+            foreach (var index in slice is null ? [] : wanted[tile].Indices)
             {
                 hashes[index] = _ofTiles[index] = At(slice, index - wanted[tile].First).ToArray();
             }
         }
     }
 
-    private Task<List<(long Index, byte[] Hash)>> OfEntries(long[] indices, CancellationToken ct) =>
-        db.Sql(SelectHashes).With(indices).All(r => (r.GetInt64(0), r.GetFieldValue<byte[]>(1)), ct);
+    private async Task<List<(long Index, byte[] Hash)>> OfEntries(long[] indices, CancellationToken ct)
+    {
+        var rows = await db.Sql(SelectHashes).With(indices).All(r => (Index: r.GetInt64(0), Hash: r.Nullable<byte[]>(1)), ct);
+        return [.. rows.Where(r => r.Hash is not null).Select(r => (r.Index, r.Hash!))];
+    }
 }
 
 /// <summary>An epoch as a commit left it.</summary>

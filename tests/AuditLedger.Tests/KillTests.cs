@@ -17,6 +17,8 @@ public sealed class KillTests : IAsyncLifetime
     // `./trust test --long` asks for the long run.
     private static readonly int Rounds = Environment.GetEnvironmentVariable("TRUST_TEST_LONG") is null ? 8 : 500;
 
+    private const int SetBack = 3;
+
     private readonly ConcurrentBag<(string Source, long Epoch, long Seq, Receipt Receipt)> _acknowledged = [];
     private readonly ConcurrentDictionary<string, byte> _notes = new(StringComparer.Ordinal);
     private LedgerFixture _fixture = null!;
@@ -63,12 +65,24 @@ public sealed class KillTests : IAsyncLifetime
             {
                 var before = _acknowledged.Count;
                 var more = random.Next(1, 200);
-                await Eventually.Holds(() => _acknowledged.Count > before + more, "the survivor goes on", TimeSpan.FromMinutes(2));
+                await Eventually.Holds(
+                    async () =>
+                    {
+                        pair.Supervise();
+                        await Task.WhenAll(load.Where(l => l.IsFaulted));
+                        return _acknowledged.Count > before + more;
+                    },
+                    $"the survivor goes on in round {round}",
+                    TimeSpan.FromMinutes(2));
                 await strike(pair);
             }
 
             await done.CancelAsync();
             await Task.WhenAll(load);
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException(string.Join("\n\n", pair.Processes.Select(p => p.Said)), e);
         }
         finally
         {
@@ -199,7 +213,21 @@ public sealed class KillTests : IAsyncLifetime
         }
     }
 
-    private sealed record Pair(LedgerProcess[] Processes, string[] Configs, Uri[] Addresses);
+    private sealed record Pair(LedgerProcess[] Processes, string[] Configs, Uri[] Addresses)
+    {
+        // Whoever ends by itself is started again, as by any init system: but never after a refusal to sign.
+        public void Supervise()
+        {
+            for (var i = 0; i < Processes.Length; i++)
+            {
+                if (Processes[i].ExitCode is { } code)
+                {
+                    Assert.True(code != SetBack, Processes[i].Said);
+                    Processes[i] = LedgerProcess.Start(Configs[i]);
+                }
+            }
+        }
+    }
 
     /// <summary>Sends to whichever process answers, the same bytes until they are acknowledged.</summary>
     private sealed class RotatingLink(LedgerFixture fixture, string source, Uri[] addresses)
@@ -262,7 +290,10 @@ public sealed class KillTests : IAsyncLifetime
 /// <summary>The real service as a process of its own.</summary>
 internal sealed class LedgerProcess
 {
+    private const int LinesKept = 100;
+
     private readonly Process _process;
+    private readonly ConcurrentQueue<string?> _said = [];
 
     private LedgerProcess(Process process) => _process = process;
 
@@ -277,11 +308,27 @@ internal sealed class LedgerProcess
             Environment = { ["SOFTHSM2_CONF"] = Tokens.SoftHsm.ConfigurationPath },
         };
         var process = Process.Start(start)!;
-        process.OutputDataReceived += (_, _) => { };
-        process.ErrorDataReceived += (_, _) => { };
+        var started = new LedgerProcess(process);
+        process.OutputDataReceived += (_, line) => started.Hear(line.Data);
+        process.ErrorDataReceived += (_, line) => started.Hear(line.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        return new LedgerProcess(process);
+        return started;
+    }
+
+    /// <summary>With which code it ended by itself; null while it runs.</summary>
+    public int? ExitCode => _process.HasExited ? _process.ExitCode : null;
+
+    /// <summary>What it printed last.</summary>
+    public string Said => string.Join('\n', _said);
+
+    private void Hear(string? line)
+    {
+        _said.Enqueue(line);
+        while (_said.Count > LinesKept)
+        {
+            _said.TryDequeue(out _);
+        }
     }
 
     /// <summary>SIGKILL.</summary>

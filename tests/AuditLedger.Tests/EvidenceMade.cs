@@ -123,7 +123,9 @@ public sealed class EvidenceMade : IAsyncLifetime
         builder.WebHost.UseUrls(address.ToString());
         _sign = builder.Build();
         var attachments = await _signed.Attachments("rx-1");
-        _sign.MapGet("/prescriptions/{id}/evidence", (string id) => id == "rx-1" ? Results.Text(attachments.ToJsonString(), "application/json") : Results.NotFound());
+        var other = attachments.DeepClone().AsObject();
+        other["prescription"] = "rx-2";
+        _sign.MapGet("/prescriptions/{id}/evidence", (string id) => Results.Text((id is "rx-1" ? attachments : id is "rx-2" ? other : null)?.ToJsonString(), "application/json", statusCode: id is "rx-1" or "rx-2" ? 200 : 404));
         await _sign.StartAsync();
         return address;
     }
@@ -133,9 +135,9 @@ public sealed class EvidenceMade : IAsyncLifetime
         var ca = await Producer("ca");
         await Post("ca", ca.Next(TestProducer.Ceremony()), 1);
         var sign = await Producer("sign");
-        await Post("sign", sign.Next(sign.Body("rx-0"), sign.Body("rx-1", "RX.sign", _signed.Basis), sign.Body("rx-2")), 3);
+        await Post("sign", sign.Next(sign.Body("rx-0"), sign.Body("rx-1", "RX.sign", _signed.Basis, certificate: _signed.Signers[0]), sign.Body("rx-2", "RX.sign", _signed.Basis, certificate: new string('a', 64))), 3);
         await Post("ca", ca.Next(ca.Body("rx-9")), 1);
-        await Post("sign", sign.Next(sign.Body("rx-1"), sign.Body("rx-3")), 2);
+        await Post("sign", sign.Next(sign.Body("rx-1", basis: _signed.Basis, certificate: _signed.Signers[1]), sign.Body("rx-3")), 2);
         await Post("sign", sign.Next(sign.Body("rx-1", "RX.claim")), 1);
         await Post("sign", sign.Next(sign.Body("rx-1", "RX.dispense"), sign.Body("rx-3"), sign.Body("rx-4")), 3);
         var idp = await Producer("idp");

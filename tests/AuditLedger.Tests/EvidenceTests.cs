@@ -102,6 +102,8 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
         Named(j => j["question"]!["caseNumber"] = "CASE-1", "question-not-logged", null);
         Named(j => j["question"]!["region"] = "000000", "question-not-logged", null);
         Named(j => j["range"]!["from"] = 1, "period", null);
+        Named(j => j["range"]!["before"] = new JsonObject { ["leaf"] = j["events"]![0]!["leaf"]!.DeepClone(), ["proof"] = j["events"]![0]!["proof"]!.DeepClone() }, "period", null);
+        Named(j => j["query"]!["consistency"] = new JsonArray(), "query-event", null);
         Named(j => j["query"]!["leaf"] = j["events"]![0]!["leaf"]!.DeepClone(), "query-event", null);
         Named(j => j["attachments"]!["prescription"] = "rx-2", "question-not-logged", null);
         Named(j => j["attachments"] = null, "question-not-logged", null);
@@ -159,6 +161,52 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
         Assert.Equal([all[0].Index, all[3].Index], verdict.Events.Where(e => !e.InPeriod).Select(e => e.Index));
         Assert.Equal("malformed-question", await made.Problem("/evidence/prescription/rx-1?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"));
         Assert.Equal("malformed-question", await made.Problem("/evidence/patient/too-short"));
+    }
+
+    [Fact]
+    public async Task An_answer_to_a_narrower_period_does_not_pass_for_the_one_asked()
+    {
+        var all = EvidenceVerifier.Verify(made.File, made.Trusted).Events;
+        string Ask(DateTimeOffset from, DateTimeOffset to) => $"/evidence/prescription/rx-1?from={from:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}&to={to:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}";
+        var wide = JsonNode.Parse(await made.Bytes(Ask(all[1].Time, all[3].Time), "510000"))!;
+        foreach (var narrow in (string[])[Ask(all[2].Time, all[3].Time), Ask(all[1].Time, all[2].Time)])
+        {
+            var forged = wide.DeepClone();
+            var answer = JsonNode.Parse(await made.Bytes(narrow + $"&size={wide["question"]!["size"]}", "510000"))!;
+            foreach (var member in (string[])["range", "completeness", "events"])
+            {
+                forged[member] = answer[member]!.DeepClone();
+            }
+
+            Assert.Equal("period", Finding(forged).Code);
+            // Nor when what shows the narrower end is left out, or taken from the wider answer.
+            foreach (var end in (string[])["before", "after"])
+            {
+                var without = forged.DeepClone();
+                without["range"]![end] = null;
+                Assert.Equal("period", Finding(without).Code);
+                without["range"]![end] = wide["range"]![end]!.DeepClone();
+                Assert.Equal("period", Finding(without).Code);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_period_is_shown_to_a_regulator_who_may_see_none_of_its_neighbours()
+    {
+        var all = EvidenceVerifier.Verify(made.File, made.Trusted).Events;
+        var verdict = await made.Verified($"/evidence/prescription/rx-1?from={all[1].Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}&to={all[3].Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}", region: "130000");
+        Assert.Empty(verdict.Events);
+        // Counted are at least those of the period; the range may reach beyond it.
+        Assert.True(verdict.Withheld.Count >= 2);
+    }
+
+    [Fact]
+    public async Task A_signer_whom_the_log_does_not_name_is_refused()
+    {
+        var file = await made.Bytes("/evidence/prescription/rx-2", "510000");
+        Assert.Equal("signer-not-logged", EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code);
+        Assert.StartsWith("REFUSED [signer-not-logged]", await made.Python(file), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -231,6 +279,10 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
             j => j["range"]!["from"] = 1,
             j => j["tree"]!["root"] = Flip(j["tree"]!["root"]!),
             j => j["extra"] = 1,
+            j => j["range"]!["before"] = new JsonObject { ["leaf"] = j["events"]![0]!["leaf"]!.DeepClone(), ["proof"] = j["events"]![0]!["proof"]!.DeepClone() },
+            j => j["query"]!["consistency"] = new JsonArray(),
+            j => j["attachments"] = null,
+            j => j["policy"]!["batchKeys"]!["sign"] = j["policy"]!["batchKeys"]!["ca"]!.DeepClone(),
         ];
         foreach (var falsify in falsifications)
         {
@@ -241,7 +293,13 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
 
         Assert.StartsWith("VERIFIED", await made.Python(await made.Bytes("/evidence/prescription/rx-unknown", "510000")), StringComparison.Ordinal);
         Assert.StartsWith("VERIFIED", await made.Python(await made.Bytes("/evidence/prescription/rx-1", "510100")), StringComparison.Ordinal);
+        var all = EvidenceVerifier.Verify(made.File, made.Trusted).Events;
+        var period = $"/evidence/prescription/rx-1?from={all[1].Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}&to={all[3].Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}";
+        Assert.StartsWith("VERIFIED", await made.Python(await made.Bytes(period, "510000")), StringComparison.Ordinal);
     }
+
+    private Finding Finding(JsonNode forged) =>
+        EvidenceVerifier.Verify(CanonicalJson.Encode(JsonSerializer.SerializeToElement(forged)), made.Trusted).Finding!;
 
     private byte[] Falsified(Action<JsonObject> change)
     {

@@ -344,10 +344,10 @@ public sealed class TestProducer(string source, ECDsa key)
     public byte[] Head { get; set; } = new byte[32];
 
     /// <summary>A body about a prescription.</summary>
-    public byte[] Body(string prescription = "rx-1", string action = "RX.review", string? basis = null, TimeSpan ago = default) => Build(new AuditEvent
+    public byte[] Body(string prescription = "rx-1", string action = "RX.review", string? basis = null, TimeSpan ago = default, string? certificate = null) => Build(new AuditEvent
     {
         Action = action,
-        Actor = new Actor(string.Create(CultureInfo.InvariantCulture, $"urn:mdid:p:{Interlocked.Increment(ref _made)}")),
+        Actor = new Actor(string.Create(CultureInfo.InvariantCulture, $"urn:mdid:p:{Interlocked.Increment(ref _made)}"), certificate),
         Subjects = [SubjectKey.Prescription(prescription), SubjectKey.Institution("urn:mdid:o:1")],
         Outcome = EventOutcome.Success,
         Basis = basis,

@@ -34,6 +34,9 @@ public sealed class SignedPrescription : IDisposable
 
     public string Basis => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Payload));
 
+    /// <summary>SHA-256 of the certificates that signed, in order.</summary>
+    public List<string> Signers { get; } = [];
+
     public async Task<JsonObject> Attachments(string prescription)
     {
         using var doctor = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -63,10 +66,12 @@ public sealed class SignedPrescription : IDisposable
     private async Task<JsonNode> Sign(string kind, string commitment, ECDsa key, string name, byte[]? statement)
     {
         var leaf = Issue(name, key, X509KeyUsageFlags.NonRepudiation, null);
+        Signers.Add(leaf.Sha256Hex);
         var header = new JsonObject
         {
             ["alg"] = "ES256",
             ["b64"] = false,
+            ["crit"] = new JsonArray("b64"),
             ["x5t#S256"] = Base64Url.EncodeToString(SHA256.HashData(leaf.Der.Span)),
             ["srCms"] = new JsonArray(new JsonObject { ["commId"] = new JsonObject { ["id"] = commitment } }),
         };

@@ -1,400 +1,400 @@
-#!/usr/bin/env python3
-"""Second verifier of Trust evidence files, written from docs/LEDGER-FORMAT.md alone.
-trust_verify.py EVIDENCE TRUSTED_LIST prints VERIFIED … or REFUSED [code] #index, with the codes of `trust verify`, and exits with 0, 1, or
-2 when a file cannot be read. The openssl command judges time-stamps and certificate chains; SM2 lines are counted, not judged.
-"""
-import base64, datetime, hashlib, json, pathlib, re, struct, subprocess, sys, tempfile
+#!/usr/bin/python3
+"""trust_verify.py EVIDENCE TRUSTED_LIST - a second verifier of evidence files, written from docs/LEDGER-FORMAT.md alone.
+Judges all of section 10 in the order of section 11, RFC 3161 stamps and certificate chains by the openssl command.
+Does not judge: SM2 signatures (such a line must be there once and be DER; it is counted as "not judged"), OCSP answers and revocation,
+the catalogue of actions, why an event is withheld. Exit 0 VERIFIED, 1 REFUSED [code], 2 a file or openssl cannot be used at all."""
+import base64, datetime, hashlib, json, os, pathlib, re, ssl, subprocess, sys, tempfile, unicodedata
+from collections import namedtuple
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-MAX_BYTES, MAX_EVENTS, ZERO = 64 << 20, 10_002, bytes(32)
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-
-class Refused(Exception):
-    """Arguments: code, index of the event at fault, detail."""
-def when(wrong, code, index=None, detail=""):
-    if wrong:
-        raise Refused(code, index, detail)
-def H(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
-def u64(n):
-    return n.to_bytes(8, "big")
-# --- JSON in its one spelling (RFC 8785; all numbers of the format are integers) ---
-def parse(data, code="malformed-file", index=None):
+MAX_FILE, MAX_EVENTS, ZERO, SM2, ENVELOPE = 64 << 20, 10_002, bytes(32), b"\xfftrust.sm2.v1", b"trust.envelope.v1\n"
+COMMITMENTS = {kind: "urn:oid:1.2.840.10065.1.12.1." + last for kind, last in (("prescribe", "1"), ("review", "5"), ("seal", "14"))}
+Vkey, Note = namedtuple("Vkey", "name id type key"), namedtuple("Note", "origin size root text lines")
+Shown = namedtuple("Shown", "index time source epoch seq prev envelope body")
+EPOCH, MICROSECOND, P256 = datetime.datetime(1970, 1, 1), datetime.timedelta(microseconds=1), ec.ECDSA(hashes.SHA256())
+class Refused(Exception): "Its arguments are code, detail and index."
+def need(ok, code, detail="", index=None):
+    if not ok: raise Refused(code, detail, index)
+def sha(*parts): return hashlib.sha256(b"".join(parts)).digest()
+def u64(number): return number.to_bytes(8, "big")
+def compact(value): return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def base64url(raw): return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+def unbase64(text, url=False):              # the bytes, or None where this is not a text in their one spelling
+    try: raw = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4) if url else text, validate=True)
+    except (AttributeError, TypeError, ValueError): return None
+    return raw if text == (base64url(raw) if url else base64.b64encode(raw).decode()) else None
+def micros(text):                           # microseconds since 1970 of a time of section 3, or None
+    parts = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{6})Z", text if type(text) is str else "", re.A)
+    try: return (datetime.datetime(*map(int, parts.groups())) - EPOCH) // MICROSECOND
+    except (AttributeError, ValueError): return None
+# ---- JSON. A shape is a function (None: not of this type), {members, "?" = optional}, [shape or null], or (shape of an item, most items)
+def parse_json(raw, code, index=None):
+    def once(pairs): return dict(pairs) if len(dict(pairs)) == len(pairs) else need(False, code, "a member twice", index)
     try:
-        return json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise Refused(code, index, "JSON") from None
-def canonical(value):
-    if isinstance(value, dict):
-        members = sorted(value.items(), key=lambda m: m[0].encode("utf-16-be"))
-        return b"{" + b",".join(canonical(k) + b":" + canonical(v) for k, v in members) + b"}"
-    if isinstance(value, list):
-        return b"[" + b",".join(map(canonical, value)) + b"]"
-    return json.dumps(value, ensure_ascii=False).encode("utf-8")
-def members(value, path, names, code="malformed-file", index=None):
-    """An object with exactly these members; optional ones end with a question mark."""
-    known = names.split()
-    good = isinstance(value, dict) and all(n.endswith("?") or n in value for n in known) and set(value) <= {n.rstrip("?") for n in known}
-    when(not good, code, index, path)
-    return value
-def typed(value, kind, path, none=False):
-    when(not (none and value is None or type(value) is kind and not (kind is int and value < 0)), "malformed-file", None, path)
-    return value
-def b64(text, code, path=""):
-    """Base64 in its one spelling."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (ValueError, TypeError):
-        data = None
-    when(data is None or base64.b64encode(data).decode() != text, code, None, path)
-    return data
-def raw(value, path, size=None):
-    data = b64(typed(value, str, path), "malformed-file", path)
-    when(size is not None and len(data) != size, "malformed-file", None, path)
-    return data
-def url64(text):
-    ok = isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9_-]*", text) and len(text) % 4 != 1
-    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if ok else b""
-    return data if base64.urlsafe_b64encode(data).rstrip(b"=").decode() == text else b""
-def hashes_of(value, path, most=64):
-    when(not isinstance(value, list) or len(value) > most, "malformed-file", None, path)
-    return [raw(h, path, 32) for h in value]
-# --- RFC 6962 tree (RFC 9162 2.1.3.2 and 2.1.4.2) ---
-def climb(fn, sn, proof, left, right):
-    """Walks a proof: left(p) where the sibling stands left, right(p) where it stands right; true when the proof ends at the root."""
-    for p in proof:
-        if sn == 0:
-            return False
-        if fn & 1 or fn == sn:
-            left(p)
-            while not fn & 1 and fn:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            right(p)
-        fn, sn = fn >> 1, sn >> 1
-    return sn == 0
-def in_tree(index, size, node, proof, root):
-    at = [node]
-    def left(p): at[0] = H(b"\x01", p, at[0])
-    def right(p): at[0] = H(b"\x01", at[0], p)
-    return index < size and climb(index, size - 1, proof, left, right) and at[0] == root
-def extends(first, first_root, second, second_root, proof):
-    if first <= 0 or first >= second:
-        return first == second and not proof and first_root == second_root
-    path = [first_root] + proof if first & (first - 1) == 0 else proof
-    fn, sn = first - 1, second - 1
-    while fn & 1:
-        fn, sn = fn >> 1, sn >> 1
-    at = path[:1] * 2
-    def left(p): at[:] = H(b"\x01", p, at[0]), H(b"\x01", p, at[1])
-    def right(p): at[1] = H(b"\x01", at[1], p)
-    return climb(fn, sn, path[1:], left, right) and at == [first_root, second_root]
-# --- Completeness proof (section 8) ---
+        value = json.loads(raw.decode(), object_pairs_hook=once, parse_constant=once)       # a NaN is no pairs: ValueError
+        return compact(value) and value     # a lone surrogate has no UTF-8
+    except (ValueError, RecursionError): raise Refused(code, "not JSON", index) from None
+def ordered(item):
+    if isinstance(item, list): return [ordered(one) for one in item]
+    return {name: ordered(item[name]) for name in sorted(item, key=lambda n: n.encode("utf-16-be"))} if isinstance(item, dict) else item
+def shaped(value, shape, where="the file"):     # `value` with byte strings decoded, if it has exactly the members and types of `shape`
+    if isinstance(shape, list): return None if value is None else shaped(value, shape[0], where)
+    if isinstance(shape, dict):
+        bare = {name.rstrip("?"): inner for name, inner in shape.items()}
+        need(type(value) is dict and shape.keys() & bare.keys() <= set(value) <= set(bare), "malformed-file", where + ": members")
+        return {name: shaped(value[name], inner, name) if name in value else None for name, inner in bare.items()}
+    if isinstance(shape, tuple) and type(value) is list and len(value) <= shape[1]: return [shaped(item, shape[0], where) for item in value]
+    need(not isinstance(shape, tuple) and (result := shape(value)) is not None, "malformed-file", where)
+    return result
+def TEXT(value): return value if type(value) is str else None
+def NUMBER(value): return value if type(value) is int and 0 <= value < 1 << 53 else None     # RFC 8785 spells no larger integers
+def HASH(value): return raw if (raw := unbase64(value)) is not None and len(raw) == 32 else None
+def KEY_MAP(value): return {name: shaped(key, unbase64, "batchKeys") for name, key in value.items()} if type(value) is dict else None
+def EVENT(value): return shaped(value, WITHHELD if type(value) is dict and "leafHash" in value else WHOLE, "events")
+PROOF, KEYS, RAW, WITHHELD = (HASH, 64), (TEXT, 1000), unbase64, {"index": NUMBER, "leafHash": HASH, "proof": (HASH, 64)}
+END, BATCH = {"leaf": RAW, "proof": PROOF}, {"firstSeq": NUMBER, "count": NUMBER, "signature": RAW, "tail": (HASH, 1024)}
+WHOLE = {"index": NUMBER, "leaf": RAW, "proof": PROOF, "batch": BATCH}
+JWS = {"kind": TEXT, "payload?": [RAW], "protected": TEXT, "signature": TEXT, "certificates": (RAW, 8), "timestamp": RAW, "ocsp?": [RAW]}
+QUESTION = {"kind": TEXT, "identifier": [TEXT], "key": HASH, "from": [micros], "to": [micros], "size": NUMBER, "region": TEXT, "caseNumber": [TEXT]}
+EVIDENCE = {
+    "format": TEXT, "checkpoint": TEXT, "completeness": RAW, "range": {"from": NUMBER, "to": NUMBER, "before": [END], "after": [END]},
+    "events": (EVENT, MAX_EVENTS), "question": QUESTION, "tree": {"root": HASH, "consistency": PROOF}, "openings": ({"index": NUMBER, "dataKey": RAW}, MAX_EVENTS),
+    "query": dict(WHOLE, checkpoint=TEXT, consistency=PROOF), "anchor": [{"checkpoint": TEXT, "consistency": PROOF, "token": RAW}],
+    "policy": {"checkpointKeys": KEYS, "witnessKeys": KEYS, "witnessQuorum": NUMBER, "batchKeys": KEY_MAP},
+    "attachments": [{"prescription": TEXT, "payload": RAW, "signatures": (JWS, 32)}]}
+TRUSTED = {"version": NUMBER, "roots": (RAW, 1000), "issuers": (RAW, 1000), "timeStamping?": [RAW], "checkpointKeys": KEYS,
+           "witnesses?": KEYS, "witnessQuorum?": NUMBER, "sources": ({"name": TEXT, "batchKey": RAW}, 1000)}
+# ---- Bytes and trees. Every recursion halves its tree and is at most 64 deep
 class Reader:
-    def __init__(self, data):
-        self.data, self.at = data, 0
-    def take(self, n):
-        when(self.at + n > len(self.data), "completeness-malformed")
-        self.at += n
-        return self.data[self.at - n:self.at]
-    def number(self, n):
-        return int.from_bytes(self.take(n), "big")
-    def hashes(self, most):
-        count = self.number(1)
-        when(count > most, "completeness-malformed")
-        return [self.take(32) for _ in range(count)]
-def need(holds):
-    when(not holds, "completeness")
-def bit(data, i):
-    return data[i // 8] >> (7 - i % 8) & 1
-def fold(tag, first, leaves, rest, size):
-    rest = list(rest)
-    def go(lo, hi):
-        if hi <= first or lo >= first + len(leaves):
-            return rest.pop(0) if rest else need(False)
-        if hi - lo == 1:
-            return leaves[lo - first]
-        middle = lo + (1 << (hi - lo - 1).bit_length() - 1)
-        left = go(lo, middle)
-        return H(tag, left, go(middle, hi))
-    need(first + len(leaves) <= size)
-    root = go(0, size)
-    return need(not rest) or root
-class Completeness:
-    def __init__(self, data):
-        r = Reader(data)
-        when(r.take(4) != b"SIX2", "completeness-malformed")
-        self.size, self.commit = r.number(8), r.take(101)
-        self.kind, version, self.epoch, self.start, self.covered, _ = struct.unpack(">BIQQQQ", self.commit[:37])
-        self.trie, self.sealed_root = self.commit[37:69], self.commit[69:]
-        when(self.kind != 2 or version != 1 or self.start > self.covered or (self.epoch == 0) != (self.start == 0), "completeness-malformed")
-        self.path = r.hashes(64)
-        count = r.number(4)
-        self.first = r.number(4) if count else 0
-        self.epochs = [(r.number(8), r.number(8), r.take(32)) for _ in range(count)]
-        self.epoch_hashes = r.hashes(126) if count else []
-        self.parts = [self.part(r) for _ in range(count + 1)]
-        when(r.at != len(data), "completeness-malformed")
-        self.indices = [i for p in self.parts for i in p["indices"]]
-    @staticmethod
-    def part(r):
-        depth = r.number(1)
-        bits = r.take((depth + 7) // 8)
-        when(depth % 8 and bits[-1] & 0xFF >> depth % 8, "completeness-malformed")
-        p = {"siblings": [r.take(32) if bit(bits, i) else ZERO for i in range(depth)], "kind": r.number(1), "indices": []}
-        if p["kind"] == 1:
-            p["other"], p["n"], p["root"] = r.take(32), r.number(8), r.take(32)
-        elif p["kind"] == 2:
-            p["n"], p["s"], count = r.number(8), r.number(8), r.number(4)
-            when(count > (len(r.data) - r.at) // 8, "completeness-malformed")
-            p["indices"] = [r.number(8) for _ in range(count)]
-            p["hashes"] = r.hashes(126)
-        when(p["kind"] > 2, "completeness-malformed")
-        return p
-    def check(self, size, root, key, a, b, leaf_hashes):
-        need(self.size == size and self.covered == size - 1 and a <= b <= self.covered)
-        need(in_tree(size - 1, size, H(b"\x00", self.commit), self.path, root))
-        need(self.epoch or self.sealed_root == H())
-        need(bool(self.epochs) == (a < b and a < self.start))
+    def __init__(self, data, code, index=None): self.data, self.at, self.fault = data, 0, (code, "its length", index)
+    def take(self, count):
+        need(count <= len(self.data) - self.at, *self.fault)
+        self.at += count
+        return self.data[self.at - count:self.at]
+    def number(self, width=8): return int.from_bytes(self.take(width), "big")
+    def hashes(self, count): return [self.take(32) for _ in range(count)]
+    def end(self): need(self.at == len(self.data), *self.fault)
+def half(size): return 1 << (size - 1).bit_length() - 1
+def inclusion_root(leaf, index, size, proof):       # the root to which `proof` (leaf to root) leads, or None
+    if size <= 1 or not proof: return leaf if size == 1 and index == 0 and not proof else None
+    side = (index, half(size)) if index < half(size) else (index - half(size), size - half(size))
+    node = inclusion_root(leaf, *side, proof[:-1])
+    return node and (sha(b"\x01", node, proof[-1]) if index < half(size) else sha(b"\x01", proof[-1], node))
+def consistent(old, old_root, new, new_root, proof):
+    def roots(old, new, whole):             # SUBPROOF of RFC 6962, read from its end
+        if old == new: return (old_root if whole else proof.pop(),) * 2
+        last, middle = proof.pop(), half(new)
+        one, two = roots(old, middle, whole) if old <= middle else roots(old - middle, new - middle, False)
+        return (one, sha(b"\x01", two, last)) if old <= middle else (sha(b"\x01", last, one), sha(b"\x01", last, two))
+    try: return (roots(old, new, True) if 0 < old <= new else old == 0 and (sha(), new_root)) == (old_root, new_root) and not proof
+    except IndexError: return False
+def range_root(total, first, shown, path, tag):     # end of section 8: root of `total` nodes, `shown` from number `first` on, or None
+    rest = iter(path)
+    def fold(lo, hi):                       # visits O(shown + 64) nodes
+        if hi <= first or lo >= first + len(shown): return next(rest, b"")
+        if hi - lo == 1: return shown[lo - first]
+        left, right = fold(lo, lo + half(hi - lo)), fold(lo + half(hi - lo), hi)
+        return left and right and sha(tag, left, right)
+    return shown and first + len(shown) <= total and (root := fold(0, total)) and next(rest, None) is None and root or None
+# ---- Keys, notes, openssl
+def key_of(load, raw):
+    try: return load(raw)
+    except Exception: raise Refused("malformed-key", "cannot be read", None) from None
+def works(check, *arguments):
+    try: return check(*arguments) is not False
+    except (InvalidSignature, InvalidTag, ValueError): return False
+def is_p256(key): return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"
+def p256_ok(key, signature, message, raw=True):     # `signature`: r and s, 32 bytes each, or ASN.1
+    if isinstance(key, bytes): key = key_of(serialization.load_der_public_key, key)
+    need(is_p256(key), "malformed-key", "not P-256")
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    return (not raw or len(signature) == 64) and works(key.verify, utils.encode_dss_signature(r, s) if raw else signature, message, P256)
+def line_ok(vkey, signature, text):         # True, False, or None for a line that is not judged
+    if vkey.type == b"\x02": return p256_ok(vkey.key, signature, text, raw=False)
+    if vkey.type == SM2: return None if works(utils.decode_dss_signature, signature) else False
+    if vkey.type == b"\x04":
+        text, signature = b"cosignature/v1\ntime %d\n" % int.from_bytes(signature[:8], "big") + text, signature[8:]
+    return works(key_of(ed25519.Ed25519PublicKey.from_public_bytes, vkey.key).verify, signature, text)
+def parse_vkey(line, kinds):
+    name, number, encoded = (line.split("+", 2) + ["", ""])[:3]
+    data = unbase64(encoded) or b""
+    kind = next((kind for kind in kinds if data.startswith(kind)), b"")
+    identity = (sha(data[1:]) if kind == b"\x02" else sha(name.encode(), b"\n", data))[:4]
+    need(name and " " not in name and kind and identity.hex() == number, "policy-malformed", "a vkey, or its id")
+    return Vkey(name, identity, kind, data[len(kind):])
+def parse_note(note, code):
+    body, blank, tail = note.partition("\n\n")
+    text, lines = body.split("\n"), [line.split(" ") for line in tail.split("\n")]
+    right = blank and lines.pop() == [""] and len(text) == 3 and text[0] and re.fullmatch("0|[1-9][0-9]{0,18}", text[1]) and HASH(text[2])
+    need(right and all(len(f) == 3 and f[0] == "—" and f[1] and len(unbase64(f[2]) or b"") > 4 for f in lines), code, "form")
+    signed = [(line[1], unbase64(line[2])[:4], unbase64(line[2])[4:]) for line in lines]
+    return Note(text[0], int(text[1]), HASH(text[2]), (body + "\n").encode(), signed)
+def openssl(folder, *arguments, **files):   # what openssl prints, or nothing where it fails; `files` are written first
+    for name, content in files.items(): pathlib.Path(folder, name).write_bytes(content)
+    env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    try: done = subprocess.run(["openssl", *arguments], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, env=env)
+    except subprocess.TimeoutExpired: return ""
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
+def pem(certificates): return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode()
+def is_text(value):
+    if type(value) is not str or not 1 <= len(value.encode()) <= 256: return False
+    return not any(c in '"\\' or unicodedata.category(c) == "Cc" for c in value)
+def matches(pattern): return lambda value: type(value) is str and re.fullmatch(pattern, value) is not None
+def bytes_of(least, most): return lambda value: (raw := unbase64(value, url=True)) is not None and least <= len(raw) <= most
+def record(**tests):            # an object with members in this order; a name that ends in _ is optional
+    return lambda value: (type(value) is dict and list(value) == [n.rstrip("_") for n in tests if n[-1] != "_" or n.rstrip("_") in value]
+                          and all(test(value[n.rstrip("_")]) for n, test in tests.items() if n.rstrip("_") in value))
+SUBJECT = record(key=bytes_of(32, 32), kind=matches("[a-z]{1,32}"))
+BODY = record(
+    action=is_text, actor=record(certificate_=matches("[0-9a-f]{64}"), institution_=is_text, role_=is_text, subject=is_text),
+    basis_=is_text, class_=is_text, correlation_=is_text, id=matches("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"),
+    onBehalfOf_=is_text, outcome=matches("success|refused|failed"), permitNo_=is_text, purpose_=is_text, reason_=is_text,
+    ruleVersion_=is_text, salt=bytes_of(16, 16), sealed_=bytes_of(28, 8192), subjects=lambda v: type(v) is list and len(v) <= 64 and all(map(SUBJECT, v)),
+    time=lambda v: micros(v) is not None, v=lambda v: type(v) is int and v == 1, where=record(node=is_text, region=matches("[0-9]{6}")))
+class Verifier:                 # the checks, in the order of section 11
+    def __init__(self, raw, trusted, folder):
+        self.raw, self.trusted, self.folder, self.quorum = raw, trusted, folder, trusted["witnessQuorum"]
+        self.stamps, self.chains, self.unjudged, self.time, self.heads = 0, 0, 0, 0, {}
+    def run(self):
+        for check in (self.file, self.policy, self.checkpoint, self.postings, self.completeness, self.events, self.period, self.openings,
+                      self.query, self.anchor, self.attachments): check()
+        names = ", ".join(vkey.name for vkey in self.witnesses) if self.quorum else "none (quorum 0: the index is the log's own word)"
+        asked, counts = self.asked["identifier"] or "key " + self.json["question"]["key"], f"{self.stamps} time-stamps and {self.chains} chains"
+        return (f"VERIFIED {self.asked['kind']} {asked}; {self.note.origin}, {self.note.size} entries; {len(self.e['events'])} events, "
+                f"witnesses {names}, {counts} judged by openssl, {self.unjudged} lines not judged")
+    def file(self):
+        need(len(self.raw) <= MAX_FILE, "malformed-file", "more than 64 MiB")
+        self.json = parse_json(self.raw, "malformed-file")
+        self.e = e = shaped(self.json, EVIDENCE)
+        self.asked, self.a, self.b = e["question"], e["range"]["from"], e["range"]["to"]
+        need(self.e["format"] == "trust.evidence.v3", "unknown-format", self.e["format"][:40])
+        need(compact(ordered(self.json)) == self.raw, "not-canonical", "another spelling than RFC 8785")
+        kind, name = self.asked["kind"].encode(), (self.asked["identifier"] or "").encode()
+        right = re.fullmatch(b"[a-z]{1,32}", kind) and (self.asked["identifier"] is None) == (kind == b"patient")
+        need(right and (kind == b"patient" or 1 <= len(name) <= 1024), "question-key", "kind or identifier")
+        key = sha(b"trust.key.v1\n", bytes([len(kind)]), kind, len(name).to_bytes(2, "big"), name)
+        need(key == self.asked["key"] or kind == b"patient", "question-key", "the key is another's")
+    def policy(self):
+        policy, mine, keys = self.e["policy"], self.trusted, set(self.e["policy"]["checkpointKeys"])
+        need(keys <= set(mine["checkpointKeys"]) and set(policy["batchKeys"].items()) <= mine["sources"], "key-not-trusted", "policy")
+        need(keys == set(mine["checkpointKeys"]), "key-missing", "a log key of the list")
+        need(sorted(policy["witnessKeys"]) == sorted(mine["witnesses"]) and policy["witnessQuorum"] == self.quorum, "witness-policy")
+    def checkpoint(self):
+        policy, tree, size = self.e["policy"], self.e["tree"], self.asked["size"]
+        self.note = parse_note(self.e["checkpoint"], "checkpoint-malformed")
+        need(len(set(policy["checkpointKeys"])) == len(policy["checkpointKeys"]), "policy-malformed", "a key twice")
+        self.logs = [parse_vkey(line, (b"\x01", b"\x02", SM2)) for line in policy["checkpointKeys"]]
+        self.cosigners = [parse_vkey(line, (b"\x04",)) for line in policy["witnessKeys"]]
+        self.witnesses = self.signed(self.note, "checkpoint-signature")
+        need(len({vkey.key for vkey in self.witnesses}) >= self.quorum, "witness-quorum", f"of {self.quorum}")
+        need(size > 0 and consistent(size, tree["root"], self.note.size, self.note.root, tree["consistency"]), "checkpoint-size")
+    def signed(self, note, code):       # the witnesses among the signers; all log keys must have signed, and nobody unknown
+        seen, known = {}, {(vkey.name, vkey.id): vkey for vkey in self.logs + self.cosigners}
+        for vkey, signature in ((known.get((name, identity)), signature) for name, identity, signature in note.lines):
+            need(vkey and vkey not in seen, code, "a key that is not trusted, or twice")
+            seen[vkey] = line_ok(vkey, signature, note.text)
+        present = all(vkey in seen and vkey.name == note.origin for vkey in self.logs) and any(map(seen.get, self.logs))
+        need(present and False not in seen.values(), code, "a bad line, or one of the log is missing, of another origin, or not judged")
+        self.unjudged += list(seen.values()).count(None)
+        return [vkey for vkey in self.cosigners if vkey in seen]
+    def postings(self):         # the bytes of the completeness proof, `events` against its indices, and their inclusion
+        read = Reader(self.e["completeness"], "completeness-malformed")
+        need(read.take(4) == b"SIX2", "completeness-malformed", "not SIX2")
+        self.proof_size, self.commit, self.commit_path, count = read.number(), read.take(101), read.hashes(read.number(1)), read.number(4)
+        self.first, self.epochs = read.number(4) if count else 0, [(read.number(), read.number(), read.take(32)) for _ in range(count)]
+        self.epoch_path = read.hashes(read.number(1)) if count else []
+        self.parts, _ = [self.key_part(read) for _ in range(count + 1)], read.end()
+        listed, given = [index for part in self.parts for index in part["indices"]], [event["index"] for event in self.e["events"]]
+        allowed, there = set(listed), set(given)
+        for index in listed: need(index in there, "event-missing", "a posting of the proof is not shown", index)
+        for place, index in enumerate(given):
+            need(index in allowed, "event-not-listed", "not a posting of the proof", index)
+            need(listed[place:place + 1] == [index], "event-reordered", "not in the order of the proof", index)
+        for event in self.e["events"]:
+            event["leafHash"] = event.get("leafHash") or sha(b"\x00", event["leaf"])
+            root = inclusion_root(event["leafHash"], event["index"], self.asked["size"], event["proof"])
+            need(root == self.e["tree"]["root"], "event-altered", "its inclusion proof does not lead to the tree", event["index"])
+    def key_part(self, read):
+        depth = read.number(1)
+        bits = "".join(f"{byte:08b}" for byte in read.take((depth + 7) // 8))
+        part = {"siblings": [read.take(32) if bit == "1" else ZERO for bit in bits[:depth]], "kind": read.number(1), "indices": []}
+        marked = "1" not in bits[depth:] and part["siblings"].count(ZERO) == bits[:depth].count("0")
+        need(marked and part["kind"] <= 2, "completeness-malformed", "bits of siblings, or an unknown kind")
+        if part["kind"] == 1: part.update(key=read.take(32), rest=read.take(40))
+        if part["kind"] == 2:
+            part.update(n=read.number(), s=read.number(), count=read.number(4))
+            part.update(indices=[read.number() for _ in range(part["count"])], path=read.hashes(read.number(1)))
+        return part
+    def completeness(self):
+        def hold(ok, detail): need(ok, "completeness", detail)
+        a, b, read = self.a, self.b, Reader(self.commit, "completeness")
+        kind, function, epoch, start, covered, _ = read.number(1), read.number(4), *(read.number() for _ in range(4))
+        trie, sealed, root = read.take(32), read.take(32), inclusion_root(sha(b"\x00", self.commit), covered, covered + 1, self.commit_path)
+        right = (kind, function, self.proof_size, self.asked["size"], root) == (2, 1, covered + 1, covered + 1, self.e["tree"]["root"])
+        hold(right, "not the tree's commit entry")
+        hold(start <= covered and a <= b <= covered and bool(self.epochs) == (a < b and a < start), "the range, or its sealed epochs")
         if self.epochs:
-            need(all(s < e for s, e, _ in self.epochs) and all(x[1] == y[0] for x, y in zip(self.epochs, self.epochs[1:])))
-            first, last = self.epochs[0], self.epochs[-1]
-            need(first[0] <= a < first[1] and last[0] < b and (last[1] == self.start if b > self.start else last[1] >= b))
-            leaves = [H(b"\x14", u64(s), u64(e), t) for s, e, t in self.epochs]
-            need(fold(b"\x15", self.first, leaves, self.epoch_hashes, self.epoch) == self.sealed_root)
-        left = list(leaf_hashes)
-        for part, (start, end, trie) in zip(self.parts, self.epochs + [(self.start, self.covered, self.trie)]):
-            own, left = left[:len(part["indices"])], left[len(part["indices"]):]
-            need(self.path_root(part, start, end, key, a, b, own) == trie)
-    @staticmethod
-    def path_root(p, start, end, key, a, b, own):
-        depth = len(p["siblings"])
-        node = ZERO
-        if p["kind"] == 1:
-            need(p["other"] != key and all(bit(p["other"], i) == bit(key, i) for i in range(depth)) and p["n"] > 0)
-            node = H(b"\x12", p["other"], u64(p["n"]), p["root"])
-        elif p["kind"] == 2:
-            at, s, m = p["indices"], p["s"], len(p["indices"])
-            need(m > 0 and s + m <= p["n"] and start <= at[0] and at[-1] < end and all(x < y for x, y in zip(at, at[1:])))
-            need((s == 0 or at[0] < a) and (s + m == p["n"] or at[-1] >= b) and (m == 1 or (at[1] >= a and at[-2] < b)))
-            postings = [H(b"\x10", u64(i), h) for i, h in zip(at, own)]
-            node = H(b"\x12", key, u64(p["n"]), fold(b"\x11", s, postings, p["hashes"], p["n"]))
-        for i in reversed(range(depth)):
-            node = H(b"\x13", *((p["siblings"][i], node) if bit(key, i) else (node, p["siblings"][i])))
+            end, joined = self.epochs[-1][1], all(one[1] == two[0] for one, two in zip(self.epochs, self.epochs[1:]))
+            hold(joined and all(low < high and (a == b or low < b and high > a) for low, high, _ in self.epochs), "sealed epochs' places")
+            hold(self.epochs[0][0] <= a and (end == start if b > start else b <= end <= start), "sealed epochs do not span the range")
+            leaves = [sha(b"\x14", u64(low), u64(high), trie_root) for low, high, trie_root in self.epochs]
+            hold(range_root(epoch, self.first, leaves, self.epoch_path, b"\x15") == sealed, "sealed root")
+        leaves = (event["leafHash"] for event in self.e["events"])
+        for (low, high, root), part in zip(self.epochs + [(start, covered, trie)], self.parts):
+            hold(self.trie_root(hold, part, leaves, low, high) == root, "a key part does not fold to its epoch's root")
+    def trie_root(self, hold, part, leaves, low, high):
+        key, node, number = self.asked["key"], ZERO, int.from_bytes(self.asked["key"], "big")
+        if part["kind"] == 1:
+            hold(len(part["siblings"]) <= 256 - (int.from_bytes(part["key"], "big") ^ number).bit_length() < 256, "the other key")
+            node = sha(b"\x12", part["key"], part["rest"])
+        if part["kind"] == 2:
+            shown, n, s, after = part["indices"], part["n"], part["s"], part["s"] + part["count"]
+            hold(shown and low <= shown[0] and shown[-1] < high and all(x < y for x, y in zip(shown, shown[1:])), "order of postings")
+            hold((shown[0] < self.a or s == 0) and (shown[-1] >= self.b or after == n), "a neighbour is not shown")
+            hold(len(shown) == 1 or shown[1] >= self.a and shown[-2] < self.b, "more than one neighbour on a side")
+            root = range_root(n, s, [sha(b"\x10", u64(index), next(leaves)) for index in shown], part["path"], b"\x11")
+            node = sha(b"\x12", key, u64(n), root or b"")      # without a root no trie leaf of this length
+        for step, sibling in reversed(list(enumerate(part["siblings"]))):
+            node = sha(b"\x13", sibling, node) if number >> 255 - step & 1 else sha(b"\x13", node, sibling)
         return node
-# --- Signed notes (section 7) ---
-def vkey(line):
-    name, key_id, text = line.split("+", 2)
-    body = base64.b64decode(text)
-    own = H(body[1:])[:4] if body[0] == 2 else H(name.encode(), b"\n", body)[:4]
-    when(own.hex() != key_id, "policy-malformed", None, line)
-    return {"name": name, "id": own, "type": body[0], "key": body[1:]}
-def line_holds(key, text, sig):
-    try:
-        if key["type"] == 2:
-            serialization.load_der_public_key(key["key"]).verify(sig, text, ec.ECDSA(hashes.SHA256()))
-        elif key["type"] == 4:
-            signed = b"cosignature/v1\ntime %d\n" % int.from_bytes(sig[:8], "big") + text
-            ed25519.Ed25519PublicKey.from_public_bytes(key["key"]).verify(sig[8:], signed)
-        elif key["type"] == 1:
-            ed25519.Ed25519PublicKey.from_public_bytes(key["key"]).verify(sig, text)
-        return True  # A private type: counted, not judged.
-    except (InvalidSignature, ValueError):
-        return False
-def open_note(note, log_keys, witness_keys):
-    """The checkpoint (origin, size, root), the witnesses that cosigned, and how many lines were not judged."""
-    split = note.rfind("\n\n")
-    when(split < 0 or not note.endswith("\n") or not log_keys, "checkpoint-malformed")
-    text, lines = note[:split + 1], note[split + 2:-1].split("\n")
-    log, witnesses, seen, unjudged = [vkey(k) for k in log_keys], [vkey(k) for k in witness_keys], [], 0
-    for parts in (line.split(" ") for line in lines):
-        when(len(parts) != 3 or parts[0] != "\u2014", "checkpoint-malformed")
-        data = b64(parts[2], "checkpoint-malformed")
-        key = next((k for k in log + witnesses if k["name"] == parts[1] and k["id"] == data[:4]), None)
-        when(key is None or not line_holds(key, text.encode(), data[4:]), "checkpoint-signature", None, parts[1])
-        unjudged += key["type"] == 0xFF
-        seen += [key["name"]] if key in witnesses else []
-        (witnesses if key in witnesses else log).remove(key)
-    when(log, "checkpoint-signature", None, "lines")
-    rows = text.split("\n")
-    when(len(rows) != 4 or not re.fullmatch(r"0|[1-9]\d{0,18}", rows[1]) or len(b64(rows[2], "checkpoint-malformed")) != 32, "checkpoint-malformed")
-    when(any(not k.startswith(rows[0] + "+") for k in log_keys), "checkpoint-signature", None, "origin")
-    return (rows[0], int(rows[1]), b64(rows[2], "checkpoint-malformed")), seen, unjudged
-# --- Events (sections 3, 4, 6) ---
-TEXTS = "action basis class correlation id onBehalfOf outcome permitNo purpose reason ruleVersion".split()
-MEMBERS = "action basis? class? correlation? id onBehalfOf? outcome permitNo? purpose? reason? ruleVersion? actor salt sealed? subjects time v where"
-def read_leaf(index, leaf):
-    at = 0
-    def take(n):
-        nonlocal at
-        when(len(leaf) - at < n, "leaf-malformed", index)
-        at += n
-        return leaf[at - n:at]
-    when(take(1) != b"\x01", "leaf-type", index)
-    keys, time = [take(32) for _ in range(take(1)[0])], int.from_bytes(take(8), "big")
-    envelope = take(int.from_bytes(take(2), "big"))
-    body = take(int.from_bytes(take(2), "big"))
-    when(at != len(leaf) or time > 253402300799999999, "leaf-malformed", index)
-    tag = b"trust.envelope.v1\n"
-    when(len(envelope) <= len(tag) or not envelope.startswith(tag) or len(envelope) != len(tag) + 81 + envelope[len(tag)], "envelope-malformed", index)
-    rest = envelope[len(tag) + 1 + envelope[len(tag)]:]
-    when(rest[48:] != H(body), "body-hash", index)
-    event = {"index": index, "keys": keys, "time": time, "source": envelope[len(tag) + 1:-80].decode("latin-1"),
-             "epoch": int.from_bytes(rest[:8], "big"), "seq": int.from_bytes(rest[8:16], "big"), "prev": rest[16:48],
-             "envelope": H(envelope), "body": read_body(index, body)}
-    for s in event["body"]["subjects"]:
-        when(not isinstance(s, dict) or set(s) != {"key", "kind"} or len(url64(s["key"])) != 32, "body-malformed", index, "subjects")
-    when(keys != sorted({url64(s["key"]) for s in event["body"]["subjects"]}), "subject-keys", index)
-    return event
-def read_body(index, data):
-    body = parse(data, "body-malformed", index)
-    when(len(data) > 8192 or canonical(body) != data, "body-malformed", index)
-    members(body, "body", MEMBERS, "body-malformed", index)
-    members(body["actor"], "actor", "certificate? institution? role? subject", "body-malformed", index)
-    members(body["where"], "where", "node region", "body-malformed", index)
-    for text in [body[t] for t in TEXTS if t in body] + list(body["actor"].values()) + list(body["where"].values()):
-        when(not isinstance(text, str) or not 1 <= len(text.encode()) <= 256, "body-malformed", index, "text")
-    good = body["v"] == 1 and type(body["v"]) is int and body["outcome"] in ("success", "refused", "failed") and isinstance(body["subjects"], list)
-    good = good and len(url64(body["salt"])) == 16 and isinstance(body["time"], str) and TIME.fullmatch(body["time"])
-    when(not good, "body-malformed", index)
-    return body
-def read_event(e, path, batch_keys, key):
-    """An event and its producer's batch signature."""
-    event = read_leaf(e["index"], raw(e["leaf"], path))
-    when(key not in event["keys"], "other-subject", e["index"])
-    batch = members(e["batch"], path, "firstSeq count tail signature")
-    first, count = typed(batch["firstSeq"], int, path), typed(batch["count"], int, path)
-    tail, sig = hashes_of(batch["tail"], path, 1024), raw(batch["signature"], path, 64)
-    when(event["source"] not in batch_keys, "key-not-trusted", e["index"])
-    when(not 0 < count <= 1024 or not first <= event["seq"] < first + count or len(tail) != first + count - 1 - event["seq"], "batch-shape", e["index"])
-    named, last = bytes([len(event["source"])]) + event["source"].encode() + u64(event["epoch"]), event["envelope"]
-    for i, body_hash in enumerate(tail):
-        last = H(b"trust.envelope.v1\n", named, u64(event["seq"] + 1 + i), last, body_hash)
-    der = encode_dss_signature(int.from_bytes(sig[:32], "big"), int.from_bytes(sig[32:], "big"))
-    signed = b"trust.batch.v1\n" + named + u64(first) + struct.pack(">I", count) + last
-    try:
-        serialization.load_der_public_key(batch_keys[event["source"]]).verify(der, signed, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature:
-        raise Refused("batch-signature", e["index"], event["source"]) from None
-    return event
-# --- The file (sections 9 and 10) ---
-def micros(text):
-    at = datetime.datetime.strptime(text if TIME.fullmatch(text) else "", "%Y-%m-%dT%H:%M:%S.%fZ")
-    return (at - datetime.datetime(1970, 1, 1)) // datetime.timedelta(microseconds=1)
-def check_key(q):
-    when((q["identifier"] is None) != (q["kind"] == "patient"), "question-key")
-    kind, name = q["kind"].encode(), (q["identifier"] or "").encode()
-    key = H(b"trust.key.v1\n", bytes([len(kind) % 256]), kind, (len(name) % 65536).to_bytes(2, "big"), name)
-    when(name and (len(kind) > 32 or len(name) > 1024 or key != raw(q["key"], "key", 32)), "question-key")
-    when(q["identifier"] == "", "question-key")
-def check_policy(policy, trusted):
-    when(not set(policy["checkpointKeys"]) <= set(trusted["checkpointKeys"]), "key-not-trusted")
-    when(sorted(policy["checkpointKeys"]) != sorted(trusted["checkpointKeys"]), "key-missing")
-    witnesses, quorum = trusted.get("witnesses", []), trusted.get("witnessQuorum", 0)
-    when(sorted(map(str, policy["witnessKeys"])) != sorted(witnesses) or policy["witnessQuorum"] != quorum, "witness-policy")
-    known = {s["name"]: s["batchKey"] for s in trusted["sources"]}
-    when(any(known.get(name) != spki for name, spki in policy["batchKeys"].items()), "key-not-trusted")
-    return witnesses, quorum, {name: base64.b64decode(spki) for name, spki in policy["batchKeys"].items()}
-def check_shown(f, size, root, key, proof):
-    order = [typed(e["index"], int, "index") for e in f["events"]]
-    missing = [i for i in proof.indices if i not in order]
-    when(missing, "event-missing", missing[0] if missing else None)
-    for at, i in enumerate(order):
-        when(i not in proof.indices, "event-not-listed", i)
-        when(at >= len(proof.indices) or proof.indices[at] != i, "event-reordered", i)
-    leaf_hashes = [raw(e["leafHash"], "leafHash", 32) if "leafHash" in e else H(b"\x00", raw(e["leaf"], "leaf")) for e in f["events"]]
-    for e, leaf_hash in zip(f["events"], leaf_hashes):
-        when(not in_tree(e["index"], size, leaf_hash, hashes_of(e["proof"], "proof"), root), "event-altered", e["index"])
-    proof.check(size, root, key, f["range"]["from"], f["range"]["to"], leaf_hashes)
-def check_follows(before, e):
-    when(before and e["time"] < before[-1]["time"], "time-falls", e["index"])
-    for b in [b for b in before if b["source"] == e["source"]][-1:]:
-        when((b["epoch"], b["seq"]) >= (e["epoch"], e["seq"]), "source-order", e["index"], e["source"])
-        when((b["epoch"], b["seq"] + 1) == (e["epoch"], e["seq"]) and e["prev"] != b["envelope"], "source-chain", e["index"], e["source"])
-def check_period(f, events):
-    q, a, b = f["question"], f["range"]["from"], f["range"]["to"]
-    lo, hi = (micros(q[m]) if q[m] is not None else None for m in ("from", "to"))
-    when(lo is None and a != 0 or hi is None and b != q["size"] - 1, "period")
-    for e in events:
-        t, i = e["time"], e["index"]
-        ok = (lo is not None and t < lo) if i < a else (hi is not None and t >= hi) if i >= b else (lo is None or t >= lo) and (hi is None or t < hi)
-        when(not ok, "period", i)
-    for o in (members(o, "openings", "index dataKey") for o in f["openings"]):
-        e = next((e for e in events if e["index"] == o["index"] and "sealed" in e["body"] and q["caseNumber"] is not None), None)
+    def events(self): self.shown = [self.event(event) for event in self.e["events"] if "leaf" in event]
+    def event(self, event):     # one event shown whole, and its place behind those before it
+        keys, shown = self.leaf(event["index"], event["leaf"])
+        need(self.asked["key"] in keys, "other-subject", "not of the key asked for", shown.index)
+        return self.batch(event["batch"], shown)
+    def leaf(self, index, leaf):        # the keys of an event and what it says
+        read = Reader(leaf[1:], "leaf-malformed", index)
+        need(leaf[:1] == b"\x01", "leaf-type", "not an event", index)
+        keys, time, envelope, raw = read.hashes(read.number(1)), read.number(), read.take(read.number(2)), read.take(read.number(2))
+        _, read = read.end(), Reader(envelope, "envelope-malformed", index)
+        prefix, source, epoch, seq = read.take(18), read.take(read.number(1)), read.number(), read.number()
+        prev, digest, _ = read.take(32), read.take(32), read.end()
+        need(prefix == ENVELOPE and source and seq >= 1, "envelope-malformed", "its content", index)
+        need(sha(raw) == digest, "body-hash", "the envelope names another body", index)
+        body = parse_json(raw, "body-malformed", index)     # one spelling: is_text leaves nothing to escape
+        need(len(raw) <= 8192 and BODY(body) and compact(body) == raw, "body-malformed", "its grammar", index)
+        need(keys == sorted({unbase64(s["key"], url=True) for s in body["subjects"]}), "subject-keys", "not those of the body", index)
+        return keys, Shown(index, time, source, epoch, seq, prev, envelope, body)
+    def batch(self, batch, shown):
+        key = self.e["policy"]["batchKeys"].get(shown.source.decode("utf-8", "replace"))
+        need(key is not None, "key-not-trusted", "no batch key of its source", shown.index)
+        first, count, seq, last = batch["firstSeq"], batch["count"], shown.seq, shown.envelope
+        inside = 1 <= count <= 1024 and 1 <= first <= seq and first + count == seq + 1 + len(batch["tail"])
+        need(inside, "batch-shape", "it does not lie in its batch", shown.index)
+        name = bytes([len(shown.source)]) + shown.source + u64(shown.epoch)
+        for seq, digest in enumerate(batch["tail"], seq + 1): last = ENVELOPE + name + u64(seq) + sha(last) + digest
+        message = b"trust.batch.v1\n" + name + u64(first) + count.to_bytes(4, "big") + sha(last)
+        need(p256_ok(key, batch["signature"], message), "batch-signature", "", shown.index)
+        return self.order(shown)
+    def order(self, shown):
+        need(shown.time >= self.time, "time-falls", "ledger time", shown.index)
+        here, (epoch, seq, digest) = (shown.epoch, shown.seq), self.heads.get(shown.source, (-1, 0, b""))
+        need(here > (epoch, seq), "source-order", "numbers of its source", shown.index)
+        opens, follows = shown.epoch > epoch and (shown.seq == 1 or epoch < 0), here == (epoch, seq + 1)
+        need(opens or follows == (shown.prev == digest), "source-chain", "neighbours do not name each other", shown.index)
+        self.time, self.heads[shown.source] = shown.time, (*here, sha(shown.envelope))
+        return shown
+    def period(self):
+        since, until, end, a, b = self.asked["from"], self.asked["to"], self.asked["size"] - 1, self.a, self.b
+        before, after = self.time_of(self.e["range"]["before"], a - 1), self.time_of(self.e["range"]["after"], b)
+        need(before is None if a == 0 else None not in (before, since) and before < since, "period", "its beginning")
+        need(after is None if b == end else b < end and None not in (after, until) and after >= until, "period", "its end")
+        for shown in self.shown:
+            need(shown.time < since if shown.index < a else shown.index < b or shown.time >= until, "period", "on the wrong side", shown.index)
+    def time_of(self, end, index):      # of the event, of whatever subject, at an end of the range
+        inside = end is None or inclusion_root(sha(b"\x00", end["leaf"]), index, self.asked["size"], end["proof"]) == self.e["tree"]["root"]
+        return need(inside, "period", "not in the tree", index) or end and self.leaf(index, end["leaf"])[1].time
+    def openings(self):
+        sealed = {shown.index: shown.body for shown in self.shown if "sealed" in shown.body}
+        for index, key in [(opening["index"], opening["dataKey"]) for opening in self.e["openings"]]:
+            body = sealed.pop(index, None)          # each at most once
+            need(body and self.asked["caseNumber"] is not None and len(key) == 32, "opening", "of nothing to open", index)
+            box = unbase64(body["sealed"], url=True)
+            need(works(AESGCM(key).decrypt, box[:12], box[12:], body["id"].encode()), "opening", "the key does not open it", index)
+    def query(self):
+        query, index, note = self.e["query"], self.e["query"]["index"], parse_note(self.e["query"]["checkpoint"], "checkpoint-malformed")
+        self.signed(note, "checkpoint-signature")
+        root = inclusion_root(sha(b"\x00", query["leaf"]), index, note.size, query["proof"])
+        need(index >= self.asked["size"] and root == note.root, "query-event", "before the tree's end, or not in its checkpoint", index)
+        need(consistent(self.note.size, self.note.root, note.size, note.root, query["consistency"]), "query-event", "in a fork", index)
+        body = (shown := self.event(query)).body
+        need((body["action"], shown.source, body["outcome"]) == ("REG.query", b"ledger", "success"), "query-event", "not a query", index)
+        digest = sha(b"trust.query.v2\n", *(sha(compact(ordered(self.json[member]))) for member in ("question", "attachments")))
+        need(body.get("basis") == "query:sha256:" + digest.hex(), "question-not-logged", "another basis", index)
+    def anchor(self):
+        if anchor := self.e["anchor"]:
+            self.signed(note := parse_note(anchor["checkpoint"], "checkpoint-malformed"), "checkpoint-signature")
+            need(consistent(note.size, note.root, self.note.size, self.note.root, anchor["consistency"]), "anchor", "not a prefix")
+            self.stamp(anchor["token"], anchor["checkpoint"].encode(), "anchor")
+    def stamp(self, token, data, code, more=()):    # microseconds of an RFC 3161 token over `data` whose certificate was good at that time
+        text = openssl(self.folder, "ts", "-reply", "-token_in", "-in", "token", "-text", token=token)
+        found = re.search(r"^Time stamp: (\w{3} +\d+ \d\d:\d\d:\d\d)(\.\d{1,6})?\d* (\d{4}) GMT$", text, re.M | re.A)
+        try: when = datetime.datetime.strptime(f"{found[1]}{found[2] or '.0'} {found[3]}", "%b %d %H:%M:%S.%f %Y")
+        except (TypeError, ValueError): raise Refused(code, "not a time-stamp token", None) from None
+        time, others = (when - EPOCH) // MICROSECOND, pem([*more, *self.trusted["issuers"], *self.trusted["timeStamping"]])
+        said = openssl(self.folder, "ts", "-verify", "-data", "data", "-token_in", "-in", "token", "-CAfile", "roots", "-attime",
+                       str(time // 10**6), *["-untrusted", "others"] * bool(others), data=data, roots=pem(self.trusted["roots"]), others=others)
+        need("Verification: OK" in said, code, "openssl does not verify the time-stamp")
+        self.stamps += 1
+        return time
+    def attachments(self):
+        held, values, clock = self.e["attachments"], [], 0
+        if held is None: return
+        digest, subject = sha(held["payload"]).hex(), ("prescription", held["prescription"])
+        need((self.asked["kind"], self.asked["identifier"]) == subject, "attachment-prescription", "of another subject")
+        self.signers = [s.body["actor"].get("certificate") for s in self.shown if s.body.get("basis") == "sha256:" + digest]
+        need(self.signers, "payload-not-logged", "it is no event's basis")
+        for one in held["signatures"]:
+            clock = self.signature(one, held["payload"], digest, values, clock)
+            values.append(one["signature"])
+    def signature(self, one, payload, digest, values, clock):
+        need(one["kind"] in COMMITMENTS, "signature-kind", "an unknown kind")
         try:
-            box = url64(e["body"]["sealed"])
-            AESGCM(raw(o["dataKey"], "dataKey", 32)).decrypt(box[:12], box[12:], e["body"]["id"].encode())
-        except (InvalidTag, ValueError, TypeError):
-            raise Refused("opening", o["index"]) from None
-def pem(certificates):
-    return "".join(f"-----BEGIN CERTIFICATE-----\n{c}\n-----END CERTIFICATE-----\n" for c in certificates).encode()
-def stamped(data, token, trusted, more=()):
-    helpers = trusted.get("issuers", []) + [trusted.get("timeStamping")] * ("timeStamping" in trusted) + list(more)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in {"data": data, "token": token, "roots": pem(trusted["roots"]), "helpers": pem(helpers)}.items():
-            pathlib.Path(folder, name).write_bytes(content)
-        command = "openssl ts -verify -data data -in token -token_in -CAfile roots -untrusted helpers".split()
-        return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
-def verify(data, trusted):
-    when(len(data) > MAX_BYTES, "malformed-file")
-    f = members(parse(data), "$", "format question checkpoint tree range completeness events openings query anchor policy attachments")
-    when(f["format"] != "trust.evidence.v2", "unknown-format")
-    q = members(f["question"], "question", "kind identifier key from to size region caseNumber")
-    for name, kind, none in [("kind", str, 0), ("identifier", str, 1), ("size", int, 0), ("region", str, 0), ("caseNumber", str, 1)]:
-        typed(q[name], kind, name, none)
-    members(f["range"], "range", "from to")
-    members(f["policy"], "policy", "checkpointKeys witnessKeys witnessQuorum batchKeys")
-    when(max(len(typed(f[name], list, name)) for name in ("events", "openings")) > MAX_EVENTS, "malformed-file")
-    for e in f["events"]:
-        members(e, "events", "index leafHash proof" if isinstance(e, dict) and "leafHash" in e else "index leaf proof batch")
-    members(f["query"], "query", "index leaf proof batch checkpoint")
-    when(canonical(f) != data, "not-canonical")
-    check_key(q)
-    key = raw(q["key"], "key", 32)
-    witnesses, quorum, batch_keys = check_policy(f["policy"], trusted)
-    (origin, newest, newest_root), seen, unjudged = open_note(f["checkpoint"], trusted["checkpointKeys"], witnesses)
-    when(len({w.split("+", 2)[2] for w in witnesses if w.split("+")[0] in seen}) < quorum, "witness-quorum")
-    size, root = q["size"], raw(members(f["tree"], "tree", "root consistency")["root"], "tree", 32)
-    when(not extends(size, root, newest, newest_root, hashes_of(f["tree"]["consistency"], "tree")), "checkpoint-size")
-    check_shown(f, size, root, key, Completeness(raw(f["completeness"], "completeness")))
-    events = []
-    for e in (e for e in f["events"] if "leaf" in e):
-        events.append(read_event(e, "events", batch_keys, key))
-        check_follows(events[:-1], events[-1])
-    check_period(f, events)
-    at, (_, later, later_root) = f["query"]["index"], open_note(f["query"]["checkpoint"], trusted["checkpointKeys"], witnesses)[0]
-    proved = in_tree(at, later, H(b"\x00", raw(f["query"]["leaf"], "query")), hashes_of(f["query"]["proof"], "query"), later_root)
-    when(at < size or not proved, "query-event", at)
-    query = read_event(f["query"], "query", batch_keys, key)
-    when((query["body"]["action"], query["source"], query["body"]["outcome"]) != ("REG.query", "ledger", "success"), "query-event", at)
-    asked = "query:sha256:" + H(b"trust.query.v2\n", H(canonical(q)), H(canonical(f["attachments"]))).hex()
-    when(query["body"].get("basis") != asked, "question-not-logged", at)
-    judged = int(f["anchor"] is not None)
-    if judged:
-        anchor = members(f["anchor"], "anchor", "checkpoint consistency token")
-        (_, first, first_root), _, _ = open_note(anchor["checkpoint"], trusted["checkpointKeys"], witnesses)
-        when(not extends(first, first_root, newest, newest_root, hashes_of(anchor["consistency"], "anchor")), "anchor")
-        when(not stamped(anchor["checkpoint"].encode(), raw(anchor["token"], "anchor"), trusted), "anchor")
-    for s in (f["attachments"] or {}).get("signatures", []):
-        when(not stamped(s["signature"].encode(), raw(s["timestamp"], "timestamp"), trusted, s["certificates"]), "time-stamp", None, s["kind"])
-        judged += 1
-    counts = f"{len(events)} events, witnesses {seen}, {judged} time-stamps judged by openssl, {unjudged} lines not judged"
-    return f"{q['kind']} {q['identifier'] or key.hex()}; {origin}, {size} entries; {counts}"
-def main(evidence, listed):
+            leaf = [x509.load_der_x509_certificate(certificate) for certificate in one["certificates"]][0]
+            public, usage = leaf.public_key(), {extension.oid: extension.value for extension in leaf.extensions}
+        except Exception: raise Refused("signature-chain", "no certificate, or one that cannot be read", None) from None
+        self.header(one)
+        need(sha(one["certificates"][0]).hex() in self.signers, "signer-not-logged", "no event of this payload names the certificate")
+        need((one["payload"] is None) == (not values), "signature-statement", "the first signs the prescription, others a statement")
+        said = parse_json(one["payload"], "signature-statement") if values else {"payloadSha256": digest, "signatures": []}
+        need(type(said) is dict and (said.get("payloadSha256"), said.get("signatures")) == (digest, values), "signature-statement")
+        value, signed = unbase64(one["signature"], url=True) or b"", one["protected"].encode() + b"." + (one["payload"] or payload)
+        need(is_p256(public) and p256_ok(public, value, signed), "signature-value", f"of {one['kind']}")
+        need(clock <= (time := self.stamp(one["timestamp"], one["signature"].encode(), "time-stamp", one["certificates"])), "time-stamp", "order")
+        return self.chain(one, usage, time) or time
+    def header(self, one):
+        header = parse_json(raw := unbase64(one["protected"], url=True) or b"", "signature-header")
+        right = len(raw) <= 24 << 10 and type(header) is dict and header.get("alg") == "ES256" and header.get("b64") is False
+        need(right and not {"jwk", "jku", "x5u"} & set(header), "signature-header", "its length, alg, b64, or a key from elsewhere")
+        known = type(crit := header.get("crit")) is list and all(name in ("b64", "sigT", "sigPId", "srCms", "sigD") and name in header for name in crit)
+        need(known and "b64" in crit and header.get("x5t#S256") == base64url(sha(one["certificates"][0])), "signature-header", "binding")
+        need(header.get("srCms") == [{"commId": {"id": COMMITMENTS[one["kind"]]}}], "signature-kind", "another commitment")
+    def chain(self, one, usage, stamped):
+        said = openssl(self.folder, "verify", "-no-CApath", "-no-CAstore", "-CAfile", "roots", "-untrusted", "others", "-attime",
+                       str(stamped // 10**6), "leaf", leaf=pem(one["certificates"][:1]), roots=pem(self.trusted["roots"]),
+                       others=pem(one["certificates"] + self.trusted["issuers"]))
+        need("leaf: OK" in said, "signature-chain", "no path to a trusted root at the stamped time")
+        key, extended = usage.get(x509.OID_KEY_USAGE), usage.get(x509.OID_EXTENDED_KEY_USAGE, ())
+        good = key and key.content_commitment and (one["kind"] == "seal" or not key.digital_signature)
+        need(good and x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH not in extended, "signature-chain", "key usage")
+        self.chains += 1
+def read_file(path): return open(path, "rb").read(MAX_FILE + 1)
+def trusted_list(path):         # section 12: the JSON file, not the folder
     try:
-        data, trusted = pathlib.Path(evidence).read_bytes(), json.loads(pathlib.Path(listed).read_bytes())
-    except (OSError, ValueError) as e:
-        return print(e) or 2
+        mine = shaped(parse_json(read_file(path), "list"), TRUSTED)
+        need(mine["version"] == 1 and mine["checkpointKeys"] and mine["roots"], "list", "version, log keys or roots")
+    except Refused as fault: raise OSError(f"trusted list: {fault.args[1]}") from None
+    sources, stamping = {(one["name"], one["batchKey"]) for one in mine["sources"]}, [mine["timeStamping"]] if mine["timeStamping"] else []
+    return dict(mine, sources=sources, timeStamping=stamping, witnesses=mine["witnesses"] or [], witnessQuorum=mine["witnessQuorum"] if mine["witnesses"] else 0)
+def judge(evidence, trusted):   # what to say, and the exit status
     try:
-        return print("VERIFIED " + verify(data, trusted)) or 0
-    except Refused as e:
-        code, index, detail = e.args
-        return print(f"REFUSED [{code}]" + (f" #{index}" if index is not None else "") + f" {detail}".rstrip()) or 1
-    except (KeyError, TypeError, ValueError, AttributeError, struct.error, RecursionError) as e:
-        return print(f"REFUSED [malformed-file] {e!r}") or 1
-
+        with tempfile.TemporaryDirectory() as folder: return Verifier(read_file(evidence), trusted_list(trusted), folder).run(), 0
+    except Refused as fault: return "REFUSED [{0}]{2} {1}".format(*fault.args[:2], "" if fault.args[2] is None else f" #{fault.args[2]}"), 1
+    except (OSError, KeyboardInterrupt) as fault: return f"cannot judge: {fault}", 2
+    except BaseException as fault: return f"REFUSED [malformed-file] {type(fault).__name__} while judging", 1   # a Rust panic is a bare one
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    text, status = judge(*sys.argv[1:]) if len(sys.argv) == 3 else ("usage: trust_verify.py EVIDENCE TRUSTED_LIST", 2)
+    sys.exit(print(text.strip().encode("unicode_escape").decode()) or status)

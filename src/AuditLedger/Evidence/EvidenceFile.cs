@@ -10,11 +10,11 @@ using Trust.Kernel.Audit;
 namespace Trust.AuditLedger.Evidence;
 
 /// <summary>The self-contained file of docs/LEDGER-FORMAT.md §9. Bytes are Base64.</summary>
-/// <param name="Format"><c>trust.evidence.v2</c>.</param>
+/// <param name="Format"><c>trust.evidence.v3</c>.</param>
 /// <param name="Question">What was asked.</param>
 /// <param name="Checkpoint">Signed note, cosigned by witnesses, under which the answer is complete.</param>
 /// <param name="Tree">The tree asked about.</param>
-/// <param name="Range">The indices that the times mean.</param>
+/// <param name="Range">The indices that hold the period.</param>
 /// <param name="Completeness">SIX2 proof.</param>
 /// <param name="Events">The postings the proof shows, in order.</param>
 /// <param name="Openings">Data keys of sealed detail, under a case number only.</param>
@@ -31,8 +31,17 @@ public sealed record EvidenceFile(
 /// <param name="Consistency">RFC 9162 proof from it to the checkpoint.</param>
 public sealed record AskedTree(byte[] Root, IReadOnlyList<byte[]> Consistency);
 
-/// <summary>Indices [From, To).</summary>
-public sealed record IndexRange(long From, long To);
+/// <summary>Indices [From, To), which hold at least the period asked for.</summary>
+/// <param name="From">First index.</param>
+/// <param name="To">First index after.</param>
+/// <param name="Before">The event at From − 1, which happened before the period; null where the range begins with the log.</param>
+/// <param name="After">The event at To, which happened after the period; null where the range ends with the tree.</param>
+public sealed record IndexRange(long From, long To, RangeEnd? Before, RangeEnd? After);
+
+/// <summary>An event, of whatever subject, whose time shows that a range holds the whole period.</summary>
+/// <param name="Leaf">Leaf data.</param>
+/// <param name="Proof">Inclusion proof in the tree asked about, leaf to root.</param>
+public sealed record RangeEnd(byte[] Leaf, IReadOnlyList<byte[]> Proof);
 
 /// <summary>An event with what proves it; or, where it happened outside the regulator's region, its leaf hash alone.</summary>
 /// <param name="Index">Index in the log.</param>
@@ -53,7 +62,8 @@ public sealed record EvidenceEvent(
 /// <param name="Proof">Inclusion proof under <paramref name="Checkpoint"/>.</param>
 /// <param name="Batch">Producer's signature.</param>
 /// <param name="Checkpoint">Signed note of the log.</param>
-public sealed record QueryEvent(long Index, byte[] Leaf, IReadOnlyList<byte[]> Proof, EvidenceBatch Batch, string Checkpoint);
+/// <param name="Consistency">RFC 9162 proof from the file's checkpoint to this one.</param>
+public sealed record QueryEvent(long Index, byte[] Leaf, IReadOnlyList<byte[]> Proof, EvidenceBatch Batch, string Checkpoint, IReadOnlyList<byte[]> Consistency);
 
 /// <summary>Opens the sealed detail of one event.</summary>
 /// <param name="Index">Index in the log.</param>

@@ -71,11 +71,10 @@ internal sealed class EvidenceMaker(
             return new EvidenceOutcome.NoSuchTree(head.Checkpoint.Size);
         }
 
-        var from = question.From is { } begin ? Math.Min(await store.LowerBound(begin, size, ct), size - 1) : 0;
-        var to = question.To is { } end ? Math.Min(await store.LowerBound(end, size, ct), size - 1) : size - 1;
-        return await prover.Prove(head, question.Subject.Key.ToArray(), from, to, size, MaxEvents, ct) switch
+        var range = await Range(question, region, size, new TreeReader(db, head.Edge), ct);
+        return await prover.Prove(head, question.Subject.Key.ToArray(), range.From, range.To, size, MaxEvents, ct) switch
         {
-            SubjectAnswer.Proved answer => await Make(question, caller, region, head, size, new IndexRange(from, to), answer, ct),
+            SubjectAnswer.Proved answer => await Make(question, caller, region, head, size, range, answer, ct),
             SubjectAnswer.TooMany => new EvidenceOutcome.TooMuch(MaxEvents),
             _ => new EvidenceOutcome.NoSuchTree(head.Checkpoint.Size),
         };
@@ -93,6 +92,18 @@ internal sealed class EvidenceMaker(
         PermitNo = question.Case,
         Correlation = caller.TokenId,
     };
+
+    // The subject's own neighbours cannot show where a period begins: one may be withheld, or lie in another epoch. Any event shows it that the
+    // regulator may see; where none is near, the range reaches further and holds more than the period, never less.
+    private async Task<IndexRange> Range(Question question, string region, long size, TreeReader reader, CancellationToken ct)
+    {
+        bool MayBeShown(byte[] leaf) => leaf[0] == EntryType.Event && (IsOwn(leaf) || IsInside(leaf, region, out _));
+        async Task<RangeEnd> End((long Index, byte[] Leaf) at) => new(at.Leaf, await reader.Inclusion(at.Index, size, ct));
+        var before = question.From is { } begin ? await store.LastBefore(await store.LowerBound(begin, size, ct), MayBeShown, ct) : null;
+        var after = question.To is { } end ? await store.FirstFrom(await store.LowerBound(end, size, ct), size, MayBeShown, ct) : null;
+        return new IndexRange(
+            before is { } b ? b.Index + 1 : 0, after is { } a ? a.Index : size - 1, before is { } first ? await End(first) : null, after is { } last ? await End(last) : null);
+    }
 
     private async Task<EvidenceOutcome> Make(
         Question question, Caller caller, string region, PublishedHead head, long size, IndexRange range, SubjectAnswer.Proved answer, CancellationToken ct)
@@ -113,7 +124,7 @@ internal sealed class EvidenceMaker(
             return new EvidenceOutcome.SignaturesAway();
         }
 
-        var (events, openings) = await Shown(answer.Shown, question, region, range, size, new TreeReader(db, head.Edge), ct);
+        var (events, openings) = await Shown(answer.Shown, question, region, size, new TreeReader(db, head.Edge), ct);
         // Signatures hang in the air without the events that name them.
         JsonElement? attachedHere = attached.ValueKind == JsonValueKind.Undefined || events.Exists(e => e.Leaf is null) ? null : attached;
         var asked = question.ToJson(size, region);
@@ -126,10 +137,12 @@ internal sealed class EvidenceMaker(
 
         var reader = new TreeReader(db, now.Edge);
         var (leaf, batch) = await store.Read(receipt.Index, ct) ?? throw new InvalidOperationException("The query that was just logged is not stored.");
-        var query = new QueryEvent(receipt.Index, leaf, await reader.Inclusion(receipt.Index, now.Checkpoint.Size, ct), batch, now.Note);
+        var query = new QueryEvent(
+            receipt.Index, leaf, await reader.Inclusion(receipt.Index, now.Checkpoint.Size, ct), batch, now.Note,
+            await reader.Consistency(witnessed.Checkpoint.Size, now.Checkpoint.Size, ct));
         var tree = new AskedTree(await reader.Root(size, ct), await reader.Consistency(size, witnessed.Checkpoint.Size, ct));
         var file = new EvidenceFile(
-            "trust.evidence.v2", asked, witnessed.Note, tree, range, answer.Proof, events, openings, query, await Anchored(witnessed, reader, ct),
+            "trust.evidence.v3", asked, witnessed.Note, tree, range, answer.Proof, events, openings, query, await Anchored(witnessed, reader, ct),
             await Policy(ct), attachedHere);
         // One spelling of the file, so that a verifier covers every byte of it.
         return new EvidenceOutcome.Made(CanonicalJson.Encode(JsonSerializer.SerializeToElement(file, LedgerJson.Default.EvidenceFile)));
@@ -155,7 +168,7 @@ internal sealed class EvidenceMaker(
     }
 
     private async Task<(List<EvidenceEvent> Events, List<Opening> Openings)> Shown(
-        List<Posting> shown, Question question, string region, IndexRange range, long size, TreeReader reader, CancellationToken ct)
+        List<Posting> shown, Question question, string region, long size, TreeReader reader, CancellationToken ct)
     {
         var events = new List<EvidenceEvent>(shown.Count);
         var openings = new List<Opening>();
@@ -170,7 +183,7 @@ internal sealed class EvidenceMaker(
 
             events.Add(new EvidenceEvent(index, leaf, null, proof, batch));
             // Personal detail only under a case number, and only of the period asked for.
-            if (question.Case is not null && index >= range.From && index < range.To && await vault.DataKey(index, bodyHash, ct) is { } key)
+            if (question.Case is not null && question.Covers(leaf) && await vault.DataKey(index, bodyHash, ct) is { } key)
             {
                 openings.Add(new Opening(index, key));
             }
@@ -178,6 +191,10 @@ internal sealed class EvidenceMaker(
 
         return (events, openings);
     }
+
+    // Acts of the ledger on itself concern nobody's region.
+    private static bool IsOwn(byte[] leaf) =>
+        EventLeaf.TryRead(leaf, out var e) && e.Body.StartsWith("{\"action\":\"LEDGER."u8) && string.Equals(e.Source, "ledger", StringComparison.Ordinal);
 
     private bool IsInside(byte[] leaf, string region, out byte[] bodyHash)
     {

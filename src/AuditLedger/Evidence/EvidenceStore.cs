@@ -15,20 +15,29 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         WHERE e.idx = $1
         """;
 
+    private const string SelectMinimum = "SELECT minimum FROM entries_layout";
+
+    private const string SelectBefore = "SELECT idx, leaf FROM entries WHERE idx < $1 ORDER BY idx DESC LIMIT 256";
+
+    private const string SelectFrom = "SELECT idx, leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx LIMIT 256";
+
+    // What lies further off is not looked for: the range then reaches to the end of the log.
+    private const int MaxLooks = 64;
+
     private const string SelectLast = "SELECT leaf FROM entries WHERE idx <= $1 AND idx > $1 - 2 ORDER BY idx DESC";
 
     private const string SelectTail = "SELECT leaf FROM entries WHERE idx > $1 AND idx <= $2 ORDER BY idx";
 
     /// <summary>
-    /// First index whose ledger time is at or after an instant; <paramref name="size"/> when there is none. Time never falls, and a commit
-    /// entry counts with the events before it.
+    /// First index whose ledger time is at or after an instant; <paramref name="size"/> when there is none, the first kept entry when it may
+    /// have been pruned. Time never falls, and a commit entry counts with the events before it.
     /// </summary>
     /// <param name="time">Microseconds since 1970.</param>
     /// <param name="size">Entries to look at.</param>
     /// <param name="ct">Cancels.</param>
     public async Task<long> LowerBound(long time, long size, CancellationToken ct)
     {
-        var (low, high) = (0L, size);
+        var (low, high) = (Math.Min(await db.Sql(SelectMinimum).Scalar<long>(ct), size), size);
         while (low < high)
         {
             var middle = low + ((high - low) / 2);
@@ -36,6 +45,45 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         }
 
         return low;
+    }
+
+    /// <summary>The nearest event below an index that may be shown; null when none is kept nearby.</summary>
+    public async Task<(long Index, byte[] Leaf)?> LastBefore(long index, Predicate<byte[]> mayBeShown, CancellationToken ct)
+    {
+        for (var look = 0; look < MaxLooks; look++)
+        {
+            var rows = await db.Sql(SelectBefore).With(index).All(r => (Index: r.GetInt64(0), Leaf: r.GetFieldValue<byte[]>(1)), ct);
+            if (rows.FindIndex(r => mayBeShown(r.Leaf)) is >= 0 and var found)
+            {
+                return rows[found];
+            }
+
+            if (rows.Count == 0)
+            {
+                break;
+            }
+
+            index = rows[^1].Index;
+        }
+
+        return null;
+    }
+
+    /// <summary>The nearest event from an index on that may be shown, below an end; null when there is none nearby.</summary>
+    public async Task<(long Index, byte[] Leaf)?> FirstFrom(long index, long end, Predicate<byte[]> mayBeShown, CancellationToken ct)
+    {
+        for (var look = 0; look < MaxLooks && index < end; look++)
+        {
+            var rows = await db.Sql(SelectFrom).With(index).With(end).All(r => (Index: r.GetInt64(0), Leaf: r.GetFieldValue<byte[]>(1)), ct);
+            if (rows.FindIndex(r => mayBeShown(r.Leaf)) is >= 0 and var found)
+            {
+                return rows[found];
+            }
+
+            index = rows.Count == 0 ? end : rows[^1].Index + 1;
+        }
+
+        return null;
     }
 
     /// <summary>An entry and the batch it came in; null when it has been pruned, or one after it in its batch.</summary>

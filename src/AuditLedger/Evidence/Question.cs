@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Evidence;
 
@@ -52,6 +53,9 @@ internal sealed record Question(SubjectKey Subject, string? Identifier, long? Fr
 
         return null;
     }
+
+    /// <summary>Whether an event's leaf lies in the period asked for.</summary>
+    public bool Covers(ReadOnlySpan<byte> leaf) => EventLeaf.TryRead(leaf, out var e) && (From is not { } from || e.Time >= from) && (To is not { } to || e.Time < to);
 
     /// <summary>The question as the file states it.</summary>
     /// <param name="size">Tree it is asked of.</param>

@@ -22,6 +22,8 @@ internal static class Attachments
         ["seal"] = ("urn:oid:1.2.840.10065.1.12.1.14", CertificateUsage.Seal),
     };
 
+    private static readonly string[] Critical = ["b64", "sigD", "sigPId", "sigT", "srCms"];
+
     public static IReadOnlyList<VerifiedSignature> Check(Evidence evidence, List<LoggedEvent> events, TrustedList trusted)
     {
         var attachments = evidence.Attachments;
@@ -37,19 +39,20 @@ internal static class Attachments
             || !string.Equals(Strict.Text(attachments, "prescription", path), evidence.Question.Identifier, StringComparison.Ordinal), "attachment-prescription");
         var payload = Strict.Bytes(attachments, "payload", path);
         var basis = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(payload));
-        EvidenceRefusedException.When(!events.Exists(e => string.Equals(e.Basis, basis, StringComparison.Ordinal)), "payload-not-logged");
+        var acts = events.FindAll(e => string.Equals(e.Basis, basis, StringComparison.Ordinal));
+        EvidenceRefusedException.When(acts.Count == 0, "payload-not-logged");
         var verified = new List<VerifiedSignature>();
         var earlier = new List<string>();
         foreach (var signature in Strict.Items(attachments, "signatures", path, MaxSignatures))
         {
-            verified.Add(CheckSignature(signature, payload, earlier, trusted));
+            verified.Add(CheckSignature(signature, payload, earlier, acts, trusted));
             EvidenceRefusedException.When(verified.Count > 1 && verified[^1].StampedAt < verified[^2].StampedAt, "time-stamp", null, "order");
         }
 
         return verified;
     }
 
-    private static VerifiedSignature CheckSignature(JsonElement item, byte[] payload, List<string> earlier, TrustedList trusted)
+    private static VerifiedSignature CheckSignature(JsonElement item, byte[] payload, List<string> earlier, List<LoggedEvent> acts, TrustedList trusted)
     {
         const string path = "$.attachments.signatures";
         Strict.Members(item, path, "kind", "payload?", "protected", "signature", "certificates", "timestamp", "ocsp?");
@@ -61,6 +64,8 @@ internal static class Attachments
         EvidenceRefusedException.When(chain.Count == 0, "signature-chain", null, kind);
         var leaf = chain[0];
         CheckHeader(header, leaf, kind, expected.Commitment);
+        // A good signature of somebody the log does not know to have signed proves nothing about this prescription.
+        EvidenceRefusedException.When(!acts.Exists(e => string.Equals(e.ActorCertificate, leaf.Sha256Hex, StringComparison.Ordinal)), "signer-not-logged", null, kind);
 
         var signed = SignedBytes(item, kind, payload, earlier);
         earlier.Add(text);
@@ -110,12 +115,19 @@ internal static class Attachments
         EvidenceRefusedException.When(
             header.EnumerateObject().Any(p => p.Name is "jwk" or "jku" or "x5u")
             || !Is(header, "alg", "ES256")
+            || !IsUnderstood(header)
             || !header.TryGetProperty("b64", out var b64) || b64.ValueKind != JsonValueKind.False
             || !Is(header, "x5t#S256", Base64Url.EncodeToString(SHA256.HashData(leaf.Der.Span))), "signature-header", null, kind);
         EvidenceRefusedException.When(
             !header.TryGetProperty("srCms", out var commitments) || !commitments.GetRawText().Contains($"\"{commitment}\"", StringComparison.Ordinal),
             "signature-kind", null, kind);
     }
+
+    // RFC 7797 §6: b64 must be critical; RFC 7515 §4.1.11: every critical parameter must be there and understood.
+    private static bool IsUnderstood(JsonElement header) =>
+        header.TryGetProperty("crit", out var critical) && critical.ValueKind == JsonValueKind.Array
+        && critical.EnumerateArray().All(name => name.ValueKind == JsonValueKind.String && Critical.Contains(name.GetString()!, StringComparer.Ordinal) && header.TryGetProperty(name.GetString()!, out _))
+        && critical.EnumerateArray().Any(name => name.ValueEquals("b64"u8));
 
     private static bool Is(JsonElement element, string name, string value) =>
         element.TryGetProperty(name, out var member) && member.ValueKind == JsonValueKind.String && string.Equals(member.GetString(), value, StringComparison.Ordinal);

@@ -229,6 +229,7 @@ public sealed class CompletenessProof
             for (var i = 0; i < depth; i++)
             {
                 _siblings[i] = Bit(bitmap, i) ? reader.Take(Hash).ToArray() : new byte[Hash];
+                Require(!Bit(bitmap, i) || _siblings[i].AsSpan().ContainsAnyExcept((byte)0)); // An empty one has one spelling.
             }
 
             _kind = reader.U8();

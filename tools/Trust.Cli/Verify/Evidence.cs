@@ -6,8 +6,9 @@ namespace Trust.Cli.Verify;
 
 /// <summary>An evidence file as read (docs/LEDGER-FORMAT.md §9); nothing in it is believed yet.</summary>
 internal sealed record Evidence(
-    Question Question, string Checkpoint, byte[] TreeRoot, List<byte[]> Consistency, long From, long To, byte[] Completeness, List<EvidenceEvent> Events, List<(long Index, byte[] DataKey)> Openings,
-    EvidenceEvent Query, string QueryCheckpoint, EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement Attachments)
+    Question Question, string Checkpoint, byte[] TreeRoot, List<byte[]> Consistency, long From, long To, RangeEnd? Before, RangeEnd? After,
+    byte[] Completeness, List<EvidenceEvent> Events, List<(long Index, byte[] DataKey)> Openings, EvidenceEvent Query, string QueryCheckpoint, List<byte[]> QueryConsistency,
+    EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement Attachments)
 {
     private const int MaxBytes = 64 << 20;
     private const int MaxEvents = 10_002;
@@ -20,13 +21,13 @@ internal sealed record Evidence(
         var parsed = StrictJson.TryParse(bytes, new JsonLimits(MaxBytes, 32), out var root, out _);
         EvidenceRefusedException.When(!parsed, "malformed-file", null, "JSON");
         Strict.Members(root, "$", "format", "question", "checkpoint", "tree", "range", "completeness", "events", "openings", "query", "anchor", "policy", "attachments");
-        EvidenceRefusedException.When(!string.Equals(Strict.Text(root, "format", "$"), "trust.evidence.v2", StringComparison.Ordinal), "unknown-format");
+        EvidenceRefusedException.When(!string.Equals(Strict.Text(root, "format", "$"), "trust.evidence.v3", StringComparison.Ordinal), "unknown-format");
         var range = root.GetProperty("range");
-        Strict.Members(range, "$.range", "from", "to");
+        Strict.Members(range, "$.range", "from", "to", "before", "after");
         var tree = root.GetProperty("tree");
         Strict.Members(tree, "$.tree", "root", "consistency");
         var query = root.GetProperty("query");
-        Strict.Members(query, "$.query", "index", "leaf", "proof", "batch", "checkpoint");
+        Strict.Members(query, "$.query", "index", "leaf", "proof", "batch", "checkpoint", "consistency");
         var evidence = new Evidence(
             Question.Read(root.GetProperty("question")),
             Strict.Text(root, "checkpoint", "$"),
@@ -34,11 +35,14 @@ internal sealed record Evidence(
             [.. Strict.Items(tree, "consistency", "$.tree", 64).Select(h => Strict.Bytes(h, "$.tree.consistency", 32))],
             Strict.Number(range, "from", "$.range"),
             Strict.Number(range, "to", "$.range"),
+            RangeEnd.Read(range.GetProperty("before"), "$.range.before"),
+            RangeEnd.Read(range.GetProperty("after"), "$.range.after"),
             Strict.Bytes(root, "completeness", "$"),
             [.. Strict.Items(root, "events", "$", MaxEvents).Select(e => EvidenceEvent.Read(e, "$.events"))],
             [.. Strict.Items(root, "openings", "$", MaxEvents).Select(Opening)],
             EvidenceEvent.ReadShown(query, "$.query"),
             Strict.Text(query, "checkpoint", "$.query"),
+            [.. Strict.Items(query, "consistency", "$.query", 64).Select(h => Strict.Bytes(h, "$.query.consistency", 32))],
             EvidenceAnchor.Read(root.GetProperty("anchor")),
             EvidencePolicy.Read(root.GetProperty("policy")),
             root.GetProperty("attachments"));
@@ -123,6 +127,21 @@ internal sealed record EvidenceEvent(long Index, byte[]? Leaf, byte[]? WithheldH
 
     private static List<byte[]> ReadProof(JsonElement e, string path) =>
         [.. Strict.Items(e, "proof", path, 64).Select(h => Strict.Bytes(h, path + ".proof", 32))];
+}
+
+/// <summary>An event of whatever subject that shows where the range ends.</summary>
+internal sealed record RangeEnd(byte[] Leaf, List<byte[]> Proof)
+{
+    public static RangeEnd? Read(JsonElement json, string path)
+    {
+        if (json.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        Strict.Members(json, path, "leaf", "proof");
+        return new RangeEnd(Strict.Bytes(json, "leaf", path), [.. Strict.Items(json, "proof", path, 64).Select(h => Strict.Bytes(h, path + ".proof", 32))]);
+    }
 }
 
 /// <summary>An outside authority's time-stamp over an earlier or the same checkpoint.</summary>

@@ -64,7 +64,7 @@ public static class EvidenceVerifier
             CheckShown(evidence, events);
             verdict = Report(verdict, evidence, events);
             CheckPeriod(evidence, events);
-            CheckQuery(evidence, trusted);
+            CheckQuery(evidence, checkpoint, events, trusted);
             verdict = verdict with { AnchoredAt = CheckAnchor(evidence, checkpoint, trusted) };
             return verdict with { Signatures = Attachments.Check(evidence, events, trusted) };
         }
@@ -175,16 +175,19 @@ public static class EvidenceVerifier
         return logged;
     }
 
-    // Ledger time never falls, so the events inside the range lie in the period and the neighbours outside show that it ends there.
+    // Ledger time never falls, so an event before the period at the range's begin and one after it at its end show that the range holds the whole
+    // period. The subject's own neighbours cannot: one may be withheld, or lie in an epoch of which nothing is shown.
     private static void CheckPeriod(Evidence evidence, List<LoggedEvent> events)
     {
-        var (from, to) = (evidence.Question.From, evidence.Question.To);
-        EvidenceRefusedException.When(from is null && evidence.From != 0, "period", null, "from");
-        EvidenceRefusedException.When(to is null && evidence.To != evidence.Question.Size - 1, "period", null, "to");
+        var (from, to, last) = (evidence.Question.From, evidence.Question.To, evidence.Question.Size - 1);
+        var (before, after) = (TimeOf(evidence, evidence.Before, evidence.From - 1), TimeOf(evidence, evidence.After, evidence.To));
+        EvidenceRefusedException.When(evidence.From > 0 && !(before < from), "period", null, "from");
+        EvidenceRefusedException.When(evidence.From == 0 && evidence.Before is not null, "period", null, "before");
+        EvidenceRefusedException.When(evidence.To < last && !(after >= to), "period", null, "to");
+        EvidenceRefusedException.When(evidence.To >= last && (evidence.To > last || evidence.After is not null), "period", null, "after");
         foreach (var e in events)
         {
-            var holds = e.Index < evidence.From ? e.Time < from : e.Index >= evidence.To ? e.Time >= to : (from is null || e.Time >= from) && (to is null || e.Time < to);
-            EvidenceRefusedException.When(!holds, "period", e.Index);
+            EvidenceRefusedException.When((e.Index < evidence.From && !(e.Time < from)) || (e.Index >= evidence.To && !(e.Time >= to)), "period", e.Index);
         }
 
         foreach (var (index, dataKey) in evidence.Openings)
@@ -194,14 +197,30 @@ public static class EvidenceVerifier
         }
     }
 
-    private static void CheckQuery(Evidence evidence, TrustedList trusted)
+    private static DateTimeOffset? TimeOf(Evidence evidence, RangeEnd? end, long index)
+    {
+        if (end is null)
+        {
+            return null;
+        }
+
+        EvidenceRefusedException.When(
+            !LogProof.InTree(index, evidence.Question.Size, SHA256.HashData([0, .. end.Leaf]), end.Proof, evidence.TreeRoot), "period", index, "proof");
+        return LoggedEvent.Read(index, end.Leaf).Time;
+    }
+
+    private static void CheckQuery(Evidence evidence, SignedCheckpoint proved, List<LoggedEvent> events, TrustedList trusted)
     {
         var checkpoint = SignedCheckpoint.Open(evidence.QueryCheckpoint, trusted.CheckpointKeys, trusted.Witnesses);
         var index = evidence.Query.Index;
         EvidenceRefusedException.When(
             index < evidence.Question.Size
             || !LogProof.InTree(index, checkpoint.Size, SHA256.HashData([0, .. evidence.Query.Leaf!]), evidence.Query.Proof, checkpoint.Root), "query-event", index);
+        // The same log went on to record the question, not a fork of it that nobody else is shown.
+        EvidenceRefusedException.When(
+            !LogProof.Extends(proved.Size, proved.Root, checkpoint.Size, checkpoint.Root, evidence.QueryConsistency), "query-event", index, "consistency");
         var query = CheckEvent(evidence.Query, evidence.Policy.BatchKeys, evidence.Question.Key);
+        CheckFollows([.. events, query]);
         EvidenceRefusedException.When(query is not { Action: "REG.query", Source: "ledger", Outcome: "success" }, "query-event", index);
         var expected = "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData(
             [.. QueryTag, .. SHA256.HashData(CanonicalJson.Encode(evidence.Question.Json)), .. SHA256.HashData(CanonicalJson.Encode(evidence.Attachments))]));
@@ -258,9 +277,10 @@ public static class EvidenceVerifier
         if (events.Take(events.Count - 1).LastOrDefault(e => string.Equals(e.Source, current.Source, StringComparison.Ordinal)) is { } before)
         {
             EvidenceRefusedException.When((before.Epoch, before.Seq).CompareTo((current.Epoch, current.Seq)) >= 0, "source-order", current.Index, current.Source);
+            // A direct successor names the one before; nobody else does, but the first after a takeover may.
+            var follows = before.Epoch == current.Epoch && before.Seq + 1 == current.Seq;
             EvidenceRefusedException.When(
-                before.Epoch == current.Epoch && before.Seq + 1 == current.Seq && !current.Prev.AsSpan().SequenceEqual(before.EnvelopeHash),
-                "source-chain", current.Index, current.Source);
+                current.Seq > 1 && follows != current.Prev.AsSpan().SequenceEqual(before.EnvelopeHash), "source-chain", current.Index, current.Source);
         }
     }
 
@@ -273,12 +293,13 @@ public static class EvidenceVerifier
 
     private static Verdict Report(Verdict verdict, Evidence evidence, List<LoggedEvent> events)
     {
-        bool Inside(long index) => index >= evidence.From && index < evidence.To;
+        var (from, to) = (evidence.Question.From, evidence.Question.To);
+        bool Inside(DateTimeOffset time) => (from is null || time >= from) && (to is null || time < to);
         string? Detail(LoggedEvent e) => evidence.Openings.Where(o => o.Index == e.Index).Select(o => e.Opened(o.DataKey)).FirstOrDefault();
         return verdict with
         {
-            Events = [.. events.Select(e => new VerifiedEvent(e.Index, e.Time, e.Source, e.Action, e.Outcome, e.Actor, Inside(e.Index), Detail(e)))],
-            Withheld = [.. evidence.Events.Where(e => e.Leaf is null && Inside(e.Index)).Select(e => e.Index)],
+            Events = [.. events.Select(e => new VerifiedEvent(e.Index, e.Time, e.Source, e.Action, e.Outcome, e.Actor, Inside(e.Time), Detail(e)))],
+            Withheld = [.. evidence.Events.Where(e => e.Leaf is null && e.Index >= evidence.From && e.Index < evidence.To).Select(e => e.Index)],
         };
     }
 }

@@ -24,6 +24,8 @@ internal sealed record LoggedEvent(
 
     public string Actor => Body.GetProperty("actor").GetProperty("subject").GetString()!;
 
+    public string? ActorCertificate => Body.GetProperty("actor").TryGetProperty("certificate", out var hash) ? hash.GetString() : null;
+
     public string? Basis => Body.TryGetProperty("basis", out var basis) ? basis.GetString() : null;
 
     /// <summary>The sealed detail, opened with its data key; null when there is none or the key is another (docs/LEDGER-FORMAT.md §3).</summary>

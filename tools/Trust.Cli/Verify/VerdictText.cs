@@ -46,6 +46,7 @@ public static class VerdictText
         ["query-event"] = ("查询事件不符合要求", "the query event is not a regulator's query in this ledger"),
         ["attachment-prescription"] = ("附件属于另一张处方", "the attachments belong to another prescription"),
         ["payload-not-logged"] = ("账本中没有该处方内容的哈希", "no logged event names the hash of the attached prescription"),
+        ["signer-not-logged"] = ("账本没有记录该证书持有人对这张处方的行为", "no logged event on this prescription names the signer's certificate"),
         ["signature-kind"] = ("签名类型不符", "the signature is not of the kind it claims"),
         ["signature-statement"] = ("后续签名没有覆盖处方及此前的签名", "a later signature does not cover the prescription and the signatures before it"),
         ["signature-header"] = ("签名头不符合要求", "the signature's header is not acceptable"),
@@ -104,8 +105,8 @@ public static class VerdictText
         if (verdict.Withheld.Count > 0)
         {
             text.AppendLine().Append(english
-                ? $"  {verdict.Withheld.Count} more are counted but not shown: they happened outside the asking regulator's region, or are past their retention."
-                : $"  另有 {verdict.Withheld.Count} 个事件已计入但未显示：发生在查询监管机构的辖区之外，或已过保存期限。");
+                ? $"  Up to {verdict.Withheld.Count} more are counted but not shown: they happened outside the asking regulator's region, or are past their retention."
+                : $"  另有至多 {verdict.Withheld.Count} 个事件已计入但未显示：发生在查询监管机构的辖区之外，或已过保存期限。");
         }
 
         text.AppendLine().Append(Vouched(verdict, english));

@@ -3,10 +3,12 @@ using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Fsck;
+using Trust.AuditLedger.Index;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.Pkcs11;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;
@@ -16,16 +18,21 @@ public sealed class FsckTests : IAsyncLifetime
 {
     private LedgerFixture _fixture = null!;
     private RunningLedger _ledger = null!;
+    private TokenOptions _token = null!;
     private NpgsqlDataSource _owner = null!;
 
     public async ValueTask InitializeAsync()
     {
         _fixture = await LedgerFixture.Create();
         _fixture.Mirror = Scratch.Directory("mirror");
-        _ledger = await _fixture.Start(Tokens.NewOptions("ledger"));
+        // Little enough that some of the index is stored.
+        _token = Tokens.NewOptions("ledger");
+        _ledger = await _fixture.Start(_token, with: s => s.AddSingleton(new IndexPace { HistoryBytes = 1, ImageEvery = 300 }));
         await _ledger.Leads();
         await Fill();
         _owner = Outbound.Database(_fixture.Database.Options, asOwner: true);
+        await Eventually.Holds(async () => await _owner.Sql("SELECT count(*) FROM index_history WHERE base IS NOT NULL").Scalar<long>(default) > 0, "history is stored in parts");
+        await Eventually.Holds(async () => await _owner.Sql("SELECT count(*) FROM index_image").Scalar<long>(default) > 0, "an image is stored");
     }
 
     public async ValueTask DisposeAsync()
@@ -46,7 +53,7 @@ public sealed class FsckTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Any_flipped_bit_in_a_row_a_tile_or_a_checkpoint_is_found()
+    public async Task Any_flipped_bit_in_a_row_a_tile_the_index_or_a_checkpoint_is_found()
     {
         var random = new Random();
         for (var i = 0; i < (Environment.GetEnvironmentVariable("TRUST_TEST_LONG") is null ? 20 : 100); i++)
@@ -122,6 +129,31 @@ public sealed class FsckTests : IAsyncLifetime
         Assert.NotEmpty((await Check()).Faults);
     }
 
+    [Theory]
+    [InlineData("UPDATE index_image SET commit = commit - 1 WHERE slice = 7")]
+    [InlineData("UPDATE index_image SET slice = -1 WHERE slice = 7")]
+    [InlineData("DELETE FROM index_image WHERE slice = 7")]
+    [InlineData("DELETE FROM index_history WHERE (tile, from_commit) = (SELECT tile, from_commit FROM index_history ORDER BY from_commit DESC, tile LIMIT 1)")]
+    [InlineData("UPDATE index_history SET tile = 1000 WHERE tile = 256 AND from_commit = (SELECT max(from_commit) FROM index_history WHERE tile = 256)")]
+    [InlineData("UPDATE index_epochs SET flushed = flushed - 1")]
+    public async Task A_row_of_the_stored_index_that_is_not_what_the_entries_give_is_named_and_made_again(string damage)
+    {
+        Assert.Empty((await Check()).Faults);
+        await using (var act = _owner.CreateCommand(damage))
+        {
+            Assert.True(await act.ExecuteNonQueryAsync() > 0);
+        }
+
+        var report = await Check();
+        Assert.All(report.Faults, f => Assert.Equal("index-row", f.Code));
+        Assert.NotEmpty(await Repair(report));
+        Assert.Empty((await Check()).Faults);
+        await _ledger.DisposeAsync();
+        _ledger = await _fixture.Start(_token, "ledger-2");
+        await _ledger.Leads();
+        Assert.Empty((await Check()).Faults);
+    }
+
     [Fact]
     public async Task A_source_that_left_an_event_out_is_named()
     {
@@ -193,14 +225,31 @@ public sealed class FsckTests : IAsyncLifetime
         }
 
         var index = random.NextInt64(size);
-        return random.Next(6) switch
+        return random.Next(9) switch
         {
+            6 => await FlipColumn("index_history", "changes", await HistoryRow("true", random), 0, random),
+            7 => await FlipColumn("index_history", "base", await HistoryRow("base IS NOT NULL", random), 0, random),
+            8 => await FlipColumn("index_image", "keys", "epoch = 0 AND slice", random.Next(4096), random),
             0 or 1 => await FlipColumn("entries", "leaf", "idx", index, random),
             2 => await FlipColumn("entries", "leaf_hash", "idx", index, random),
             3 => await FlipColumn("tiles", "hashes", "level = 0 AND n", random.Next(2), random),
             4 => await FlipColumn("batches", "signature", "first_idx", await FirstIndex(random), random),
             _ => await FlipColumn("head", "root", "size", size, random),
         };
+    }
+
+    private async Task<string> HistoryRow(string which, Random random)
+    {
+        await using var select = _owner.CreateCommand($"SELECT tile, from_commit FROM index_history WHERE {which} ORDER BY tile, from_commit");
+        await using var rows = await select.ExecuteReaderAsync();
+        var all = new List<(short Tile, long From)>();
+        while (await rows.ReadAsync())
+        {
+            all.Add((rows.GetInt16(0), rows.GetInt64(1)));
+        }
+
+        var (tile, from) = all[random.Next(all.Count)];
+        return $"tile = {tile} AND from_commit = {from} AND epoch";
     }
 
     private async Task<long> FirstIndex(Random random)

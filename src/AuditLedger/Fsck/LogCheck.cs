@@ -10,7 +10,7 @@ namespace Trust.AuditLedger.Fsck;
 
 /// <summary>
 /// Recomputes the log from its stored bytes: leaf hashes, tiles, roots, signed checkpoints wherever they are kept, the subject index of every
-/// commit entry, the map function, the clock, each source's chain and its batch signatures. Reads only. Where two copies of a hash differ,
+/// commit entry and what is stored of it, the map function, the clock, each source's chain and its batch signatures. Reads only. Where two copies of a hash differ,
 /// the third decides which is wrong, and the signed root decides over all.
 /// </summary>
 internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources sources)
@@ -42,6 +42,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         using var blocks = EntryReader.Open(db);
         // The lock store first: it never runs ahead of the database, so a log that is being written to is seen without contradiction.
         var locked = ReadLocked();
+        var stored = await IndexCheck.Load(db, Report, ct);
         var head = await ReadHead(ct);
         var notes = await ReadNotes(locked, head, ct);
         var entries = new EntryCheck(db, sources, fromTheFirst: head.Minimum == 0, Report);
@@ -51,7 +52,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         await Task.WhenAll(
             OrStop(blocks.Start(head.Minimum, head.Size, stop.Token), stop),
             OrStop(Judge(blocks, head.Size, entries, judged, progress, stop.Token), stop),
-            OrStop(Task.Factory.StartNew(() => Replay(judged, blocks, head, stop.Token), stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default), stop));
+            OrStop(Task.Factory.StartNew(() => Replay(judged, blocks, head, stored, stop.Token), stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default), stop));
         await CheckTiles(ct);
         await CheckHead(head, entries, notes, ct);
         var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
@@ -181,7 +182,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         (await db.Sql(SelectTiles).With((short)level).With(from).With(to).All(r => (N: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)), ct))
             .ToDictionary(t => t.N, t => t.Hashes);
 
-    private void Replay(BlockingCollection<EntryBlock> judged, EntryReader blocks, Head head, CancellationToken ct)
+    private void Replay(BlockingCollection<EntryBlock> judged, EntryReader blocks, Head head, IndexCheck stored, CancellationToken ct)
     {
         var index = head.Minimum == 0 ? new SubjectIndex(canUndo: false) : null;
         if (index is null)
@@ -193,14 +194,19 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         {
             for (var i = 0; i < block.Count && index is not null; i++)
             {
-                index = Follow(index, block, i) ? index : null;
+                index = Follow(index, block, i, stored) ? index : null;
             }
 
             blocks.Return(block);
         }
+
+        if (index is not null)
+        {
+            stored.End(index);
+        }
     }
 
-    private bool Follow(SubjectIndex index, EntryBlock block, int i)
+    private bool Follow(SubjectIndex index, EntryBlock block, int i, IndexCheck stored)
     {
         switch (block.State(i))
         {
@@ -210,6 +216,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
             case EntryState.Commit:
                 if (index.HasPending && index.Follow(CommitEntry.TryRead(block.Leaf(i))!))
                 {
+                    stored.After(index);
                     return true;
                 }
 

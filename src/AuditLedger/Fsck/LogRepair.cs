@@ -21,6 +21,7 @@ internal sealed class LogRepair(NpgsqlDataSource owner, NpgsqlDataSource db, Mir
 {
     private const string UpsertTile = "INSERT INTO tiles (level, n, hashes) VALUES ($1, $2, $3) ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes";
     private const string UpsertEntry = "INSERT INTO entries (idx, leaf_hash, leaf) VALUES ($1, $2, $3) ON CONFLICT (idx) DO UPDATE SET leaf_hash = excluded.leaf_hash, leaf = excluded.leaf";
+    private const string DeleteEpochs = "DELETE FROM index_epochs WHERE epoch >= $1";
     private const string UpdateHash = "UPDATE entries SET leaf_hash = $2 WHERE idx = $1";
     private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
     private const string UpdateRoot = "UPDATE head SET root = $1 WHERE size = $2";
@@ -50,7 +51,7 @@ internal sealed class LogRepair(NpgsqlDataSource owner, NpgsqlDataSource db, Mir
     private static long Last(Fault fault, CheckReport report) => fault.Code switch
     {
         "tile-missing" or "tile-differs" => ((fault.Index!.Value + 1) << (8 * (Level(fault) + 1))) - 1,
-        "head-root" or "source-head" => report.Size - 1,
+        "head-root" or "source-head" or "index-row" => report.Size - 1,
         _ => fault.Index ?? long.MaxValue,
     };
 
@@ -77,6 +78,10 @@ internal sealed class LogRepair(NpgsqlDataSource owner, NpgsqlDataSource db, Mir
                 var name = fault.Detail.Split(':')[0];
                 return report.Ends.TryGetValue(name, out var end) && end.Hash.Length > 0
                     && await tx.Sql(UpdateSource).With(name).With(end.Epoch).With(end.Seq).With(end.Hash).Execute(ct) == 1 ? "entries" : null;
+            case "index-row":
+                // All of it is derived: the ledger makes it again from the entries when it starts.
+                await tx.Sql(DeleteEpochs).With(long.Parse(fault.Detail["epoch ".Length..fault.Detail.IndexOf(':', StringComparison.Ordinal)], CultureInfo.InvariantCulture)).Execute(ct);
+                return "entries";
             default:
                 return null;
         }

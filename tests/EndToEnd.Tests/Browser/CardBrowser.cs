@@ -48,6 +48,8 @@ public sealed class CardBrowser : IAsyncDisposable
             ExecutablePath = launcher, Env = environment, Locale = "zh-CN", ViewportSize = new ViewportSize { Width = 1100, Height = 900 },
             Args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
+        // A handshake with a token on a busy machine; what never comes still fails.
+        context.SetDefaultTimeout(90_000);
         return new CardBrowser(playwright, context, log);
     }
 

@@ -22,6 +22,7 @@ public sealed class BrowserLoginTests(RunningTrust trust)
         Assert.Equal("zh-CN", await page.Locator("html").GetAttributeAsync("lang"));
         await Screenshot(page, "login");
         // By keyboard alone: the button has the focus when the page opens.
+        await page.Locator("#card-login:focus").WaitForAsync();
         await page.Keyboard.PressAsync("Enter");
         await page.WaitForURLAsync("**/consent**");
         Assert.Contains("测试", await page.Locator("main").InnerTextAsync(), StringComparison.Ordinal);

@@ -92,6 +92,11 @@ public sealed class SequencerFaultTests : IAsyncLifetime
         Assert.Contains("checkpoint of 10", refusal.Message, StringComparison.Ordinal);
         Assert.Null(restored.Sequencer.Published);
         Environment.ExitCode = 0;
+
+        // As a process of its own it says so to whoever watches over it, which must not simply start it again.
+        var process = LedgerProcess.Start(_fixture.Configure("ledger-2", _token).Config);
+        await Eventually.Holds(() => process.ExitCode is not null, "the process ends", TimeSpan.FromMinutes(1));
+        Assert.True(process.ExitCode == 3, $"{process.ExitCode}: {process.Said}");
     }
 
     [Theory]

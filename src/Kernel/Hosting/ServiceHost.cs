@@ -37,8 +37,7 @@ public static class ServiceHost
         switch (verb)
         {
             case "run":
-                await app.RunAsync();
-                return 0;
+                return await RunToEnd(app);
             case "migrate" when service.HasDatabase:
                 await Migrate(app, service, stopping);
                 return 0;
@@ -54,6 +53,21 @@ public static class ServiceHost
 
                 return await own(app, args, stopping);
         }
+    }
+
+    // A part that must not go on stops the host and says with which code the process ends; it may do so before the host listens.
+    private static async Task<int> RunToEnd(WebApplication app)
+    {
+        try
+        {
+            await app.RunAsync();
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // It never listened.
+        }
+
+        return Environment.ExitCode;
     }
 
     /// <summary>Builds the application without starting it.</summary>

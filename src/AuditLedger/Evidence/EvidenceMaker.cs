@@ -192,9 +192,10 @@ internal sealed class EvidenceMaker(
         return (events, openings);
     }
 
-    // Acts of the ledger on itself concern nobody's region.
+    // Anchors and checks concern nobody and nobody's region; holds, shreddings and alarms do.
     private static bool IsOwn(byte[] leaf) =>
-        EventLeaf.TryRead(leaf, out var e) && e.Body.StartsWith("{\"action\":\"LEDGER."u8) && string.Equals(e.Source, "ledger", StringComparison.Ordinal);
+        EventLeaf.TryRead(leaf, out var e) && e.Keys.IsEmpty && string.Equals(e.Source, "ledger", StringComparison.Ordinal)
+        && (e.Body.StartsWith("{\"action\":\"LEDGER.anchor\","u8) || e.Body.StartsWith("{\"action\":\"LEDGER.verify\","u8));
 
     private bool IsInside(byte[] leaf, string region, out byte[] bodyHash)
     {

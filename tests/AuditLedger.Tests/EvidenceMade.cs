@@ -122,10 +122,13 @@ public sealed class EvidenceMade : IAsyncLifetime
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls(address.ToString());
         _sign = builder.Build();
-        var attachments = await _signed.Attachments("rx-1");
+        var attachments = await _signed.Attachments("rx-1", "b64");
         var other = attachments.DeepClone().AsObject();
         other["prescription"] = "rx-2";
-        _sign.MapGet("/prescriptions/{id}/evidence", (string id) => Results.Text((id is "rx-1" ? attachments : id is "rx-2" ? other : null)?.ToJsonString(), "application/json", statusCode: id is "rx-1" or "rx-2" ? 200 : 404));
+        var uncritical = await _signed.Attachments("rx-5", "srCms");
+        var unknown = await _signed.Attachments("rx-6", "b64", "exp");
+        _sign.MapGet("/prescriptions/{id}/evidence", (string id) => id switch { "rx-1" => attachments, "rx-2" => other, "rx-5" => uncritical, "rx-6" => unknown, _ => null } is { } held
+            ? Results.Text(held.ToJsonString(), "application/json") : Results.NotFound());
         await _sign.StartAsync();
         return address;
     }
@@ -140,6 +143,7 @@ public sealed class EvidenceMade : IAsyncLifetime
         await Post("sign", sign.Next(sign.Body("rx-1", basis: _signed.Basis, certificate: _signed.Signers[1]), sign.Body("rx-3")), 2);
         await Post("sign", sign.Next(sign.Body("rx-1", "RX.claim")), 1);
         await Post("sign", sign.Next(sign.Body("rx-1", "RX.dispense"), sign.Body("rx-3"), sign.Body("rx-4")), 3);
+        await Post("sign", sign.Next(sign.Body("rx-5", basis: _signed.Basis), sign.Body("rx-6", basis: _signed.Basis)), 2);
         var idp = await Producer("idp");
         await Post("idp", idp.Next(EventBody.TryBuild(
             new AuditEvent

@@ -201,6 +201,16 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
         Assert.True(verdict.Withheld.Count >= 2);
     }
 
+    [Theory]
+    [InlineData("rx-5")] // b64 is not critical (RFC 7797 6)
+    [InlineData("rx-6")] // something is critical that no verifier knows (RFC 7515 4.1.11)
+    public async Task A_signature_whose_header_must_not_be_understood_otherwise_is_refused(string prescription)
+    {
+        var file = await made.Bytes("/evidence/prescription/" + prescription, "510000");
+        Assert.Equal("signature-header", EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code);
+        Assert.StartsWith("REFUSED [signature-header]", await made.Python(file), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_signer_whom_the_log_does_not_name_is_refused()
     {

@@ -37,11 +37,11 @@ public sealed class SignedPrescription : IDisposable
     /// <summary>SHA-256 of the certificates that signed, in order.</summary>
     public List<string> Signers { get; } = [];
 
-    public async Task<JsonObject> Attachments(string prescription)
+    public async Task<JsonObject> Attachments(string prescription, params string[] critical)
     {
         using var doctor = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var pharmacist = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var prescribe = await Sign("prescribe", "urn:oid:1.2.840.10065.1.12.1.1", doctor, "CN=Doctor", null);
+        var prescribe = await Sign("prescribe", "urn:oid:1.2.840.10065.1.12.1.1", doctor, "CN=Doctor", null, critical);
         var statement = CanonicalJson.Encode(new JsonObject
         {
             ["payloadSha256"] = Convert.ToHexStringLower(SHA256.HashData(Payload)),
@@ -52,7 +52,7 @@ public sealed class SignedPrescription : IDisposable
             ["prescription"] = prescription,
             ["payload"] = Convert.ToBase64String(Payload),
             ["signatures"] = new JsonArray(
-                prescribe, await Sign("review", "urn:oid:1.2.840.10065.1.12.1.5", pharmacist, "CN=Pharmacist", statement)),
+                prescribe, await Sign("review", "urn:oid:1.2.840.10065.1.12.1.5", pharmacist, "CN=Pharmacist", statement, ["b64"])),
         };
     }
 
@@ -63,7 +63,7 @@ public sealed class SignedPrescription : IDisposable
         _root.Dispose();
     }
 
-    private async Task<JsonNode> Sign(string kind, string commitment, ECDsa key, string name, byte[]? statement)
+    private async Task<JsonNode> Sign(string kind, string commitment, ECDsa key, string name, byte[]? statement, string[] critical)
     {
         var leaf = Issue(name, key, X509KeyUsageFlags.NonRepudiation, null);
         Signers.Add(leaf.Sha256Hex);
@@ -71,7 +71,7 @@ public sealed class SignedPrescription : IDisposable
         {
             ["alg"] = "ES256",
             ["b64"] = false,
-            ["crit"] = new JsonArray("b64"),
+            ["crit"] = new JsonArray([.. critical.Select(c => (JsonNode)c)]),
             ["x5t#S256"] = Base64Url.EncodeToString(SHA256.HashData(leaf.Der.Span)),
             ["srCms"] = new JsonArray(new JsonObject { ["commId"] = new JsonObject { ["id"] = commitment } }),
         };

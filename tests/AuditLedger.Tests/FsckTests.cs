@@ -33,6 +33,8 @@ public sealed class FsckTests : IAsyncLifetime
         _owner = Outbound.Database(_fixture.Database.Options, asOwner: true);
         await Eventually.Holds(async () => await _owner.Sql("SELECT count(*) FROM index_history WHERE base IS NOT NULL").Scalar<long>(default) > 0, "history is stored in parts");
         await Eventually.Holds(async () => await _owner.Sql("SELECT count(*) FROM index_image").Scalar<long>(default) > 0, "an image is stored");
+        // Nothing more is on its way: a row that is replaced while a test changes it would be neither damaged nor mended.
+        await Eventually.Holds(async () => await _owner.Sql("SELECT flushed = (SELECT size - 1 FROM head) FROM index_epochs").Scalar<bool>(default), "the index is at rest");
     }
 
     public async ValueTask DisposeAsync()

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using Trust.SignService.Prescriptions;
 using Trust.SignService.Signatures;
 using Trust.TestKit;
 
@@ -182,15 +184,24 @@ public sealed class FaultTests
     public async Task An_approved_prescription_waits_for_its_seal_and_is_not_claimed_before()
     {
         await using var rig = await SignRig.Start(withSeal: false);
-        var id = await rig.Signed();
-        var prepared = await SignRig.Read(await rig.Post(
-            $"/prescriptions/{id}/review", rig.PharmacistToken(), new { decision = "approve", certificate = rig.PharmacistCard.Signature.Der.ToArray() }), 200);
-        var signature = rig.PharmacistCard.Sign(prepared.GetProperty("toBeSigned").GetBytesFromBase64());
-        var done = await SignRig.Read(await rig.Post($"/prescriptions/{id}/review/signature", rig.PharmacistToken(), new { signature }), 200);
-        Assert.Equal("approved", done.GetProperty("status").GetString());
+        var (id, status) = await rig.Reviewed();
+        Assert.Equal("approved", status);
         await SignRig.Refused(await rig.Post($"/prescriptions/{id}/claim", rig.PharmacyToken()), "wrong-state", 409);
         await rig.CertifySeal();
         await Eventually.Holds(async () => await rig.StatusOf(id) == "released", "the seal is put on");
+    }
+
+    [Fact]
+    public async Task All_who_seal_one_prescription_at_once_learn_that_it_is_sealed()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var (id, _) = await rig.Reviewed();
+        await rig.CertifySeal();
+        var seal = rig.Parts.GetRequiredService<SealPrescription>();
+        Assert.All(await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => seal.TryRun(id)))), Assert.Null);
+        Assert.Equal("released", await rig.StatusOf(id));
+        Assert.Equal(1, await rig.Count("SELECT count(*) FROM signatures WHERE kind = 'seal'"));
+        Assert.Equal(1, await rig.Count("SELECT count(*) FROM audit_outbox WHERE action = 'RX.seal'"));
     }
 
     [Fact]

@@ -166,12 +166,19 @@ internal sealed class SignRig : IAsyncDisposable
 
     public async Task<Guid> Released(JsonObject? bundle = null)
     {
+        var (id, status) = await Reviewed(bundle);
+        Assert.Equal("released", status);
+        return id;
+    }
+
+    /// <summary>Signed and countersigned; released too when the seal is ready.</summary>
+    public async Task<(Guid Id, string? Status)> Reviewed(JsonObject? bundle = null)
+    {
         var id = await Signed(bundle);
         var prepared = await Read(await Post($"/prescriptions/{id}/review", PharmacistToken(), new { decision = "approve", certificate = PharmacistCard.Signature.Der.ToArray() }), 200);
         var signature = PharmacistCard.Sign(prepared.GetProperty("toBeSigned").GetBytesFromBase64());
         var done = await Read(await Post($"/prescriptions/{id}/review/signature", PharmacistToken(), new { signature }), 200);
-        Assert.Equal("released", done.GetProperty("status").GetString());
-        return id;
+        return (id, done.GetProperty("status").GetString());
     }
 
     public static async Task<JsonElement> Read(HttpResponseMessage answer, int status)

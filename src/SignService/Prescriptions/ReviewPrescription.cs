@@ -115,9 +115,9 @@ public static class ReviewPrescription
         }
 
         var done = (FinishOutcome.Done)outcome;
-        var sealedNow = await seal.TryRun(id, CancellationToken.None) is null;
-        return TypedResults.Ok(CompletePrescription.Response(
-            id, sealedNow ? PrescriptionStatus.Released : PrescriptionStatus.Approved, new SignedValue(row.Protected, done.Signature, done.TimeStamp)));
+        // Another process of this service may have sealed it, and a pharmacy claimed it, meanwhile: the state is read, not guessed.
+        var status = await seal.TryRun(id) is null ? PrescriptionStatus.Released : (await store.Find(id, CancellationToken.None))!.Status;
+        return TypedResults.Ok(CompletePrescription.Response(id, status, new SignedValue(row.Protected, done.Signature, done.TimeStamp)));
     }
 
     private static byte[] Statement(PrescriptionRow prescription, string doctorSignature) => CanonicalJson.Encode(new JsonObject

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -10,7 +11,11 @@ using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Prescriptions;
 
-/// <summary>Puts the institution's seal on an approved prescription and releases it. The key lives in the service's token.</summary>
+/// <summary>
+/// Puts the institution's seal on an approved prescription and releases it. The key lives in the service's token. The pharmacist's request
+/// and the background pass can come to the same prescription at once: the later joins the run under way, so that neither takes the
+/// other's work for a refusal.
+/// </summary>
 public sealed class SealPrescription(
     PrescriptionStore store,
     SignatureStore signatures,
@@ -22,13 +27,31 @@ public sealed class SealPrescription(
     TimeProvider clock,
     ILogger<SealPrescription> log)
 {
-    /// <summary>Seals now if everything needed is there; otherwise the background pass tries again.</summary>
-    /// <returns>Null when sealed and released.</returns>
-    public async Task<Refusal?> TryRun(Guid id, CancellationToken ct)
+    private readonly ConcurrentDictionary<Guid, Lazy<Task<Refusal?>>> running = [];
+
+    /// <summary>
+    /// Seals now if everything needed is there; otherwise the background pass tries again. Not cancelled by the one who asks: others may
+    /// have joined.
+    /// </summary>
+    /// <returns>Null when sealed and released, by this run or before it.</returns>
+    public async Task<Refusal?> TryRun(Guid id)
+    {
+        var run = running.GetOrAdd(id, static (key, self) => new Lazy<Task<Refusal?>>(() => self.Attempt(key)), this);
+        try
+        {
+            return await run.Value;
+        }
+        finally
+        {
+            running.TryRemove(new KeyValuePair<Guid, Lazy<Task<Refusal?>>>(id, run));
+        }
+    }
+
+    private async Task<Refusal?> Attempt(Guid id)
     {
         try
         {
-            var refusal = await Run(id, ct);
+            var refusal = await Run(id, CancellationToken.None);
             if (refusal is not null)
             {
                 SignLog.SealPending(log, id, refusal.Rule);
@@ -45,9 +68,10 @@ public sealed class SealPrescription(
 
     private async Task<Refusal?> Run(Guid id, CancellationToken ct)
     {
-        if (await store.Find(id, ct) is not { Status: PrescriptionStatus.Approved } prescription)
+        var found = await store.Find(id, ct);
+        if (found is not { Status: PrescriptionStatus.Approved } prescription)
         {
-            return Refusal.Conflict("wrong-state", "Only an approved prescription is sealed.");
+            return found?.Status == PrescriptionStatus.Released ? null : Refusal.Conflict("wrong-state", "Only an approved prescription is sealed.");
         }
 
         var (seal, why) = await seals.Find(prescription.Institution, ct);
@@ -113,7 +137,7 @@ public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, 
             {
                 foreach (var prescription in await store.Unsealed(stoppingToken))
                 {
-                    await Try(prescription.Id, stoppingToken);
+                    await Try(prescription.Id);
                 }
             }
             catch (Exception e) when (e is NpgsqlException or IOException)
@@ -124,7 +148,7 @@ public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, 
         }
     }
 
-    private async Task Try(Guid id, CancellationToken ct)
+    private async Task Try(Guid id)
     {
         var now = clock.GetUtcNow();
         var (tries, next) = waiting.GetValueOrDefault(id);
@@ -133,7 +157,7 @@ public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, 
             return;
         }
 
-        if (await seal.TryRun(id, ct) is null)
+        if (await seal.TryRun(id) is null)
         {
             waiting.Remove(id);
             return;

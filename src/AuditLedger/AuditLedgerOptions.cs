@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Trust.AuditLedger.Anchoring;
 using Trust.AuditLedger.Checkpoints;
+using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Watching;
 using Trust.AuditLedger.Witnessing;
 
@@ -71,6 +72,9 @@ public sealed record AuditLedgerOptions
     /// CSV of GB/T 2260 codes and their parents, by which a regulator's region contains others; without it a region contains itself alone.
     /// </summary>
     public string? RegionTableFile { get; init; }
+
+    /// <summary>What one evidence file holds at most.</summary>
+    public EvidenceOptions Evidence { get; init; } = new();
 
     /// <summary>Alarms over access, and the check that runs by itself.</summary>
     public WatchingOptions Watching { get; init; } = new();

@@ -45,6 +45,7 @@ public sealed class EvidenceMade : IAsyncLifetime
         await System.IO.File.WriteAllTextAsync(Path.Combine(_fixture.Public, "witnesses.vkeys"), _witness.Key.VKey + "\n");
         _fixture.AddWitness(_witness.Name, _witness.Address, _witness.Key);
         _fixture.Quorum = 1;
+        _fixture.Evidence = new { MaxEvents = 500, MaxBatchHashes = 1000 };
         _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
         var address = await StartSigning();
         Ledger = await _fixture.Start(Tokens.NewOptions("ledger"), sign: address);
@@ -144,6 +145,8 @@ public sealed class EvidenceMade : IAsyncLifetime
         await Post("sign", sign.Next(sign.Body("rx-1", "RX.claim")), 1);
         await Post("sign", sign.Next(sign.Body("rx-1", "RX.dispense"), sign.Body("rx-3"), sign.Body("rx-4")), 3);
         await Post("sign", sign.Next(sign.Body("rx-5", basis: _signed.Basis), sign.Body("rx-6", basis: _signed.Basis)), 2);
+        // A full batch: its first event brings more hashes along than one file may hold, another subject has more events than that.
+        await Post("sign", sign.Next([sign.Body("rx-first"), .. Enumerable.Range(0, 501).Select(_ => sign.Body("rx-many")), .. Enumerable.Range(0, 521).Select(_ => sign.Body("rx-other")), sign.Body("rx-last")]), 1024);
         var idp = await Producer("idp");
         await Post("idp", idp.Next(EventBody.TryBuild(
             new AuditEvent

@@ -232,6 +232,14 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
     }
 
     [Fact]
+    public async Task More_than_one_file_holds_is_refused_by_name()
+    {
+        Assert.Equal("too-much-recorded", await made.Problem("/evidence/prescription/rx-many"));
+        Assert.Equal("too-much-recorded", await made.Problem("/evidence/prescription/rx-first"));
+        Assert.Single((await made.Verified("/evidence/prescription/rx-last")).Events);
+    }
+
+    [Fact]
     public async Task Sealed_detail_is_opened_under_a_case_number_only()
     {
         var key = System.Buffers.Text.Base64Url.EncodeToString(made.Patient.Key);

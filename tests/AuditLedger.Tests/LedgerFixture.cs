@@ -64,6 +64,9 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Where the next ledger listens; a free port when not set.</summary>
     public Uri? Address { get; set; }
 
+    /// <summary>Configuration section <c>Evidence</c>.</summary>
+    public object? Evidence { get; set; }
+
     /// <summary>Configuration section <c>Standbys</c>.</summary>
     public object? Standbys { get; set; }
 
@@ -130,6 +133,7 @@ public sealed class LedgerFixture : IAsyncDisposable
                 AllowSoftwareSm2 = true,
                 Anchoring = Anchoring ?? new { },
                 QueueBytes,
+                Evidence = Evidence ?? new { },
                 Standbys = Standbys ?? new { },
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },
                 RetentionMonths = Retention,

@@ -29,8 +29,8 @@ internal abstract record EvidenceOutcome
     /// <summary>The tree asked about was never published.</summary>
     public sealed record NoSuchTree(long Newest) : EvidenceOutcome;
 
-    /// <summary>More events than one file holds.</summary>
-    public sealed record TooMuch(int Most) : EvidenceOutcome;
+    /// <summary>More than one file holds.</summary>
+    public sealed record TooMuch(EvidenceOptions Most) : EvidenceOutcome;
 
     /// <summary>No answer without its record.</summary>
     public sealed record NotRecorded : EvidenceOutcome;
@@ -51,9 +51,6 @@ internal sealed class EvidenceMaker(
     SigningEvidence signing, Sources sources, CheckpointSigner signer, RegionTable regions, SubjectKeyVault vault, AnchorStore anchors,
     AuditLedgerOptions options)
 {
-    /// <summary>Most events of one file.</summary>
-    public const int MaxEvents = 10_000;
-
     private static readonly TimeSpan WitnessPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Answers a question of an authorised regulator.</summary>
@@ -72,10 +69,10 @@ internal sealed class EvidenceMaker(
         }
 
         var range = await Range(question, region, size, new TreeReader(db, head.Edge), ct);
-        return await prover.Prove(head, question.Subject.Key.ToArray(), range.From, range.To, size, MaxEvents, ct) switch
+        return await prover.Prove(head, question.Subject.Key.ToArray(), range.From, range.To, size, options.Evidence.MaxEvents, ct) switch
         {
             SubjectAnswer.Proved answer => await Make(question, caller, region, head, size, range, answer, ct),
-            SubjectAnswer.TooMany => new EvidenceOutcome.TooMuch(MaxEvents),
+            SubjectAnswer.TooMany => new EvidenceOutcome.TooMuch(options.Evidence),
             _ => new EvidenceOutcome.NoSuchTree(head.Checkpoint.Size),
         };
     }
@@ -124,7 +121,11 @@ internal sealed class EvidenceMaker(
             return new EvidenceOutcome.SignaturesAway();
         }
 
-        var (events, openings) = await Shown(answer.Shown, question, region, size, new TreeReader(db, head.Edge), ct);
+        if (await Shown(answer.Shown, question, region, size, new TreeReader(db, head.Edge), ct) is not var (events, openings))
+        {
+            return new EvidenceOutcome.TooMuch(options.Evidence);
+        }
+
         // Signatures hang in the air without the events that name them.
         JsonElement? attachedHere = attached.ValueKind == JsonValueKind.Undefined || events.Exists(e => e.Leaf is null) ? null : attached;
         var asked = question.ToJson(size, region);
@@ -167,15 +168,22 @@ internal sealed class EvidenceMaker(
         }
     }
 
-    private async Task<(List<EvidenceEvent> Events, List<Opening> Openings)> Shown(
+    private async Task<(List<EvidenceEvent> Events, List<Opening> Openings)?> Shown(
         List<Posting> shown, Question question, string region, long size, TreeReader reader, CancellationToken ct)
     {
+        var indices = shown.ConvertAll(p => p.Index);
+        if (await store.ReadAll(indices, options.Evidence.MaxBatchHashes, ct) is not { } stored)
+        {
+            return null;
+        }
+
         var events = new List<EvidenceEvent>(shown.Count);
         var openings = new List<Opening>();
-        foreach (var (index, leafHash) in shown)
+        var proofs = await reader.Inclusions(indices, size, ct);
+        for (var i = 0; i < shown.Count; i++)
         {
-            var proof = await reader.Inclusion(index, size, ct);
-            if (await store.Read(index, ct) is not var (leaf, batch) || !IsInside(leaf, region, out var bodyHash))
+            var ((index, leafHash), proof) = (shown[i], proofs[i]);
+            if (stored[i] is not var (leaf, batch) || !IsInside(leaf, region, out var bodyHash))
             {
                 events.Add(new EvidenceEvent(index, null, leafHash, proof, null));
                 continue;

@@ -7,6 +7,9 @@ namespace Trust.AuditLedger.Evidence;
 /// <summary>Reads what evidence is made of.</summary>
 internal sealed class EvidenceStore(NpgsqlDataSource db)
 {
+    // After years an entry's page lies on the disk: one wait after another would be the sum of all waits.
+    private const int SideBySide = 8;
+
     private const string SelectEntry = """
         SELECT e.leaf, s.name, b.first_seq, b.last_seq, b.first_idx, b.signature
         FROM entries e
@@ -84,6 +87,25 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         }
 
         return null;
+    }
+
+    /// <summary>Entries and their batches, in the order asked for, each as <see cref="Read"/> gives it; null when they bring too many hashes along.</summary>
+    /// <param name="indices">Which.</param>
+    /// <param name="maxHashes">Most body hashes of batches.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<(byte[] Leaf, EvidenceBatch Batch)?[]?> ReadAll(IReadOnlyList<long> indices, int maxHashes, CancellationToken ct)
+    {
+        var found = new (byte[] Leaf, EvidenceBatch Batch)?[indices.Count];
+        var hashes = 0;
+        await Parallel.ForAsync(0, indices.Count, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = ct }, async (i, cancel) =>
+        {
+            if (Volatile.Read(ref hashes) <= maxHashes)
+            {
+                found[i] = await Read(indices[i], cancel);
+                Interlocked.Add(ref hashes, found[i]?.Batch.Tail.Count ?? 0);
+            }
+        });
+        return hashes <= maxHashes ? found : null;
     }
 
     /// <summary>An entry and the batch it came in; null when it has been pruned, or one after it in its batch.</summary>

@@ -40,7 +40,9 @@ internal static class GetEvidence
         {
             EvidenceOutcome.Made(var bytes) => TypedResults.File(bytes, "application/json"),
             EvidenceOutcome.NoSuchTree(var newest) => problems.Of("no-such-tree", 400, $"No checkpoint of this size was published; the newest has {newest} entries."),
-            EvidenceOutcome.TooMuch(var most) => problems.Of("too-much-recorded", 413, $"More than {most} events; ask for a shorter period."),
+            EvidenceOutcome.TooMuch(var most) => problems.Of(
+                "too-much-recorded", 413,
+                $"More than {most.MaxEvents} events, or more than {most.MaxBatchHashes} hashes of the batches they came in; ask for a shorter period."),
             EvidenceOutcome.NotRecorded => problems.Of("query-not-recorded", 503, "The query could not be recorded, so it is not answered. Ask again."),
             EvidenceOutcome.NotWitnessed => problems.Of("witnesses-away", 503, "Too few witnesses have rebuilt the log and cosigned it, so completeness cannot be shown. Ask again."),
             EvidenceOutcome.SignaturesAway => problems.Of("signatures-unavailable", 503, "The signing service does not answer; evidence without signatures would be partial."),

@@ -18,27 +18,24 @@ internal sealed class TreeReader(NpgsqlDataSource db, LogTree edge)
 
     private readonly Dictionary<(int Level, long Number), byte[]> _tiles = [];
 
+    // Proofs whose tiles one statement reads.
+    private const int ProofsAtOnce = 64;
+
     /// <summary>RFC 9162 §2.1.3.1, leaf to root.</summary>
-    public async Task<List<byte[]>> Inclusion(long index, long size, CancellationToken ct)
+    public Task<List<byte[]>> Inclusion(long index, long size, CancellationToken ct) => Subtrees(Siblings(index, size), ct);
+
+    /// <summary>The proofs of many entries, in their order.</summary>
+    public async Task<List<List<byte[]>>> Inclusions(IEnumerable<long> indices, long size, CancellationToken ct)
     {
-        var (lo, hi) = (0L, size);
-        var siblings = new Stack<(long Lo, long Hi)>();
-        while (hi - lo > 1)
+        var proofs = new List<List<byte[]>>();
+        foreach (var some in indices.Chunk(ProofsAtOnce))
         {
-            var middle = lo + Split(hi - lo);
-            if (index < middle)
-            {
-                siblings.Push((middle, hi));
-                hi = middle;
-            }
-            else
-            {
-                siblings.Push((lo, middle));
-                lo = middle;
-            }
+            var siblings = Array.ConvertAll(some, i => Siblings(i, size));
+            await Read(siblings.SelectMany(s => s), ct);
+            proofs.AddRange(siblings.Select(s => s.Select(Fold).ToList()));
         }
 
-        return await Subtrees([.. siblings], ct);
+        return proofs;
     }
 
     /// <summary>RFC 9162 §2.1.4.1.</summary>
@@ -82,14 +79,37 @@ internal sealed class TreeReader(NpgsqlDataSource db, LogTree edge)
 
     private static long Split(long n) => 1L << BitOperations.Log2((ulong)(n - 1));
 
-    private async Task<List<byte[]>> Subtrees((long Lo, long Hi)[] ranges, CancellationToken ct)
+    private static (long Lo, long Hi)[] Siblings(long index, long size)
     {
-        await Read([.. ranges.SelectMany(r => PerfectOnes(r.Lo, r.Hi)).Select(p => p.Tile).Where(t => IsFull(t) && !_tiles.ContainsKey(t)).Distinct()], ct);
-        return [.. ranges.Select(r => Fold(r.Lo, r.Hi))];
+        var (lo, hi) = (0L, size);
+        var siblings = new Stack<(long Lo, long Hi)>();
+        while (hi - lo > 1)
+        {
+            var middle = lo + Split(hi - lo);
+            if (index < middle)
+            {
+                siblings.Push((middle, hi));
+                hi = middle;
+            }
+            else
+            {
+                siblings.Push((lo, middle));
+                lo = middle;
+            }
+        }
+
+        return [.. siblings];
     }
 
-    private async Task Read((int Level, long Number)[] tiles, CancellationToken ct)
+    private async Task<List<byte[]>> Subtrees((long Lo, long Hi)[] ranges, CancellationToken ct)
     {
+        await Read(ranges, ct);
+        return [.. ranges.Select(Fold)];
+    }
+
+    private async Task Read(IEnumerable<(long Lo, long Hi)> ranges, CancellationToken ct)
+    {
+        var tiles = ranges.SelectMany(r => PerfectOnes(r.Lo, r.Hi)).Select(p => p.Tile).Where(t => IsFull(t) && !_tiles.ContainsKey(t)).Distinct().ToArray();
         if (tiles.Length == 0)
         {
             return;
@@ -118,9 +138,9 @@ internal sealed class TreeReader(NpgsqlDataSource db, LogTree edge)
         return found;
     }
 
-    private byte[] Fold(long lo, long hi)
+    private byte[] Fold((long Lo, long Hi) range)
     {
-        var parts = PerfectOnes(lo, hi);
+        var parts = PerfectOnes(range.Lo, range.Hi);
         var root = Hash(parts[^1]);
         for (var i = parts.Count - 2; i >= 0; i--)
         {

@@ -25,6 +25,9 @@ internal sealed class BigLog : IAsyncDisposable
     private const int GroupEvents = 2048;
     private const int BodyBytes = 400;
 
+    // What a busy producer has when its relay comes round.
+    private const int BatchEvents = 32;
+
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15);
 
     private readonly string _directory;
@@ -162,9 +165,9 @@ internal sealed class BigLog : IAsyncDisposable
         }
 
         var group = new Group(_position, TimeProvider.System.GetUtcNow());
-        for (var batch = 0; batch < GroupEvents / BatchFrame.MaxCount; batch++)
+        for (var batch = 0; batch < GroupEvents / BatchEvents; batch++)
         {
-            var events = new JudgedEvent[BatchFrame.MaxCount];
+            var events = new JudgedEvent[BatchEvents];
             for (var i = 0; i < events.Length; i++)
             {
                 events[i] = new JudgedEvent(RandomNumberGenerator.GetBytes(BodyBytes), default, new byte[32], new byte[32], Keys());

@@ -17,6 +17,18 @@ internal enum EntryState : byte
     Commit,
 }
 
+/// <summary>What else is stored of a stretch of entries.</summary>
+/// <param name="Tiles">Full tiles of level 0 over it, by number.</param>
+/// <param name="Batches">Batches that its events came in, in order.</param>
+internal sealed record Surroundings(Dictionary<long, byte[]> Tiles, List<StoredBatch> Batches);
+
+/// <summary>A producer's batch as stored.</summary>
+internal sealed record StoredBatch(string Source, long Epoch, long FirstSeq, long LastSeq, long FirstIndex, byte[] Signature)
+{
+    /// <summary>Index of its last event.</summary>
+    public long LastIndex => FirstIndex + LastSeq - FirstSeq;
+}
+
 /// <summary>
 /// A run of entries on its way through a check: read, judged, followed by the index, and then used again for a later run. All of it lies in a
 /// few arrays, because a log has millions of entries and a check should be bound by hashing.
@@ -47,16 +59,20 @@ internal sealed class EntryBlock
     /// <summary>How many of the first entries were pruned: only their hashes are left.</summary>
     public int Pruned { get; private set; }
 
+    /// <summary>Of this and the blocks that follow; null when they were given with an earlier one.</summary>
+    public Surroundings? Surroundings { get; private set; }
+
     /// <summary>Begins anew.</summary>
-    public void Begin(long first, long end, long minimum)
+    public void Begin(long first, long end, long minimum, Surroundings? surroundings)
     {
+        Surroundings = surroundings;
         (First, Count, Pruned) = (first, (int)(end - first), (int)(Math.Clamp(minimum, first, end) - first));
         _rows.AsSpan().Clear();
         _states.AsSpan().Clear();
         _hashes.AsSpan().Clear();
     }
 
-    /// <summary>Takes rows <c>idx, leaf_hash, leaf</c> as COPY sends them, to its end.</summary>
+    /// <summary>Takes rows <c>idx, leaf_hash, leaf</c> as COPY sends them, in any order, to its end.</summary>
     /// <exception cref="InvalidDataException">The server sent another form.</exception>
     public void Read(Stream copy)
     {

@@ -1,29 +1,22 @@
 using System.Buffers;
-using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.Crypto;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
-using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Fsck;
 
 /// <summary>Checks entries in themselves, against their other copies, and as links of their sources' chains; fed from the first entry that there is.</summary>
-/// <param name="db">The ledger's database.</param>
 /// <param name="sources">The producers.</param>
 /// <param name="fromTheFirst">False when entries have been pruned: then a chain is believed where it begins.</param>
 /// <param name="report">Told each fault.</param>
-internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, bool fromTheFirst, Action<string, long?, string> report)
+internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<string, long?, string> report)
 {
-    private const string SelectBatches = """
-        SELECT s.name, b.epoch, b.first_seq, b.last_seq, b.first_idx, b.signature FROM batches b JOIN sources s ON s.id = b.source
-        WHERE b.first_idx >= (SELECT COALESCE(max(first_idx), 0) FROM batches WHERE first_idx <= $1) AND b.first_idx < $2 ORDER BY b.first_idx
-        """;
-
     private readonly SourceChains _chains = new(fromTheFirst);
     private readonly ArrayBufferWriter<byte> _keys = new(EventBody.MaxSubjects * SubjectKey.Size);
     private readonly byte[] _distinct = new byte[EventBody.MaxSubjects * SubjectKey.Size];
     private readonly Queue<StoredBatch> _batches = [];
+    private Dictionary<long, byte[]> _tiles = [];
     private StoredBatch? _batch;
 
     /// <summary>Ledger time of the last event.</summary>
@@ -43,25 +36,20 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, bool from
         return (chain.Epoch, chain.Seq) == (epoch, seq) && (!chain.HashIsKnown || chain.Hash.AsSpan().SequenceEqual(hash));
     }
 
-    /// <summary>Reads the batches of entries [from, to); each entry is checked after its batch was read.</summary>
-    public async Task LookAhead(long from, long to, CancellationToken ct)
-    {
-        foreach (var batch in await db.Sql(SelectBatches).With(from).With(to).All(
-            r => new StoredBatch(r.GetString(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct))
-        {
-            _batches.Enqueue(batch);
-        }
-    }
-
     /// <summary>Checks a block's entries.</summary>
-    /// <param name="block">As it was read.</param>
-    /// <param name="level0">Stored full tiles over it.</param>
-    public void Check(EntryBlock block, Dictionary<long, byte[]> level0)
+    public void Check(EntryBlock block)
     {
+        if (block.Surroundings is { } surroundings)
+        {
+            _tiles = surroundings.Tiles;
+            surroundings.Batches.ForEach(_batches.Enqueue);
+        }
+
+        block.TakePruned(_tiles);
         for (var i = block.Pruned; i < block.Count; i++)
         {
             var index = block.First + i;
-            var tile = level0.TryGetValue(index / LogTree.Width, out var hashes) ? hashes.AsSpan((int)(index % LogTree.Width) * IndexHash.Size, IndexHash.Size) : default;
+            var tile = _tiles.TryGetValue(index / LogTree.Width, out var hashes) ? hashes.AsSpan((int)(index % LogTree.Width) * IndexHash.Size, IndexHash.Size) : default;
             CheckEntry(block, i, tile);
         }
     }
@@ -205,10 +193,5 @@ internal sealed class EntryCheck(NpgsqlDataSource db, Sources sources, bool from
                 report("batch-signature", index, $"the batch of {source} that ends here is not signed by its batch key");
             }
         }
-    }
-
-    private sealed record StoredBatch(string Source, long Epoch, long FirstSeq, long LastSeq, long FirstIndex, byte[] Signature)
-    {
-        public long LastIndex => FirstIndex + LastSeq - FirstSeq;
     }
 }

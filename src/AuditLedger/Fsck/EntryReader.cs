@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Threading.Channels;
 using Npgsql;
+using Trust.Kernel.Log;
+using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Fsck;
 
@@ -11,27 +12,56 @@ namespace Trust.AuditLedger.Fsck;
 /// </summary>
 internal sealed class EntryReader : IDisposable
 {
-    // One read, one judged, one indexed, and one between each two.
-    private const int Blocks = 5;
+    // One read, one judged, one indexed, and some between each two: the index takes a commit's events all at once, and others should not wait for it.
+    private const int Blocks = 12;
+
+    // Entries whose tiles and batches are read at once.
+    private const int LookAhead = 16 * EntryBlock.Capacity;
+
+    private const string SelectTiles = "SELECT n, hashes FROM tiles WHERE level = 0 AND n >= $1 AND n < $2";
+
+    private const string SelectBatches = """
+        SELECT s.name, b.epoch, b.first_seq, b.last_seq, b.first_idx, b.signature FROM batches b JOIN sources s ON s.id = b.source
+        WHERE b.first_idx >= (SELECT COALESCE(max(first_idx), 0) FROM batches WHERE first_idx <= $1) AND b.first_idx < $2 ORDER BY b.first_idx
+        """;
 
     private readonly NpgsqlConnection _connection;
     private readonly BlockingCollection<EntryBlock> _free = new(new ConcurrentQueue<EntryBlock>(Enumerable.Range(0, Blocks).Select(_ => new EntryBlock())));
-    private readonly Channel<EntryBlock> _read = Channel.CreateUnbounded<EntryBlock>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly BlockingCollection<EntryBlock> _read = [];
 
     private EntryReader(NpgsqlConnection connection) => _connection = connection;
 
-    /// <summary>Makes one. Where the pool is still empty its connection is never waited on in the other way, which would stay with it.</summary>
+    /// <summary>Makes one, on a connection that is waited on in this way only.</summary>
     public static EntryReader Open(NpgsqlDataSource db) => new(db.OpenConnection());
 
     /// <summary>Reads until all is read.</summary>
     /// <param name="minimum">Entries below it are pruned.</param>
     /// <param name="size">Entries of the log.</param>
     /// <param name="ct">Cancels.</param>
-    public Task Start(long minimum, long size, CancellationToken ct) =>
-        Task.Factory.StartNew(() => ReadAll(minimum, size, ct), ct, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    public void Read(long minimum, long size, CancellationToken ct)
+    {
+        for (var at = 0L; at < size; at += EntryBlock.Capacity)
+        {
+            var block = _free.Take(ct);
+            var surroundings = at % LookAhead == 0 ? Around(at, Math.Min(at + LookAhead, size)) : null;
+            block.Begin(at, Math.Min(at + EntryBlock.Capacity, size), minimum, surroundings);
+            if (block.Pruned < block.Count)
+            {
+                // COPY takes no parameters; the two numbers are our own. Each row knows its place: an order would have the server sort a kilobyte a row.
+                using var copy = _connection.BeginRawBinaryCopy(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"COPY (SELECT idx, leaf_hash, leaf FROM entries WHERE idx >= {block.First + block.Pruned} AND idx < {block.End}) TO STDOUT (FORMAT BINARY)"));
+                block.Read(copy);
+            }
+
+            _read.Add(block, ct);
+        }
+
+        _read.CompleteAdding();
+    }
 
     /// <summary>The blocks, in order; each has to be given back.</summary>
-    public IAsyncEnumerable<EntryBlock> All(CancellationToken ct) => _read.Reader.ReadAllAsync(ct);
+    public IEnumerable<EntryBlock> All(CancellationToken ct) => _read.GetConsumingEnumerable(ct);
 
     /// <summary>Gives a block back, to be used again.</summary>
     public void Return(EntryBlock block) => _free.Add(block, CancellationToken.None);
@@ -41,26 +71,27 @@ internal sealed class EntryReader : IDisposable
     {
         _connection.Dispose();
         _free.Dispose();
+        _read.Dispose();
     }
 
-    private void ReadAll(long minimum, long size, CancellationToken ct)
+    private Surroundings Around(long from, long to) => new(
+        Rows(_connection.Sql(SelectTiles).With(from / LogTree.Width).With(to / LogTree.Width), r => (N: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)))
+            .ToDictionary(t => t.N, t => t.Hashes),
+        Rows(_connection.Sql(SelectBatches).With(from).With(to), r =>
+            new StoredBatch(r.GetString(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5))));
+
+    private static List<T> Rows<T>(NpgsqlCommand command, Func<NpgsqlDataReader, T> read)
     {
-        for (var at = 0L; at < size; at += EntryBlock.Capacity)
+        using (command)
         {
-            var block = _free.Take(ct);
-            block.Begin(at, Math.Min(at + EntryBlock.Capacity, size), minimum);
-            if (block.Pruned < block.Count)
+            using var reader = command.ExecuteReader();
+            var rows = new List<T>();
+            while (reader.Read())
             {
-                // COPY takes no parameters; the two numbers are our own.
-                using var copy = _connection.BeginRawBinaryCopy(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"COPY (SELECT idx, leaf_hash, leaf FROM entries WHERE idx >= {block.First + block.Pruned} AND idx < {block.End} ORDER BY idx) TO STDOUT (FORMAT BINARY)"));
-                block.Read(copy);
+                rows.Add(read(reader));
             }
 
-            _read.Writer.TryWrite(block);
+            return rows;
         }
-
-        _read.Writer.Complete();
     }
 }

@@ -39,7 +39,7 @@ internal static class FsckCommand
 
     /// <summary>One check of the service's own log.</summary>
     internal static Task<CheckReport> Check(IServiceProvider services, Action<long, long>? progress, CancellationToken ct) => new LogCheck(
-        services.GetRequiredService<Npgsql.NpgsqlDataSource>(), services.GetRequiredService<ILockStore>(), services.GetRequiredService<CheckpointSigner>(),
+        services.GetRequiredService<Npgsql.NpgsqlDataSource>(), services.GetRequiredService<DatabaseOptions>(), services.GetRequiredService<ILockStore>(), services.GetRequiredService<CheckpointSigner>(),
         services.GetRequiredService<Sources>()).Run(progress, ct);
 
     private static void Progress(long done, long of)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Data;
 using System.Globalization;
@@ -156,10 +157,10 @@ internal sealed class IndexCheck
             foreach (var bucket in _epoch.Touched)
             {
                 var tile = bucket / TileHistory.Width;
-                _tiles[tile].Add(at, bucket % TileHistory.Width, _epoch.Bucket(bucket));
+                _tiles[tile].Add(at, bucket % TileHistory.Width, _epoch.Bucket(bucket, out var kind), kind);
                 if (tile != before)
                 {
-                    _tiles[TileHistory.Top].Add(at, tile, _epoch.Tile(tile));
+                    _tiles[TileHistory.Top].Add(at, tile, _epoch.Tile(tile, out var above), above);
                     before = tile;
                 }
             }
@@ -200,7 +201,7 @@ internal sealed class IndexCheck
         private const int ValueSize = 1 + IndexHash.Size;
 
         private readonly byte[] _values = new byte[TileHistory.Width * ValueSize];
-        private readonly List<byte> _changes = [];
+        private readonly ArrayBufferWriter<byte> _changes = new();
         private HistoryRow? _row;
         private IncrementalHash? _hash;
         private int _left;
@@ -211,31 +212,31 @@ internal sealed class IndexCheck
         /// <summary>Rows, or parts of one, are left over.</summary>
         public bool IsOpen => !_isFaulty && (_left > 0 || Rows.Count > 0);
 
-        public void Add(uint commit, int slot, SubtreeValue value)
+        public void Add(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
         {
-            Span<byte> change = stackalloc byte[TileHistory.ChangeSize];
+            var change = _changes.GetSpan(TileHistory.ChangeSize);
             BinaryPrimitives.WriteUInt32BigEndian(change, commit);
-            (change[4], change[5]) = ((byte)slot, (byte)value.Kind);
-            value.Hash.CopyTo(change[6..]);
-            _changes.AddRange(change);
+            (change[4], change[5]) = ((byte)slot, (byte)kind);
+            hash.CopyTo(change[6..]);
+            _changes.Advance(TileHistory.ChangeSize);
         }
 
         /// <summary>The commit's changes are complete; says what is wrong with the row that must hold them.</summary>
         public string? Commit(long commit)
         {
-            if (_changes.Count == 0 || _isFaulty)
+            if (_changes.WrittenCount == 0 || _isFaulty)
             {
                 return null;
             }
 
-            var changes = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_changes);
+            var changes = _changes.WrittenSpan;
             var why = (_left == 0 ? Open(commit) : null) ?? Take(changes, commit);
             for (var at = 0; at < changes.Length; at += TileHistory.ChangeSize)
             {
                 changes.Slice(at + 5, ValueSize).CopyTo(_values.AsSpan(changes[at + 4] * ValueSize));
             }
 
-            _changes.Clear();
+            _changes.ResetWrittenCount();
             _isFaulty = why is not null;
             return why;
         }

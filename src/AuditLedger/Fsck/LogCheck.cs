@@ -5,6 +5,7 @@ using Trust.AuditLedger.Entries;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.Kernel.Residency;
 
 namespace Trust.AuditLedger.Fsck;
 
@@ -13,16 +14,14 @@ namespace Trust.AuditLedger.Fsck;
 /// commit entry and what is stored of it, the map function, the clock, each source's chain and its batch signatures. Reads only. Where two copies of a hash differ,
 /// the third decides which is wrong, and the signed root decides over all.
 /// </summary>
-internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources sources)
+internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, ILockStore lockStore, CheckpointSigner signer, Sources sources)
 {
     /// <summary>Most faults listed; a log with more is beyond repair row by row.</summary>
     public const int MaxFaults = 1000;
 
-    // Entries whose tiles and batches are read at once.
-    private const int LookAhead = 16 * EntryBlock.Capacity;
-
     private const string SelectHead = "SELECT h.size, h.root, h.time, l.minimum FROM head h, entries_layout l";
-    private const string SelectBeyond = "SELECT count(*) FROM entries WHERE idx >= (SELECT size FROM head)";
+    // The head moves on meanwhile, so it is read with them; where it stood before only spares looking at older partitions.
+    private const string SelectBeyond = "SELECT count(*) FROM entries WHERE idx >= $1 AND idx >= (SELECT size FROM head)";
     private const string SelectTiles = "SELECT n, hashes FROM tiles WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n";
     private const string SelectNotes = "SELECT 'witnessed', note FROM witnessed UNION ALL SELECT 'anchor ' || id, note FROM anchors";
     private const string SelectSources = "SELECT name, epoch, seq, hash FROM sources";
@@ -39,20 +38,21 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
     /// <param name="ct">Cancels.</param>
     public async Task<CheckReport> Run(Action<long, long>? progress, CancellationToken ct)
     {
-        using var blocks = EntryReader.Open(db);
+        await using var bulk = Outbound.Database(database, bulk: true);
+        using var blocks = EntryReader.Open(bulk);
         // The lock store first: it never runs ahead of the database, so a log that is being written to is seen without contradiction.
         var locked = ReadLocked();
         var stored = await IndexCheck.Load(db, Report, ct);
         var head = await ReadHead(ct);
         var notes = await ReadNotes(locked, head, ct);
-        var entries = new EntryCheck(db, sources, fromTheFirst: head.Minimum == 0, Report);
+        var entries = new EntryCheck(sources, fromTheFirst: head.Minimum == 0, Report);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var judged = new BlockingCollection<EntryBlock>();
         // Side by side, and none goes on without the others: the blocks they hand on come round again.
         await Task.WhenAll(
-            OrStop(blocks.Start(head.Minimum, head.Size, stop.Token), stop),
-            OrStop(Judge(blocks, head.Size, entries, judged, progress, stop.Token), stop),
-            OrStop(Task.Factory.StartNew(() => Replay(judged, blocks, head, stored, stop.Token), stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default), stop));
+            OnThread(() => blocks.Read(head.Minimum, head.Size, stop.Token), stop),
+            OnThread(() => Judge(blocks, head.Size, entries, judged, progress, stop.Token), stop),
+            OnThread(() => Replay(judged, blocks, head, stored, stop.Token), stop));
         await CheckTiles(ct);
         await CheckHead(head, entries, notes, ct);
         var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
@@ -62,11 +62,11 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         };
     }
 
-    private static async Task OrStop(Task work, CancellationTokenSource stop)
+    private static async Task OnThread(Action work, CancellationTokenSource stop)
     {
         try
         {
-            await work;
+            await Task.Factory.StartNew(work, stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         catch
         {
@@ -75,21 +75,12 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
         }
     }
 
-    private async Task Judge(
+    private void Judge(
         EntryReader blocks, long size, EntryCheck entries, BlockingCollection<EntryBlock> judged, Action<long, long>? progress, CancellationToken ct)
     {
-        Dictionary<long, byte[]> level0 = [];
-        await foreach (var block in blocks.All(ct))
+        foreach (var block in blocks.All(ct))
         {
-            if (block.First % LookAhead == 0)
-            {
-                var to = Math.Min(block.First + LookAhead, size);
-                level0 = await Tiles(0, block.First / LogTree.Width, to / LogTree.Width, ct);
-                await entries.LookAhead(block.First, to, ct);
-            }
-
-            block.TakePruned(level0);
-            entries.Check(block, level0);
+            entries.Check(block);
             Grow(block);
             judged.Add(block, ct);
             progress?.Invoke(block.End, size);
@@ -270,7 +261,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, ILockStore lockStore, Checkp
             Report("head-time", head.Size, $"the head row says {head.Time}, the last event {entries.Time}");
         }
 
-        if (await db.Sql(SelectBeyond).Scalar<long>(ct) is > 0 and var beyond)
+        if (await db.Sql(SelectBeyond).With(head.Size).Scalar<long>(ct) is > 0 and var beyond)
         {
             Report("entries-beyond", head.Size, $"{beyond} entries lie beyond the head");
         }

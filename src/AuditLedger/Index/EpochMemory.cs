@@ -34,10 +34,10 @@ internal sealed class EpochMemory(EpochIndex index, long flushed)
         foreach (var bucket in Index.Touched)
         {
             var tile = bucket / TileHistory.Width;
-            Tiles[tile].Add(at, bucket % TileHistory.Width, Index.Bucket(bucket));
+            Tiles[tile].Add(at, bucket % TileHistory.Width, Index.Bucket(bucket, out var kind), kind);
             if (tile != before)
             {
-                Tiles[TileHistory.Top].Add(at, tile, Index.Tile(tile));
+                Tiles[TileHistory.Top].Add(at, tile, Index.Tile(tile, out var above), above);
                 before = tile;
             }
         }

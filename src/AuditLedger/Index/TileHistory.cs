@@ -42,7 +42,7 @@ internal sealed class TileHistory
 
     public void Undo() => Length = _undo;
 
-    public void Add(uint commit, int slot, SubtreeValue value)
+    public void Add(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
     {
         if (Length + ChangeSize > _changes.Length)
         {
@@ -52,8 +52,8 @@ internal sealed class TileHistory
         var to = _changes.AsSpan(Length, ChangeSize);
         BinaryPrimitives.WriteUInt32BigEndian(to, commit);
         to[4] = (byte)slot;
-        to[5] = (byte)value.Kind;
-        value.Hash.CopyTo(to[6..]);
+        to[5] = (byte)kind;
+        hash.CopyTo(to[6..]);
         Length += ChangeSize;
     }
 

@@ -6,6 +6,7 @@ using Trust.AuditLedger.Fsck;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Log;
+using Trust.Kernel.Postgres;
 using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Watching;
@@ -15,7 +16,7 @@ namespace Trust.AuditLedger.Watching;
 /// give it back. Each check is an event; what it finds makes the service unready until a check finds nothing.
 /// </summary>
 internal sealed class Scrub(
-    NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources sources, Sequencer sequencer, Outbox outbox, AuditLedgerOptions options,
+    NpgsqlDataSource db, DatabaseOptions database, ILockStore lockStore, CheckpointSigner signer, Sources sources, Sequencer sequencer, Outbox outbox, AuditLedgerOptions options,
     TimeProvider clock, ILogger<Scrub> log) : BackgroundService
 {
     private volatile CheckReport? _last;
@@ -28,7 +29,7 @@ internal sealed class Scrub(
     /// <summary>Checks once and records it.</summary>
     internal async Task<CheckReport> RunOnce(CancellationToken ct)
     {
-        var report = await new LogCheck(db, lockStore, signer, sources).Run(null, ct);
+        var report = await new LogCheck(db, database, lockStore, signer, sources).Run(null, ct);
         _last = report;
         LedgerMetrics.Scrubbed(report.Faults.Count);
         if (report.Faults.Count > 0)

@@ -73,10 +73,10 @@ internal static partial class LibCrypto
     [LibraryImport(Library, EntryPoint = "EVP_DigestFinal_ex")]
     internal static unsafe partial int DigestFinal(EvpMdContext context, byte* digest, uint* size);
 
-    /// <summary>One 64-byte block of SHA-256; <paramref name="state"/> is an SHA256_CTX, whose first 32 bytes are the chaining value.</summary>
-    // Nothing in it waits or calls back and a block takes some 50 ns, so the runtime need not be told that the thread is away.
-    [LibraryImport(Library, EntryPoint = "SHA256_Transform"), SuppressGCTransition]
-    internal static unsafe partial void Sha256Transform(uint* state, byte* block);
+    /// <summary>SHA-256 of whole 64-byte blocks; <paramref name="state"/> is an SHA256_CTX in which no block is begun.</summary>
+    // Nothing in it waits or calls back and a block takes some 40 ns, so the runtime need not be told that the thread is away: not for long messages.
+    [LibraryImport(Library, EntryPoint = "SHA256_Update"), SuppressGCTransition]
+    internal static unsafe partial int Sha256Update(uint* state, byte* data, nuint length);
 
     [LibraryImport(Library, EntryPoint = "EVP_PKEY_free")]
     internal static partial void KeyFree(nint key);

@@ -53,6 +53,12 @@ public sealed class EpochIndex
     /// <summary>Value at depth 8.</summary>
     public SubtreeValue Tile(int tile) => _upper[256 + tile];
 
+    /// <summary>Hash and kind at depth 16, not copied: they hold until the next commit.</summary>
+    public ReadOnlySpan<byte> Bucket(int bucket, out SubtreeKind kind) => _upper.Read(Buckets + bucket, out kind);
+
+    /// <summary>Hash and kind at depth 8, not copied: they hold until the next commit.</summary>
+    public ReadOnlySpan<byte> Tile(int tile, out SubtreeKind kind) => _upper.Read(256 + tile, out kind);
+
     /// <summary>What the epoch holds of each key of a bucket, in key order: copies.</summary>
     public List<KeyPostings> Read(int bucket)
     {

@@ -9,6 +9,13 @@ internal sealed class UpperTrie
 
     public SubtreeValue this[int place] => new(KindOf(place), Hash(place).ToArray());
 
+    /// <summary>Hash and kind of a place, not copied.</summary>
+    public ReadOnlySpan<byte> Read(int place, out SubtreeKind kind)
+    {
+        kind = KindOf(place);
+        return Hash(place);
+    }
+
     /// <summary>Hash of a place.</summary>
     public ReadOnlySpan<byte> Hash(int place) => _hashes[place];
 

@@ -15,6 +15,8 @@ namespace Trust.Kernel.Residency;
 /// </summary>
 public sealed class Outbound : IDisposable
 {
+    private const int BulkBuffer = 256 * 1024;
+
     private readonly Dictionary<string, PeerOptions> _peers;
     private readonly ServiceIdentity? _identity;
     private readonly Dictionary<string, HttpClient> _clients = [];
@@ -64,8 +66,11 @@ public sealed class Outbound : IDisposable
     public bool Declares(Uri address) => _peers.Values.Any(peer => peer.Address.Host == address.Host && peer.Address.Port == address.Port);
 
     /// <summary>The data source of a declared database.</summary>
+    /// <param name="options">Where it is.</param>
+    /// <param name="asOwner">As the role that owns the schema.</param>
+    /// <param name="bulk">To read gigabytes by one connection that nothing else uses: with a buffer to match, because each read is a call into the system.</param>
     /// <exception cref="UndeclaredPeerException">The database's region is outside or unknown.</exception>
-    public static NpgsqlDataSource Database(DatabaseOptions options, bool asOwner = false)
+    public static NpgsqlDataSource Database(DatabaseOptions options, bool asOwner = false, bool bulk = false)
     {
         if (!Regions.IsInside(options.Region))
         {
@@ -87,6 +92,11 @@ public sealed class Outbound : IDisposable
             builder.Username = options.OwnerUsername ?? throw new UndeclaredPeerException("No owner role is configured for migrations.");
             builder.Pooling = false;
             file = options.OwnerPasswordFile ?? throw new UndeclaredPeerException("No owner password file is configured for migrations.");
+        }
+
+        if (bulk)
+        {
+            (builder.Pooling, builder.ReadBufferSize) = (false, BulkBuffer);
         }
 
         builder.Password = File.ReadAllText(file).Trim();

@@ -4,9 +4,22 @@ using Trust.Kernel.Audit;
 
 namespace Trust.Benchmarks.Ledger;
 
+/// <summary>Whom the events of a load concern.</summary>
+internal enum Subjects
+{
+    /// <summary>A patient and a prescription that no event concerned before: the dearest for an index.</summary>
+    AllNew,
+
+    /// <summary>As in a hospital: eight events a prescription, patients who come again, of 100,000.</summary>
+    Recurring,
+}
+
 /// <summary>Makes the signed batches of one source beforehand, so that the measurement holds the ledger's work alone.</summary>
 internal static class BatchMaker
 {
+    private const int EventsOfPrescription = 8;
+    private const int Patients = 100_000;
+
     /// <summary>The ceremony's batch, which must be leaf 0.</summary>
     public static byte[] Ceremony(ECDsa key)
     {
@@ -22,7 +35,7 @@ internal static class BatchMaker
     }
 
     /// <summary>Batches of one source from its first event on, each event with four subjects, bodies of about 1 KB.</summary>
-    public static List<byte[]> Make(string source, ECDsa key, int batches, int count)
+    public static List<byte[]> Make(string source, ECDsa key, int batches, int count, Subjects subjects)
     {
         var frames = new List<byte[]>(batches);
         var prev = new byte[Envelope.HashSize];
@@ -31,7 +44,7 @@ internal static class BatchMaker
             var bodies = new byte[count][];
             for (var i = 0; i < count; i++)
             {
-                bodies[i] = Event(source, (b * count) + i);
+                bodies[i] = Event(source, (b * count) + i, subjects);
             }
 
             frames.Add(Frame(source, key, (b * (long)count) + 1, ref prev, bodies));
@@ -40,8 +53,10 @@ internal static class BatchMaker
         return frames;
     }
 
-    private static byte[] Event(string source, int n)
+    private static byte[] Event(string source, int n, Subjects subjects)
     {
+        var prescription = subjects is Subjects.AllNew ? n : n / EventsOfPrescription;
+        var patient = subjects is Subjects.AllNew ? RandomNumberGenerator.GetBytes(32) : SHA256.HashData(BitConverter.GetBytes(RandomNumberGenerator.GetInt32(Patients)));
         var number = n.ToString(CultureInfo.InvariantCulture);
         return Body(new AuditEvent
         {
@@ -49,7 +64,7 @@ internal static class BatchMaker
             Actor = new Actor("urn:mdid:p:01J0000000000000000000" + (n % 5000).ToString("D4", CultureInfo.InvariantCulture), new string('a', 64), "physician", "urn:mdid:o:01J00000000000000000000001"),
             Subjects =
             [
-                SubjectKey.Prescription($"{source}-{number}"), SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)),
+                SubjectKey.Prescription(string.Create(CultureInfo.InvariantCulture, $"{source}-{prescription}")), SubjectKey.Patient(patient),
                 SubjectKey.Practitioner("urn:mdid:p:" + (n % 5000).ToString(CultureInfo.InvariantCulture)),
                 SubjectKey.Institution("urn:mdid:o:" + (n % 200).ToString(CultureInfo.InvariantCulture)),
             ],

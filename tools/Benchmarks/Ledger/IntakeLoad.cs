@@ -22,7 +22,8 @@ internal sealed class IntakeLoad
     /// <param name="batches">Batches of each producer.</param>
     /// <param name="ceremony">Whether the ledger is empty, so that the ceremony's event must come first.</param>
     /// <param name="ct">Cancels.</param>
-    public static async Task<IntakeLoad> Begin(BenchLedger ledger, int batches, bool ceremony, CancellationToken ct)
+    /// <param name="subjects">Whom its events concern.</param>
+    public static async Task<IntakeLoad> Begin(BenchLedger ledger, int batches, bool ceremony, CancellationToken ct, Subjects subjects = Subjects.AllNew)
     {
         if (ceremony)
         {
@@ -35,7 +36,7 @@ internal sealed class IntakeLoad
         {
             var link = ledger.Link(source);
             await Open(link, ct);
-            load._producers.Add((link, new Queue<byte[]>(BatchMaker.Make(source, ledger.BatchKey(source), batches, BatchCount))));
+            load._producers.Add((link, new Queue<byte[]>(BatchMaker.Make(source, ledger.BatchKey(source), batches, BatchCount, subjects))));
         }
 
         return load;

@@ -87,6 +87,22 @@ public sealed class RangeTests
     }
 
     [Fact]
+    public async Task A_batch_is_placed_without_reading_the_batches_before_it_however_many_they_are()
+    {
+        await using var log = await DirectLog.Create(1 << 20);
+        await log.Append([[], [], []]);
+        const string insert = "INSERT INTO batches (source, epoch, first_seq, last_seq, first_idx, signature) SELECT id, 1, n, n, n, '' FROM sources, ";
+        await Run(log.Database.Owner, insert + "generate_series(1000, 20000) AS g (n) WHERE name = 'ca'; ANALYZE batches");
+        await using var connection = await log.Database.Runtime.OpenConnectionAsync();
+        var before = await Reads();
+        await Run(log.Database.Runtime, insert + "generate_series(20001, 20100) AS g (n) WHERE name = 'ca'");
+        await Eventually.Holds(async () => await Reads() - before >= 100, "what was read shows in the statistics");
+        Assert.True(await Reads() - before < 1000, $"{await Reads() - before} rows read for 100 batches");
+
+        Task<long> Reads() => connection.Sql("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relid = 'batches'::regclass").Scalar<long>(default);
+    }
+
+    [Fact]
     public async Task A_log_from_before_ranges_is_taken_over_entry_by_entry()
     {
         await using var database = await TestDatabase.Create("ledger");

@@ -8,7 +8,7 @@ namespace Trust.AuditLedger.Evidence;
 internal sealed class EvidenceStore(NpgsqlDataSource db)
 {
     // After years an entry's page lies on the disk: one wait after another would be the sum of all waits.
-    private const int SideBySide = 8;
+    private const int SideBySide = 16;
 
     private const string SelectEntry = """
         SELECT e.leaf, s.name, b.first_seq, b.last_seq, b.first_idx, b.signature

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Trust.Benchmarks.CA;
 using Trust.Benchmarks.Idp;
 using Trust.Benchmarks.Ledger;
@@ -43,11 +44,16 @@ internal static class Program
         }
 
         using var interrupted = new CancellationTokenSource();
-        Console.CancelKeyPress += (_, e) =>
+        // Whoever ends it, servers and services of its own end with it.
+        void Stop(PosixSignalContext signal)
         {
-            e.Cancel = true;
+            signal.Cancel = true;
             interrupted.Cancel();
-        };
+        }
+
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
         await using var run = new BenchRun(args.Contains("--long", StringComparer.Ordinal));
         foreach (var (name, measurement) in Rows.Where(r => names.Count == 0 ? run.Extended || !r.Value.Long : names.Contains(r.Key, StringComparer.Ordinal)))
         {

@@ -84,8 +84,16 @@ internal sealed class BigLog : IAsyncDisposable
         await ledger.Stop(ct);
         var database = Outbound.Database(ledger.Database);
         var log = new BigLog(directory, ledger, database, await database.OpenConnectionAsync(ct));
-        await log.Fill(ct);
-        return log;
+        try
+        {
+            await log.Fill(ct);
+            return log;
+        }
+        catch
+        {
+            await log.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>The service on this log, restarted in every way when it is first asked for. It appends to the log from then on.</summary>

@@ -110,11 +110,11 @@ public sealed class RevocationTests(CaFixture ca)
         var parsed = Certificate.Parse(certificate.RawData);
         var path = "/ocsp/" + Uri.EscapeDataString(Convert.ToBase64String(new OcspRequest([CertificateId.Of(issuer, parsed.SerialNumber)], null).Encode()));
 
-        var first = await client.GetByteArrayAsync(path);
-        var second = await client.GetByteArrayAsync(path);
+        // Signatures are random, so equal answers are one answer. While the feed still tells of a certificate, perhaps this one, none is kept.
+        await Eventually.Holds(
+            async () => Enumerable.SequenceEqual(await client.GetByteArrayAsync(path), await client.GetByteArrayAsync(path)), "the answer is cached");
         await Change(parsed.Sha256Hex, "revoke", "superseded");
 
-        Assert.Equal(first, second);
         await Eventually.Holds(
             async () => OcspVerification.Verify(await client.GetByteArrayAsync(path), issuer, parsed.SerialNumber, DateTimeOffset.UtcNow)
                 is OcspOutcome.Answer { Response.Status: CertificateStatus.Revoked },

@@ -232,10 +232,14 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
     }
 
     [Fact]
-    public async Task More_than_one_file_holds_is_refused_by_name()
+    public async Task More_than_one_file_holds_is_refused_by_name_and_leaves_an_event()
     {
+        var db = made.Ledger.App.Services.GetRequiredService<NpgsqlDataSource>();
+        Task<long> Refused() => db.Sql("SELECT count(*) FROM audit_outbox WHERE position('\"too-much-recorded\"' IN convert_from(body, 'UTF8')) > 0").Scalar<long>(default);
+        var before = await Refused();
         Assert.Equal("too-much-recorded", await made.Problem("/evidence/prescription/rx-many"));
         Assert.Equal("too-much-recorded", await made.Problem("/evidence/prescription/rx-first"));
+        Assert.Equal(2, await Refused() - before);
         Assert.Single((await made.Verified("/evidence/prescription/rx-last")).Events);
     }
 

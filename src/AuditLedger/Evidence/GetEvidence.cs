@@ -26,17 +26,22 @@ internal static class GetEvidence
         var caller = context.Caller();
         if (caller is not { Role: "regulator", Region: { } region })
         {
-            await RecordRefusal(db, outbox, caller, question, context.RequestAborted);
+            await RecordRefusal(db, outbox, caller, question, "not-a-regulator", context.RequestAborted);
             return problems.Of("not-a-regulator", 403, "Evidence is given to a regulator, for its own region.");
         }
 
-        return await Answer(question, caller, region, maker, problems, context.RequestAborted);
+        var outcome = await maker.Make(question, caller, region, context.RequestAborted);
+        if (outcome is EvidenceOutcome.TooMuch)
+        {
+            // That a subject has so many events is an answer too.
+            await RecordRefusal(db, outbox, caller, question, "too-much-recorded", context.RequestAborted);
+        }
+
+        return Answer(outcome, problems);
     }
 
-    /// <summary>Answers an authorised question.</summary>
-    internal static async Task<Results<FileContentHttpResult, ProblemHttpResult>> Answer(
-        Question question, Caller caller, string region, EvidenceMaker maker, ProblemSet problems, CancellationToken ct) =>
-        await maker.Make(question, caller, region, ct) switch
+    private static Results<FileContentHttpResult, ProblemHttpResult> Answer(EvidenceOutcome outcome, ProblemSet problems) =>
+        outcome switch
         {
             EvidenceOutcome.Made(var bytes) => TypedResults.File(bytes, "application/json"),
             EvidenceOutcome.NoSuchTree(var newest) => problems.Of("no-such-tree", 400, $"No checkpoint of this size was published; the newest has {newest} entries."),
@@ -50,11 +55,11 @@ internal static class GetEvidence
             var other => throw new InvalidOperationException($"Unknown outcome {other}."),
         };
 
-    private static async Task RecordRefusal(Npgsql.NpgsqlDataSource db, Outbox outbox, Caller caller, Question question, CancellationToken ct)
+    private static async Task RecordRefusal(Npgsql.NpgsqlDataSource db, Outbox outbox, Caller caller, Question question, string reason, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        await outbox.Append(tx, EvidenceMaker.QueryEvent(caller, question, EventOutcome.Refused, basis: null) with { Reason = "not-a-regulator" }, ct);
+        await outbox.Append(tx, EvidenceMaker.QueryEvent(caller, question, EventOutcome.Refused, basis: null) with { Reason = reason }, ct);
         await tx.CommitAsync(ct);
     }
 }

@@ -7,8 +7,8 @@ using Trust.Kernel.Postgres;
 namespace Trust.AuditLedger.Fsck;
 
 /// <summary>
-/// Reads a log in blocks, on a thread and a connection of its own that wait for the server as the operating system does: an await for each few
-/// kilobytes would cost more than the bytes.
+/// Reads a log in blocks, on a thread and a connection of its own that wait for the server: an await for each few kilobytes would cost more than
+/// the bytes.
 /// </summary>
 internal sealed class EntryReader : IDisposable
 {
@@ -31,7 +31,7 @@ internal sealed class EntryReader : IDisposable
 
     private EntryReader(NpgsqlConnection connection) => _connection = connection;
 
-    /// <summary>Makes one, on a connection that is waited on in this way only.</summary>
+    /// <summary>Makes one, on a new connection that ends with it.</summary>
     public static EntryReader Open(NpgsqlDataSource db) => new(db.OpenConnection());
 
     /// <summary>Reads until all is read.</summary>

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Trust.AuditLedger.Tests.Anchoring;
 using Trust.AuditLedger.Tests.Witnessing;
 using Trust.Cli.Local;
 using Trust.Cli.Verify;
@@ -15,13 +16,14 @@ using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;
 
-/// <summary>One ledger with a witness, one prescription, one file.</summary>
+/// <summary>One ledger with a witness and an outside authority, one prescription, one file.</summary>
 public sealed class EvidenceMade : IAsyncLifetime
 {
     private readonly SignedPrescription _signed = new();
     private LedgerFixture _fixture = null!;
     private TokenIssuer _issuer = null!;
     private ScriptedWitness _witness = null!;
+    private SampleTimeStamper _outside = null!;
     private WebApplication _sign = null!;
 
     internal RunningLedger Ledger { get; private set; } = null!;
@@ -45,6 +47,9 @@ public sealed class EvidenceMade : IAsyncLifetime
         await System.IO.File.WriteAllTextAsync(Path.Combine(_fixture.Public, "witnesses.vkeys"), _witness.Key.VKey + "\n");
         _fixture.AddWitness(_witness.Name, _witness.Address, _witness.Key);
         _fixture.Quorum = 1;
+        _outside = await SampleTimeStamper.Start();
+        _fixture.MorePeers.Add((_outside.Name, _outside.Address));
+        _fixture.Anchoring = new { Authorities = new[] { _outside.Options() }, Interval = "00:00:00.100" };
         _fixture.Evidence = new { MaxEvents = 500, MaxBatchHashes = 1000 };
         _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
         var address = await StartSigning();
@@ -52,8 +57,10 @@ public sealed class EvidenceMade : IAsyncLifetime
         await Ledger.Leads();
         await Fill();
         await Eventually.Holds(() => Ledger.App.Services.GetRequiredService<OutboxState>().LedgerReached == true, "the ledger's own relay runs");
-        FileBytes = await Bytes("/evidence/prescription/rx-1", "510000");
+        await Eventually.Holds(
+            async () => JsonNode.Parse((FileBytes = await Bytes("/evidence/prescription/rx-1", "510000")).Span)!["anchor"] is not null, "the file is anchored");
         await System.IO.File.WriteAllTextAsync(Path.Combine(PublicFolder, "root.pem"), _signed.RootPem);
+        System.IO.File.Copy(_outside.RootFile, Path.Combine(PublicFolder, "root-outside.pem"));
         Trusted = TrustedList.Load(PublicFolder);
     }
 
@@ -112,6 +119,7 @@ public sealed class EvidenceMade : IAsyncLifetime
         await Ledger.DisposeAsync();
         await _sign.DisposeAsync();
         await _witness.DisposeAsync();
+        await _outside.DisposeAsync();
         await _issuer.DisposeAsync();
         await _fixture.DisposeAsync();
         _signed.Dispose();

@@ -99,17 +99,56 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
         Named(j => j["policy"]!["witnessKeys"]!.AsArray().RemoveAt(0), "witness-policy", null);
         Named(j => j["checkpoint"] = j["query"]!["checkpoint"]!.DeepClone(), "witness-quorum", null);
         Named(j => j["question"]!["identifier"] = "rx-2", "question-key", null);
-        Named(j => j["question"]!["caseNumber"] = "CASE-1", "question-not-logged", null);
-        Named(j => j["question"]!["region"] = "000000", "question-not-logged", null);
+        Named(j => j["question"]!["caseNumber"] = "CASE-1", "file-not-logged", null);
+        Named(j => j["question"]!["region"] = "000000", "file-not-logged", null);
         Named(j => j["range"]!["from"] = 1, "period", null);
         Named(j => j["range"]!["before"] = new JsonObject { ["leaf"] = j["events"]![0]!["leaf"]!.DeepClone(), ["proof"] = j["events"]![0]!["proof"]!.DeepClone() }, "period", null);
         Named(j => j["query"]!["consistency"] = new JsonArray(), "query-event", null);
         Named(j => j["query"]!["leaf"] = j["events"]![0]!["leaf"]!.DeepClone(), "query-event", null);
-        Named(j => j["attachments"]!["prescription"] = "rx-2", "question-not-logged", null);
-        Named(j => j["attachments"] = null, "question-not-logged", null);
+        Named(j => j["attachments"]!["prescription"] = "rx-2", "attachment-prescription", null);
+        Named(j => j["attachments"] = null, "file-not-logged", null);
         Named(j => j["openings"]!.AsArray().Add(new JsonObject { ["index"] = j["events"]![0]!["index"]!.DeepClone(), ["dataKey"] = Convert.ToBase64String(new byte[32]) }), "opening", null);
         Named(j => j["format"] = "trust.evidence.v1", "unknown-format", null);
         Named(j => j["extra"] = 1, "malformed-file", null);
+    }
+
+    [Fact]
+    public async Task Nothing_can_be_left_out_of_a_file_that_would_not_be_missed()
+    {
+        Action<JsonObject>[] changes =
+        [
+            j => j["anchor"] = null,
+            j => j["policy"]!["batchKeys"]!.AsObject().Remove("idp"),
+            j => j["events"]![2] = new JsonObject
+            {
+                ["index"] = j["events"]![2]!["index"]!.DeepClone(),
+                ["leafHash"] = Convert.ToBase64String(MerkleProof.LeafHash(Convert.FromBase64String(j["events"]![2]!["leaf"]!.GetValue<string>()))),
+                ["proof"] = j["events"]![2]!["proof"]!.DeepClone(),
+            },
+        ];
+        foreach (var change in changes)
+        {
+            var file = Falsified(change);
+            Assert.Equal("file-not-logged", EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code);
+            Assert.StartsWith("REFUSED [file-not-logged]", await made.Python(file), StringComparison.Ordinal);
+        }
+
+        var key = System.Buffers.Text.Base64Url.EncodeToString(made.Patient.Key);
+        var opened = JsonNode.Parse(await made.Bytes($"/evidence/patient/{key}?caseNumber=CASE-2026-7", "510000"))!;
+        Assert.Single(opened["openings"]!.AsArray());
+        opened["openings"] = new JsonArray();
+        Assert.Equal("file-not-logged", Finding(opened).Code);
+    }
+
+    [Fact]
+    public async Task A_file_says_since_when_its_log_has_stood_by_the_time_stamp_of_an_outside_authority()
+    {
+        var verdict = EvidenceVerifier.Verify(made.File, made.Trusted);
+        Assert.InRange(verdict.AnchoredAt!.Value, DateTimeOffset.UtcNow.AddMinutes(-10), DateTimeOffset.UtcNow);
+        Named(j => j["anchor"]!["token"] = Flip(j["anchor"]!["token"]!), "anchor", null);
+        Named(j => j["anchor"]!["checkpoint"] = j["query"]!["checkpoint"]!.DeepClone(), "anchor", null);
+        var forged = Falsified(j => j["anchor"]!["token"] = Flip(j["anchor"]!["token"]!));
+        Assert.StartsWith("REFUSED [anchor]", await made.Python(forged), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -118,7 +157,8 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
         Assert.Equal("key-not-trusted", EvidenceVerifier.Verify(made.File, made.Trusted with { CheckpointKeys = ["x+00000000+AQ=="] }).Finding!.Code);
         Assert.Equal("key-not-trusted", EvidenceVerifier.Verify(made.File, made.Trusted with { BatchKeys = new Dictionary<string, byte[]>(StringComparer.Ordinal) }).Finding!.Code);
         Assert.Equal("witness-policy", EvidenceVerifier.Verify(made.File, made.Trusted with { WitnessQuorum = 2 }).Finding!.Code);
-        Assert.Equal("time-stamp", EvidenceVerifier.Verify(made.File, made.Trusted with { Roots = [] }).Finding!.Code);
+        Assert.Equal("anchor", EvidenceVerifier.Verify(made.File, made.Trusted with { Roots = [] }).Finding!.Code);
+        Assert.Contains(made.Trusted.Roots, root => EvidenceVerifier.Verify(made.File, made.Trusted with { Roots = [root] }).Finding!.Code is "time-stamp");
     }
 
     [Fact]

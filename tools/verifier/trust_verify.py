@@ -140,8 +140,7 @@ def openssl(folder, *arguments, **files):   # what openssl prints, or nothing wh
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
 def pem(certificates): return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode()
 def is_text(value):
-    if type(value) is not str or not 1 <= len(value.encode()) <= 256: return False
-    return not any(c in '"\\' or unicodedata.category(c) == "Cc" for c in value)
+    return type(value) is str and 1 <= len(value.encode()) <= 256 and not any(c in '"\\' or unicodedata.category(c) == "Cc" for c in value)
 def matches(pattern): return lambda value: type(value) is str and re.fullmatch(pattern, value) is not None
 def bytes_of(least, most): return lambda value: (raw := unbase64(value, url=True)) is not None and least <= len(raw) <= most
 def record(**tests):            # an object with members in this order; a name that ends in _ is optional
@@ -160,7 +159,7 @@ class Verifier:                 # the checks, in the order of section 11
         self.stamps, self.chains, self.unjudged, self.time, self.heads = 0, 0, 0, 0, {}
     def run(self):
         for check in (self.file, self.policy, self.checkpoint, self.postings, self.completeness, self.events, self.period, self.openings,
-                      self.query, self.anchor, self.attachments): check()
+                      self.query, self.anchor, self.attachments, self.given): check()
         names = ", ".join(vkey.name for vkey in self.witnesses) if self.quorum else "none (quorum 0: the index is the log's own word)"
         asked, counts = self.asked["identifier"] or "key " + self.json["question"]["key"], f"{self.stamps} time-stamps and {self.chains} chains"
         return (f"VERIFIED {self.asked['kind']} {asked}; {self.note.origin}, {self.note.size} entries; {len(self.e['events'])} events, "
@@ -170,7 +169,7 @@ class Verifier:                 # the checks, in the order of section 11
         self.json = parse_json(self.raw, "malformed-file")
         self.e = e = shaped(self.json, EVIDENCE)
         self.asked, self.a, self.b = e["question"], e["range"]["from"], e["range"]["to"]
-        need(self.e["format"] == "trust.evidence.v3", "unknown-format", self.e["format"][:40])
+        need(self.e["format"] == "trust.evidence.v4", "unknown-format", self.e["format"][:40])
         need(compact(ordered(self.json)) == self.raw, "not-canonical", "another spelling than RFC 8785")
         kind, name = self.asked["kind"].encode(), (self.asked["identifier"] or "").encode()
         right = re.fullmatch(b"[a-z]{1,32}", kind) and (self.asked["identifier"] is None) == (kind == b"patient")
@@ -320,10 +319,11 @@ class Verifier:                 # the checks, in the order of section 11
         root = inclusion_root(sha(b"\x00", query["leaf"]), index, note.size, query["proof"])
         need(index >= self.asked["size"] and root == note.root, "query-event", "before the tree's end, or not in its checkpoint", index)
         need(consistent(self.note.size, self.note.root, note.size, note.root, query["consistency"]), "query-event", "in a fork", index)
-        body = (shown := self.event(query)).body
-        need((body["action"], shown.source, body["outcome"]) == ("REG.query", b"ledger", "success"), "query-event", "not a query", index)
-        digest = sha(b"trust.query.v2\n", *(sha(compact(ordered(self.json[member]))) for member in ("question", "attachments")))
-        need(body.get("basis") == "query:sha256:" + digest.hex(), "question-not-logged", "another basis", index)
+        self.said = (shown := self.event(query)).body
+        need((self.said["action"], shown.source, self.said["outcome"]) == ("REG.query", b"ledger", "success"), "query-event", "not a query", index)
+    def given(self):            # the query event names every other member
+        digest = sha(b"trust.query.v3\n", *(sha(compact(ordered(self.json[member]))) for member in sorted(set(self.json) - {"query"})))
+        need(self.said.get("basis") == "query:sha256:" + digest.hex(), "file-not-logged", "not as given out", self.e["query"]["index"])
     def anchor(self):
         if anchor := self.e["anchor"]:
             self.signed(note := parse_note(anchor["checkpoint"], "checkpoint-malformed"), "checkpoint-signature")

@@ -9,8 +9,8 @@ using Trust.Kernel.Audit;
 
 namespace Trust.AuditLedger.Evidence;
 
-/// <summary>The self-contained file of docs/LEDGER-FORMAT.md §9. Bytes are Base64.</summary>
-/// <param name="Format"><c>trust.evidence.v3</c>.</param>
+/// <summary>The self-contained file of docs/LEDGER-FORMAT.md §9 without its member <c>query</c>, which names the hashes of all others. Bytes are Base64.</summary>
+/// <param name="Format"><c>trust.evidence.v4</c>.</param>
 /// <param name="Question">What was asked.</param>
 /// <param name="Checkpoint">Signed note, cosigned by witnesses, under which the answer is complete.</param>
 /// <param name="Tree">The tree asked about.</param>
@@ -18,13 +18,12 @@ namespace Trust.AuditLedger.Evidence;
 /// <param name="Completeness">SIX2 proof.</param>
 /// <param name="Events">The postings the proof shows, in order.</param>
 /// <param name="Openings">Data keys of sealed detail, under a case number only.</param>
-/// <param name="Query">The event of this very query.</param>
 /// <param name="Anchor">An outside authority's time-stamp of the log, where there is one.</param>
 /// <param name="Policy">Keys the file was made with; trusted only as far as the verifier's own list agrees.</param>
 /// <param name="Attachments">What the signing service holds on a prescription, verbatim.</param>
-public sealed record EvidenceFile(
+public sealed record EvidenceAnswer(
     string Format, JsonObject Question, string Checkpoint, AskedTree Tree, IndexRange Range, byte[] Completeness, IReadOnlyList<EvidenceEvent> Events,
-    IReadOnlyList<Opening> Openings, QueryEvent Query, EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement? Attachments);
+    IReadOnlyList<Opening> Openings, EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement? Attachments);
 
 /// <summary>The tree asked about, which the checkpoint extends.</summary>
 /// <param name="Root">RFC 6962 root.</param>
@@ -56,7 +55,7 @@ public sealed record EvidenceEvent(
     IReadOnlyList<byte[]> Proof,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] EvidenceBatch? Batch);
 
-/// <summary>The query's own event under a checkpoint that covers it.</summary>
+/// <summary>Member <c>query</c>: the query's own event under a checkpoint that covers it.</summary>
 /// <param name="Index">Index in the log.</param>
 /// <param name="Leaf">Leaf data.</param>
 /// <param name="Proof">Inclusion proof under <paramref name="Checkpoint"/>.</param>
@@ -93,7 +92,8 @@ public sealed record EvidencePolicy(
 
 /// <summary>JSON of the ledger's own answers and requests.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
-[JsonSerializable(typeof(EvidenceFile))]
+[JsonSerializable(typeof(EvidenceAnswer))]
+[JsonSerializable(typeof(QueryEvent))]
 [JsonSerializable(typeof(SourceHead))]
 [JsonSerializable(typeof(OpenEpochRequest))]
 [JsonSerializable(typeof(ProofAnswer))]

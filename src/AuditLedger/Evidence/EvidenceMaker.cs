@@ -1,5 +1,7 @@
 using System.Net;
+using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Npgsql;
 using Trust.AuditLedger.Anchoring;
 using Trust.AuditLedger.Checkpoints;
@@ -51,6 +53,8 @@ internal sealed class EvidenceMaker(
     SigningEvidence signing, Sources sources, CheckpointSigner signer, RegionTable regions, SubjectKeyVault vault, AnchorStore anchors,
     AuditLedgerOptions options)
 {
+    private static readonly byte[] QueryTag = "trust.query.v3\n"u8.ToArray();
+
     private static readonly TimeSpan WitnessPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Answers a question of an authorised regulator.</summary>
@@ -126,27 +130,50 @@ internal sealed class EvidenceMaker(
             return new EvidenceOutcome.TooMuch(options.Evidence);
         }
 
+        if (sequencer.Published is not { } published || published.Checkpoint.Size < witnessed.Checkpoint.Size)
+        {
+            return new EvidenceOutcome.Standby();
+        }
+
         // Signatures hang in the air without the events that name them.
         JsonElement? attachedHere = attached.ValueKind == JsonValueKind.Undefined || events.Exists(e => e.Leaf is null) ? null : attached;
-        var asked = question.ToJson(size, region);
-        // Nothing of what was prepared leaves before the ledger has the question on record.
-        var confirmed = await Record(QueryEvent(caller, question, EventOutcome.Success, Question.Basis(asked, attachedHere)), ct);
-        if (confirmed is not ConfirmOutcome.Confirmed(_, var receipt) || sequencer.Published is not { } now || now.Checkpoint.Size <= receipt.Index)
+        var reader = new TreeReader(db, published.Edge);
+        var tree = new AskedTree(await reader.Root(size, ct), await reader.Consistency(size, witnessed.Checkpoint.Size, ct));
+        var file = JsonSerializer.SerializeToElement(
+            new EvidenceAnswer(
+                "trust.evidence.v4", question.ToJson(size, region), witnessed.Note, tree, range, answer.Proof, events, openings,
+                await Anchored(witnessed, reader, ct), await Policy(ct), attachedHere),
+            LedgerJson.Default.EvidenceAnswer);
+        // Nothing of what was prepared leaves before the ledger has on record who was given it, and what.
+        return await Recorded(QueryEvent(caller, question, EventOutcome.Success, Basis(file)), witnessed.Checkpoint.Size, ct) is { } query
+            ? new EvidenceOutcome.Made(Whole(file, query))
+            : new EvidenceOutcome.NotRecorded();
+    }
+
+    // What the query event names: every other member of the file, so that whoever passes the file on can leave nothing of it out.
+    private static string Basis(JsonElement file) => "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData(
+        [.. QueryTag, .. file.EnumerateObject().OrderBy(m => m.Name, StringComparer.Ordinal).SelectMany(m => SHA256.HashData(CanonicalJson.Encode(m.Value)))]));
+
+    // One spelling of the file, so that a verifier covers every byte of it.
+    private static byte[] Whole(JsonElement file, QueryEvent query)
+    {
+        var whole = JsonObject.Create(file)!;
+        whole["query"] = JsonSerializer.SerializeToNode(query, LedgerJson.Default.QueryEvent);
+        return CanonicalJson.Encode(whole);
+    }
+
+    private async Task<QueryEvent?> Recorded(AuditEvent e, long witnessed, CancellationToken ct)
+    {
+        if (await Record(e, ct) is not ConfirmOutcome.Confirmed(_, var receipt) || sequencer.Published is not { } now || now.Checkpoint.Size <= receipt.Index)
         {
-            return new EvidenceOutcome.NotRecorded();
+            return null;
         }
 
         var reader = new TreeReader(db, now.Edge);
         var (leaf, batch) = await store.Read(receipt.Index, ct) ?? throw new InvalidOperationException("The query that was just logged is not stored.");
-        var query = new QueryEvent(
+        return new QueryEvent(
             receipt.Index, leaf, await reader.Inclusion(receipt.Index, now.Checkpoint.Size, ct), batch, now.Note,
-            await reader.Consistency(witnessed.Checkpoint.Size, now.Checkpoint.Size, ct));
-        var tree = new AskedTree(await reader.Root(size, ct), await reader.Consistency(size, witnessed.Checkpoint.Size, ct));
-        var file = new EvidenceFile(
-            "trust.evidence.v3", asked, witnessed.Note, tree, range, answer.Proof, events, openings, query, await Anchored(witnessed, reader, ct),
-            await Policy(ct), attachedHere);
-        // One spelling of the file, so that a verifier covers every byte of it.
-        return new EvidenceOutcome.Made(CanonicalJson.Encode(JsonSerializer.SerializeToElement(file, LedgerJson.Default.EvidenceFile)));
+            await reader.Consistency(witnessed, now.Checkpoint.Size, ct));
     }
 
     private async Task<EvidenceAnchor?> Anchored(WitnessedHead witnessed, TreeReader reader, CancellationToken ct) =>

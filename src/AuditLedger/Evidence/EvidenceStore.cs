@@ -7,15 +7,24 @@ namespace Trust.AuditLedger.Evidence;
 /// <summary>Reads what evidence is made of.</summary>
 internal sealed class EvidenceStore(NpgsqlDataSource db)
 {
-    // After years an entry's page lies on the disk: one wait after another would be the sum of all waits.
+    // After years an entry's page lies on the disk: one wait after another would be the sum of all waits, and a statement for each entry costs
+    // more than what it reads. So a statement reads a few entries, and some of them run side by side.
+    private const int EntriesAtOnce = 8;
     private const int SideBySide = 16;
 
-    private const string SelectEntry = """
-        SELECT e.leaf, s.name, b.first_seq, b.last_seq, b.first_idx, b.signature
-        FROM entries e
-        JOIN LATERAL (SELECT * FROM batches WHERE first_idx <= e.idx ORDER BY first_idx DESC LIMIT 1) b ON true
-        JOIN sources s ON s.id = b.source
-        WHERE e.idx = $1
+    private const string SelectEntries = """
+        SELECT i.n, e.leaf, b.first_seq, b.last_seq, b.first_idx, b.signature
+        FROM unnest($1::bigint[]) WITH ORDINALITY AS i (idx, n)
+        JOIN entries e ON e.idx = i.idx
+        JOIN LATERAL (SELECT * FROM batches WHERE first_idx <= i.idx ORDER BY first_idx DESC LIMIT 1) b ON true
+        """;
+
+    // The limit, which no batch reaches, has the rows read in the order of the key.
+    private const string SelectTails = """
+        SELECT r.n, e.leaf
+        FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS r (idx, last, n)
+        CROSS JOIN LATERAL (SELECT idx, leaf FROM entries WHERE idx > r.idx AND idx <= r.last ORDER BY idx LIMIT 1024) e
+        ORDER BY r.n, e.idx
         """;
 
     private const string SelectMinimum = "SELECT minimum FROM entries_layout";
@@ -28,8 +37,6 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
     private const int MaxLooks = 64;
 
     private const string SelectLast = "SELECT leaf FROM entries WHERE idx <= $1 AND idx > $1 - 2 ORDER BY idx DESC";
-
-    private const string SelectTail = "SELECT leaf FROM entries WHERE idx > $1 AND idx <= $2 ORDER BY idx";
 
     /// <summary>
     /// First index whose ledger time is at or after an instant; <paramref name="size"/> when there is none, the first kept entry when it may
@@ -89,40 +96,48 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         return null;
     }
 
-    /// <summary>Entries and their batches, in the order asked for, each as <see cref="Read"/> gives it; null when they bring too many hashes along.</summary>
+    /// <summary>Entries and the batches they came in, in the order asked for; null when they bring too many hashes along.</summary>
     /// <param name="indices">Which.</param>
     /// <param name="maxHashes">Most body hashes of batches.</param>
     /// <param name="ct">Cancels.</param>
+    /// <returns>In the place of an entry that has been pruned, or one after it in its batch: null.</returns>
     public async Task<(byte[] Leaf, EvidenceBatch Batch)?[]?> ReadAll(IReadOnlyList<long> indices, int maxHashes, CancellationToken ct)
     {
         var found = new (byte[] Leaf, EvidenceBatch Batch)?[indices.Count];
         var hashes = 0;
-        await Parallel.ForAsync(0, indices.Count, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = ct }, async (i, cancel) =>
+        var chunks = indices.Select((index, at) => (index, at)).Chunk(EntriesAtOnce);
+        await Parallel.ForEachAsync(chunks, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = ct }, async (chunk, cancel) =>
         {
-            if (Volatile.Read(ref hashes) <= maxHashes)
+            var rows = await Rows(Array.ConvertAll(chunk, c => c.index), cancel);
+            // Counted before they are read: what is refused for its size need not be held first.
+            if (Interlocked.Add(ref hashes, rows.Sum(r => r.AfterIt)) <= maxHashes)
             {
-                found[i] = await Read(indices[i], cancel);
-                Interlocked.Add(ref hashes, found[i]?.Batch.Tail.Count ?? 0);
+                await Tails(rows, cancel);
+                rows.ForEach(r => found[chunk[r.Place].at] = r.Tail.Count == r.AfterIt ? (r.Leaf, r.Batch) : null);
             }
         });
         return hashes <= maxHashes ? found : null;
     }
 
     /// <summary>An entry and the batch it came in; null when it has been pruned, or one after it in its batch.</summary>
-    public async Task<(byte[] Leaf, EvidenceBatch Batch)?> Read(long index, CancellationToken ct)
-    {
-        var row = await db.Sql(SelectEntry).With(index).One(
-            r => new Row(r.GetFieldValue<byte[]>(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct);
-        if (row is null)
-        {
-            return null;
-        }
+    public async Task<(byte[] Leaf, EvidenceBatch Batch)?> Read(long index, CancellationToken ct) => (await ReadAll([index], int.MaxValue, ct))![0];
 
-        var lastIndex = row.FirstIndex + row.LastSeq - row.FirstSeq;
-        List<byte[]> tail = index == lastIndex
-            ? []
-            : await db.Sql(SelectTail).With(index).With(lastIndex).All(r => BodyHash(r.GetFieldValue<byte[]>(0)), ct);
-        return (row.Leaf, new EvidenceBatch(row.FirstSeq, (int)(row.LastSeq - row.FirstSeq + 1), tail, row.Signature));
+    private Task<List<Row>> Rows(long[] indices, CancellationToken ct) => db.Sql(SelectEntries).With(indices).All(
+        r => new Row(
+            (int)r.GetInt64(0) - 1, indices[r.GetInt64(0) - 1], r.GetFieldValue<byte[]>(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)),
+        ct);
+
+    private async Task Tails(List<Row> rows, CancellationToken ct)
+    {
+        var some = rows.FindAll(r => r.AfterIt > 0);
+        if (some.Count > 0)
+        {
+            var tails = db.Sql(SelectTails).With(some.ConvertAll(r => r.Index).ToArray()).With(some.ConvertAll(r => r.Index + r.AfterIt).ToArray());
+            foreach (var (row, hash) in await tails.All(r => (some[(int)r.GetInt64(0) - 1], BodyHash(r.GetFieldValue<byte[]>(1))), ct))
+            {
+                row.Tail.Add(hash);
+            }
+        }
     }
 
     private async Task<long> TimeAt(long index, CancellationToken ct)
@@ -141,5 +156,15 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
     private static byte[] BodyHash(byte[] leaf) =>
         EventLeaf.TryRead(leaf, out var read) ? read.BodyHash.ToArray() : throw new InvalidDataException("A batch's entry is not an event.");
 
-    private sealed record Row(byte[] Leaf, string Source, long FirstSeq, long LastSeq, long FirstIndex, byte[] Signature);
+    /// <param name="Place">Among those asked for, from 0.</param>
+    private sealed record Row(int Place, long Index, byte[] Leaf, long FirstSeq, long LastSeq, long FirstIndex, byte[] Signature)
+    {
+        /// <summary>Events of the batch behind this one.</summary>
+        public int AfterIt { get; } = (int)(FirstIndex + LastSeq - FirstSeq - Index);
+
+        /// <summary>Body hashes of those that are kept.</summary>
+        public List<byte[]> Tail { get; } = [];
+
+        public EvidenceBatch Batch => new(FirstSeq, (int)(LastSeq - FirstSeq + 1), Tail, Signature);
+    }
 }

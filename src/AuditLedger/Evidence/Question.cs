@@ -1,8 +1,5 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 
@@ -17,8 +14,6 @@ namespace Trust.AuditLedger.Evidence;
 /// <param name="Case">Case under which personal detail is opened; null for none.</param>
 internal sealed record Question(SubjectKey Subject, string? Identifier, long? From, long? To, long? Size, string? Case)
 {
-    private static readonly byte[] Tag = "trust.query.v2\n"u8.ToArray();
-
     /// <summary>Reads a question; null with the reason when it is none.</summary>
     /// <param name="kind">Kind of subject.</param>
     /// <param name="subject">Identifier, or the key (base64url) for a patient.</param>
@@ -71,12 +66,6 @@ internal sealed record Question(SubjectKey Subject, string? Identifier, long? Fr
         ["region"] = region,
         ["caseNumber"] = Case,
     };
-
-    /// <summary>What the query event names, so that one question has one answer.</summary>
-    /// <param name="question">As the file states it.</param>
-    /// <param name="attachments">As the file carries them, or null.</param>
-    public static string Basis(JsonObject question, JsonElement? attachments) => "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData(
-        [.. Tag, .. SHA256.HashData(CanonicalJson.Encode(question)), .. SHA256.HashData(attachments is { } some ? CanonicalJson.Encode(some) : "null"u8.ToArray())]));
 
     private static bool TryTime(string? text, out long? time)
     {

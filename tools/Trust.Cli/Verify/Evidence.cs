@@ -5,10 +5,11 @@ using Trust.Crypto.Json;
 namespace Trust.Cli.Verify;
 
 /// <summary>An evidence file as read (docs/LEDGER-FORMAT.md §9); nothing in it is believed yet.</summary>
+/// <param name="Others">All members but <c>query</c>, in the order of their names.</param>
 internal sealed record Evidence(
     Question Question, string Checkpoint, byte[] TreeRoot, List<byte[]> Consistency, long From, long To, RangeEnd? Before, RangeEnd? After,
     byte[] Completeness, List<EvidenceEvent> Events, List<(long Index, byte[] DataKey)> Openings, EvidenceEvent Query, string QueryCheckpoint, List<byte[]> QueryConsistency,
-    EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement Attachments)
+    EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement Attachments, List<JsonElement> Others)
 {
     private const int MaxBytes = 64 << 20;
     private const int MaxEvents = 10_002;
@@ -21,7 +22,7 @@ internal sealed record Evidence(
         var parsed = StrictJson.TryParse(bytes, new JsonLimits(MaxBytes, 32), out var root, out _);
         EvidenceRefusedException.When(!parsed, "malformed-file", null, "JSON");
         Strict.Members(root, "$", "format", "question", "checkpoint", "tree", "range", "completeness", "events", "openings", "query", "anchor", "policy", "attachments");
-        EvidenceRefusedException.When(!string.Equals(Strict.Text(root, "format", "$"), "trust.evidence.v3", StringComparison.Ordinal), "unknown-format");
+        EvidenceRefusedException.When(!string.Equals(Strict.Text(root, "format", "$"), "trust.evidence.v4", StringComparison.Ordinal), "unknown-format");
         var range = root.GetProperty("range");
         Strict.Members(range, "$.range", "from", "to", "before", "after");
         var tree = root.GetProperty("tree");
@@ -45,7 +46,8 @@ internal sealed record Evidence(
             [.. Strict.Items(query, "consistency", "$.query", 64).Select(h => Strict.Bytes(h, "$.query.consistency", 32))],
             EvidenceAnchor.Read(root.GetProperty("anchor")),
             EvidencePolicy.Read(root.GetProperty("policy")),
-            root.GetProperty("attachments"));
+            root.GetProperty("attachments"),
+            [.. root.EnumerateObject().Where(m => !m.NameEquals("query")).OrderBy(m => m.Name, StringComparer.Ordinal).Select(m => m.Value)]);
         // One spelling only, so that every byte of the file is covered by what follows.
         EvidenceRefusedException.When(!CanonicalJson.Encode(root).AsSpan().SequenceEqual(bytes), "not-canonical");
         return evidence;
@@ -59,7 +61,6 @@ internal sealed record Evidence(
 }
 
 /// <summary>What the regulator asked.</summary>
-/// <param name="Json">The object itself, for its hash.</param>
 /// <param name="Kind">Kind of subject.</param>
 /// <param name="Identifier">Null for a patient, whose key cannot be recomputed.</param>
 /// <param name="Key">Subject key.</param>
@@ -69,14 +70,14 @@ internal sealed record Evidence(
 /// <param name="Region">The regulator's region.</param>
 /// <param name="CaseNumber">Case under which personal detail was asked for.</param>
 internal sealed record Question(
-    JsonElement Json, string Kind, string? Identifier, byte[] Key, DateTimeOffset? From, DateTimeOffset? To, long Size, string Region, string? CaseNumber)
+    string Kind, string? Identifier, byte[] Key, DateTimeOffset? From, DateTimeOffset? To, long Size, string Region, string? CaseNumber)
 {
     public static Question Read(JsonElement json)
     {
         const string path = "$.question";
         Strict.Members(json, path, "kind", "identifier", "key", "from", "to", "size", "region", "caseNumber");
         return new Question(
-            json, Strict.Text(json, "kind", path), Strict.OptionalText(json, "identifier", path), Strict.Bytes(json, "key", path, 32),
+            Strict.Text(json, "kind", path), Strict.OptionalText(json, "identifier", path), Strict.Bytes(json, "key", path, 32),
             Time(json, "from"), Time(json, "to"), Strict.Number(json, "size", path), Strict.Text(json, "region", path),
             Strict.OptionalText(json, "caseNumber", path));
     }

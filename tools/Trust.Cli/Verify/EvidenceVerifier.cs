@@ -45,7 +45,7 @@ public static class EvidenceVerifier
 {
     private static readonly byte[] KeyTag = "trust.key.v1\n"u8.ToArray();
     private static readonly byte[] BatchTag = "trust.batch.v1\n"u8.ToArray();
-    private static readonly byte[] QueryTag = "trust.query.v2\n"u8.ToArray();
+    private static readonly byte[] QueryTag = "trust.query.v3\n"u8.ToArray();
 
     /// <summary>Verifies the bytes of a file.</summary>
     public static Verdict Verify(ReadOnlySpan<byte> file, TrustedList trusted)
@@ -64,9 +64,11 @@ public static class EvidenceVerifier
             CheckShown(evidence, events);
             verdict = Report(verdict, evidence, events);
             CheckPeriod(evidence, events);
-            CheckQuery(evidence, checkpoint, events, trusted);
+            var query = CheckQuery(evidence, checkpoint, events, trusted);
             verdict = verdict with { AnchoredAt = CheckAnchor(evidence, checkpoint, trusted) };
-            return verdict with { Signatures = Attachments.Check(evidence, events, trusted) };
+            verdict = verdict with { Signatures = Attachments.Check(evidence, events, trusted) };
+            CheckGiven(evidence, query);
+            return verdict;
         }
         catch (EvidenceRefusedException e)
         {
@@ -209,7 +211,7 @@ public static class EvidenceVerifier
         return LoggedEvent.Read(index, end.Leaf).Time;
     }
 
-    private static void CheckQuery(Evidence evidence, SignedCheckpoint proved, List<LoggedEvent> events, TrustedList trusted)
+    private static LoggedEvent CheckQuery(Evidence evidence, SignedCheckpoint proved, List<LoggedEvent> events, TrustedList trusted)
     {
         var checkpoint = SignedCheckpoint.Open(evidence.QueryCheckpoint, trusted.CheckpointKeys, trusted.Witnesses);
         var index = evidence.Query.Index;
@@ -222,9 +224,15 @@ public static class EvidenceVerifier
         var query = CheckEvent(evidence.Query, evidence.Policy.BatchKeys, evidence.Question.Key);
         CheckFollows([.. events, query]);
         EvidenceRefusedException.When(query is not { Action: "REG.query", Source: "ledger", Outcome: "success" }, "query-event", index);
+        return query;
+    }
+
+    // What was left out, or taken from another good file, names no fault of its own.
+    private static void CheckGiven(Evidence evidence, LoggedEvent query)
+    {
         var expected = "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData(
-            [.. QueryTag, .. SHA256.HashData(CanonicalJson.Encode(evidence.Question.Json)), .. SHA256.HashData(CanonicalJson.Encode(evidence.Attachments))]));
-        EvidenceRefusedException.When(!string.Equals(query.Basis, expected, StringComparison.Ordinal), "question-not-logged", index);
+            [.. QueryTag, .. evidence.Others.SelectMany(m => SHA256.HashData(CanonicalJson.Encode(m)))]));
+        EvidenceRefusedException.When(!string.Equals(query.Basis, expected, StringComparison.Ordinal), "file-not-logged", query.Index);
     }
 
     private static DateTimeOffset? CheckAnchor(Evidence evidence, SignedCheckpoint checkpoint, TrustedList trusted)

@@ -21,7 +21,7 @@ public static class VerdictText
         ["witness-policy"] = ("见证人名单或法定人数与信任列表不同", "witnesses or quorum are not those of your trusted list"),
         ["witness-quorum"] = ("见证人签名不足", "too few witnesses have cosigned"),
         ["question-key"] = ("主体键与标识符不符", "the subject key is not that of the identifier"),
-        ["question-not-logged"] = ("账本记录的查询不是这个问题，或附件与当时不同", "the ledger did not log this question with these attachments"),
+        ["file-not-logged"] = ("账本记录的查询所给出的不是这份文件：问题、内容或附件与当时不同", "this is not the file that the ledger logged to have given out"),
         ["completeness-malformed"] = ("完整性证明格式错误", "the completeness proof is malformed"),
         ["completeness"] = ("完整性证明无效：可能有事件被隐去、增加或移动", "the completeness proof does not hold: something may have been left out, added or moved"),
         ["period"] = ("事件与所问的时间段不符", "the events are not those of the period asked for"),

@@ -1,4 +1,6 @@
 using Npgsql;
+using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Tests.Index;
@@ -16,17 +18,7 @@ public sealed class PruneTests
     [Fact]
     public async Task Only_sealed_ranges_past_their_retention_and_free_of_holds_go_and_every_proof_stands()
     {
-        await using var log = await DirectLog.Create(40_000, new IndexPace { ImageAtStop = 1 });
-        await Run(log, "UPDATE entries_layout SET width = 65536; UPDATE entries_ranges SET next = 65536");
-        await Run(log, "ALTER TABLE entries DETACH PARTITION entries_000000000000; ALTER TABLE entries ATTACH PARTITION entries_000000000000 FOR VALUES FROM (0) TO (65536)");
-        var key = new byte[32];
-        key[0] = 7;
-        for (var g = 0; g < 9; g++)
-        {
-            await log.Append([.. Enumerable.Range(0, 16_000).Select(i => i == 0 ? key : [])], body: Body);
-        }
-
-        await log.Live.Rest();
+        await using var log = await Filled(i => i == 0 ? Key : []);
         var clock = new ShiftedClock();
         Assert.Contains("has to be kept until", (await Prune(log, clock)).Why, StringComparison.Ordinal);
         clock.Shift(TimeSpan.FromDays(220));
@@ -39,19 +31,93 @@ public sealed class PruneTests
         Assert.Contains("is not sealed", limit.Why, StringComparison.Ordinal);
         Assert.Equal(65_536, await log.Database.Runtime.Sql("SELECT min(idx) FROM entries").Scalar<long>(default));
         Assert.Equal(1, await log.Database.Runtime.Sql("SELECT count(*) FROM audit_outbox WHERE action = 'LEDGER.prune'").Scalar<long>(default));
-        await Proves(log, key);
+        await Proves(log);
         await log.Load();
-        await Proves(log, key);
-        await log.Append([key], body: Body);
-        await Proves(log, key);
+        await Proves(log);
+        await log.Append([Key], body: Body);
+        await Proves(log);
     }
 
-    private static async Task Proves(DirectLog log, byte[] key)
+    [Fact]
+    public async Task The_stored_index_of_pruned_entries_is_held_against_the_hashes_that_are_left_of_them()
+    {
+        // Some events concern nobody and look like commit entries; of each group's first event two keys are known.
+        await using var log = await Filled(i => i == 0 ? [.. Key, .. Other] : i % 5 == 0 ? Other : []);
+        var clock = new ShiftedClock();
+        clock.Shift(TimeSpan.FromDays(220));
+        Assert.Equal(65_536, (await Prune(log, clock)).Below);
+        Assert.Empty(await IndexFaults(log));
+
+        await Damages("UPDATE index_history SET changes = set_bit(changes, 99, 1 - get_bit(changes, 99)) WHERE epoch = 0 AND tile = 256");
+        await Damages("DELETE FROM index_history WHERE epoch = 1 AND tile = 7");
+        await Damages("UPDATE index_epochs SET trie_root = set_bit(trie_root, 9, 1 - get_bit(trie_root, 9)) WHERE epoch = 0");
+        await Damages("UPDATE index_image SET keys = set_bit(keys, 300, 1 - get_bit(keys, 300)) WHERE epoch = 0 AND slice = 112");
+        await Damages("DELETE FROM index_image WHERE epoch = 0 AND slice = 5");
+        // An image whole in itself that leaves a key out, and one that has it in other events.
+        await Damages("UPDATE index_image SET keys = (SELECT keys FROM index_image WHERE epoch = 0 AND slice = 5) WHERE epoch = 0 AND slice = 112");
+        await Damages("UPDATE index_image i SET keys = o.keys FROM index_image o WHERE i.epoch = 0 AND i.slice = 112 AND o.epoch = 1 AND o.slice = 112");
+        Assert.Empty(await IndexFaults(log));
+
+        async Task Damages(string statement)
+        {
+            await Run(log, "CREATE TABLE kept_h AS TABLE index_history; CREATE TABLE kept_i AS TABLE index_image; CREATE TABLE kept_e AS TABLE index_epochs");
+            await Run(log, statement);
+            Assert.Contains(await IndexFaults(log), f => f.StartsWith("index-ro", StringComparison.Ordinal));
+            await Run(log, "DELETE FROM index_epochs; INSERT INTO index_epochs TABLE kept_e; INSERT INTO index_history TABLE kept_h; INSERT INTO index_image TABLE kept_i");
+            await Run(log, "DROP TABLE kept_h, kept_i, kept_e");
+        }
+    }
+
+    private static byte[] Key { get; } = [7, .. new byte[31]];
+
+    private static byte[] Other { get; } = [9, .. new byte[31]];
+
+    // Nine groups in epochs of 40,000 entries and ranges of 65,536.
+    private static async Task<DirectLog> Filled(Func<int, byte[]> keys)
+    {
+        var log = await DirectLog.Create(40_000, new IndexPace { ImageAtStop = 1 });
+        await Run(log, "UPDATE entries_layout SET width = 65536; UPDATE entries_ranges SET next = 65536");
+        await Run(log, "ALTER TABLE entries DETACH PARTITION entries_000000000000; ALTER TABLE entries ATTACH PARTITION entries_000000000000 FOR VALUES FROM (0) TO (65536)");
+        for (var g = 0; g < 9; g++)
+        {
+            await log.Append([.. Enumerable.Range(0, 16_000).Select(keys)], body: Body);
+        }
+
+        await log.Live.Rest();
+        return log;
+    }
+
+    // What a check of the whole log finds of the index; such a log has no chains and signatures that it could check besides.
+    private static async Task<List<string>> IndexFaults(DirectLog log)
+    {
+        var faults = new List<string>();
+        void Report(string code, long? at, string detail) => faults.Add($"{code} {at}: {detail}");
+        using var sources = new Sources(new AuditLedgerOptions { Origin = "o", LockStoreDirectory = "/", Sources = [] });
+        using var reader = EntryReader.Open(log.Database.Runtime);
+        var entries = new EntryCheck(sources, fromTheFirst: false, (_, _, _) => { });
+        var minimum = await log.Database.Runtime.Sql("SELECT minimum FROM entries_layout").Scalar<long>(default);
+        using var index = IndexReplay.Open(log.Database.Runtime, await IndexCheck.Load(log.Database.Runtime, Report, default), minimum, Report, note => faults.Add(note));
+        var reading = Task.Run(() => reader.Read(minimum, log.Heads[^1].Size, default));
+        index.Follow(Judged(), reader.Return);
+        await reading;
+        return faults;
+
+        IEnumerable<EntryBlock> Judged()
+        {
+            foreach (var block in reader.All(default))
+            {
+                entries.Check(block);
+                yield return block;
+            }
+        }
+    }
+
+    private static async Task Proves(DirectLog log)
     {
         var (size, root) = log.Heads[^1];
-        var answer = Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, key, 0, size - 1, size, 1000, default));
+        var answer = Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, Key, 0, size - 1, size, 1000, default));
         Assert.Equal(log.Written.Where(w => w.Key.StartsWith("07", StringComparison.Ordinal)).Select(w => w.Index), answer.Shown.Select(p => p.Index));
-        Assert.True(CompletenessProof.TryRead(answer.Proof)!.Holds(size, root, key, 0, size - 1, [.. answer.Shown.Select(p => p.LeafHash)]));
+        Assert.True(CompletenessProof.TryRead(answer.Proof)!.Holds(size, root, Key, 0, size - 1, [.. answer.Shown.Select(p => p.LeafHash)]));
     }
 
     private static Task<PruneLimit> Prune(DirectLog log, TimeProvider clock)

@@ -54,6 +54,9 @@ internal sealed class IndexCheck
         return new IndexCheck(report, epochs, slices, history);
     }
 
+    /// <summary>What is stored of each epoch.</summary>
+    public IReadOnlyList<StoredEpoch> Epochs => [.. _epochs.Values];
+
     /// <summary>The index has followed a commit entry.</summary>
     public void After(SubjectIndex index)
     {

@@ -48,11 +48,12 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
         var entries = new EntryCheck(sources, fromTheFirst: head.Minimum == 0, Report);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var judged = new BlockingCollection<EntryBlock>();
+        using var index = IndexReplay.Open(bulk, stored, head.Minimum, Report, Note);
         // Side by side, and none goes on without the others: the blocks they hand on come round again.
         await Task.WhenAll(
             OnThread(() => blocks.Read(head.Minimum, head.Size, stop.Token), stop),
             OnThread(() => Judge(blocks, head.Size, entries, judged, progress, stop.Token), stop),
-            OnThread(() => Replay(judged, blocks, head, stored, stop.Token), stop));
+            OnThread(() => index.Follow(judged.GetConsumingEnumerable(stop.Token), blocks.Return), stop));
         await CheckTiles(ct);
         await CheckHead(head, entries, notes, ct);
         var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
@@ -172,52 +173,6 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
     private async Task<Dictionary<long, byte[]>> Tiles(int level, long from, long to, CancellationToken ct) =>
         (await db.Sql(SelectTiles).With((short)level).With(from).With(to).All(r => (N: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)), ct))
             .ToDictionary(t => t.N, t => t.Hashes);
-
-    private void Replay(BlockingCollection<EntryBlock> judged, EntryReader blocks, Head head, IndexCheck stored, CancellationToken ct)
-    {
-        var index = head.Minimum == 0 ? new SubjectIndex(canUndo: false) : null;
-        if (index is null)
-        {
-            Note($"The subject index was not recomputed: entries below {head.Minimum} have been pruned.");
-        }
-
-        foreach (var block in judged.GetConsumingEnumerable(ct))
-        {
-            for (var i = 0; i < block.Count && index is not null; i++)
-            {
-                index = Follow(index, block, i, stored) ? index : null;
-            }
-
-            blocks.Return(block);
-        }
-
-        if (index is not null)
-        {
-            stored.End(index);
-        }
-    }
-
-    private bool Follow(SubjectIndex index, EntryBlock block, int i, IndexCheck stored)
-    {
-        switch (block.State(i))
-        {
-            case EntryState.Event:
-                index.Append(block.First + i, block.Hash(i), block.Keys(i));
-                return true;
-            case EntryState.Commit:
-                if (index.HasPending && index.Follow(CommitEntry.TryRead(block.Leaf(i))!))
-                {
-                    stored.After(index);
-                    return true;
-                }
-
-                Report("index-root", block.First + i, "the subject index recomputed from the entries is not the one this commit entry names");
-                return false;
-            default:
-                Note($"The subject index was not recomputed beyond entry {block.First + i}, which is damaged.");
-                return false;
-        }
-    }
 
     private void Note(string text)
     {

@@ -41,25 +41,20 @@ public static class EpochImage
     /// <param name="start">Start of the epoch.</param>
     /// <param name="bucket">First 16 bits of the keys.</param>
     /// <returns>In key order; null when the bytes are damaged.</returns>
-    public static List<KeyPostings>? ReadBucket(ReadOnlySpan<byte> slice, long start, int bucket)
+    public static List<KeyPostings>? ReadBucket(ReadOnlySpan<byte> slice, long start, int bucket) =>
+        Read(slice)?.FindAll(key => EpochIndex.BucketOf(key.Bytes) == bucket).ConvertAll(key => Postings(key, start));
+
+    /// <summary>Reads the keys of a slice.</summary>
+    /// <param name="slice">What <see cref="EpochIndex.WriteSlice"/> wrote.</param>
+    /// <param name="start">Start of the epoch.</param>
+    /// <returns>In key order; null when the bytes are damaged.</returns>
+    public static List<KeyPostings>? ReadSlice(ReadOnlySpan<byte> slice, long start) => Read(slice)?.ConvertAll(key => Postings(key, start));
+
+    private static KeyPostings Postings(ImageKey key, long start)
     {
-        if (Read(slice) is not { } keys)
-        {
-            return null;
-        }
-
-        var found = new List<KeyPostings>();
-        foreach (var key in keys)
-        {
-            if (((key.Bytes[0] << 8) | key.Bytes[1]) == bucket)
-            {
-                var leaf = new byte[IndexHash.Size];
-                IndexHash.TrieLeaf(key.Bytes, key.Count, key.Root(), leaf);
-                found.Add(new KeyPostings(start, key.Bytes, leaf, key.Count, key.Chunks, key.Tail));
-            }
-        }
-
-        return found;
+        var leaf = new byte[IndexHash.Size];
+        IndexHash.TrieLeaf(key.Bytes, key.Count, key.Root(), leaf);
+        return new KeyPostings(start, key.Bytes, leaf, key.Count, key.Chunks, key.Tail);
     }
 
     /// <summary>Writes a key up to its frontier, which follows.</summary>

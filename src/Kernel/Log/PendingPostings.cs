@@ -30,15 +30,14 @@ internal sealed class PendingPostings
         }
     }
 
-    public void Drain(EpochIndex epoch)
+    /// <summary>Adds them to an epoch; they stay until <see cref="Clear"/>.</summary>
+    public void Post(EpochIndex epoch)
     {
         for (var from = 0; from < _keys.Count; from += Slice)
         {
             var count = Sort(from, Math.Min(from + Slice, _keys.Count), epoch);
             epoch.Take(new Sorted(this, from), count);
         }
-
-        Clear();
     }
 
     public void Clear()

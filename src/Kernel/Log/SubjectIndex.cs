@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Trust.Kernel.Audit;
 
 namespace Trust.Kernel.Log;
 
@@ -89,8 +90,12 @@ public sealed class SubjectIndex
     /// <param name="index">Its index: the next one.</param>
     /// <param name="epochSize">The epoch is over when its last commit entry lies at least so far behind its start.</param>
     /// <returns>The entry to log.</returns>
-    public CommitEntry Commit(long index, long epochSize) =>
-        Advance(index, ReferenceEquals(Epoch, _ended) || (Last is { } last && last.Covered - last.EpochStart >= epochSize));
+    public CommitEntry Commit(long index, long epochSize)
+    {
+        var entry = Advance(index, ReferenceEquals(Epoch, _ended) || (Last is { } last && last.Covered - last.EpochStart >= epochSize));
+        _pending.Clear();
+        return entry;
+    }
 
     /// <summary>Takes a logged commit entry: false when entries before it give another, and then the log or this index is wrong.</summary>
     /// <remarks>Whether an epoch ends is the log's choice, so it is taken from the entry; what follows from it is checked.</remarks>
@@ -102,6 +107,7 @@ public sealed class SubjectIndex
         }
 
         var given = Advance(logged.Covered, Last is { } last && logged.Epoch == last.Epoch + 1);
+        _pending.Clear();
         if (logged.Covered < Epoch.ConsistentFrom)
         {
             // Slices of an image that were written at different commits have not met yet; what follows from them is checked when they have.
@@ -112,24 +118,32 @@ public sealed class SubjectIndex
         return given.Equals(logged);
     }
 
+    /// <summary>
+    /// Takes a logged commit entry of which only the leaf hash is left; false when that is not the hash of the one that the entries before it give:
+    /// then it is none, or the log or this index is wrong, and it can still be taken as an event. Needs an index that can <see cref="Undo"/>.
+    /// </summary>
+    /// <param name="index">Its index: the next one.</param>
+    /// <param name="leafHash">RFC 6962 leaf hash.</param>
+    /// <param name="beginsEpoch">Whether the epoch ended with the commit entry before.</param>
+    public bool TryFollow(long index, ReadOnlySpan<byte> leafHash, bool beginsEpoch)
+    {
+        if (MerkleProof.LeafHash(Advance(index, beginsEpoch).Write()).AsSpan().SequenceEqual(leafHash))
+        {
+            _pending.Clear();
+            return true;
+        }
+
+        TakeBack();
+        Size = index;
+        return false;
+    }
+
     /// <summary>Takes back the last commit and the events it covered; possible once, and not after a further <see cref="Append"/>.</summary>
     /// <exception cref="InvalidOperationException">There is nothing to take back.</exception>
     public void Undo()
     {
-        var (epoch, size, last) = _before ?? throw new InvalidOperationException("No commit can be taken back.");
+        TakeBack();
         _pending.Clear();
-        if (ReferenceEquals(epoch, Epoch))
-        {
-            Epoch.Undo();
-        }
-        else
-        {
-            _sealed.RemoveAt(_sealed.Count - 1);
-            _sealedRoot = SealedRootOf(_sealed);
-            Epoch = epoch;
-        }
-
-        (Size, Last, _before) = (size, last, null);
     }
 
     /// <summary>Root of the tree of sealed epochs.</summary>
@@ -159,6 +173,23 @@ public sealed class SubjectIndex
         }
     }
 
+    private void TakeBack()
+    {
+        var (epoch, size, last) = _before ?? throw new InvalidOperationException("No commit can be taken back.");
+        if (ReferenceEquals(epoch, Epoch))
+        {
+            Epoch.Undo();
+        }
+        else
+        {
+            _sealed.RemoveAt(_sealed.Count - 1);
+            _sealedRoot = SealedRootOf(_sealed);
+            Epoch = epoch;
+        }
+
+        (Size, Last, _before) = (size, last, null);
+    }
+
     private CommitEntry Advance(long index, bool seal)
     {
         if (index != Size)
@@ -176,7 +207,7 @@ public sealed class SubjectIndex
         }
 
         Epoch.Begin();
-        _pending.Drain(Epoch);
+        _pending.Post(Epoch);
         Epoch.Finish();
         Size++;
         return Last = new CommitEntry(Epoch.Number, Epoch.Start, index, Epoch.KeyCount, Epoch.Root.Hash, _sealedRoot);

@@ -1,0 +1,102 @@
+using System.Buffers;
+using Npgsql;
+using Trust.AuditLedger.Index;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Log;
+using Trust.Kernel.Postgres;
+
+namespace Trust.AuditLedger.Fsck;
+
+/// <summary>Which keys pruned entries had, as the images of their sealed epochs say; asked for by rising index.</summary>
+internal sealed class PrunedPostings : IDisposable
+{
+    // Entries whose postings are held at once; for each such stretch the epoch's image is read again.
+    private const int Stretch = 1 << 22;
+
+    private const string SelectImage = "SELECT slice, keys FROM index_image WHERE epoch = $1 ORDER BY slice";
+
+    private readonly NpgsqlConnection _connection;
+    private readonly IReadOnlyList<StoredEpoch> _epochs;
+    private readonly long _minimum;
+    private readonly List<byte[]> _keys = [];
+    private readonly ArrayBufferWriter<byte> _found = new(EventBody.MaxSubjects * SubjectKey.Size);
+
+    // Place in the stretch, and number of the key, which keeps the keys of a place in order.
+    private ulong[] _postings = [];
+    private int _next;
+    private long _from;
+    private long _to;
+
+    private PrunedPostings(NpgsqlConnection connection, IReadOnlyList<StoredEpoch> epochs, long minimum)
+    {
+        (_connection, _epochs, _minimum) = (connection, epochs, minimum);
+    }
+
+    /// <summary>Makes one, on a new connection that ends with it.</summary>
+    public static PrunedPostings Open(NpgsqlDataSource db, IReadOnlyList<StoredEpoch> epochs, long minimum) => new(db.OpenConnection(), epochs, minimum);
+
+    /// <summary>The commit entry that ended an epoch; null when none did, or nothing is stored of it.</summary>
+    public long? EndOf(long epoch) => _epochs.FirstOrDefault(e => e.Epoch == epoch)?.Ended;
+
+    /// <summary>Keys of an entry, rising; false when the image of its epoch is missing or damaged.</summary>
+    public bool TryKeys(long index, out ReadOnlySpan<byte> keys)
+    {
+        keys = default;
+        if (index >= _to && !TryRead(index))
+        {
+            return false;
+        }
+
+        _found.ResetWrittenCount();
+        for (; _next < _postings.Length && (long)(_postings[_next] >> 32) == index - _from; _next++)
+        {
+            _found.Write(_keys[(int)_postings[_next]]);
+        }
+
+        keys = _found.WrittenSpan;
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _connection.Dispose();
+
+    private bool TryRead(long index)
+    {
+        // An epoch begins with the commit entry that ended the one before, and has no postings there.
+        if (_epochs.FirstOrDefault(e => e.Start <= index && index <= e.Ended) is not { Ended: { } ended } epoch)
+        {
+            return false;
+        }
+
+        (_from, _to) = (index, Math.Min(Math.Min(index + Stretch, ended + 1), _minimum));
+        _keys.Clear();
+        _next = 0;
+        var postings = new List<ulong>();
+        using var command = _connection.Sql(SelectImage).With(epoch.Epoch);
+        using var reader = command.ExecuteReader();
+        var slices = 0;
+        for (; reader.Read(); slices++)
+        {
+            if (reader.GetInt16(0) != slices || EpochImage.ReadSlice(reader.GetFieldValue<byte[]>(1), epoch.Start) is not { } keys)
+            {
+                return false;
+            }
+
+            keys.ForEach(k => Note(k, postings));
+        }
+
+        _postings = [.. postings];
+        Array.Sort(_postings);
+        return slices == EpochImage.Slices;
+    }
+
+    private void Note(KeyPostings key, List<ulong> postings)
+    {
+        var indices = key.Indices(key.CountBelow(_from), key.CountBelow(_to));
+        if (indices.Count > 0)
+        {
+            _keys.Add(key.Key.ToArray());
+            indices.ForEach(i => postings.Add(((ulong)(i - _from) << 32) | (uint)(_keys.Count - 1)));
+        }
+    }
+}

@@ -6,12 +6,16 @@ using System.Security.Cryptography;
 namespace Trust.Cli.Local;
 
 /// <summary>
-/// A private PostgreSQL cluster: own data directory, free loopback port, password authentication, checksums on. As root it
-/// runs under the account <c>postgres</c>, because the server refuses root. The machine's own clusters are never touched.
+/// A private PostgreSQL cluster: own data directory, free loopback port and a socket of its own, password authentication, checksums on. As root
+/// it runs under the account <c>postgres</c>, because the server refuses root. The machine's own clusters are never touched.
 /// </summary>
 public sealed class PostgresCluster
 {
     private const string ServerAccount = "postgres";
+
+    // unix(7): a socket's path has at most 107 bytes.
+    private const int LongestSocketFolder = 107 - 16;
+
     private readonly string _directory;
     private readonly string _binaries;
 
@@ -32,6 +36,10 @@ public sealed class PostgresCluster
     public int ServerProcess => int.Parse(File.ReadLines(Path.Combine(Data, "postmaster.pid")).First(), CultureInfo.InvariantCulture);
 
     private string Data => Path.Combine(_directory, "data");
+
+    // Services on the server's own machine need no network to it: each of their many short statements is cheaper so, and congestion control that is
+    // made for long distances (bbr) cannot hold an answer back for the round trips it believes in.
+    private string Host => File.Exists(Path.Combine(SocketFolder(_directory), string.Create(CultureInfo.InvariantCulture, $".s.PGSQL.{Port}"))) ? SocketFolder(_directory) : "127.0.0.1";
 
     /// <summary>Starts the cluster in a directory, creating it on first use. A cluster already running there is used as it is.</summary>
     /// <param name="directory">Absolute; must be reachable by the server account.</param>
@@ -115,7 +123,7 @@ public sealed class PostgresCluster
             GRANT USAGE ON SCHEMA {schema} TO {schema}_runtime;
             """, ct);
         return new ServiceDatabase(
-            $"Host=127.0.0.1;Port={Port};Database={database};Username={schema}_runtime", PasswordFile(schema + "_runtime"),
+            $"Host={Host};Port={Port};Database={database};Username={schema}_runtime", PasswordFile(schema + "_runtime"),
             schema + "_owner", PasswordFile(schema + "_owner"), schema);
     }
 
@@ -154,6 +162,7 @@ public sealed class PostgresCluster
         var log = Path.Combine(directory, "log");
         Directory.CreateDirectory(data);
         Directory.CreateDirectory(log);
+        Directory.CreateDirectory(SocketFolder(directory));
         Directory.CreateDirectory(secrets, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         // An initdb that was interrupted leaves a folder it would refuse next time.
         foreach (var left in Directory.EnumerateFileSystemEntries(data))
@@ -167,7 +176,7 @@ public sealed class PostgresCluster
         WriteSecret(handed, password + "\n");
         if (Environment.IsPrivilegedProcess)
         {
-            await Command.Run("chown", [ServerAccount, data, log, handed], ct);
+            await Command.Run("chown", [ServerAccount, data, log, SocketFolder(directory), handed], ct);
         }
 
         await Command.Run("chmod", ["700", data], ct);
@@ -180,9 +189,15 @@ public sealed class PostgresCluster
             throw new CommandFailedException("initdb failed: " + error + output);
         }
 
+        var sockets = HasSocket(SocketFolder(directory)) ? SocketFolder(directory) : "";
         await File.AppendAllLinesAsync(Path.Combine(data, "postgresql.conf"),
-            ["listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "max_connections = 200", "shared_buffers = 256MB", "max_wal_size = 2GB", .. settings], ct);
+            ["listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{sockets}'", "max_connections = 200", "shared_buffers = 256MB", "max_wal_size = 2GB", .. settings], ct);
     }
+
+    private static string SocketFolder(string directory) => Path.Combine(directory, "socket");
+
+    // A list is separated by commas, and a quote ends it; where a socket cannot be, the port serves.
+    private static bool HasSocket(string folder) => System.Text.Encoding.UTF8.GetByteCount(folder) <= LongestSocketFolder && folder.AsSpan().IndexOfAny(",'\"\\;") < 0;
 
     // A killed server that nobody has reaped still has a process number, and pg_ctl would take it for a running one.
     private static void DropStalePid(string pidFile)

@@ -135,6 +135,16 @@ internal sealed class BenchLedger : IAsyncDisposable
         return directory;
     }
 
+    /// <summary>
+    /// What the server does by itself in the hours after much was written, so that it does not do it while something is measured: statistics, dead rows,
+    /// and all that is not yet on the disk.
+    /// </summary>
+    public Task Maintain(CancellationToken ct) => _cluster.Sql("ledger", "VACUUM (ANALYZE); CHECKPOINT;", ct);
+
+    /// <summary>Reads all tables and indexes once, so that the system's memory holds them as it does of a server that has run for a while.</summary>
+    public Task Warm(CancellationToken ct) => _cluster.Sql(
+        "ledger", "CREATE EXTENSION IF NOT EXISTS pg_prewarm; SELECT sum(pg_prewarm(oid, 'read')) FROM pg_class WHERE relkind IN ('r', 'i', 't') AND relpersistence = 'p';", ct);
+
     /// <summary>Runs the ledger's own check of everything stored.</summary>
     /// <exception cref="CommandFailedException">It found a fault.</exception>
     public Task<string> Fsck(CancellationToken ct) => _process!.Verb("fsck", [], ct);

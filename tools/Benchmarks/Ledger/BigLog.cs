@@ -99,6 +99,9 @@ internal sealed class BigLog : IAsyncDisposable
     /// <summary>The service on this log, restarted in every way when it is first asked for. It appends to the log from then on.</summary>
     public Task<BigLogService> Service(CancellationToken ct) => _service ??= Restart(ct);
 
+    /// <summary>Reads it all into the system's memory.</summary>
+    public Task Warm(CancellationToken ct) => _ledger.Warm(ct);
+
     /// <summary>A number below a bound; the same sequence in every run.</summary>
     public long Random(long below)
     {
@@ -161,8 +164,7 @@ internal sealed class BigLog : IAsyncDisposable
         Took = watch.Elapsed;
         Rates = (250_000 / (marks[500_000] - marks[250_000]).TotalSeconds, 500_000 / (Took - marks[Events - 500_000]).TotalSeconds);
         LiveMemory = GC.GetTotalMemory(forceFullCollection: true) / 1048576.0;
-        // As after the nightly run of a real installation.
-        await Database.Sql("ANALYZE").Execute(ct);
+        await _ledger.Maintain(ct);
     }
 
     private async Task Append(SequencerStore store, CancellationToken ct)

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -5,6 +7,7 @@ using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
+using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 
 namespace Trust.AuditLedger.Evidence;
@@ -24,6 +27,43 @@ namespace Trust.AuditLedger.Evidence;
 public sealed record EvidenceAnswer(
     string Format, JsonObject Question, string Checkpoint, AskedTree Tree, IndexRange Range, byte[] Completeness, IReadOnlyList<EvidenceEvent> Events,
     IReadOnlyList<Opening> Openings, EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement? Attachments);
+
+/// <summary>The members of a file in their one spelling (RFC 8785), each encoded once: a file may have 64 MiB.</summary>
+internal sealed class FileMembers
+{
+    private static readonly byte[] QueryTag = "trust.query.v3\n"u8.ToArray();
+
+    private readonly SortedDictionary<string, byte[]> _members = new(StringComparer.Ordinal);
+
+    public FileMembers(EvidenceAnswer answer)
+    {
+        foreach (var member in JsonSerializer.SerializeToElement(answer, LedgerJson.Default.EvidenceAnswer).EnumerateObject())
+        {
+            _members[member.Name] = CanonicalJson.Encode(member.Value);
+        }
+    }
+
+    /// <summary>What the query event names: all members but itself, so that whoever passes the file on can leave nothing of it out.</summary>
+    public string Basis() => "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData([.. QueryTag, .. _members.Values.SelectMany(SHA256.HashData)]));
+
+    /// <summary>The whole file.</summary>
+    public byte[] With(QueryEvent query)
+    {
+        _members["query"] = CanonicalJson.Encode(JsonSerializer.SerializeToElement(query, LedgerJson.Default.QueryEvent));
+        using var file = new MemoryStream(_members.Sum(m => m.Key.Length + m.Value.Length + 4) + 2);
+        var before = "{"u8;
+        foreach (var (name, value) in _members)
+        {
+            file.Write(before);
+            file.Write(Encoding.ASCII.GetBytes($"\"{name}\":"));
+            file.Write(value);
+            before = ","u8;
+        }
+
+        file.Write("}"u8);
+        return file.ToArray();
+    }
+}
 
 /// <summary>The tree asked about, which the checkpoint extends.</summary>
 /// <param name="Root">RFC 6962 root.</param>

@@ -1,7 +1,5 @@
 using System.Net;
-using System.Security.Cryptography;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Npgsql;
 using Trust.AuditLedger.Anchoring;
 using Trust.AuditLedger.Checkpoints;
@@ -10,7 +8,6 @@ using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Witnessing;
-using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Log;
@@ -53,8 +50,6 @@ internal sealed class EvidenceMaker(
     SigningEvidence signing, Sources sources, CheckpointSigner signer, RegionTable regions, SubjectKeyVault vault, AnchorStore anchors,
     AuditLedgerOptions options)
 {
-    private static readonly byte[] QueryTag = "trust.query.v3\n"u8.ToArray();
-
     private static readonly TimeSpan WitnessPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Answers a question of an authorised regulator.</summary>
@@ -139,27 +134,13 @@ internal sealed class EvidenceMaker(
         JsonElement? attachedHere = attached.ValueKind == JsonValueKind.Undefined || events.Exists(e => e.Leaf is null) ? null : attached;
         var reader = new TreeReader(db, published.Edge);
         var tree = new AskedTree(await reader.Root(size, ct), await reader.Consistency(size, witnessed.Checkpoint.Size, ct));
-        var file = JsonSerializer.SerializeToElement(
-            new EvidenceAnswer(
-                "trust.evidence.v4", question.ToJson(size, region), witnessed.Note, tree, range, answer.Proof, events, openings,
-                await Anchored(witnessed, reader, ct), await Policy(ct), attachedHere),
-            LedgerJson.Default.EvidenceAnswer);
+        var file = new FileMembers(new EvidenceAnswer(
+            "trust.evidence.v4", question.ToJson(size, region), witnessed.Note, tree, range, answer.Proof, events, openings,
+            await Anchored(witnessed, reader, ct), await Policy(ct), attachedHere));
         // Nothing of what was prepared leaves before the ledger has on record who was given it, and what.
-        return await Recorded(QueryEvent(caller, question, EventOutcome.Success, Basis(file)), witnessed.Checkpoint.Size, ct) is { } query
-            ? new EvidenceOutcome.Made(Whole(file, query))
+        return await Recorded(QueryEvent(caller, question, EventOutcome.Success, file.Basis()), witnessed.Checkpoint.Size, ct) is { } query
+            ? new EvidenceOutcome.Made(file.With(query))
             : new EvidenceOutcome.NotRecorded();
-    }
-
-    // What the query event names: every other member of the file, so that whoever passes the file on can leave nothing of it out.
-    private static string Basis(JsonElement file) => "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData(
-        [.. QueryTag, .. file.EnumerateObject().OrderBy(m => m.Name, StringComparer.Ordinal).SelectMany(m => SHA256.HashData(CanonicalJson.Encode(m.Value)))]));
-
-    // One spelling of the file, so that a verifier covers every byte of it.
-    private static byte[] Whole(JsonElement file, QueryEvent query)
-    {
-        var whole = JsonObject.Create(file)!;
-        whole["query"] = JsonSerializer.SerializeToNode(query, LedgerJson.Default.QueryEvent);
-        return CanonicalJson.Encode(whole);
     }
 
     private async Task<QueryEvent?> Recorded(AuditEvent e, long witnessed, CancellationToken ct)

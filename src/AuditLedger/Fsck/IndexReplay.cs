@@ -91,7 +91,7 @@ internal sealed class IndexReplay : IDisposable
             return false;
         }
 
-        // An event that concerns no subject looks like a commit entry, until it is hashed.
+        // An event that concerns no subject looks like a commit entry, until the index is hashed with all events before it. Such events are few.
         if (keys.IsEmpty && index.HasPending && index.TryFollow(at, block.Hash(i), beginsEpoch))
         {
             _stored.After(index);

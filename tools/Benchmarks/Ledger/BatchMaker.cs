@@ -14,11 +14,17 @@ internal enum Subjects
     Recurring,
 }
 
-/// <summary>Makes the signed batches of one source beforehand, so that the measurement holds the ledger's work alone.</summary>
-internal static class BatchMaker
+/// <summary>Makes the signed batches of one source, from its first event on: each event with four subjects, bodies of about 1 KB.</summary>
+/// <param name="source">The source.</param>
+/// <param name="key">Its batch key.</param>
+/// <param name="subjects">Whom its events concern.</param>
+internal sealed class BatchMaker(string source, ECDsa key, Subjects subjects)
 {
     private const int EventsOfPrescription = 8;
     private const int Patients = 100_000;
+
+    private byte[] _prev = new byte[Envelope.HashSize];
+    private int _made;
 
     /// <summary>The ceremony's batch, which must be leaf 0.</summary>
     public static byte[] Ceremony(ECDsa key)
@@ -34,26 +40,22 @@ internal static class BatchMaker
         })]);
     }
 
-    /// <summary>Batches of one source from its first event on, each event with four subjects, bodies of about 1 KB.</summary>
-    public static List<byte[]> Make(string source, ECDsa key, int batches, int count, Subjects subjects)
+    /// <summary>The next batch.</summary>
+    /// <param name="count">Events of it.</param>
+    public byte[] Next(int count)
     {
-        var frames = new List<byte[]>(batches);
-        var prev = new byte[Envelope.HashSize];
-        for (var b = 0; b < batches; b++)
+        var bodies = new byte[count][];
+        for (var i = 0; i < count; i++)
         {
-            var bodies = new byte[count][];
-            for (var i = 0; i < count; i++)
-            {
-                bodies[i] = Event(source, (b * count) + i, subjects);
-            }
-
-            frames.Add(Frame(source, key, (b * (long)count) + 1, ref prev, bodies));
+            bodies[i] = Event(_made + i);
         }
 
-        return frames;
+        var frame = Frame(source, key, _made + 1L, ref _prev, bodies);
+        _made += count;
+        return frame;
     }
 
-    private static byte[] Event(string source, int n, Subjects subjects)
+    private byte[] Event(int n)
     {
         var prescription = subjects is Subjects.AllNew ? n : n / EventsOfPrescription;
         var patient = subjects is Subjects.AllNew ? RandomNumberGenerator.GetBytes(32) : SHA256.HashData(BitConverter.GetBytes(RandomNumberGenerator.GetInt32(Patients)));

@@ -4,7 +4,7 @@ using Trust.Kernel.Audit;
 
 namespace Trust.Benchmarks.Ledger;
 
-/// <summary>Sources that post to a ledger at once, each one batch after the other, with batches that were made beforehand.</summary>
+/// <summary>Sources that post to a ledger at once, each one batch after the other.</summary>
 internal sealed class IntakeLoad
 {
     /// <summary>Sources that post at once.</summary>
@@ -13,13 +13,13 @@ internal sealed class IntakeLoad
     /// <summary>Events of a batch.</summary>
     public const int BatchCount = 512;
 
-    private readonly List<(LedgerLink Link, Queue<byte[]> Frames)> _producers = [];
+    private readonly List<(LedgerLink Link, BatchMaker Maker, Queue<byte[]> Frames)> _producers = [];
 
     private IntakeLoad() { }
 
     /// <summary>Makes batches for a ledger to which its sources have posted nothing yet.</summary>
     /// <param name="ledger">The ledger.</param>
-    /// <param name="batches">Batches of each producer.</param>
+    /// <param name="batches">Batches of each producer that are made beforehand, so that a measurement holds the ledger's work alone.</param>
     /// <param name="ceremony">Whether the ledger is empty, so that the ceremony's event must come first.</param>
     /// <param name="ct">Cancels.</param>
     /// <param name="subjects">Whom its events concern.</param>
@@ -36,7 +36,8 @@ internal sealed class IntakeLoad
         {
             var link = ledger.Link(source);
             await Open(link, ct);
-            load._producers.Add((link, new Queue<byte[]>(BatchMaker.Make(source, ledger.BatchKey(source), batches, BatchCount, subjects))));
+            var maker = new BatchMaker(source, ledger.BatchKey(source), subjects);
+            load._producers.Add((link, maker, new Queue<byte[]>(Enumerable.Range(0, batches).Select(_ => maker.Next(BatchCount)))));
         }
 
         return load;
@@ -59,6 +60,29 @@ internal sealed class IntakeLoad
                 acks?.Add(Stopwatch.GetElapsedTime(began));
             }
         }));
+        return watch.Elapsed;
+    }
+
+    /// <summary>Posts batches for a time, each made when the one before it has been answered.</summary>
+    /// <param name="time">How long batches are begun.</param>
+    /// <param name="acks">Takes how long each batch waited for its answer.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <returns>Until the last answer.</returns>
+    public async Task<TimeSpan> RunFor(TimeSpan time, ConcurrentBag<TimeSpan> acks, CancellationToken ct)
+    {
+        var watch = Stopwatch.StartNew();
+        await Task.WhenAll(_producers.Select(p => Task.Run(
+            async () =>
+            {
+                while (watch.Elapsed < time)
+                {
+                    var frame = p.Maker.Next(BatchCount);
+                    var began = Stopwatch.GetTimestamp();
+                    await Post(p.Link, frame, BatchCount, ct);
+                    acks.Add(Stopwatch.GetElapsedTime(began));
+                }
+            },
+            ct)));
         return watch.Elapsed;
     }
 

@@ -36,12 +36,21 @@ internal sealed class IntakeLoad
         {
             var link = ledger.Link(source);
             await Open(link, ct);
-            var maker = new BatchMaker(source, ledger.BatchKey(source), subjects);
-            load._producers.Add((link, maker, new Queue<byte[]>(Enumerable.Range(0, batches).Select(_ => maker.Next(BatchCount)))));
+            load._producers.Add((link, new BatchMaker(source, ledger.BatchKey(source), subjects), []));
         }
 
+        load.Prepare(batches);
         return load;
     }
+
+    /// <summary>Makes the next batches of every producer, for <see cref="Run"/>.</summary>
+    public void Prepare(int batches) => _producers.ForEach(p =>
+    {
+        for (var i = 0; i < batches; i++)
+        {
+            p.Frames.Enqueue(p.Maker.Next(BatchCount));
+        }
+    });
 
     /// <summary>Posts the next batches of every producer.</summary>
     /// <param name="batches">Of each.</param>
@@ -63,23 +72,29 @@ internal sealed class IntakeLoad
         return watch.Elapsed;
     }
 
-    /// <summary>Posts batches for a time, each made when the one before it has been answered.</summary>
-    /// <param name="time">How long batches are begun.</param>
-    /// <param name="acks">Takes how long each batch waited for its answer.</param>
+    /// <summary>Posts at a steady rate, batches that are made meanwhile, once those made beforehand are posted; a source that is late posts at once.</summary>
+    /// <param name="time">How long batches fall due.</param>
+    /// <param name="perSecond">Events of all sources together.</param>
+    /// <param name="acks">Takes how long after it fell due each batch was answered: who is late because the ledger was is not spared.</param>
     /// <param name="ct">Cancels.</param>
     /// <returns>Until the last answer.</returns>
-    public async Task<TimeSpan> RunFor(TimeSpan time, ConcurrentBag<TimeSpan> acks, CancellationToken ct)
+    public async Task<TimeSpan> RunPaced(TimeSpan time, int perSecond, ConcurrentBag<TimeSpan> acks, CancellationToken ct)
     {
+        var interval = TimeSpan.FromSeconds((double)Producers * BatchCount / perSecond);
         var watch = Stopwatch.StartNew();
-        await Task.WhenAll(_producers.Select(p => Task.Run(
+        await Task.WhenAll(_producers.Select((p, n) => Task.Run(
             async () =>
             {
-                while (watch.Elapsed < time)
+                for (var due = interval * n / Producers; due < time; due += interval)
                 {
                     var frame = p.Maker.Next(BatchCount);
-                    var began = Stopwatch.GetTimestamp();
+                    if (due > watch.Elapsed)
+                    {
+                        await Task.Delay(due - watch.Elapsed, ct);
+                    }
+
                     await Post(p.Link, frame, BatchCount, ct);
-                    acks.Add(Stopwatch.GetElapsedTime(began));
+                    acks.Add(watch.Elapsed - due);
                 }
             },
             ct)));

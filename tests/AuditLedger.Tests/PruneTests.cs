@@ -56,6 +56,9 @@ public sealed class PruneTests
         // An image whole in itself that leaves a key out, and one that has it in other events.
         await Damages("UPDATE index_image SET keys = (SELECT keys FROM index_image WHERE epoch = 0 AND slice = 5) WHERE epoch = 0 AND slice = 112");
         await Damages("UPDATE index_image i SET keys = o.keys FROM index_image o WHERE i.epoch = 0 AND i.slice = 112 AND o.epoch = 1 AND o.slice = 112");
+        // Checksums that are right over a key in the wrong slice, and over postings that end in the midst of a number.
+        await Damages("UPDATE index_image SET keys = (SELECT keys FROM index_image WHERE epoch = 0 AND slice = 112) WHERE epoch = 0 AND slice = 5");
+        await Damages("UPDATE index_image SET keys = o.k || sha256(o.k) FROM (SELECT set_byte(substring(keys FROM 1 FOR octet_length(keys) - 32), octet_length(keys) - 33, 255) AS k FROM index_image WHERE epoch = 0 AND slice = 112) o WHERE epoch = 0 AND slice = 112");
         Assert.Empty(await IndexFaults(log));
 
         async Task Damages(string statement)

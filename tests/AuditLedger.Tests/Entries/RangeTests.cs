@@ -74,6 +74,18 @@ public sealed class RangeTests
     }
 
     [Fact]
+    public async Task A_range_is_not_vacuumed_for_having_grown()
+    {
+        await using var log = await DirectLog.Create(1 << 20);
+        await Run(log.Database.Owner, "UPDATE entries_layout SET width = 65536; UPDATE head SET size = 1040000");
+        await Run(log.Database.Owner, "SELECT extend_entries()");
+        var options = await log.Database.Owner.Sql("SELECT relname || ' ' || array_to_string(reloptions, ' ') FROM pg_class WHERE relkind = 'r' AND relispartition AND relnamespace = current_schema()::regnamespace ORDER BY relname")
+            .All(r => r.GetString(0), default);
+        Assert.Equal(
+            ["entries_000000000000 autovacuum_vacuum_insert_threshold=-1", "entries_000001048576 autovacuum_vacuum_insert_threshold=-1"], options);
+    }
+
+    [Fact]
     public async Task A_producers_place_is_given_once_even_if_a_batch_only_overlaps_another()
     {
         await using var log = await DirectLog.Create(1 << 20);

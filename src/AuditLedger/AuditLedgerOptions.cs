@@ -93,4 +93,7 @@ public sealed record SourceOptions
     /// <summary>File holding the SubjectPublicKeyInfo (DER) of its batch key.</summary>
     [Required]
     public required string BatchKeyFile { get; init; }
+
+    /// <summary>The same of the keys it had before, which sign nothing new: what they signed is proved for as long as it is kept.</summary>
+    public IReadOnlyList<string> EarlierBatchKeyFiles { get; init; } = [];
 }

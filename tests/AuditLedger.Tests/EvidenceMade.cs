@@ -12,6 +12,7 @@ using Trust.Cli.Local;
 using Trust.Cli.Verify;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.Pkcs11;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;
@@ -24,7 +25,9 @@ public sealed class EvidenceMade : IAsyncLifetime
     private TokenIssuer _issuer = null!;
     private ScriptedWitness _witness = null!;
     private SampleTimeStamper _outside = null!;
+    private readonly TokenOptions _token = Tokens.NewOptions("ledger");
     private WebApplication _sign = null!;
+    private Uri _signAddress = null!;
 
     internal RunningLedger Ledger { get; private set; } = null!;
 
@@ -52,9 +55,8 @@ public sealed class EvidenceMade : IAsyncLifetime
         _fixture.Anchoring = new { Authorities = new[] { _outside.Options() }, Interval = "00:00:00.100" };
         _fixture.Evidence = new { MaxEvents = 500, MaxBatchHashes = 1000 };
         _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
-        var address = await StartSigning();
-        Ledger = await _fixture.Start(Tokens.NewOptions("ledger"), sign: address);
-        await Ledger.Leads();
+        _signAddress = await StartSigning();
+        await Start();
         await Fill();
         await Eventually.Holds(() => Ledger.App.Services.GetRequiredService<OutboxState>().LedgerReached == true, "the ledger's own relay runs");
         await Eventually.Holds(
@@ -109,7 +111,7 @@ public sealed class EvidenceMade : IAsyncLifetime
             ["checkpointKeys"] = new JsonArray([.. Trusted.CheckpointKeys.Select(k => (JsonNode)k)]),
             ["witnesses"] = new JsonArray([.. Trusted.Witnesses.Select(k => (JsonNode)k)]),
             ["witnessQuorum"] = Trusted.WitnessQuorum,
-            ["sources"] = new JsonArray([.. Trusted.BatchKeys.Select(k => (JsonNode)new JsonObject { ["name"] = k.Key, ["batchKey"] = Convert.ToBase64String(k.Value) })]),
+            ["sources"] = new JsonArray([.. Trusted.BatchKeys.SelectMany(k => k.Value.Select(v => (JsonNode)new JsonObject { ["name"] = k.Key, ["batchKey"] = Convert.ToBase64String(v) }))]),
         }.ToJsonString());
         return await SecondVerifier.Judge(evidence, trusted, default) ?? throw new InvalidOperationException("python3-cryptography is not installed");
     }
@@ -123,6 +125,12 @@ public sealed class EvidenceMade : IAsyncLifetime
         await _issuer.DisposeAsync();
         await _fixture.DisposeAsync();
         _signed.Dispose();
+    }
+
+    private async Task Start()
+    {
+        Ledger = await _fixture.Start(_token, sign: _signAddress);
+        await Ledger.Leads();
     }
 
     private async Task<Uri> StartSigning()
@@ -150,6 +158,9 @@ public sealed class EvidenceMade : IAsyncLifetime
         await Post("sign", sign.Next(sign.Body("rx-0"), sign.Body("rx-1", "RX.sign", _signed.Basis, certificate: _signed.Signers[0]), sign.Body("rx-2", "RX.sign", _signed.Basis, certificate: new string('a', 64))), 3);
         await Post("ca", ca.Next(ca.Body("rx-9")), 1);
         await Post("sign", sign.Next(sign.Body("rx-1", basis: _signed.Basis, certificate: _signed.Signers[1]), sign.Body("rx-3")), 2);
+        await Ledger.DisposeAsync();
+        sign = await _fixture.ChangeBatchKey(sign);
+        await Start();
         await Post("sign", sign.Next(sign.Body("rx-1", "RX.claim")), 1);
         await Post("sign", sign.Next(sign.Body("rx-1", "RX.dispense"), sign.Body("rx-3"), sign.Body("rx-4")), 3);
         await Post("sign", sign.Next(sign.Body("rx-5", basis: _signed.Basis), sign.Body("rx-6", basis: _signed.Basis)), 2);

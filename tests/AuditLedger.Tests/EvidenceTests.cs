@@ -113,6 +113,19 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
     }
 
     [Fact]
+    public async Task Batches_count_by_any_key_of_their_source_that_the_verifier_trusts_and_by_no_other()
+    {
+        var sign = made.Json()["policy"]!["batchKeys"]!["sign"]!.AsArray();
+        Assert.Equal(2, sign.Count);
+        Assert.Equal("batch-signature", EvidenceVerifier.Verify(Falsified(j => j["policy"]!["batchKeys"]!["sign"]!.AsArray().RemoveAt(1)), made.Trusted).Finding!.Code);
+        var falsified = Falsified(j => j["policy"]!["batchKeys"]!["sign"]!.AsArray().RemoveAt(0));
+        Assert.Equal("batch-signature", EvidenceVerifier.Verify(falsified, made.Trusted).Finding!.Code);
+        Assert.StartsWith("REFUSED [batch-signature]", await made.Python(falsified), StringComparison.Ordinal);
+        var current = made.Trusted.BatchKeys.ToDictionary(k => k.Key, IReadOnlyList<byte[]> (k) => [k.Value[0]], StringComparer.Ordinal);
+        Assert.Equal("key-not-trusted", EvidenceVerifier.Verify(made.File, made.Trusted with { BatchKeys = current }).Finding!.Code);
+    }
+
+    [Fact]
     public async Task Nothing_can_be_left_out_of_a_file_that_would_not_be_missed()
     {
         Action<JsonObject>[] changes =
@@ -155,7 +168,7 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
     public void A_file_made_with_keys_of_its_own_does_not_vouch_for_itself()
     {
         Assert.Equal("key-not-trusted", EvidenceVerifier.Verify(made.File, made.Trusted with { CheckpointKeys = ["x+00000000+AQ=="] }).Finding!.Code);
-        Assert.Equal("key-not-trusted", EvidenceVerifier.Verify(made.File, made.Trusted with { BatchKeys = new Dictionary<string, byte[]>(StringComparer.Ordinal) }).Finding!.Code);
+        Assert.Equal("key-not-trusted", EvidenceVerifier.Verify(made.File, made.Trusted with { BatchKeys = new Dictionary<string, IReadOnlyList<byte[]>>(StringComparer.Ordinal) }).Finding!.Code);
         Assert.Equal("witness-policy", EvidenceVerifier.Verify(made.File, made.Trusted with { WitnessQuorum = 2 }).Finding!.Code);
         Assert.Equal("anchor", EvidenceVerifier.Verify(made.File, made.Trusted with { Roots = [] }).Finding!.Code);
         Assert.Contains(made.Trusted.Roots, root => EvidenceVerifier.Verify(made.File, made.Trusted with { Roots = [root] }).Finding!.Code is "time-stamp");

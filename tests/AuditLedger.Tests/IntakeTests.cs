@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
+using Trust.AuditLedger.Fsck;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.Pkcs11;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;
@@ -9,12 +11,13 @@ namespace Trust.AuditLedger.Tests;
 public sealed class IntakeTests : IAsyncLifetime
 {
     private LedgerFixture _fixture = null!;
+    private readonly TokenOptions _token = Tokens.NewOptions("ledger");
     private RunningLedger _ledger = null!;
 
     public async ValueTask InitializeAsync()
     {
         _fixture = await LedgerFixture.Create();
-        _ledger = await _fixture.Start(Tokens.NewOptions("ledger"));
+        _ledger = await _fixture.Start(_token);
         await _ledger.Leads();
     }
 
@@ -125,6 +128,27 @@ public sealed class IntakeTests : IAsyncLifetime
         var problem = await answer.Content.ReadFromJsonAsync<LedgerProblem>(AuditJson.Default.LedgerProblem);
         Assert.Equal((1, "unknown-action"), (problem!.Position, problem.Reason));
         Assert.Equal(1, await Events());
+    }
+
+    [Fact]
+    public async Task A_key_that_a_source_has_given_up_signs_nothing_new_and_what_it_signed_stands()
+    {
+        var before = await Begun();
+        var sent = before.Frame(1, 2, before.Head, [before.Body()], out _);
+        var stored = await Accepted("ca", sent, 1);
+        await _ledger.DisposeAsync();
+        var after = await _fixture.ChangeBatchKey(before);
+        _ledger = await _fixture.Start(_token);
+        await _ledger.Leads();
+
+        await Problem("ca", before.Frame(1, 3, before.Head, [before.Body()], out _), HttpStatusCode.Forbidden, "batch-signature");
+        // Its answer was lost: signed again with the new key, it is the same batch.
+        await Problem("ca", sent, HttpStatusCode.Forbidden, "batch-signature");
+        var frame = BatchFrame.TryRead(sent)!;
+        var repeated = await Accepted("ca", after.Next([.. frame.Events.Select(e => e.Body.ToArray())]), 1);
+        Assert.Equal(stored.Receipts[0].Index, repeated.Receipts[0].Index);
+        await Accepted("ca", after.Next(after.Body()), 1);
+        Assert.Empty((await FsckCommand.Check(_ledger.App.Services, null, default)).Faults);
     }
 
     [Fact]

@@ -23,6 +23,7 @@ public sealed class LedgerFixture : IAsyncDisposable
     private static readonly string[] SourceNames = ["ca", "idp", "sign", "ledger"];
 
     private readonly Dictionary<string, ECDsa> _batchKeys = new(StringComparer.Ordinal);
+    private readonly List<ECDsa> _givenUp = [];
     private readonly Dictionary<string, X509Certificate2> _certificates = new(StringComparer.Ordinal);
     private readonly List<HttpClient> _clients = [];
     private X509Certificate2 _issuer = null!;
@@ -139,7 +140,10 @@ public sealed class LedgerFixture : IAsyncDisposable
                 RetentionMonths = Retention,
                 RegionTableFile = RegionTable,
                 MirrorDirectory = Mirror,
-                Sources = SourceNames.Select(s => new { Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki") }).ToArray(),
+                Sources = SourceNames.Select(s => new
+                {
+                    Name = s, BatchKeyFile = Path.Combine(Public, s + "-batch.spki"), EarlierBatchKeyFiles = System.IO.Directory.GetFiles(Public, s + "-batch-*.spki"),
+                }).ToArray(),
             },
         };
         var file = Path.Combine(data, "ledger.json");
@@ -198,7 +202,7 @@ public sealed class LedgerFixture : IAsyncDisposable
         };
         var app = ServiceHost.Build(["run", "--config", config], service);
         var own = app.Services.GetRequiredService<IToken>();
-        var batch = await own.Find(ServiceHost.BatchKey, default) ?? await own.Generate(ServiceHost.BatchKey, KeyAlgorithm.EcdsaP256, default);
+        var batch = await own.Find(new KeyRef("batch"), default) ?? await own.Generate(new KeyRef("batch"), KeyAlgorithm.EcdsaP256, default);
         await SetBatchKey("ledger", batch.SubjectPublicKeyInfo);
         await Program.Service.Provision!(app.Services, CancellationToken.None);
         try
@@ -225,6 +229,21 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Declares another batch key of a source; before the ledger starts.</summary>
     public Task SetBatchKey(string source, ReadOnlyMemory<byte> spki) =>
         File.WriteAllBytesAsync(Path.Combine(Public, source + "-batch.spki"), spki.ToArray());
+
+    /// <summary>Gives a source another batch key, and declares the one before as such; before the ledger starts.</summary>
+    /// <returns>The source's producer, which goes on with the new key.</returns>
+    public async Task<TestProducer> ChangeBatchKey(TestProducer before)
+    {
+        var source = before.Source;
+        var file = Path.Combine(Public, source + "-batch.spki");
+        File.Move(file, Path.Combine(Public, $"{source}-batch-{System.IO.Directory.GetFiles(Public, source + "-batch*.spki").Length}.spki"));
+        _givenUp.Add(_batchKeys[source]);
+        _batchKeys[source] = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        await SetBatchKey(source, _batchKeys[source].ExportSubjectPublicKeyInfo());
+        var producer = Producer(source);
+        (producer.Epoch, producer.Seq, producer.Head) = (before.Epoch, before.Seq, before.Head);
+        return producer;
+    }
 
     /// <summary>The client's handler alone, to put faults in front of.</summary>
     public HttpMessageHandler Handler(string source) => new SocketsHttpHandler
@@ -264,7 +283,7 @@ public sealed class LedgerFixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _clients.ForEach(c => c.Dispose());
-        foreach (var key in _batchKeys.Values)
+        foreach (var key in _batchKeys.Values.Concat(_givenUp))
         {
             key.Dispose();
         }

@@ -94,7 +94,7 @@ internal sealed class SignRig : IAsyncDisposable
         rig.config = await rig.Configure(null, Tokens.NewOptions("sign"));
         await using (var setup = ServiceHost.Build(["run", "--config", rig.config], Program.Service))
         {
-            await setup.Services.GetRequiredService<IToken>().Generate(ServiceHost.BatchKey, KeyAlgorithm.EcdsaP256, CancellationToken.None);
+            await setup.Services.GetRequiredService<IToken>().Generate(new KeyRef("batch"), KeyAlgorithm.EcdsaP256, CancellationToken.None);
             await Program.Service.Provision!(setup.Services, CancellationToken.None);
         }
 
@@ -306,9 +306,9 @@ internal sealed class SignRig : IAsyncDisposable
                 builder.Logging.ClearProviders();
             },
         });
-        if (await held.Find(ServiceHost.BatchKey, CancellationToken.None) is null)
+        if (await held.Find(new KeyRef("batch"), CancellationToken.None) is null)
         {
-            await held.Generate(ServiceHost.BatchKey, KeyAlgorithm.EcdsaP256, CancellationToken.None);
+            await held.Generate(new KeyRef("batch"), KeyAlgorithm.EcdsaP256, CancellationToken.None);
         }
 
         await Program.Service.Provision!(app.Services, CancellationToken.None);

@@ -52,7 +52,7 @@ def shaped(value, shape, where="the file"):     # `value` with byte strings deco
 def TEXT(value): return value if type(value) is str else None
 def NUMBER(value): return value if type(value) is int and 0 <= value < 1 << 53 else None     # RFC 8785 spells no larger integers
 def HASH(value): return raw if (raw := unbase64(value)) is not None and len(raw) == 32 else None
-def KEY_MAP(value): return {name: shaped(key, unbase64, "batchKeys") for name, key in value.items()} if type(value) is dict else None
+def KEY_MAP(value): return {name: shaped(keys or None, (unbase64, 16), "batchKeys") for name, keys in value.items()} if type(value) is dict else None
 def EVENT(value): return shaped(value, WITHHELD if type(value) is dict and "leafHash" in value else WHOLE, "events")
 PROOF, KEYS, RAW, WITHHELD = (HASH, 64), (TEXT, 1000), unbase64, {"index": NUMBER, "leafHash": HASH, "proof": (HASH, 64)}
 END, BATCH = {"leaf": RAW, "proof": PROOF}, {"firstSeq": NUMBER, "count": NUMBER, "signature": RAW, "tail": (HASH, 1024)}
@@ -169,7 +169,7 @@ class Verifier:                 # the checks, in the order of section 11
         self.json = parse_json(self.raw, "malformed-file")
         self.e = e = shaped(self.json, EVIDENCE)
         self.asked, self.a, self.b = e["question"], e["range"]["from"], e["range"]["to"]
-        need(self.e["format"] == "trust.evidence.v4", "unknown-format", self.e["format"][:40])
+        need(self.e["format"] == "trust.evidence.v5", "unknown-format", self.e["format"][:40])
         need(compact(ordered(self.json)) == self.raw, "not-canonical", "another spelling than RFC 8785")
         kind, name = self.asked["kind"].encode(), (self.asked["identifier"] or "").encode()
         right = re.fullmatch(b"[a-z]{1,32}", kind) and (self.asked["identifier"] is None) == (kind == b"patient")
@@ -178,7 +178,8 @@ class Verifier:                 # the checks, in the order of section 11
         need(key == self.asked["key"] or kind == b"patient", "question-key", "the key is another's")
     def policy(self):
         policy, mine, keys = self.e["policy"], self.trusted, set(self.e["policy"]["checkpointKeys"])
-        need(keys <= set(mine["checkpointKeys"]) and set(policy["batchKeys"].items()) <= mine["sources"], "key-not-trusted", "policy")
+        named = {(name, key) for name, some in policy["batchKeys"].items() for key in some}
+        need(keys <= set(mine["checkpointKeys"]) and named <= mine["sources"], "key-not-trusted", "policy")
         need(keys == set(mine["checkpointKeys"]), "key-missing", "a log key of the list")
         need(sorted(policy["witnessKeys"]) == sorted(mine["witnesses"]) and policy["witnessQuorum"] == self.quorum, "witness-policy")
     def checkpoint(self):
@@ -278,15 +279,15 @@ class Verifier:                 # the checks, in the order of section 11
         need(keys == sorted({unbase64(s["key"], url=True) for s in body["subjects"]}), "subject-keys", "not those of the body", index)
         return keys, Shown(index, time, source, epoch, seq, prev, envelope, body)
     def batch(self, batch, shown):
-        key = self.e["policy"]["batchKeys"].get(shown.source.decode("utf-8", "replace"))
-        need(key is not None, "key-not-trusted", "no batch key of its source", shown.index)
+        keys = self.e["policy"]["batchKeys"].get(shown.source.decode("utf-8", "replace"))
+        need(keys, "key-not-trusted", "no batch key of its source", shown.index)
         first, count, seq, last = batch["firstSeq"], batch["count"], shown.seq, shown.envelope
         inside = 1 <= count <= 1024 and 1 <= first <= seq and first + count == seq + 1 + len(batch["tail"])
         need(inside, "batch-shape", "it does not lie in its batch", shown.index)
         name = bytes([len(shown.source)]) + shown.source + u64(shown.epoch)
         for seq, digest in enumerate(batch["tail"], seq + 1): last = ENVELOPE + name + u64(seq) + sha(last) + digest
         message = b"trust.batch.v1\n" + name + u64(first) + count.to_bytes(4, "big") + sha(last)
-        need(p256_ok(key, batch["signature"], message), "batch-signature", "", shown.index)
+        need(any(p256_ok(key, batch["signature"], message) for key in keys), "batch-signature", "", shown.index)
         return self.order(shown)
     def order(self, shown):
         need(shown.time >= self.time, "time-falls", "ledger time", shown.index)
@@ -308,9 +309,8 @@ class Verifier:                 # the checks, in the order of section 11
         return need(inside, "period", "not in the tree", index) or end and self.leaf(index, end["leaf"])[1].time
     def openings(self):
         sealed = {shown.index: shown.body for shown in self.shown if "sealed" in shown.body}
-        for index, key in [(opening["index"], opening["dataKey"]) for opening in self.e["openings"]]:
-            body = sealed.pop(index, None)          # each at most once
-            need(body and self.asked["caseNumber"] is not None and len(key) == 32, "opening", "of nothing to open", index)
+        for index, key in [(opening["index"], opening["dataKey"]) for opening in self.e["openings"]]:     # each at most once
+            need((body := sealed.pop(index, None)) and self.asked["caseNumber"] is not None and len(key) == 32, "opening", "of nothing to open", index)
             box = unbase64(body["sealed"], url=True)
             need(works(AESGCM(key).decrypt, box[:12], box[12:], body["id"].encode()), "opening", "the key does not open it", index)
     def query(self):

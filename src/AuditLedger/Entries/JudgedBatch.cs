@@ -58,7 +58,7 @@ internal static class BatchJudge
         }
 
         var digest = Envelope.BatchDigest(source.Name, frame.Epoch, frame.FirstSeq, events.Length, prev);
-        return source.Verifies(digest, frame.Signature.Span)
+        return source.Sends(digest, frame.Signature.Span)
             ? new Judgement.Good(new JudgedBatch(source.Name, frame, events, prev, ceremony))
             : new Judgement.BadSignature();
     }

@@ -13,7 +13,7 @@ using Trust.Kernel.Audit;
 namespace Trust.AuditLedger.Evidence;
 
 /// <summary>The self-contained file of docs/LEDGER-FORMAT.md §9 without its member <c>query</c>, which names the hashes of all others. Bytes are Base64.</summary>
-/// <param name="Format"><c>trust.evidence.v4</c>.</param>
+/// <param name="Format"><c>trust.evidence.v5</c>.</param>
 /// <param name="Question">What was asked.</param>
 /// <param name="Checkpoint">Signed note, cosigned by witnesses, under which the answer is complete.</param>
 /// <param name="Tree">The tree asked about.</param>
@@ -126,9 +126,9 @@ public sealed record EvidenceBatch(long FirstSeq, int Count, IReadOnlyList<byte[
 /// <param name="CheckpointKeys">C2SP vkey lines of the log.</param>
 /// <param name="WitnessKeys">C2SP vkey lines of its witnesses.</param>
 /// <param name="WitnessQuorum">How many of them must have cosigned.</param>
-/// <param name="BatchKeys">SubjectPublicKeyInfo by source.</param>
+/// <param name="BatchKeys">By source the SubjectPublicKeyInfo of its keys, the current one first.</param>
 public sealed record EvidencePolicy(
-    IReadOnlyList<string> CheckpointKeys, IReadOnlyList<string> WitnessKeys, int WitnessQuorum, IReadOnlyDictionary<string, byte[]> BatchKeys);
+    IReadOnlyList<string> CheckpointKeys, IReadOnlyList<string> WitnessKeys, int WitnessQuorum, IReadOnlyDictionary<string, IReadOnlyList<byte[]>> BatchKeys);
 
 /// <summary>JSON of the ledger's own answers and requests.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]

@@ -135,7 +135,7 @@ internal sealed class EvidenceMaker(
         var reader = new TreeReader(db, published.Edge);
         var tree = new AskedTree(await reader.Root(size, ct), await reader.Consistency(size, witnessed.Checkpoint.Size, ct));
         var file = new FileMembers(new EvidenceAnswer(
-            "trust.evidence.v4", question.ToJson(size, region), witnessed.Note, tree, range, answer.Proof, events, openings,
+            "trust.evidence.v5", question.ToJson(size, region), witnessed.Note, tree, range, answer.Proof, events, openings,
             await Anchored(witnessed, reader, ct), await Policy(ct), attachedHere));
         // Nothing of what was prepared leaves before the ledger has on record who was given it, and what.
         return await Recorded(QueryEvent(caller, question, EventOutcome.Success, file.Basis()), witnessed.Checkpoint.Size, ct) is { } query
@@ -230,7 +230,7 @@ internal sealed class EvidenceMaker(
         [.. (await signer.Verifiers(ct)).Select(v => v.VKey)],
         [.. witnesses.Clients.Select(w => w.Key.VKey)],
         options.Witnessing.Quorum,
-        sources.All.ToDictionary(s => s.Name, s => s.BatchKey.ToArray(), StringComparer.Ordinal));
+        sources.All.ToDictionary(s => s.Name, s => s.BatchKeys, StringComparer.Ordinal));
 
     private async Task<ConfirmOutcome> Record(AuditEvent query, CancellationToken ct)
     {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
+using Trust.Pkcs11;
 
 namespace Trust.Kernel.Audit;
 
@@ -32,7 +33,7 @@ public static class AuditServices
             Region = service.Region,
             Node = service.Node,
             Peer = ledger.Peer,
-            BatchKey = ServiceHost.BatchKey,
+            BatchKey = new KeyRef(ledger.BatchKey),
             BudgetAge = ledger.BudgetAge,
             BudgetCount = ledger.BudgetCount,
             ConfirmWithin = ledger.ConfirmWithin,
@@ -54,6 +55,13 @@ public sealed record LedgerOptions
 {
     /// <summary>Declared peer that is the ledger.</summary>
     public string Peer { get; init; } = "ledger";
+
+    /// <summary>
+    /// Label of the key in the service's token that signs its batches, which <c>provision</c> makes. Another label is another key: the ledger then
+    /// declares the one before among its source's earlier keys.
+    /// </summary>
+    [System.ComponentModel.DataAnnotations.RegularExpression("^batch(-[a-z0-9]{1,24})?$")]
+    public string BatchKey { get; init; } = "batch";
 
     /// <summary>Longest time the oldest event may wait before traced acts are refused.</summary>
     public TimeSpan BudgetAge { get; init; } = TimeSpan.FromMinutes(5);

@@ -311,8 +311,9 @@ public static class ServiceHost
         app.Services.GetRequiredService<ServiceIdentity>().Provision(hosts);
         if (app.Services.GetService<IToken>() is { } token && service.HasOutbox)
         {
-            var batch = await token.Find(BatchKey, ct) ?? await token.Generate(BatchKey, KeyAlgorithm.EcdsaP256, ct);
-            await File.WriteAllBytesAsync(Path.Combine(options.PublicDirectory, service.Name + "-batch.spki"), batch.SubjectPublicKeyInfo.ToArray(), ct);
+            var key = new KeyRef(app.Configuration.Section<LedgerOptions>("Ledger").BatchKey);
+            var batch = await token.Find(key, ct) ?? await token.Generate(key, KeyAlgorithm.EcdsaP256, ct);
+            await File.WriteAllBytesAsync(Path.Combine(options.PublicDirectory, $"{service.Name}-{key.Label}.spki"), batch.SubjectPublicKeyInfo.ToArray(), ct);
         }
 
         if (service.Provision is { } own)
@@ -320,7 +321,4 @@ public static class ServiceHost
             await own(app.Services, ct);
         }
     }
-
-    /// <summary>The key that signs the service's batches of event envelopes.</summary>
-    public static KeyRef BatchKey { get; } = new("batch");
 }

@@ -22,7 +22,7 @@ internal sealed record Evidence(
         var parsed = StrictJson.TryParse(bytes, new JsonLimits(MaxBytes, 32), out var root, out _);
         EvidenceRefusedException.When(!parsed, "malformed-file", null, "JSON");
         Strict.Members(root, "$", "format", "question", "checkpoint", "tree", "range", "completeness", "events", "openings", "query", "anchor", "policy", "attachments");
-        EvidenceRefusedException.When(!string.Equals(Strict.Text(root, "format", "$"), "trust.evidence.v4", StringComparison.Ordinal), "unknown-format");
+        EvidenceRefusedException.When(!string.Equals(Strict.Text(root, "format", "$"), "trust.evidence.v5", StringComparison.Ordinal), "unknown-format");
         var range = root.GetProperty("range");
         Strict.Members(range, "$.range", "from", "to", "before", "after");
         var tree = root.GetProperty("tree");
@@ -165,7 +165,7 @@ internal sealed record EvidenceAnchor(string Checkpoint, List<byte[]> Consistenc
 }
 
 /// <summary>Keys the file names; believed only as far as the verifier's own list agrees.</summary>
-internal sealed record EvidencePolicy(List<string> CheckpointKeys, List<string> WitnessKeys, long WitnessQuorum, Dictionary<string, byte[]> BatchKeys)
+internal sealed record EvidencePolicy(List<string> CheckpointKeys, List<string> WitnessKeys, long WitnessQuorum, Dictionary<string, List<byte[]>> BatchKeys)
 {
     public static EvidencePolicy Read(JsonElement json)
     {
@@ -177,7 +177,15 @@ internal sealed record EvidencePolicy(List<string> CheckpointKeys, List<string> 
             Keys(json, "checkpointKeys"),
             Keys(json, "witnessKeys"),
             Strict.Number(json, "witnessQuorum", path),
-            batchKeys.EnumerateObject().ToDictionary(p => p.Name, p => Strict.Bytes(p.Value, path + ".batchKeys." + p.Name), StringComparer.Ordinal));
+            batchKeys.EnumerateObject().ToDictionary(p => p.Name, p => SourceKeys(batchKeys, p.Name), StringComparer.Ordinal));
+    }
+
+    private static List<byte[]> SourceKeys(JsonElement batchKeys, string source)
+    {
+        const string path = "$.policy.batchKeys";
+        var keys = Strict.Items(batchKeys, source, path, 16).Select(k => Strict.Bytes(k, path + "." + source)).ToList();
+        EvidenceRefusedException.When(keys.Count == 0, "malformed-file", null, path + "." + source);
+        return keys;
     }
 
     private static List<string> Keys(JsonElement json, string name) =>

@@ -109,10 +109,11 @@ public static class EvidenceVerifier
         EvidenceRefusedException.When(!SameSet(policy.CheckpointKeys, trusted.CheckpointKeys), "key-missing");
         EvidenceRefusedException.When(
             !SameSet(policy.WitnessKeys, trusted.Witnesses) || policy.WitnessQuorum != trusted.WitnessQuorum, "witness-policy");
-        foreach (var (source, spki) in policy.BatchKeys)
+        foreach (var (source, keys) in policy.BatchKeys)
         {
+            var known = trusted.BatchKeys.GetValueOrDefault(source, []);
             EvidenceRefusedException.When(
-                !trusted.BatchKeys.TryGetValue(source, out var known) || !known.AsSpan().SequenceEqual(spki), "key-not-trusted", null, "batch:" + source);
+                keys.Exists(key => !known.Any(k => k.AsSpan().SequenceEqual(key))), "key-not-trusted", null, "batch:" + source);
         }
     }
 
@@ -169,7 +170,7 @@ public static class EvidenceVerifier
         }
     }
 
-    private static LoggedEvent CheckEvent(EvidenceEvent e, Dictionary<string, byte[]> batchKeys, byte[] key)
+    private static LoggedEvent CheckEvent(EvidenceEvent e, Dictionary<string, List<byte[]>> batchKeys, byte[] key)
     {
         var logged = LoggedEvent.Read(e.Index, e.Leaf!);
         EvidenceRefusedException.When(!logged.Keys.Exists(k => k.AsSpan().SequenceEqual(key)), "other-subject", e.Index);
@@ -250,9 +251,9 @@ public static class EvidenceVerifier
         return ((TimeStampOutcome.Proved)stamp).Info.Time;
     }
 
-    private static void CheckBatch(EvidenceEvent e, LoggedEvent logged, Dictionary<string, byte[]> batchKeys)
+    private static void CheckBatch(EvidenceEvent e, LoggedEvent logged, Dictionary<string, List<byte[]>> batchKeys)
     {
-        EvidenceRefusedException.When(!batchKeys.TryGetValue(logged.Source, out var spki), "key-not-trusted", e.Index, "batch:" + logged.Source);
+        EvidenceRefusedException.When(!batchKeys.TryGetValue(logged.Source, out var keys), "key-not-trusted", e.Index, "batch:" + logged.Source);
         EvidenceRefusedException.When(
             e.Count is 0 or > 1024 || logged.Seq < e.FirstSeq || logged.Seq - e.FirstSeq >= e.Count || e.Tail.Count != e.FirstSeq + e.Count - 1 - logged.Seq,
             "batch-shape", e.Index);
@@ -267,11 +268,14 @@ public static class EvidenceVerifier
         var count = new byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(count, (uint)e.Count);
         byte[] signed = [.. BatchTag, (byte)source.Length, .. source, .. U64(logged.Epoch), .. U64(e.FirstSeq), .. count, .. last];
-        using var verifier = ECDsa.Create();
-        verifier.ImportSubjectPublicKeyInfo(spki, out _);
-        EvidenceRefusedException.When(
-            !verifier.VerifyData(signed, e.Signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation),
-            "batch-signature", e.Index, logged.Source);
+        EvidenceRefusedException.When(!keys!.Exists(key => Verifies(key, signed, e.Signature)), "batch-signature", e.Index, logged.Source);
+    }
+
+    private static bool Verifies(byte[] spki, byte[] signed, byte[] signature)
+    {
+        using var key = ECDsa.Create();
+        key.ImportSubjectPublicKeyInfo(spki, out _);
+        return key.VerifyData(signed, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
     }
 
     private static void CheckFollows(List<LoggedEvent> events)

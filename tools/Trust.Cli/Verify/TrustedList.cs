@@ -8,9 +8,9 @@ namespace Trust.Cli.Verify;
 /// <param name="Roots">Root certificates.</param>
 /// <param name="Helpers">Issuing and time-stamping certificates that help to build paths; not trusted for being here.</param>
 /// <param name="CheckpointKeys">C2SP vkey lines of the ledger.</param>
-/// <param name="BatchKeys">SubjectPublicKeyInfo of each source's batch key.</param>
+/// <param name="BatchKeys">By source the SubjectPublicKeyInfo of its batch keys, given up or not.</param>
 public sealed record TrustedList(
-    IReadOnlyList<Certificate> Roots, IReadOnlyList<Certificate> Helpers, IReadOnlyList<string> CheckpointKeys, IReadOnlyDictionary<string, byte[]> BatchKeys)
+    IReadOnlyList<Certificate> Roots, IReadOnlyList<Certificate> Helpers, IReadOnlyList<string> CheckpointKeys, IReadOnlyDictionary<string, IReadOnlyList<byte[]>> BatchKeys)
 {
     private const int MaxBytes = 1 << 20;
 
@@ -34,8 +34,8 @@ public sealed record TrustedList(
         var keys = Path.Combine(path, "ledger.vkeys");
         var roots = Directory.EnumerateFiles(path, "root*.pem").Order(StringComparer.Ordinal)
             .SelectMany(file => Certificate.ParsePem(File.ReadAllText(file))).ToList();
-        var batchKeys = Directory.EnumerateFiles(path, "*-batch.spki")
-            .ToDictionary(file => Path.GetFileName(file)[..^"-batch.spki".Length], File.ReadAllBytes, StringComparer.Ordinal);
+        var batchKeys = BySource(Directory.EnumerateFiles(path, "*-batch*.spki").Order(StringComparer.Ordinal)
+            .Select(file => (Path.GetFileName(file)[..Path.GetFileName(file).LastIndexOf("-batch", StringComparison.Ordinal)], File.ReadAllBytes(file))));
         var witnesses = Path.Combine(path, "witnesses.vkeys");
         IReadOnlyList<string> trusted = File.Exists(witnesses) ? [.. File.ReadAllLines(witnesses).Where(line => line.Length > 0)] : [];
         return File.Exists(keys)
@@ -65,8 +65,8 @@ public sealed record TrustedList(
                 Certificates(root, "roots"),
                 helpers,
                 [.. root.GetProperty("checkpointKeys").EnumerateArray().Select(k => k.GetString()!)],
-                root.GetProperty("sources").EnumerateArray().ToDictionary(
-                    s => s.GetProperty("name").GetString()!, s => s.GetProperty("batchKey").GetBytesFromBase64(), StringComparer.Ordinal))
+                BySource(root.GetProperty("sources").EnumerateArray()
+                    .Select(s => (s.GetProperty("name").GetString()!, s.GetProperty("batchKey").GetBytesFromBase64()))))
             {
                 Witnesses = root.TryGetProperty("witnesses", out var witnesses) ? [.. witnesses.EnumerateArray().Select(k => k.GetString()!)] : [],
                 WitnessQuorum = root.TryGetProperty("witnessQuorum", out var quorum) ? quorum.GetInt32() : 0,
@@ -78,6 +78,9 @@ public sealed record TrustedList(
             throw new InvalidDataException($"{path} is not a trusted list: {e.Message}", e);
         }
     }
+
+    private static Dictionary<string, IReadOnlyList<byte[]>> BySource(IEnumerable<(string Source, byte[] Key)> keys) =>
+        keys.GroupBy(k => k.Source, StringComparer.Ordinal).ToDictionary(g => g.Key, IReadOnlyList<byte[]> (g) => [.. g.Select(k => k.Key)], StringComparer.Ordinal);
 
     private static List<Certificate> Certificates(JsonElement root, string name) =>
         root.TryGetProperty(name, out var list) ? [.. list.EnumerateArray().Select(c => Certificate.Parse(c.GetBytesFromBase64()))] : [];

@@ -41,6 +41,9 @@ internal sealed class BenchLedger : IAsyncDisposable
     /// <summary>The ledger's database.</summary>
     public DatabaseOptions Database { get; private set; } = null!;
 
+    /// <summary>A folder for a measurement's own files, on the disk of the ledger's.</summary>
+    public string Scratch => Path.Combine(_directory, "scratch");
+
     private string Public => Path.Combine(_directory, "public");
 
     /// <summary>Sets everything up and waits until the ledger leads.</summary>

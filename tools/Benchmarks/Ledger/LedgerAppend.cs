@@ -88,9 +88,11 @@ internal static class LedgerAppend
     {
         // A service that has just started compiles meanwhile, and what it is late by then would be counted for a minute.
         await load.RunPaced(WarmUp, SteadyRate / 2, [], ct);
+        await using var disk = new DiskProbe(ledger.Scratch);
         var took = await load.RunPaced(Steady, SteadyRate, acks, ct);
+        var (p99, longest) = await disk.Stop();
         var events = (double)acks.Count * IntakeLoad.BatchCount;
         return string.Create(CultureInfo.InvariantCulture,
-            $", median {acks.Order().ElementAt(acks.Count / 2).TotalMilliseconds:F0} ms, longest {acks.Max().TotalMilliseconds:F0} ms from when a batch fell due, in {took.TotalMinutes:F1} minutes at {events / took.TotalSeconds:N0}/s, batches made meanwhile, eight events a prescription, 100,000 patients; the service's largest resident set {ledger.PeakMemory():F0} MiB; the rate at full speed after them");
+            $", median {acks.Order().ElementAt(acks.Count / 2).TotalMilliseconds:F0} ms, longest {acks.Max().TotalMilliseconds:F0} ms from when a batch fell due, in {took.TotalMinutes:F1} minutes at {events / took.TotalSeconds:N0}/s, batches made meanwhile, eight events a prescription, 100,000 patients; a flush of 200 bytes on the same disk meanwhile p99 {p99.TotalMilliseconds:F0} ms, longest {longest.TotalMilliseconds:F0} ms; the service's largest resident set {ledger.PeakMemory():F0} MiB; the rate at full speed after them");
     }
 }

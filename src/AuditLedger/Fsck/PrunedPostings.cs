@@ -60,20 +60,7 @@ internal sealed class PrunedPostings : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _connection.Dispose();
 
-    // The checksum of a slice is no signature: whoever can write it can make one over anything, and the check must name that, not fall over it.
     private bool TryRead(long index)
-    {
-        try
-        {
-            return TryReadStretch(index);
-        }
-        catch (Exception e) when (e is ArgumentException or IndexOutOfRangeException)
-        {
-            return false;
-        }
-    }
-
-    private bool TryReadStretch(long index)
     {
         // An epoch begins with the commit entry that ended the one before, and has no postings there.
         if (_epochs.FirstOrDefault(e => e.Start <= index && index <= e.Ended) is not { Ended: { } ended } epoch)

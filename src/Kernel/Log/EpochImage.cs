@@ -123,7 +123,27 @@ public static class EpochImage
         }
 
         var tail = reader.Take(reader.U16()).ToArray();
-        return reader.Failed || count == 0 ? null : new ImageKey(bytes, count, last, frontier, [.. chunks], tail);
+        return reader.Failed || count == 0 || !Rises(chunks, tail, count, last) ? null : new ImageKey(bytes, count, last, frontier, [.. chunks], tail);
+    }
+
+    // The checksum of a slice is no signature: whoever can write one can make it over anything. Whether postings are the logged ones shows when they
+    // are proved; that they are postings at all must be certain before, or whoever reads or continues them would fall over them.
+    private static bool Rises(List<PostingChunk> chunks, byte[] tail, uint count, uint last)
+    {
+        var before = -1L;
+        foreach (var chunk in chunks)
+        {
+            if (chunk.First <= before || !PostingCode.TryEnds(chunk.Postings, PostingChunk.Length, out var begins, out var ends)
+                || (begins, ends) != (chunk.First, chunk.Last))
+            {
+                return false;
+            }
+
+            before = ends;
+        }
+
+        var rest = (int)(count % PostingChunk.Length);
+        return PostingCode.TryEnds(tail, rest, out var first, out var end) && (rest == 0 ? before == last : first > before && end == last);
     }
 
     private static void U32(IBufferWriter<byte> to, uint value)

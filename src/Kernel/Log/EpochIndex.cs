@@ -87,7 +87,7 @@ public sealed class EpochIndex
     /// <param name="bytes">What <see cref="WriteSlice"/> wrote.</param>
     public bool TryAddSlice(int slice, long commit, ReadOnlySpan<byte> bytes)
     {
-        if (EpochImage.Read(bytes) is not { } keys || keys.Exists(k => SliceOf(k.Bytes) != slice))
+        if (EpochImage.Read(bytes) is not { } keys || keys.Exists(k => SliceOf(k.Bytes) != slice || Start + k.Last >= commit))
         {
             return false;
         }

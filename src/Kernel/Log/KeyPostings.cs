@@ -30,6 +30,45 @@ public static class PostingCode
         return at + 1;
     }
 
+    /// <summary>Where postings begin and end, counted from the epoch's start.</summary>
+    /// <param name="bytes">What <see cref="Write"/> is said to have written.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="first">The first one.</param>
+    /// <param name="last">The last one.</param>
+    /// <returns>False when the bytes are not exactly so many postings, each behind the one before.</returns>
+    public static bool TryEnds(ReadOnlySpan<byte> bytes, int count, out uint first, out uint last)
+    {
+        (first, last) = (0, 0);
+        var at = 0;
+        for (var n = 0; n < count; n++)
+        {
+            ulong difference = 0;
+            for (var shift = 0; ; shift += 7)
+            {
+                if (at == bytes.Length || shift == 7 * MaxBytes)
+                {
+                    return false;
+                }
+
+                difference |= (ulong)(bytes[at] & 0x7f) << shift;
+                if (bytes[at++] < 0x80)
+                {
+                    break;
+                }
+            }
+
+            if ((n > 0 && difference == 0) || last + difference > uint.MaxValue)
+            {
+                return false;
+            }
+
+            last += (uint)difference;
+            first = n == 0 ? last : first;
+        }
+
+        return at == bytes.Length;
+    }
+
     /// <summary>Reads postings as indices of the log.</summary>
     /// <param name="bytes">What <see cref="Write"/> wrote.</param>
     /// <param name="start">Start of the epoch.</param>

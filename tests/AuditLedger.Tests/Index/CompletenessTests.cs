@@ -155,6 +155,8 @@ internal sealed class KeyPool
         _keys = [.. made.DistinctBy(Convert.ToHexString)];
     }
 
+    public IReadOnlyList<byte[]> All => _keys;
+
     public byte[] Any() => _keys[(int)(Math.Pow(_random.NextDouble(), 3) * _keys.Length)];
 
     /// <summary>A key that no event carries: random, or one bit from a used one.</summary>

@@ -1,5 +1,8 @@
+using System.Security.Cryptography;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Index;
+using Trust.Cli.Verify;
+using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 
 namespace Trust.AuditLedger.Tests.Index;
@@ -98,6 +101,64 @@ public sealed class StoredIndexTests
         // The live epoch is right in any case. A sealed one is bound to its root whenever it is read.
         var (size, _) = log.Heads[^1];
         Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, pool.Any(), size - 20, size - 1, size, 10_000, default));
+    }
+
+    [Fact]
+    public async Task A_crafted_image_whose_checksum_is_right_stops_neither_a_start_nor_what_is_logged_then_and_no_wrong_answer_comes_of_it()
+    {
+        var random = new Random(27);
+        var pool = new KeyPool(random, 12);
+        var (answers, faults) = (0, 0);
+        for (var round = 0; round < 30; round++)
+        {
+            await using var log = await DirectLog.Create(100_000, Hasty);
+            await log.Append(pool.Events(400));
+            await log.Append(pool.Events(random.Next(1, 60)));
+            await log.Live.Rest();
+            var slices = await log.Database.Owner.Sql("SELECT slice, keys FROM index_image WHERE octet_length(keys) > 100").All(r => (r.GetInt16(0), r.GetFieldValue<byte[]>(1)), default);
+            Assert.NotEmpty(slices);
+            var (slice, stored) = slices[random.Next(slices.Count)];
+            var keys = Crafted(random, stored[..^32]);
+            await log.Database.Owner.Sql("UPDATE index_image SET keys = $2 WHERE slice = $1").With(slice).With((byte[])[.. keys, .. SHA256.HashData(keys)]).Execute(default);
+            await log.Load();
+            await log.Append(pool.Events(300));
+            var (size, root) = log.Heads[^1];
+            foreach (var key in pool.All)
+            {
+                try
+                {
+                    var proved = Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, key, 0, size - 1, size, 100_000, default));
+                    Assert.True(CompletenessProof.TryRead(proved.Proof)!.Holds(size, root, key, 0, size - 1, [.. proved.Shown.Select(s => s.LeafHash)]));
+                    answers++;
+                }
+                catch (IndexFaultException)
+                {
+                    faults++;
+                }
+            }
+        }
+
+        Assert.True(answers > 25 * pool.All.Count, $"{answers} answers, {faults} faults");
+    }
+
+    // The counts and lengths of a key are what a reader trusts first; otherwise any byte, or an end anywhere.
+    private static byte[] Crafted(Random random, byte[] keys)
+    {
+        var crafted = keys.ToArray();
+        switch (random.Next(4))
+        {
+            case 0:
+                return crafted[..random.Next(crafted.Length)];
+            case 1:
+                crafted[random.Next(32, 40)] = (byte)random.Next(256);
+                return crafted;
+            case 2:
+                crafted[^random.Next(1, 8)] = (byte)random.Next(128, 256);
+                return crafted;
+            default:
+                crafted[random.Next(crafted.Length)] ^= (byte)(1 << random.Next(8));
+                return crafted;
+        }
     }
 
     [Theory]

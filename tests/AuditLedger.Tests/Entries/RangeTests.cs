@@ -104,9 +104,9 @@ public sealed class RangeTests
         await using var log = await DirectLog.Create(1 << 20);
         await log.Append([[], [], []]);
         const string insert = "INSERT INTO batches (source, epoch, first_seq, last_seq, first_idx, signature) SELECT id, 1, n, n, n, '' FROM sources, ";
-        await Run(log.Database.Owner, insert + "generate_series(1000, 20000) AS g (n) WHERE name = 'ca'; ANALYZE batches");
+        await Run(log.Database.Owner, insert + "generate_series(1000, 20000) AS g (n) WHERE name = 'ca'; ANALYZE batches; SELECT pg_stat_force_next_flush()");
         await using var connection = await log.Database.Runtime.OpenConnectionAsync();
-        // A session's statistics come a second after its work: those of the batches before must not be counted as of the hundred.
+        // A session's statistics come after its work: those of the batches before must not be counted as of the hundred.
         await Eventually.Holds(async () => await Reads() >= 19_001, "what the batches before have read shows");
         var before = await Reads();
         await Run(log.Database.Runtime, insert + "generate_series(20001, 20100) AS g (n) WHERE name = 'ca'");

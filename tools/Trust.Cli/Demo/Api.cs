@@ -15,13 +15,27 @@ public sealed class Api(HttpClient client, string baseUrl, string? token = null)
     /// <exception cref="DemoException">Another status came back.</exception>
     public async Task<JsonNode> Get(string path, CancellationToken ct) => (await Send(HttpMethod.Get, path, null, null, ct)).Expect(path);
 
-    /// <summary>GET of raw bytes, expecting success.</summary>
+    /// <summary>GET of raw bytes, expecting success; asks again where an answer of 503 says when, as a checkpoint that waits for its first witness does.</summary>
     public async Task<byte[]> Bytes(string path, CancellationToken ct)
     {
-        using var request = Request(HttpMethod.Get, path, null);
-        using var response = await client.SendAsync(request, ct);
-        var bytes = await response.Content.ReadAsByteArrayAsync(ct);
-        return response.IsSuccessStatusCode ? bytes : throw new DemoException($"GET {path} answered {(int)response.StatusCode}: {Encoding.UTF8.GetString(bytes)}");
+        const int most = 10;
+        for (var attempt = 1; ; attempt++)
+        {
+            using var request = Request(HttpMethod.Get, path, null);
+            using var response = await client.SendAsync(request, ct);
+            var bytes = await response.Content.ReadAsByteArrayAsync(ct);
+            if (response.IsSuccessStatusCode)
+            {
+                return bytes;
+            }
+
+            if (attempt == most || response.StatusCode is not System.Net.HttpStatusCode.ServiceUnavailable || response.Headers.RetryAfter?.Delta is not { } delay)
+            {
+                throw new DemoException($"GET {path} answered {(int)response.StatusCode}: {Encoding.UTF8.GetString(bytes)}");
+            }
+
+            await Task.Delay(delay, ct);
+        }
     }
 
     /// <summary>POST, expecting success; a fresh Idempotency-Key unless one is given.</summary>

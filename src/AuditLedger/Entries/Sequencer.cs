@@ -108,7 +108,7 @@ internal sealed class Sequencer(
                 return;
             }
 
-            await store.WriteSteadily(ct);
+            await connection.WriteSteadily(ct);
             var recovery = new Recovery(store, lockStore, signer, witnesses, declared, log);
             var (position, head) = await recovery.Load(ct);
             _why = "the subject index is loading";

@@ -18,10 +18,6 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private const string TryLock = "SELECT pg_try_advisory_lock(hashtextextended('trust.sequencer.' || current_schema(), 0))";
     private const string Unlock = "SELECT pg_advisory_unlock_all()";
 
-    // As far as the server's system knows how; 128 pages are 1 MiB.
-    private const string WriteBackEarly =
-        "SELECT set_config(name, LEAST(128, max_val::bigint)::text, false) FROM pg_settings WHERE name = 'backend_flush_after'";
-
     private const string SelectHead = "SELECT size, root, time, writer FROM head";
     private const string RaiseWriter = "UPDATE head SET writer = writer + 1 WHERE size = $1 AND root = $2 AND writer = $3";
 
@@ -76,12 +72,6 @@ internal sealed class SequencerStore(NpgsqlConnection db)
             return;
         }
     }
-
-    /// <summary>
-    /// Has the system write to the disk what this session wrote, as it comes. Otherwise it does so some time within half a minute, hundreds of
-    /// megabytes at once, and a commit then waits behind them for a second.
-    /// </summary>
-    public Task<int> WriteSteadily(CancellationToken ct) => db.Sql(WriteBackEarly).Execute(ct);
 
     public async Task<StoredHead> ReadHead(CancellationToken ct) =>
         await db.Sql(SelectHead).One(r => new StoredHead(r.GetInt64(0), r.GetFieldValue<byte[]>(1), r.GetInt64(2), r.GetInt64(3)), ct)

@@ -70,7 +70,7 @@ internal sealed class IndexCheck
         _live.After(commit);
         if (_slices.Remove((epoch.Number, commit), out var slices))
         {
-            foreach (var slice in slices.Where(s => s.Number is < 0 or >= EpochImage.Slices || !SHA256.HashData(epoch.WriteSlice(s.Number)).AsSpan().SequenceEqual(s.Hash)))
+            foreach (var slice in slices.Where(s => s.Number is < 0 or >= EpochImage.Slices || !SHA256.HashData(epoch.WriteSlice(s.Number).Span).AsSpan().SequenceEqual(s.Hash)))
             {
                 Fault(slice.Epoch, commit, $"slice {slice.Number} of its image is not what the entries give");
             }

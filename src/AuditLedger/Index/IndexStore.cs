@@ -1,6 +1,8 @@
 using System.Data;
+using System.Diagnostics;
 using Npgsql;
 using NpgsqlTypes;
+using Trust.AuditLedger.Entries;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 
@@ -17,6 +19,9 @@ internal sealed record StoredEpoch(long Epoch, long Start, long Flushed, long? E
 /// <summary>SQL of what the index keeps besides memory. Derived from the entries, so nothing here has to be believed or to last.</summary>
 internal sealed class IndexStore(NpgsqlDataSource db)
 {
+    // Slices written at a stretch.
+    private const int Stretch = 16;
+
     private const string SelectEpochs = "SELECT epoch, start, flushed, ended, trie_root FROM index_epochs ORDER BY epoch";
     private const string DeleteEpochs = "DELETE FROM index_epochs WHERE epoch >= $1";
     private const string AddEpoch = "INSERT INTO index_epochs (epoch, start, flushed) VALUES ($1, $2, $2) ON CONFLICT (epoch) DO NOTHING";
@@ -99,21 +104,24 @@ internal sealed class IndexStore(NpgsqlDataSource db)
 
     /// <summary>Stores history and, when given, an image and the end of the epoch, as one.</summary>
     /// <param name="epoch">The epoch.</param>
-    /// <param name="slice">Gives a slice of the image and the commit it is as of; null for no image.</param>
+    /// <param name="slice">Gives a slice of the image, which holds until the next is asked for, and the commit it is as of; null for no image.</param>
+    /// <param name="rest">Called now and then while an image is written, with how long that took since it was called before.</param>
     /// <param name="take">Gives the history, up to the slices' last commit at least; null when that cannot be any more.</param>
     /// <param name="trieRoot">Root of the trie when the epoch is sealed; null while it lives.</param>
     /// <param name="ct">Cancels.</param>
     /// <returns>False when nothing was stored, because another process has stored meanwhile or <paramref name="take"/> gave nothing.</returns>
     public async Task<bool> Save(
-        EpochIndex epoch, Func<int, (long Commit, byte[] Keys)>? slice, Func<Task<HistoryPart?>> take, byte[]? trieRoot, CancellationToken ct)
+        EpochIndex epoch, Func<int, (long Commit, ReadOnlyMemory<byte> Keys)>? slice, Func<TimeSpan, Task> rest, Func<Task<HistoryPart?>> take, byte[]? trieRoot,
+        CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct);
         await tx.Sql(AddEpoch).With(epoch.Number).With(epoch.Start).Execute(ct);
         if (slice is not null)
         {
+            await tx.WriteSteadily(ct);
             await tx.Sql(DeleteImage).With(epoch.Number).Execute(ct);
-            await WriteImage(connection, epoch.Number, slice, ct);
+            await WriteImage(connection, epoch.Number, slice, rest, ct);
         }
 
         if (await take() is not { } part || await tx.Sql(MoveFlushed).With(part.Epoch).With(part.From).With(part.UpTo).Execute(ct) != 1)
@@ -158,8 +166,10 @@ internal sealed class IndexStore(NpgsqlDataSource db)
         await copy.CompleteAsync(ct);
     }
 
-    private static async Task WriteImage(NpgsqlConnection connection, long epoch, Func<int, (long Commit, byte[] Keys)> slices, CancellationToken ct)
+    private static async Task WriteImage(
+        NpgsqlConnection connection, long epoch, Func<int, (long Commit, ReadOnlyMemory<byte> Keys)> slices, Func<TimeSpan, Task> rest, CancellationToken ct)
     {
+        var since = Stopwatch.GetTimestamp();
         await using var copy = await connection.BeginBinaryImportAsync(CopyImage, ct);
         for (var slice = 0; slice < EpochImage.Slices; slice++)
         {
@@ -169,6 +179,11 @@ internal sealed class IndexStore(NpgsqlDataSource db)
             await copy.WriteAsync((short)slice, NpgsqlDbType.Smallint, ct);
             await copy.WriteAsync(commit, NpgsqlDbType.Bigint, ct);
             await copy.WriteAsync(keys, NpgsqlDbType.Bytea, ct);
+            if ((slice + 1) % Stretch == 0)
+            {
+                await rest(Stopwatch.GetElapsedTime(since));
+                since = Stopwatch.GetTimestamp();
+            }
         }
 
         await copy.CompleteAsync(ct);

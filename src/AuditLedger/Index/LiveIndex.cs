@@ -11,8 +11,14 @@ internal sealed record IndexPace
     /// <summary>Bytes of history in memory that are stored together; some million changes.</summary>
     public long HistoryBytes { get; init; } = 40L << 20;
 
-    /// <summary>Entries between two images of the live epoch: what a start has to replay at most, some 10 s a million.</summary>
+    /// <summary>Entries from one image of the live epoch to when the next is begun: about what a start has to replay, some 10 s a million.</summary>
     public long ImageEvery { get; init; } = 1 << 20;
+
+    /// <summary>
+    /// Share of the time in which an image is written while groups are: hundreds of megabytes as fast as they can be written would hold up
+    /// each group meanwhile.
+    /// </summary>
+    public double ImageShare { get; init; } = 0.5;
 
     /// <summary>Entries since the last image that make one worth while at a clean stop.</summary>
     public long ImageAtStop { get; init; } = 1 << 16;
@@ -41,6 +47,9 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     private long _kept = -1;
     private long _imagedAt;
     private Task _writing = Task.CompletedTask;
+
+    // There while nobody waits for what is being written but groups beside it; completed when somebody does, as at a start or a stop.
+    private TaskCompletionSource? _hurry;
 
     // A write that failed, perhaps after it had been stored; and when, so that it is not tried again at once.
     private Writing? _unsure;
@@ -93,6 +102,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         {
             _staged = false;
             _kept = _index.Last!.Covered;
+            _hurry ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             if (_writing.IsCompleted && NextToWrite() is not null)
             {
                 _writing = Task.Run(() => WriteAll(CancellationToken.None));
@@ -110,7 +120,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
             _generation += known ? 0 : 1; // A writer must not wait for a group whose fate nobody will learn here.
         }
 
-        await _writing;
+        await Written();
         if (known && !_stale && _epochs.Count > 0 && _kept >= _epochs.Values[^1].Flushed && _kept - Math.Max(_imagedAt, _epochs.Values[^1].Index.Start) >= pace.ImageAtStop)
         {
             await Write(new Work(_epochs.Values[^1], Image: true, Sealed: null), CancellationToken.None);
@@ -123,7 +133,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     {
         long from;
         Settle(size);
-        await _writing;
+        await Written();
         var goesOn = await GoesOn(store, size, ct);
         for (var attempt = goesOn ? Attempt.AsItIs : Attempt.Image; ; attempt++)
         {
@@ -184,6 +194,16 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         }
 
         return await _stored.Bucket(at, bucket, ct);
+    }
+
+    private Task Written()
+    {
+        lock (_gate)
+        {
+            _hurry?.TrySetResult();
+            _hurry = null;
+            return _writing;
+        }
     }
 
     // A staged group may or may not have been stored.
@@ -421,7 +441,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
                 return;
             }
 
-            Finish(writing, await _stored.Save(work.Epoch.Index, work.Image ? writing.Slice : null, () => writing.TakeHistory(ct), work.Sealed?.TrieRoot, ct));
+            Finish(writing, await _stored.Save(work.Epoch.Index, work.Image ? writing.Slice : null, Pause, () => writing.TakeHistory(ct), work.Sealed?.TrieRoot, ct));
         }
 #pragma warning disable CA1031 // Nothing depends on it: what is not stored stays in memory, and is tried again.
         catch (Exception e) when (!ct.IsCancellationRequested)
@@ -433,6 +453,15 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
                 _unsure ??= writing.Part is null ? null : writing;
                 _failedAt = Stopwatch.GetTimestamp();
             }
+        }
+    }
+
+    // Leaves disk and processor to the groups for a while.
+    private Task Pause(TimeSpan worked)
+    {
+        lock (_gate)
+        {
+            return _hurry is null ? Task.CompletedTask : Task.WhenAny(_hurry.Task, Task.Delay(worked * ((1 / pace.ImageShare) - 1)));
         }
     }
 
@@ -487,7 +516,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
 
         private long End => work.Epoch.Index.Number < live._index.Sealed.Count ? live._index.Sealed[(int)work.Epoch.Index.Number].End : long.MaxValue;
 
-        public (long Commit, byte[] Keys) Slice(int slice)
+        public (long Commit, ReadOnlyMemory<byte> Keys) Slice(int slice)
         {
             lock (live._gate)
             {

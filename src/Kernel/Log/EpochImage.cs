@@ -81,7 +81,11 @@ public static class EpochImage
         to.Write(tail);
     }
 
-    internal static byte[] Seal(ReadOnlySpan<byte> keys) => [.. keys, .. SHA256.HashData(keys)];
+    internal static void Seal(ArrayBufferWriter<byte> keys)
+    {
+        SHA256.HashData(keys.WrittenSpan, keys.GetSpan(IndexHash.Size));
+        keys.Advance(IndexHash.Size);
+    }
 
     /// <summary>All keys of a slice, in order; null when the bytes are damaged.</summary>
     internal static List<ImageKey>? Read(ReadOnlySpan<byte> slice)

@@ -103,7 +103,8 @@ public sealed class EpochIndex
 
     /// <summary>Keys and postings of a slice as bytes, for <see cref="TryAddSlice"/>.</summary>
     /// <param name="slice">First 12 bits of the keys.</param>
-    public byte[] WriteSlice(int slice)
+    /// <returns>They hold until the next are written: an image is hundreds of megabytes that nobody keeps.</returns>
+    public ReadOnlyMemory<byte> WriteSlice(int slice)
     {
         _slice.ResetWrittenCount();
         for (var bucket = slice * EpochImage.BucketsOfSlice; bucket < (slice + 1) * EpochImage.BucketsOfSlice; bucket++)
@@ -111,7 +112,8 @@ public sealed class EpochIndex
             _tries.Visit(bucket, (id, _) => _keys.Write(id, _slice), []);
         }
 
-        return EpochImage.Seal(_slice.WrittenSpan);
+        EpochImage.Seal(_slice);
+        return _slice.WrittenMemory;
     }
 
     internal void Begin()

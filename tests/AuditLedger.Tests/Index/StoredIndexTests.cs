@@ -11,7 +11,7 @@ namespace Trust.AuditLedger.Tests.Index;
 public sealed class StoredIndexTests
 {
     // So often that every test crosses many writes.
-    private static readonly IndexPace Hasty = new() { HistoryBytes = 4_000, ImageEvery = 200, ImageAtStop = 1 };
+    private static readonly IndexPace Hasty = new() { HistoryBytes = 4_000, ImageEvery = 200, ImageShare = 1, ImageAtStop = 1 };
 
     [Fact]
     public async Task Sealed_epochs_and_old_history_leave_memory_and_every_size_is_still_answered_also_after_crashes()
@@ -71,6 +71,23 @@ public sealed class StoredIndexTests
         await asking.CancelAsync();
         Assert.True(await asks > 0);
         await CompletenessTests.Ask(log, pool, random, 60);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task An_image_gives_way_to_groups_and_hurries_when_a_stop_waits_for_it()
+    {
+        // Pauses of hours: a millisecond of work a quarter of an hour.
+        await using var log = await DirectLog.Create(100_000, Hasty with { ImageShare = 1e-6 });
+        var pool = new KeyPool(new Random(28), 120);
+        await log.Append(pool.Events(300));
+        for (var g = 0; g < 10; g++)
+        {
+            await log.Append(pool.Events(20));
+        }
+
+        Assert.Equal(0, await Count(log, "SELECT count(*) FROM index_image"));
+        await log.Live.Rest();
+        Assert.Equal(EpochImage.Slices, await Count(log, "SELECT count(*) FROM index_image"));
     }
 
     [Theory]

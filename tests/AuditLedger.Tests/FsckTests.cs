@@ -123,6 +123,16 @@ public sealed class FsckTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_entry_that_no_head_covers_is_named()
+    {
+        var size = (await Check()).Size;
+        await _owner.Sql("INSERT INTO entries (idx, leaf_hash, leaf) SELECT $1, leaf_hash, leaf FROM entries WHERE idx = 100").With(size + 1).Execute(default);
+        var fault = Assert.Single((await Check()).Faults);
+        Assert.Equal(("entries-beyond", size), (fault.Code, fault.Index));
+        Assert.Contains($"up to {size + 1} ", fault.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_no_other_copy_proves_is_not_repaired_but_stays_listed()
     {
         await Damage(_ledger.Sequencer.Published!.Checkpoint.Size - 2);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Trust.AuditLedger.Entries;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Fsck;
@@ -44,8 +45,11 @@ internal sealed class EntryBlock
 
     private readonly Row[] _rows = new Row[Capacity];
     private readonly EntryState[] _states = new EntryState[Capacity];
+    private readonly Dictionary<int, LeafVerdict> _faults = [];
     private readonly byte[] _hashes = new byte[Capacity * IndexHash.Size];
-    private byte[] _bytes = new byte[1 << 20];
+
+    // Room for entries of two kilobytes, of which the system gives what is used: to grow into it step by step would take twice the memory.
+    private byte[] _bytes = GC.AllocateUninitializedArray<byte>(Capacity << 11);
 
     /// <summary>Index of the first entry.</summary>
     public long First { get; private set; }
@@ -70,26 +74,34 @@ internal sealed class EntryBlock
         _rows.AsSpan().Clear();
         _states.AsSpan().Clear();
         _hashes.AsSpan().Clear();
+        _faults.Clear();
     }
 
-    /// <summary>Takes rows <c>idx, leaf_hash, leaf</c> as COPY sends them, in any order, to its end.</summary>
+    /// <summary>Takes rows <c>idx, leaf_hash, leaf</c> as COPY sends them, in any order, to its end, and has each judged by its own bytes.</summary>
+    /// <remarks>
+    /// Each at once: meanwhile the server fills the connection. A reader that only reads overtakes it and waits for every eight kilobytes.
+    /// </remarks>
     /// <exception cref="InvalidDataException">The server sent another form.</exception>
-    public void Read(Stream copy)
+    public void Read(Stream copy, LeafCheck check)
     {
-        var length = 0;
+        var (at, length) = (HeaderSize, 0);
         for (int read; (read = copy.Read(_bytes.AsSpan(length))) > 0;)
         {
             length += read;
+            for (int next; (next = ReadRow(at, length, check)) > at;)
+            {
+                at = next;
+            }
+
             if (length == _bytes.Length)
             {
                 Array.Resize(ref _bytes, 2 * length);
             }
         }
 
-        var at = HeaderSize;
-        while (BinaryPrimitives.ReadInt16BigEndian(_bytes.AsSpan(at, length - at)) is var columns and >= 0)
+        if (length != at + sizeof(short) || BinaryPrimitives.ReadInt16BigEndian(_bytes.AsSpan(at)) != -1)
         {
-            at = columns == 3 ? ReadRow(at, length) : throw new InvalidDataException("COPY sent rows of another form.");
+            throw new InvalidDataException("COPY did not end with its trailer.");
         }
     }
 
@@ -102,12 +114,17 @@ internal sealed class EntryBlock
         return row.Hash > 0;
     }
 
-    /// <summary>Settles what an entry is.</summary>
-    public void Settle(int i, EntryState state, ReadOnlySpan<byte> hash)
+    /// <summary>What its own bytes say of an entry that there is a row of.</summary>
+    public LeafVerdict Verdict(int i) => _faults.TryGetValue(i, out var verdict) ? verdict : new LeafVerdict(_states[i]);
+
+    /// <summary>Settles that an entry is damaged, and the hash that the log has of it.</summary>
+    public void Damage(int i, ReadOnlySpan<byte> hash)
     {
-        _states[i] = state;
+        _states[i] = EntryState.Damaged;
         // A damaged column may have any length.
-        hash[..Math.Min(hash.Length, IndexHash.Size)].CopyTo(_hashes.AsSpan(i * IndexHash.Size));
+        var kept = _hashes.AsSpan(i * IndexHash.Size, IndexHash.Size);
+        kept.Clear();
+        hash[..Math.Min(hash.Length, IndexHash.Size)].CopyTo(kept);
     }
 
     /// <summary>Takes what is left of pruned entries: their hashes, in full tiles.</summary>
@@ -134,19 +151,56 @@ internal sealed class EntryBlock
     /// <summary>Subject keys of an event.</summary>
     public ReadOnlySpan<byte> Keys(int i) => EventLeaf.KeysOf(Leaf(i));
 
-    private int ReadRow(int at, int length)
+    // Where the next row begins; the same place while not all of this one is there.
+    private int ReadRow(int at, int length, LeafCheck check)
     {
-        var tuple = _bytes.AsSpan(at, length - at);
-        var index = BinaryPrimitives.ReadInt64BigEndian(tuple[6..]);
-        var hash = BinaryPrimitives.ReadInt32BigEndian(tuple[14..]);
-        var leaf = BinaryPrimitives.ReadInt32BigEndian(tuple[(18 + hash)..]);
-        var row = new Row(at + 18, hash, at + TupleSize + hash, leaf);
-        if (index >= First && index < End)
+        var tuple = _bytes.AsSpan(at, Math.Max(length - at, 0));
+        if (tuple.Length < TupleSize)
         {
-            _rows[index - First] = row;
+            return at;
         }
 
-        return row.Leaf + leaf;
+        var hash = BinaryPrimitives.ReadInt32BigEndian(tuple[14..]);
+        if (BinaryPrimitives.ReadInt16BigEndian(tuple) != 3 || hash < 0)
+        {
+            throw new InvalidDataException("COPY sent rows of another form.");
+        }
+
+        if (tuple.Length < TupleSize + hash)
+        {
+            return at;
+        }
+
+        var leaf = BinaryPrimitives.ReadInt32BigEndian(tuple[(18 + hash)..]);
+        if (leaf < 0)
+        {
+            throw new InvalidDataException("COPY sent rows of another form.");
+        }
+
+        if (tuple.Length < TupleSize + hash + leaf)
+        {
+            return at;
+        }
+
+        var index = BinaryPrimitives.ReadInt64BigEndian(tuple[6..]);
+        if (index >= First && index < End)
+        {
+            Take((int)(index - First), new Row(at + 18, hash, at + TupleSize + hash, leaf), check);
+        }
+
+        return at + TupleSize + hash + leaf;
+    }
+
+    private void Take(int i, Row row, LeafCheck check)
+    {
+        _rows[i] = row;
+        MerkleProof.LeafHash(Leaf(i), _hashes.AsSpan(i * IndexHash.Size, IndexHash.Size));
+        var verdict = check.Check(Leaf(i));
+        _states[i] = verdict.State;
+        if (verdict.Code is not null)
+        {
+            _faults[i] = verdict;
+        }
     }
 
     private readonly record struct Row(int Hash, int HashLength, int Leaf, int LeafLength);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Trust.AuditLedger.Entries;
 using Trust.Crypto;
 using Trust.Kernel.Audit;
@@ -6,15 +5,13 @@ using Trust.Kernel.Log;
 
 namespace Trust.AuditLedger.Fsck;
 
-/// <summary>Checks entries in themselves, against their other copies, and as links of their sources' chains; fed from the first entry that there is.</summary>
+/// <summary>Checks entries against the other copies of their hashes and as links of their sources' chains; fed from the first entry that there is.</summary>
 /// <param name="sources">The producers.</param>
 /// <param name="fromTheFirst">False when entries have been pruned: then a chain is believed where it begins.</param>
 /// <param name="report">Told each fault.</param>
 internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<string, long?, string> report)
 {
     private readonly SourceChains _chains = new(fromTheFirst);
-    private readonly ArrayBufferWriter<byte> _keys = new(EventBody.MaxSubjects * SubjectKey.Size);
-    private readonly byte[] _distinct = new byte[EventBody.MaxSubjects * SubjectKey.Size];
     private readonly Queue<StoredBatch> _batches = [];
     private Dictionary<long, byte[]> _tiles = [];
     private StoredBatch? _batch;
@@ -61,19 +58,18 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
         {
             report("entry-missing", index, "no row");
             Skip(index);
-            block.Settle(i, EntryState.Damaged, tile);
+            block.Damage(i, tile);
             return;
         }
 
-        Span<byte> computed = stackalloc byte[IndexHash.Size];
-        MerkleProof.LeafHash(leaf, computed);
+        var computed = block.Hash(i);
         var agreesColumn = computed.SequenceEqual(column);
         if (!agreesColumn && (tile.IsEmpty || !computed.SequenceEqual(tile)))
         {
             // Both copies of the hash speak against the bytes, or the only one does.
             report("entry-leaf", index, "its bytes do not give the hash stored with them");
             Skip(index);
-            block.Settle(i, EntryState.Damaged, column);
+            block.Damage(i, column);
             return;
         }
 
@@ -82,61 +78,31 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
             report("entry-hash", index, "the hash stored with it is not that of its bytes and tile");
         }
 
-        block.Settle(i, leaf.Length > 0 && leaf[0] == EntryType.Commit ? CheckCommit(index, leaf) : CheckEvent(index, leaf), computed);
-    }
-
-    private EntryState CheckCommit(long index, ReadOnlySpan<byte> leaf)
-    {
-        if (CommitEntry.TryRead(leaf) is not null)
+        var (state, code, detail) = block.Verdict(i);
+        if (code is not null)
         {
-            return EntryState.Commit;
+            report(code, index, detail);
         }
 
-        report("commit-malformed", index, "a commit entry that is malformed or of another map function");
-        return EntryState.Damaged;
-    }
-
-    private EntryState CheckEvent(long index, ReadOnlySpan<byte> leaf)
-    {
-        if (!EventLeaf.TryRead(leaf, out var e))
+        if (state == EntryState.Event && EventLeaf.TryRead(leaf, out var e))
         {
-            report("leaf-malformed", index, "neither an event nor a commit entry");
+            CheckTime(index, e.Time);
+            Follow(index, e);
+        }
+        else if (state == EntryState.Damaged)
+        {
             Skip(index);
-            return EntryState.Damaged;
         }
-
-        CheckBody(index, e);
-        if (e.Time < Time)
-        {
-            report("time-falls", index, $"{e.Time} after {Time}");
-        }
-
-        (Time, TimeIsKnown) = (e.Time, true);
-        Follow(index, e);
-        return EntryState.Event;
     }
 
-    private void CheckBody(long index, EventLeaf e)
+    private void CheckTime(long index, long time)
     {
-        Span<byte> hash = stackalloc byte[Envelope.HashSize];
-        TaggedSha256.Hash(e.Body, hash);
-        if (!hash.SequenceEqual(e.BodyHash))
+        if (time < Time)
         {
-            report("body-hash", index, "the body is not the one its envelope names");
+            report("time-falls", index, $"{time} after {Time}");
         }
 
-        _keys.ResetWrittenCount();
-        if (EventBodyReader.Check(e.Body, _keys, out _) is { } rule)
-        {
-            report("body-malformed", index, rule);
-            return;
-        }
-
-        _keys.WrittenSpan.CopyTo(_distinct);
-        if (!_distinct.AsSpan(0, SubjectKeys.Distinct(_distinct.AsSpan(0, _keys.WrittenCount))).SequenceEqual(e.Keys))
-        {
-            report("subject-keys", index, "the keys are not those of the body's subjects");
-        }
+        (Time, TimeIsKnown) = (time, true);
     }
 
     private void Follow(long index, EventLeaf e)

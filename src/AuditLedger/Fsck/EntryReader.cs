@@ -28,6 +28,7 @@ internal sealed class EntryReader : IDisposable
     private readonly NpgsqlConnection _connection;
     private readonly BlockingCollection<EntryBlock> _free = new(new ConcurrentQueue<EntryBlock>(Enumerable.Range(0, Blocks).Select(_ => new EntryBlock())));
     private readonly BlockingCollection<EntryBlock> _read = [];
+    private readonly LeafCheck _check = new();
 
     private EntryReader(NpgsqlConnection connection) => _connection = connection;
 
@@ -51,7 +52,7 @@ internal sealed class EntryReader : IDisposable
                 using var copy = _connection.BeginRawBinaryCopy(string.Create(
                     CultureInfo.InvariantCulture,
                     $"COPY (SELECT idx, leaf_hash, leaf FROM entries WHERE idx >= {block.First + block.Pruned} AND idx < {block.End}) TO STDOUT (FORMAT BINARY)"));
-                block.Read(copy);
+                block.Read(copy, _check);
             }
 
             _read.Add(block, ct);

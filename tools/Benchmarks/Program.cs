@@ -14,6 +14,7 @@ internal static class Program
     private static readonly OrderedDictionary<string, Measurement> Rows = new(StringComparer.Ordinal)
     {
         [LedgerAppend.Name] = new("/s", LedgerAppend.Target, (run, ct) => LedgerAppend.Measure(run.Extended, ct)),
+        [LedgerSteady.Name] = new("ms", LedgerSteady.Target, LedgerSteady.Measure) { Long = true },
         [LedgerFsck.Name] = new("s", LedgerFsck.Target, LedgerFsck.Measure),
         [LedgerAtScale.AppendName] = new("/s", LedgerAtScale.AppendTarget, LedgerAtScale.Append) { Long = true },
         [LedgerAtScale.ProofName] = new("ms", LedgerAtScale.ProofTarget, LedgerAtScale.Proof) { Long = true },

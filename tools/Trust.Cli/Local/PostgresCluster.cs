@@ -191,7 +191,7 @@ public sealed class PostgresCluster
 
         var sockets = HasSocket(SocketFolder(directory)) ? SocketFolder(directory) : "";
         await File.AppendAllLinesAsync(Path.Combine(data, "postgresql.conf"),
-            ["listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{sockets}'", "max_connections = 200", "shared_buffers = 256MB", "max_wal_size = 2GB", .. settings], ct);
+            ["listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{sockets}'", "max_connections = 400", "shared_buffers = 256MB", "max_wal_size = 2GB", .. settings], ct);
     }
 
     private static string SocketFolder(string directory) => Path.Combine(directory, "socket");

@@ -24,7 +24,7 @@ public sealed class BrowserLoginTests(RunningTrust trust)
         // By keyboard alone: the button has the focus when the page opens.
         await page.Locator("#card-login:focus").WaitForAsync();
         await page.Keyboard.PressAsync("Enter");
-        await page.WaitForURLAsync("**/consent**");
+        await Consents(page);
         Assert.Contains("测试", await page.Locator("main").InnerTextAsync(), StringComparison.Ordinal);
         await Screenshot(page, "consent");
         var answered = page.WaitForRequestAsync(r => r.Url.StartsWith(RunningTrust.Redirect, StringComparison.Ordinal));
@@ -63,6 +63,20 @@ public sealed class BrowserLoginTests(RunningTrust trust)
         Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
         Assert.Equal(0, await page.Locator("script").CountAsync());
         Assert.Equal(0, await page.Locator("[style]").CountAsync());
+    }
+
+    // Whatever page came instead says why.
+    private static async Task Consents(IPage page)
+    {
+        try
+        {
+            await page.WaitForURLAsync("**/consent**");
+        }
+        catch (TimeoutException)
+        {
+            await Screenshot(page, "no-consent");
+            Assert.Fail($"No consent page, but {page.Url}: {await page.Locator("body").InnerTextAsync()}");
+        }
     }
 
     private static Task<byte[]> Screenshot(IPage page, string name)

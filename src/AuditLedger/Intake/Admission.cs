@@ -30,12 +30,18 @@ internal sealed class Admission(AuditLedgerOptions options, Volumes volumes, Anc
             return null;
         }
 
-        if (Interlocked.Add(ref _bytes, bytes) <= options.QueueBytes)
+        // Never added first and taken back: a batch that does not fit would keep out one that does.
+        for (var inside = BytesInside; bytes <= options.QueueBytes - inside;)
         {
-            return new Pass(this, bytes);
+            var found = Interlocked.CompareExchange(ref _bytes, inside + bytes, inside);
+            if (found == inside)
+            {
+                return new Pass(this, bytes);
+            }
+
+            inside = found;
         }
 
-        Interlocked.Add(ref _bytes, -bytes);
         return null;
     }
 

@@ -7,8 +7,8 @@ using Trust.Kernel.Postgres;
 namespace Trust.AuditLedger.Fsck;
 
 /// <summary>
-/// Reads a log in blocks, on a thread and a connection of its own that wait for the server: an await for each few kilobytes would cost more than
-/// the bytes.
+/// Reads a log in blocks and has each entry judged by its own bytes, on a thread and a connection of its own that wait for the server: an await
+/// for each few kilobytes would cost more than the bytes.
 /// </summary>
 internal sealed class EntryReader : IDisposable
 {

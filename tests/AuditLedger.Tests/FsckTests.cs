@@ -27,12 +27,12 @@ public sealed class FsckTests : IAsyncLifetime
         _fixture.Mirror = Scratch.Directory("mirror");
         // Little enough that some of the index is stored.
         _token = Tokens.NewOptions("ledger");
-        _ledger = await _fixture.Start(_token, with: s => s.AddSingleton(new IndexPace { HistoryBytes = 1, ImageEvery = 300 }));
+        _ledger = await _fixture.Start(_token, with: s => s.AddSingleton(new IndexPace { HistoryBytes = 1, ImageEvery = 100 }));
         await _ledger.Leads();
         await Fill();
         _owner = Outbound.Database(_fixture.Database.Options, asOwner: true);
         await Eventually.Holds(async () => await _owner.Sql("SELECT count(*) FROM index_history WHERE base IS NOT NULL").Scalar<long>(default) > 0, "history is stored in parts");
-        await Eventually.Holds(async () => await _owner.Sql("SELECT count(*) FROM index_image").Scalar<long>(default) > 0, "an image is stored");
+        await Eventually.Holds(async () => await _owner.Sql("SELECT count(*) FROM index_image WHERE part > 0").Scalar<long>(default) > 0, "an image is stored in parts");
         // Nothing more is on its way: a row that is replaced while a test changes it would be neither damaged nor mended.
         await Eventually.Holds(async () => await _owner.Sql("SELECT flushed = (SELECT size - 1 FROM head) FROM index_epochs").Scalar<bool>(default), "the index is at rest");
     }
@@ -146,6 +146,10 @@ public sealed class FsckTests : IAsyncLifetime
     [InlineData("UPDATE index_image SET commit = commit - 1 WHERE slice = 7")]
     [InlineData("UPDATE index_image SET slice = -1 WHERE slice = 7")]
     [InlineData("DELETE FROM index_image WHERE slice = 7")]
+    [InlineData("DELETE FROM index_image WHERE part = 0")]
+    [InlineData("UPDATE index_image SET commit = commit - 1 WHERE part = 0")]
+    [InlineData("UPDATE index_image SET part = part + 100")]
+    [InlineData("UPDATE index_image SET commit = -1 WHERE part = 0")]
     [InlineData("DELETE FROM index_history WHERE (tile, from_commit) = (SELECT tile, from_commit FROM index_history ORDER BY from_commit DESC, tile LIMIT 1)")]
     [InlineData("UPDATE index_history SET tile = 1000 WHERE tile = 256 AND from_commit = (SELECT max(from_commit) FROM index_history WHERE tile = 256)")]
     [InlineData("UPDATE index_epochs SET flushed = flushed - 1")]
@@ -242,7 +246,7 @@ public sealed class FsckTests : IAsyncLifetime
         {
             6 => await FlipColumn("index_history", "changes", await HistoryRow("true", random), 0, random),
             7 => await FlipColumn("index_history", "base", await HistoryRow("base IS NOT NULL", random), 0, random),
-            8 => await FlipColumn("index_image", "keys", "epoch = 0 AND slice", random.Next(4096), random),
+            8 => await FlipColumn("index_image", "keys", $"epoch = 0 AND part = {await Part(random)} AND slice", random.Next(4096), random),
             0 or 1 => await FlipColumn("entries", "leaf", "idx", index, random),
             2 => await FlipColumn("entries", "leaf_hash", "idx", index, random),
             3 => await FlipColumn("tiles", "hashes", "level = 0 AND n", random.Next(2), random),
@@ -264,6 +268,8 @@ public sealed class FsckTests : IAsyncLifetime
         var (tile, from) = all[random.Next(all.Count)];
         return $"tile = {tile} AND from_commit = {from} AND epoch";
     }
+
+    private async Task<int> Part(Random random) => random.Next(await _owner.Sql("SELECT max(part) + 1 FROM index_image").Scalar<int>(default));
 
     private async Task<long> FirstIndex(Random random)
     {

@@ -17,7 +17,10 @@ namespace Trust.AuditLedger.Fsck;
 internal sealed class IndexCheck
 {
     private const string SelectEpochs = "SELECT epoch, start, flushed, ended, trie_root FROM index_epochs ORDER BY epoch";
-    private const string SelectImage = "SELECT epoch, slice, commit, sha256(keys) FROM index_image";
+
+    private const string SelectImage = """
+        SELECT epoch, slice, part, lag(commit) OVER (PARTITION BY epoch, slice ORDER BY part), commit, sha256(keys) FROM index_image
+        """;
 
     private const string SelectHistory = """
         SELECT epoch, tile, from_commit, sha256(base), octet_length(changes), sha256(changes) FROM index_history ORDER BY epoch, tile, from_commit
@@ -35,9 +38,19 @@ internal sealed class IndexCheck
         _epochs = epochs.ToDictionary(e => e.Epoch);
         _slices = slices.GroupBy(s => (s.Epoch, s.Commit)).ToDictionary(g => g.Key, g => g.ToList());
         _history = history.GroupBy(h => h.Epoch).ToDictionary(g => g.Key, g => g.ToList());
-        foreach (var image in slices.GroupBy(s => s.Epoch).Where(g => g.Count() != EpochImage.Slices))
+        foreach (var part in slices.GroupBy(s => (s.Epoch, s.Part)).Where(g => g.Count() != EpochImage.Slices))
         {
-            Fault(image.Key, image.First().Commit, $"its image has {image.Count()} slices of {EpochImage.Slices}");
+            Fault(part.Key.Epoch, part.First().Commit, $"part {part.Key.Part} of its image has {part.Count()} slices of {EpochImage.Slices}");
+        }
+
+        foreach (var image in slices.GroupBy(s => s.Epoch).Where(g => g.Max(s => s.Part) != g.DistinctBy(s => s.Part).Count() - 1))
+        {
+            Fault(image.Key, image.First().Commit, "its image has not all of its parts");
+        }
+
+        foreach (var stored in epochs.Where(e => e.Ended is not null && slices.Exists(s => s.Epoch == e.Epoch && s.Part > 0)))
+        {
+            Fault(stored.Epoch, stored.Flushed, "its image has several parts although it is sealed");
         }
     }
 
@@ -48,7 +61,8 @@ internal sealed class IndexCheck
         await using var tx = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
         var epochs = await tx.Sql(SelectEpochs).All(
             r => new StoredEpoch(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.Nullable<byte[]>(4)), ct);
-        var slices = await tx.Sql(SelectImage).All(r => new Slice(r.GetInt64(0), r.GetInt16(1), r.GetInt64(2), r.GetFieldValue<byte[]>(3)), ct);
+        var slices = await tx.Sql(SelectImage).All(
+            r => new Slice(r.GetInt64(0), r.GetInt16(1), r.GetInt16(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct);
         var history = await tx.Sql(SelectHistory).All(
             r => new HistoryRow(r.GetInt64(0), r.GetInt16(1), r.GetInt64(2), r.Nullable<byte[]>(3), r.GetInt32(4), r.GetFieldValue<byte[]>(5)), ct);
         return new IndexCheck(report, epochs, slices, history);
@@ -70,9 +84,9 @@ internal sealed class IndexCheck
         _live.After(commit);
         if (_slices.Remove((epoch.Number, commit), out var slices))
         {
-            foreach (var slice in slices.Where(s => s.Number is < 0 or >= EpochImage.Slices || !SHA256.HashData(epoch.WriteSlice(s.Number).Span).AsSpan().SequenceEqual(s.Hash)))
+            foreach (var slice in slices.Where(s => !IsGiven(s, epoch)))
             {
-                Fault(slice.Epoch, commit, $"slice {slice.Number} of its image is not what the entries give");
+                Fault(slice.Epoch, commit, $"slice {slice.Number} of part {slice.Part} of its image is not what the entries give");
             }
         }
     }
@@ -107,10 +121,18 @@ internal sealed class IndexCheck
         }
     }
 
+    private static bool IsGiven(Slice slice, EpochIndex epoch)
+    {
+        var since = slice.Since ?? epoch.Start;
+        return slice.Number is >= 0 and < EpochImage.Slices && since >= epoch.Start && since <= slice.Commit
+            && SHA256.HashData(epoch.WriteSlice(slice.Number, since).Span).AsSpan().SequenceEqual(slice.Hash);
+    }
+
     private void Fault(long epoch, long commit, string detail) =>
         _report("index-row", commit, string.Create(CultureInfo.InvariantCulture, $"epoch {epoch}: {detail}"));
 
-    private sealed record Slice(long Epoch, int Number, long Commit, byte[] Hash);
+    // Since: the commit of the part before, null for the first.
+    private sealed record Slice(long Epoch, int Number, int Part, long? Since, long Commit, byte[] Hash);
 
     private sealed record HistoryRow(long Epoch, int Tile, long From, byte[]? Base, int Length, byte[] Changes);
 

@@ -5,7 +5,8 @@ namespace Trust.AuditLedger.Index;
 /// <summary>An epoch in memory with the history of its values since what is stored of it. Guarded by <see cref="LiveIndex"/>.</summary>
 /// <param name="index">The epoch.</param>
 /// <param name="flushed">Commit up to which the history is stored; the epoch's start when none is.</param>
-internal sealed class EpochMemory(EpochIndex index, long flushed)
+/// <param name="image">How far the stored image goes.</param>
+internal sealed class EpochMemory(EpochIndex index, long flushed, StoredImage image)
 {
     private bool _hasBase = flushed == index.Start;
 
@@ -15,6 +16,9 @@ internal sealed class EpochMemory(EpochIndex index, long flushed)
 
     /// <summary>Commit up to which the history is stored; from there on memory answers.</summary>
     public long Flushed { get; private set; } = flushed;
+
+    /// <summary>How far the stored image goes.</summary>
+    public StoredImage Image { get; set; } = image;
 
     /// <summary>Bytes of changes in memory.</summary>
     public long Bytes => Tiles.Sum(t => (long)t.Length);

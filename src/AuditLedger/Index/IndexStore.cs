@@ -16,6 +16,40 @@ namespace Trust.AuditLedger.Index;
 /// <param name="TrieRoot">Root of its trie when sealed.</param>
 internal sealed record StoredEpoch(long Epoch, long Start, long Flushed, long? Ended, byte[]? TrieRoot);
 
+/// <summary>How far the stored image of an epoch goes.</summary>
+/// <param name="Parts">Parts of each slice.</param>
+/// <param name="Commits">For each slice the commit that its last part is as of; the epoch's start while there is none.</param>
+internal sealed record StoredImage(int Parts, long[] Commits)
+{
+    /// <summary>Before there is one.</summary>
+    /// <param name="start">Start of the epoch.</param>
+    public static StoredImage None(long start)
+    {
+        var commits = new long[EpochImage.Slices];
+        Array.Fill(commits, start);
+        return new StoredImage(0, commits);
+    }
+}
+
+/// <summary>A part of an image that is to be stored.</summary>
+/// <param name="Number">From 0; the first one replaces what there is.</param>
+/// <param name="Slice">Gives a slice, which holds until the next is asked for, and the commit it is as of.</param>
+/// <param name="Rest">Called now and then between slices, with how long these took since it was called before.</param>
+internal sealed record ImagePart(int Number, Func<int, (long Commit, ReadOnlyMemory<byte> Keys)> Slice, Func<TimeSpan, Task> Rest);
+
+/// <summary>What became of <see cref="IndexStore.Save"/>.</summary>
+internal enum SaveOutcome
+{
+    /// <summary>It is stored.</summary>
+    Stored,
+
+    /// <summary>Nothing is: a group that was in it has been taken back.</summary>
+    TakenBack,
+
+    /// <summary>Nothing is: another process has stored meanwhile.</summary>
+    Overtaken,
+}
+
 /// <summary>SQL of what the index keeps besides memory. Derived from the entries, so nothing here has to be believed or to last.</summary>
 internal sealed class IndexStore(NpgsqlDataSource db)
 {
@@ -28,9 +62,9 @@ internal sealed class IndexStore(NpgsqlDataSource db)
     private const string MoveFlushed = "UPDATE index_epochs SET flushed = $3 WHERE epoch = $1 AND flushed = $2 AND ended IS NULL";
     private const string EndEpoch = "UPDATE index_epochs SET ended = flushed, trie_root = $2 WHERE epoch = $1";
     private const string DeleteImage = "DELETE FROM index_image WHERE epoch = $1";
-    private const string SelectImage = "SELECT slice, commit, keys FROM index_image WHERE epoch = $1 ORDER BY slice";
-    private const string SelectSlice = "SELECT keys FROM index_image WHERE epoch = $1 AND slice = $2";
-    private const string CopyImage = "COPY index_image (epoch, slice, commit, keys) FROM STDIN BINARY";
+    private const string SelectImage = "SELECT slice, part, commit, keys FROM index_image WHERE epoch = $1 ORDER BY slice, part";
+    private const string SelectSlice = "SELECT keys FROM index_image WHERE epoch = $1 AND slice = $2 AND part = 0";
+    private const string CopyImage = "COPY index_image (epoch, slice, part, commit, keys) FROM STDIN BINARY";
     private const string CopyHistory = "COPY index_history (epoch, tile, from_commit, base, changes) FROM STDIN BINARY";
 
     private const string SelectHistory = """
@@ -43,34 +77,46 @@ internal sealed class IndexStore(NpgsqlDataSource db)
     /// <summary>Forgets an epoch and all after it.</summary>
     public Task Forget(long epoch, CancellationToken ct) => db.Sql(DeleteEpochs).With(epoch).Execute(ct);
 
-    /// <summary>An epoch from its image, and the commit from which on entries have to be taken.</summary>
+    /// <summary>An epoch from its image, and how far that goes: entries have to be taken from the earliest of its commits.</summary>
     /// <returns>Null when there is no image.</returns>
     /// <exception cref="IndexFaultException">It is damaged.</exception>
-    public async Task<(EpochIndex Epoch, long From)?> Image(StoredEpoch stored, CancellationToken ct)
+    public async Task<(EpochIndex Epoch, StoredImage Stored)?> Image(StoredEpoch stored, CancellationToken ct)
     {
         await using var command = db.Sql(SelectImage).With(stored.Epoch);
         await using var reader = await command.ExecuteReaderAsync(ct);
         var epoch = EpochIndex.BeginImage(stored.Epoch, stored.Start);
-        var (slices, from) = (0, long.MaxValue);
-        for (; await reader.ReadAsync(ct); slices++)
+        var image = StoredImage.None(stored.Start);
+        var parts = new List<SlicePart>();
+        var more = await reader.ReadAsync(ct);
+        if (!more)
         {
-            var commit = reader.GetInt64(1);
-            if (reader.GetInt16(0) != slices || commit < stored.Start || commit > stored.Flushed
-                || !epoch.TryAddSlice(slices, commit, await reader.GetFieldValueAsync<byte[]>(2, ct)))
-            {
-                throw new IndexFaultException($"slice {slices} of the image of epoch {stored.Epoch} is missing or damaged");
-            }
-
-            from = Math.Min(from, commit);
+            return null;
         }
 
-        if (slices is not (0 or EpochImage.Slices))
+        for (var slice = 0; slice < EpochImage.Slices; slice++)
         {
-            throw new IndexFaultException($"the image of epoch {stored.Epoch} ends with slice {slices}");
+            parts.Clear();
+            for (; more && reader.GetInt16(0) == slice && reader.GetInt16(1) == parts.Count; more = await reader.ReadAsync(ct))
+            {
+                parts.Add(new SlicePart(reader.GetInt64(2), await reader.GetFieldValueAsync<byte[]>(3, ct)));
+            }
+
+            image = slice == 0 ? image with { Parts = parts.Count } : image;
+            if (parts.Count == 0 || parts.Count != image.Parts || parts[^1].Commit > stored.Flushed || !epoch.TryAddSlice(slice, parts))
+            {
+                throw new IndexFaultException($"slice {slice} of the image of epoch {stored.Epoch} is missing or damaged");
+            }
+
+            image.Commits[slice] = parts[^1].Commit;
+        }
+
+        if (more)
+        {
+            throw new IndexFaultException($"the image of epoch {stored.Epoch} does not end with its last slice");
         }
 
         epoch.EndImage();
-        return slices == 0 ? null : (epoch, from);
+        return (epoch, image);
     }
 
     /// <summary>Keys of one bucket of a stored epoch.</summary>
@@ -102,31 +148,30 @@ internal sealed class IndexStore(NpgsqlDataSource db)
         return TileHistory.AsOf(row.Item1 is null ? null : TileHistory.Read(row.Item1), row.Item2, (uint)(at.Commit - at.Start));
     }
 
-    /// <summary>Stores history and, when given, an image and the end of the epoch, as one.</summary>
+    /// <summary>Stores history and, when given, a part of the image and the end of the epoch, as one.</summary>
     /// <param name="epoch">The epoch.</param>
-    /// <param name="slice">Gives a slice of the image, which holds until the next is asked for, and the commit it is as of; null for no image.</param>
-    /// <param name="rest">Called now and then while an image is written, with how long that took since it was called before.</param>
+    /// <param name="image">The part; null for none.</param>
     /// <param name="take">Gives the history, up to the slices' last commit at least; null when that cannot be any more.</param>
     /// <param name="trieRoot">Root of the trie when the epoch is sealed; null while it lives.</param>
     /// <param name="ct">Cancels.</param>
-    /// <returns>False when nothing was stored, because another process has stored meanwhile or <paramref name="take"/> gave nothing.</returns>
-    public async Task<bool> Save(
-        EpochIndex epoch, Func<int, (long Commit, ReadOnlyMemory<byte> Keys)>? slice, Func<TimeSpan, Task> rest, Func<Task<HistoryPart?>> take, byte[]? trieRoot,
-        CancellationToken ct)
+    public async Task<SaveOutcome> Save(EpochIndex epoch, ImagePart? image, Func<Task<HistoryPart?>> take, byte[]? trieRoot, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct);
         await tx.Sql(AddEpoch).With(epoch.Number).With(epoch.Start).Execute(ct);
-        if (slice is not null)
+        if (image is not null && !await WriteImage(tx, epoch.Number, image, ct))
         {
-            await tx.WriteSteadily(ct);
-            await tx.Sql(DeleteImage).With(epoch.Number).Execute(ct);
-            await WriteImage(connection, epoch.Number, slice, rest, ct);
+            return SaveOutcome.Overtaken;
         }
 
-        if (await take() is not { } part || await tx.Sql(MoveFlushed).With(part.Epoch).With(part.From).With(part.UpTo).Execute(ct) != 1)
+        if (await take() is not { } part)
         {
-            return false;
+            return SaveOutcome.TakenBack;
+        }
+
+        if (await tx.Sql(MoveFlushed).With(part.Epoch).With(part.From).With(part.UpTo).Execute(ct) != 1)
+        {
+            return SaveOutcome.Overtaken;
         }
 
         await WriteHistory(connection, part, ct);
@@ -136,7 +181,7 @@ internal sealed class IndexStore(NpgsqlDataSource db)
         }
 
         await tx.CommitAsync(ct);
-        return true;
+        return SaveOutcome.Stored;
     }
 
     private static async Task WriteHistory(NpgsqlConnection connection, HistoryPart part, CancellationToken ct)
@@ -166,26 +211,45 @@ internal sealed class IndexStore(NpgsqlDataSource db)
         await copy.CompleteAsync(ct);
     }
 
-    private static async Task WriteImage(
-        NpgsqlConnection connection, long epoch, Func<int, (long Commit, ReadOnlyMemory<byte> Keys)> slices, Func<TimeSpan, Task> rest, CancellationToken ct)
+    // False when the part is there already.
+    private static async Task<bool> WriteImage(NpgsqlTransaction tx, long epoch, ImagePart image, CancellationToken ct)
+    {
+        await tx.WriteSteadily(ct);
+        if (image.Number == 0)
+        {
+            await tx.Sql(DeleteImage).With(epoch).Execute(ct);
+        }
+
+        try
+        {
+            await using var copy = await tx.Connection!.BeginBinaryImportAsync(CopyImage, ct);
+            await WriteImage(copy, epoch, image, ct);
+            await copy.CompleteAsync(ct);
+            return true;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            return false;
+        }
+    }
+
+    private static async Task WriteImage(NpgsqlBinaryImporter copy, long epoch, ImagePart image, CancellationToken ct)
     {
         var since = Stopwatch.GetTimestamp();
-        await using var copy = await connection.BeginBinaryImportAsync(CopyImage, ct);
         for (var slice = 0; slice < EpochImage.Slices; slice++)
         {
-            var (commit, keys) = slices(slice);
+            var (commit, keys) = image.Slice(slice);
             await copy.StartRowAsync(ct);
             await copy.WriteAsync(epoch, NpgsqlDbType.Bigint, ct);
             await copy.WriteAsync((short)slice, NpgsqlDbType.Smallint, ct);
+            await copy.WriteAsync((short)image.Number, NpgsqlDbType.Smallint, ct);
             await copy.WriteAsync(commit, NpgsqlDbType.Bigint, ct);
             await copy.WriteAsync(keys, NpgsqlDbType.Bytea, ct);
             if ((slice + 1) % Stretch == 0)
             {
-                await rest(Stopwatch.GetElapsedTime(since));
+                await image.Rest(Stopwatch.GetElapsedTime(since));
                 since = Stopwatch.GetTimestamp();
             }
         }
-
-        await copy.CompleteAsync(ct);
     }
 }

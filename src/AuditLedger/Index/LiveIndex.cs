@@ -11,12 +11,15 @@ internal sealed record IndexPace
     /// <summary>Bytes of history in memory that are stored together; some million changes.</summary>
     public long HistoryBytes { get; init; } = 40L << 20;
 
-    /// <summary>Entries from one image of the live epoch to when the next is begun: about what a start has to replay, some 10 s a million.</summary>
-    public long ImageEvery { get; init; } = 1 << 20;
+    /// <summary>Entries from one part of the live epoch's image to when the next is begun: about what a start has to replay, some 10 s a million.</summary>
+    public long ImageEvery { get; init; } = 1 << 19;
+
+    /// <summary>Parts after which an image is written anew as a whole: a start reads them all, and keys that go on are in each.</summary>
+    public int ImageParts { get; init; } = 32;
 
     /// <summary>
-    /// Share of the time in which an image is written while groups are: hundreds of megabytes as fast as they can be written would hold up
-    /// each group meanwhile.
+    /// Share of the time in which an image is written while groups are: tens or hundreds of megabytes as fast as they can be written would hold
+    /// up each group meanwhile.
     /// </summary>
     public double ImageShare { get; init; } = 0.5;
 
@@ -36,6 +39,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     private static readonly TimeSpan KeepPoll = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(10);
 
+    private readonly IndexPace _pace = pace;
     private readonly IndexStore _stored = new(db);
     private readonly Lock _gate = new();
     private readonly SortedList<long, EpochMemory> _epochs = [];
@@ -121,7 +125,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         }
 
         await Written();
-        if (known && !_stale && _epochs.Count > 0 && _kept >= _epochs.Values[^1].Flushed && _kept - Math.Max(_imagedAt, _epochs.Values[^1].Index.Start) >= pace.ImageAtStop)
+        if (known && !_stale && _epochs.Count > 0 && _kept >= _epochs.Values[^1].Flushed && _kept - Math.Max(_imagedAt, _epochs.Values[^1].Index.Start) >= _pace.ImageAtStop)
         {
             await Write(new Work(_epochs.Values[^1], Image: true, Sealed: null), CancellationToken.None);
         }
@@ -257,10 +261,11 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         var sealedEpochs = whole.ConvertAll(e => new SealedEpoch(e.Start, e.Ended!.Value, e.TrieRoot!));
         try
         {
-            if (attempt == Attempt.Image && open is not null && await _stored.Image(open, ct) is (var epoch, var from))
+            if (attempt == Attempt.Image && open is not null && await _stored.Image(open, ct) is (var epoch, var image))
             {
+                var from = image.Commits.Min();
                 var last = await store.ReadCommit(from, ct) ?? throw new IndexFaultException($"there is no commit entry at {from}, from where an image goes on");
-                var memory = new EpochMemory(epoch, open.Flushed);
+                var memory = new EpochMemory(epoch, open.Flushed, image);
                 if (epoch.ConsistentFrom == from)
                 {
                     // Otherwise the first commit entry to follow behind the slices' latest is compared.
@@ -371,7 +376,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     {
         if (!_epochs.TryGetValue(entry.Epoch, out var memory))
         {
-            _epochs.Add(entry.Epoch, memory = new EpochMemory(_index.Epoch, _index.Epoch.Start));
+            _epochs.Add(entry.Epoch, memory = new EpochMemory(_index.Epoch, _index.Epoch.Start, StoredImage.None(_index.Epoch.Start)));
         }
 
         memory.Record(entry.Covered);
@@ -416,8 +421,8 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
             return new Work(oldest, Image: true, _index.Sealed[(int)oldest.Index.Number]);
         }
 
-        var image = _kept - Math.Max(_imagedAt, oldest.Index.Start) >= pace.ImageEvery;
-        return image || oldest.Bytes >= pace.HistoryBytes ? new Work(oldest, image, null) : null;
+        var image = _kept - Math.Max(_imagedAt, oldest.Index.Start) >= _pace.ImageEvery;
+        return image || oldest.Bytes >= _pace.HistoryBytes ? new Work(oldest, image, null) : null;
     }
 
     private async Task WriteAll(CancellationToken ct)
@@ -437,11 +442,12 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
             {
                 // Whether that was stored shows in how far the database says it goes.
                 var stored = (await _stored.Epochs(ct)).Find(e => e.Epoch == before.Part!.Epoch);
-                Finish(before, stored is not null && (stored.Flushed == before.Part!.UpTo || stored.Ended == before.Part.UpTo));
+                var there = stored is not null && (stored.Flushed == before.Part!.UpTo || stored.Ended == before.Part.UpTo);
+                Finish(before, there ? SaveOutcome.Stored : SaveOutcome.TakenBack);
                 return;
             }
 
-            Finish(writing, await _stored.Save(work.Epoch.Index, work.Image ? writing.Slice : null, Pause, () => writing.TakeHistory(ct), work.Sealed?.TrieRoot, ct));
+            Finish(writing, await _stored.Save(work.Epoch.Index, writing.Image, () => writing.TakeHistory(ct), work.Sealed?.TrieRoot, ct));
         }
 #pragma warning disable CA1031 // Nothing depends on it: what is not stored stays in memory, and is tried again.
         catch (Exception e) when (!ct.IsCancellationRequested)
@@ -461,27 +467,28 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     {
         lock (_gate)
         {
-            return _hurry is null ? Task.CompletedTask : Task.WhenAny(_hurry.Task, Task.Delay(worked * ((1 / pace.ImageShare) - 1)));
+            return _hurry is null ? Task.CompletedTask : Task.WhenAny(_hurry.Task, Task.Delay(worked * ((1 / _pace.ImageShare) - 1)));
         }
     }
 
-    private void Finish(Writing writing, bool stored)
+    private void Finish(Writing writing, SaveOutcome outcome)
     {
         lock (_gate)
         {
-            var wasUnsure = _unsure is not null;
             (_unsure, _failedAt) = (null, 0);
-            if (!stored)
+            _stale = outcome == SaveOutcome.Overtaken;
+            if (outcome != SaveOutcome.Stored)
             {
-                // Without a part a group was taken back meanwhile, and the next attempt will not see it. Otherwise another process has stored,
-                // or a write whose fate was unknown did not take place and is made again.
-                _stale = writing.Part is not null && !wasUnsure;
-                return;
+                return; // What was taken back, or did not take place, is made again without the group that was.
             }
 
             var work = writing.Work;
             work.Epoch.Drop(writing.Part!);
-            _imagedAt = work.Image ? writing.Latest : _imagedAt;
+            if (work.Image)
+            {
+                (work.Epoch.Image, _imagedAt) = (writing.Made, writing.Latest);
+            }
+
             if (work.Sealed is { } ended)
             {
                 _epochs.Remove(work.Epoch.Index.Number);
@@ -506,7 +513,19 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     {
         private readonly int _generation = live._generation;
 
+        // What is sealed is read by the slice from now on, and what has many parts is long to load: these are stored as a whole.
+        private readonly StoredImage _before =
+            work.Sealed is not null || work.Epoch.Image.Parts >= live._pace.ImageParts ? StoredImage.None(work.Epoch.Index.Start) : work.Epoch.Image;
+
+        private readonly long[] _commits = new long[EpochImage.Slices];
+
         public Work Work => work;
+
+        /// <summary>The part of the image that is written; null when none is.</summary>
+        public ImagePart? Image => work.Image ? new ImagePart(_before.Parts, Slice, live.Pause) : null;
+
+        /// <summary>How far the image goes with that part.</summary>
+        public StoredImage Made => new(_before.Parts + 1, _commits);
 
         /// <summary>The history that goes with it, once taken.</summary>
         public HistoryPart? Part { get; private set; }
@@ -516,12 +535,12 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
 
         private long End => work.Epoch.Index.Number < live._index.Sealed.Count ? live._index.Sealed[(int)work.Epoch.Index.Number].End : long.MaxValue;
 
-        public (long Commit, ReadOnlyMemory<byte> Keys) Slice(int slice)
+        private (long Commit, ReadOnlyMemory<byte> Keys) Slice(int slice)
         {
             lock (live._gate)
             {
-                Latest = Math.Min(live._index.Last!.Covered, End);
-                return (Latest, work.Epoch.Index.WriteSlice(slice));
+                Latest = _commits[slice] = Math.Min(live._index.Last!.Covered, End);
+                return (Latest, work.Epoch.Index.WriteSlice(slice, _before.Commits[slice]));
             }
         }
 

@@ -25,6 +25,11 @@ internal sealed record ImageKey(byte[] Bytes, uint Count, uint Last, byte[][] Fr
     }
 }
 
+/// <summary>One part of a slice: the keys that were given a posting since the part before it, each whole as it was by then.</summary>
+/// <param name="Commit">Commit that it is as of.</param>
+/// <param name="Keys">What <see cref="EpochIndex.WriteSlice"/> wrote.</param>
+public readonly record struct SlicePart(long Commit, byte[] Keys);
+
 /// <summary>
 /// A slice of an epoch's keys, those that share their first 12 bits, as bytes that end in their SHA-256. An image is a shortcut and never
 /// believed: it is bound to a logged root before anything is proved from it, and the entries can replace it.
@@ -85,6 +90,48 @@ public static class EpochImage
     {
         SHA256.HashData(keys.WrittenSpan, keys.GetSpan(IndexHash.Size));
         keys.Advance(IndexHash.Size);
+    }
+
+    /// <summary>All keys of a slice in parts, each as its last part has it, in order; null when the parts are damaged or not of one slice.</summary>
+    internal static List<ImageKey>? Join(IReadOnlyList<SlicePart> parts, long start)
+    {
+        List<ImageKey> joined = [];
+        var since = start;
+        foreach (var part in parts)
+        {
+            if (Read(part.Keys) is not { } keys || keys.Exists(k => start + k.Last < since || start + k.Last >= part.Commit) || Join(joined, keys) is not { } both)
+            {
+                return null;
+            }
+
+            (joined, since) = (both, part.Commit);
+        }
+
+        return joined;
+    }
+
+    // Both in key order. A key that comes again has gone on: it has more postings than it had.
+    private static List<ImageKey>? Join(List<ImageKey> before, List<ImageKey> after)
+    {
+        var joined = new List<ImageKey>(before.Count + after.Count);
+        var next = 0;
+        foreach (var key in after)
+        {
+            for (; next < before.Count && before[next].Bytes.AsSpan().SequenceCompareTo(key.Bytes) < 0; next++)
+            {
+                joined.Add(before[next]);
+            }
+
+            if (next < before.Count && before[next].Bytes.AsSpan().SequenceEqual(key.Bytes) && before[next++].Count >= key.Count)
+            {
+                return null;
+            }
+
+            joined.Add(key);
+        }
+
+        joined.AddRange(before[next..]);
+        return joined;
     }
 
     /// <summary>All keys of a slice, in order; null when the bytes are damaged.</summary>

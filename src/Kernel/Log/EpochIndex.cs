@@ -83,17 +83,16 @@ public sealed class EpochIndex
 
     /// <summary>Adds a slice of an image; false when its bytes are damaged. Whether they are true shows when a commit entry is followed.</summary>
     /// <param name="slice">First 12 bits of the keys.</param>
-    /// <param name="commit">Commit that it was written as of.</param>
-    /// <param name="bytes">What <see cref="WriteSlice"/> wrote.</param>
-    public bool TryAddSlice(int slice, long commit, ReadOnlySpan<byte> bytes)
+    /// <param name="parts">All of its parts, from the first.</param>
+    public bool TryAddSlice(int slice, IReadOnlyList<SlicePart> parts)
     {
-        if (EpochImage.Read(bytes) is not { } keys || keys.Exists(k => SliceOf(k.Bytes) != slice || Start + k.Last >= commit))
+        if (EpochImage.Join(parts, Start) is not { } keys || keys.Exists(k => SliceOf(k.Bytes) != slice))
         {
             return false;
         }
 
-        _imaged![slice] = commit;
-        ConsistentFrom = Math.Max(ConsistentFrom, commit);
+        _imaged![slice] = parts[^1].Commit;
+        ConsistentFrom = Math.Max(ConsistentFrom, parts[^1].Commit);
         Take(new ImagedKeys(keys), keys.Count);
         return true;
     }
@@ -101,15 +100,17 @@ public sealed class EpochIndex
     /// <summary>Hashes what the slices hold.</summary>
     public void EndImage() => Finish();
 
-    /// <summary>Keys and postings of a slice as bytes, for <see cref="TryAddSlice"/>.</summary>
+    /// <summary>Keys and postings of a slice as bytes, a part for <see cref="TryAddSlice"/>.</summary>
     /// <param name="slice">First 12 bits of the keys.</param>
-    /// <returns>They hold until the next are written: an image is hundreds of megabytes that nobody keeps.</returns>
-    public ReadOnlyMemory<byte> WriteSlice(int slice)
+    /// <param name="since">Commit of the part before, whose keys are left out unless they were given a posting since; the epoch's start for all keys.</param>
+    /// <returns>They hold until the next are written: an image can be hundreds of megabytes that nobody keeps.</returns>
+    public ReadOnlyMemory<byte> WriteSlice(int slice, long since)
     {
         _slice.ResetWrittenCount();
+        var first = checked((uint)(since - Start));
         for (var bucket = slice * EpochImage.BucketsOfSlice; bucket < (slice + 1) * EpochImage.BucketsOfSlice; bucket++)
         {
-            _tries.Visit(bucket, (id, _) => _keys.Write(id, _slice), []);
+            _tries.Visit(bucket, (id, _) => _keys.WriteSince(id, first, _slice), []);
         }
 
         EpochImage.Seal(_slice);

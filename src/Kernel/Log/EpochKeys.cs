@@ -105,10 +105,15 @@ internal sealed class EpochKeys(long start)
         return new KeyPostings(start, Bytes(id).ToArray(), leaf, k.Count, ChunksOf(id), TailOf(k));
     }
 
-    /// <summary>Writes a key to an image.</summary>
-    public void Write(int id, IBufferWriter<byte> to)
+    /// <summary>Writes a key to an image, if its last posting does not lie before another, counted from the epoch's start.</summary>
+    public void WriteSince(int id, uint first, IBufferWriter<byte> to)
     {
         ref var k = ref _keys[id];
+        if (k.Last < first)
+        {
+            return;
+        }
+
         EpochImage.WriteKey(to, k.Bytes, k.Count, k.Last);
         for (var level = 0; k.Count >> level != 0; level++)
         {

@@ -90,9 +90,36 @@ public sealed class StoredIndexTests
         Assert.Equal(EpochImage.Slices, await Count(log, "SELECT count(*) FROM index_image"));
     }
 
+    [Fact]
+    public async Task An_image_grows_by_what_is_new_and_begins_anew_after_so_many_parts()
+    {
+        await using var log = await DirectLog.Create(100_000, Hasty with { ImageEvery = 100_000, ImageParts = 4 });
+        var random = new Random(29);
+        var (first, later) = (new KeyPool(random, 2_000), new KeyPool(random, 3));
+        await log.Append(first.Events(3_000));
+        var parts = new List<long>();
+        for (var round = 0; round < 6; round++)
+        {
+            await log.Append(later.Events(10));
+            await log.Live.Rest();
+            parts.Add(await Count(log, "SELECT count(*) FROM index_image") / EpochImage.Slices);
+            await log.Load();
+            await CompletenessTests.Ask(log, round % 2 == 0 ? first : later, random, 20);
+        }
+
+        Assert.Equal([1, 2, 3, 4, 1, 2], parts);
+        // Each part names what the other keys of its round had, not what the first two thousand have.
+        Assert.InRange(await Count(log, "SELECT sum(octet_length(keys) - 32) FROM index_image WHERE part = 1"), 1, 3 * 1_000);
+        Assert.InRange(await Count(log, "SELECT sum(octet_length(keys) - 32) FROM index_image WHERE part = 0"), 1_000 * 40, long.MaxValue);
+    }
+
     [Theory]
     [InlineData("UPDATE index_image SET keys = set_byte(keys, 40, get_byte(keys, 40) # 1) WHERE octet_length(keys) > 100")] // a flipped bit
-    [InlineData("UPDATE index_image SET keys = s || sha256(s) FROM (SELECT epoch AS e, slice AS n, set_byte(substr(keys, 1, octet_length(keys) - 32), 45, 7) AS s FROM index_image WHERE octet_length(keys) > 100) AS t WHERE e = epoch AND n = slice")] // a lie
+    [InlineData("UPDATE index_image SET keys = s || sha256(s) FROM (SELECT epoch AS e, slice AS n, part AS p, set_byte(substr(keys, 1, octet_length(keys) - 32), 45, 7) AS s FROM index_image WHERE octet_length(keys) > 100) AS t WHERE e = epoch AND n = slice AND p = part")] // a lie
+    [InlineData("DELETE FROM index_image WHERE part = 0")]
+    [InlineData("DELETE FROM index_image i WHERE part = (SELECT max(part) FROM index_image m WHERE m.epoch = i.epoch) - 1")]
+    [InlineData("UPDATE index_image SET commit = commit + 1")]
+    [InlineData("UPDATE index_image i SET keys = p.keys FROM index_image p WHERE p.part = 0 AND i.part = 1 AND i.epoch = p.epoch AND i.slice = p.slice")] // keys that have not gone on
     [InlineData("DELETE FROM index_image WHERE slice = 17")]
     [InlineData("UPDATE index_epochs SET trie_root = sha256('') WHERE ended IS NOT NULL")]
     [InlineData("UPDATE index_epochs SET flushed = flushed + 1")]
@@ -132,11 +159,11 @@ public sealed class StoredIndexTests
             await log.Append(pool.Events(400));
             await log.Append(pool.Events(random.Next(1, 60)));
             await log.Live.Rest();
-            var slices = await log.Database.Owner.Sql("SELECT slice, keys FROM index_image WHERE octet_length(keys) > 100").All(r => (r.GetInt16(0), r.GetFieldValue<byte[]>(1)), default);
+            var slices = await log.Database.Owner.Sql("SELECT slice, part, keys FROM index_image WHERE octet_length(keys) > 100").All(r => (r.GetInt16(0), r.GetInt16(1), r.GetFieldValue<byte[]>(2)), default);
             Assert.NotEmpty(slices);
-            var (slice, stored) = slices[random.Next(slices.Count)];
+            var (slice, part, stored) = slices[random.Next(slices.Count)];
             var keys = Crafted(random, round, stored[..^32]);
-            await log.Database.Owner.Sql("UPDATE index_image SET keys = $2 WHERE slice = $1").With(slice).With((byte[])[.. keys, .. SHA256.HashData(keys)]).Execute(default);
+            await log.Database.Owner.Sql("UPDATE index_image SET keys = $3 WHERE slice = $1 AND part = $2").With(slice).With(part).With((byte[])[.. keys, .. SHA256.HashData(keys)]).Execute(default);
             await log.Load();
             await log.Append(pool.Events(300));
             var (size, root) = log.Heads[^1];

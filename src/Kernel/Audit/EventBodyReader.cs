@@ -60,6 +60,10 @@ public ref struct EventBodyReader
         return DateTimeOffset.ParseExact(Encoding.ASCII.GetString(text), EventBody.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
     }
 
+    /// <summary>Whether there is sealed detail.</summary>
+    /// <param name="body">A body that <see cref="Check(ReadOnlySpan{byte})"/> found good: no text in it holds a quotation mark.</param>
+    public static bool HoldsSealed(ReadOnlySpan<byte> body) => body.IndexOf(",\"sealed\":\""u8) >= 0;
+
     private void Read(IBufferWriter<byte>? keys, ref string action)
     {
         Literal("{\"action\":"u8);

@@ -10,11 +10,11 @@ namespace Trust.Kernel.Audit;
 
 /// <summary>
 /// <c>GET /audit/sent/{index}</c>, for the ledger alone: what this service sent and was given that index for, as long as the outbox keeps it. The
-/// ledger repairs a damaged entry from it; the entry's hash says whether it is right.
+/// ledger repairs a damaged entry or data key from it; the entry's hash, and what is sealed, say whether it is right.
 /// </summary>
 public static class GetSentEvent
 {
-    private const string Select = "SELECT body, epoch, seq, prev, ledger_time FROM audit_outbox WHERE idx = $1";
+    private const string Select = "SELECT body, epoch, seq, prev, ledger_time, data_key FROM audit_outbox WHERE idx = $1";
 
     internal static void Map(WebApplication app) => app.MapGet("/audit/sent/{index:long}", Handle).RequirePeer("ledger");
 
@@ -23,7 +23,7 @@ public static class GetSentEvent
 
     /// <summary>The event this service was given an index for, or null.</summary>
     public static Task<SentEvent?> Find(NpgsqlDataSource db, long index, CancellationToken ct) => db.Sql(Select).With(index).One(
-        r => new SentEvent(r.GetFieldValue<byte[]>(0), r.GetInt64(1), r.GetInt64(2), r.GetFieldValue<byte[]>(3), Microseconds.Since1970(r.GetFieldValue<DateTimeOffset>(4))), ct);
+        r => new SentEvent(r.GetFieldValue<byte[]>(0), r.GetInt64(1), r.GetInt64(2), r.GetFieldValue<byte[]>(3), Microseconds.Since1970(r.GetFieldValue<DateTimeOffset>(4)), r.GetFieldValue<byte[]>(5)), ct);
 }
 
 /// <summary>An event as its service sent it.</summary>
@@ -32,7 +32,8 @@ public static class GetSentEvent
 /// <param name="Seq">Number in the epoch.</param>
 /// <param name="Prev">Envelope hash before.</param>
 /// <param name="Time">Ledger time of its receipt, microseconds since 1970.</param>
-public sealed record SentEvent(byte[] Body, long Epoch, long Seq, byte[] Prev, long Time);
+/// <param name="DataKey">What opens its sealed detail, sent to the ledger before; empty without.</param>
+public sealed record SentEvent(byte[] Body, long Epoch, long Seq, byte[] Prev, long Time, byte[] DataKey);
 
 /// <summary>JSON of what a service sent.</summary>
 [JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]

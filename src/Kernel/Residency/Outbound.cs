@@ -173,6 +173,9 @@ public sealed class Outbound : IDisposable
         try
         {
             await socket.ConnectAsync(address, target.Port, ct);
+            // The handler asks for it once more, outside of what it turns into a HttpRequestException: of a peer that has died by then, that would
+            // be a SocketException, which nobody expects of a request. Asked for here it is known from now on, or the connection has failed.
+            _ = socket.RemoteEndPoint;
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch

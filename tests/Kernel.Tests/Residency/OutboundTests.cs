@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
 
@@ -33,6 +35,30 @@ public sealed class OutboundTests
         using var outbound = new Outbound([Peer("http://localhost:9", "510000", "10.0.0.0/8")], null);
         var refused = await Assert.ThrowsAnyAsync<Exception>(() => outbound.Client("peer").GetAsync("/"));
         Assert.Contains("inside the networks declared", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_peer_that_hangs_up_at_any_instant_is_a_failed_request_and_nothing_else()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var stop = new CancellationTokenSource();
+        var hangUp = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                using var accepted = await listener.AcceptSocketAsync(stop.Token);
+                accepted.LingerState = new LingerOption(true, 0); // As a killed process does: a reset, not a farewell.
+            }
+        });
+        using var outbound = new Outbound([Peer($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}")], null);
+        for (var i = 0; i < 1_000; i++)
+        {
+            await Assert.ThrowsAsync<HttpRequestException>(() => outbound.Client("peer").GetAsync("x", TestContext.Current.CancellationToken));
+        }
+
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => hangUp);
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Index;
+using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
@@ -192,7 +193,7 @@ public sealed class FsckTests : IAsyncLifetime
         var services = _ledger.App.Services;
         return new LogRepair(
             _owner, services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<Mirror>(), services.GetRequiredService<Outbound>(),
-            services.GetRequiredService<Sources>(), services.GetRequiredService<Outbox>()).Run(report, default);
+            services.GetRequiredService<Sources>(), services.GetRequiredService<Outbox>(), services.GetRequiredService<SubjectKeyVault>()).Run(report, default);
     }
 
     private async Task<byte[]> RootAt(long size)

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
@@ -99,6 +100,27 @@ public sealed class ShreddingTests : IAsyncLifetime
         Assert.Equal(
             ["LEDGER.hold", "KEY.destroy legal-hold", "LEDGER.release", "KEY.destroy shredding-requested", "KEY.destroy shredding-approved", "KEY.destroy shredded"],
             written.Select(e => $"{e["action"]} {e["reason"]}".Trim()).Where(a => a.StartsWith("LEDGER", StringComparison.Ordinal) || a.StartsWith("KEY.destroy", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_check_of_the_log_knows_what_was_shredded_from_what_is_damaged()
+    {
+        await using var ledger = await StartFilled();
+        var db = ledger.App.Services.GetRequiredService<NpgsqlDataSource>();
+        Assert.Empty((await Check()).Faults);
+        await Shred(ledger, _anna);
+        var report = await Check();
+        Assert.Empty(report.Faults);
+        Assert.Contains(report.Notes, n => n.StartsWith("1 data keys are of shredded subjects", StringComparison.Ordinal));
+
+        await db.Sql("UPDATE data_keys SET key = set_bit(key, 500, 1 - get_bit(key, 500)) WHERE subject = $1").With(_bela.Key.ToArray()).Execute(default);
+        Assert.Equal(("data-key", Index(_bela)), Single((await Check()).Faults));
+        await db.Sql("DELETE FROM subject_keys WHERE subject = $1").With(_bela.Key.ToArray()).Execute(default);
+        Assert.Equal(("data-key", Index(_bela)), Single((await Check()).Faults));
+
+        Task<CheckReport> Check() => FsckCommand.Check(ledger.App.Services, null, default);
+
+        static (string, long?) Single(IReadOnlyList<Fault> faults) => (Assert.Single(faults).Code, faults[0].Index);
     }
 
     [Theory]

@@ -45,6 +45,12 @@ internal static class BatchJudge
                 return new Judgement.BadEvent(i, reason);
             }
 
+            // Without its key nobody could ever open the detail; a key without detail opens nothing.
+            if (EventBodyReader.HoldsSealed(body.Span) == frame.Events[i].DataKey.IsEmpty)
+            {
+                return new Judgement.BadEvent(i, "data-key");
+            }
+
             if (i == 0)
             {
                 ceremony = IsCeremony(source.Name, action, body.Span);

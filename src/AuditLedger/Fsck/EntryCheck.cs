@@ -22,6 +22,9 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
     /// <summary>False when the last event is damaged.</summary>
     public bool TimeIsKnown { get; private set; } = true;
 
+    /// <summary>Indices of events with sealed detail, rising.</summary>
+    public List<long> WithDetail { get; } = [];
+
     /// <summary>Where each source's chain ended.</summary>
     public IReadOnlyDictionary<string, (long Epoch, long Seq, byte[] Hash)> Ends =>
         _chains.All.ToDictionary(c => c.Source, c => (c.Epoch, c.Seq, c.HashIsKnown ? c.Hash : []), StringComparer.Ordinal);
@@ -88,6 +91,10 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
         {
             CheckTime(index, e.Time);
             Follow(index, e);
+            if (EventBodyReader.HoldsSealed(e.Body))
+            {
+                WithDetail.Add(index);
+            }
         }
         else if (state == EntryState.Damaged)
         {

@@ -1,10 +1,12 @@
 using System.Globalization;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Fsck;
 
@@ -29,7 +31,7 @@ internal static class FsckCommand
         await using var owner = Outbound.Database(database, asOwner: true);
         var repair = new LogRepair(
             owner, services.GetRequiredService<Npgsql.NpgsqlDataSource>(), services.GetRequiredService<Mirror>(), services.GetRequiredService<Outbound>(),
-            services.GetRequiredService<Sources>(), services.GetRequiredService<Outbox>());
+            services.GetRequiredService<Sources>(), services.GetRequiredService<Outbox>(), services.GetRequiredService<SubjectKeyVault>());
         var repaired = await repair.Run(report, ct);
         await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"repaired {repaired.Count} of {report.Faults.Count}; checking again"));
         var again = await Check(services, Progress, ct);
@@ -40,7 +42,7 @@ internal static class FsckCommand
     /// <summary>One check of the service's own log.</summary>
     internal static Task<CheckReport> Check(IServiceProvider services, Action<long, long>? progress, CancellationToken ct) => new LogCheck(
         services.GetRequiredService<Npgsql.NpgsqlDataSource>(), services.GetRequiredService<DatabaseOptions>(), services.GetRequiredService<ILockStore>(), services.GetRequiredService<CheckpointSigner>(),
-        services.GetRequiredService<Sources>()).Run(progress, ct);
+        services.GetRequiredService<Sources>(), services.GetRequiredService<IToken>()).Run(progress, ct);
 
     private static void Progress(long done, long of)
     {

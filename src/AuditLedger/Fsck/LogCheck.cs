@@ -6,15 +6,16 @@ using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Fsck;
 
 /// <summary>
 /// Recomputes the log from its stored bytes: leaf hashes, tiles, roots, signed checkpoints wherever they are kept, the subject index of every
-/// commit entry and what is stored of it, the map function, the clock, each source's chain and its batch signatures. Reads only. Where two copies of a hash differ,
-/// the third decides which is wrong, and the signed root decides over all.
+/// commit entry and what is stored of it, the map function, the clock, each source's chain and its batch signatures; and opens the keys of sealed
+/// detail. Reads only. Where two copies of a hash differ, the third decides which is wrong, and the signed root decides over all.
 /// </summary>
-internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, ILockStore lockStore, CheckpointSigner signer, Sources sources)
+internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, ILockStore lockStore, CheckpointSigner signer, Sources sources, IToken token)
 {
     /// <summary>Most faults listed; a log with more is beyond repair row by row.</summary>
     public const int MaxFaults = 1000;
@@ -57,6 +58,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
             OnThread(() => index.Follow(judged.GetConsumingEnumerable(stop.Token), blocks.Return), stop));
         await CheckTiles(ct);
         await CheckHead(head, entries, notes, ct);
+        await new DataKeyCheck(db, token, Report, Note).Run(head.Size, entries.WithDetail, _expected.ContainsKey, ct);
         var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
         return new CheckReport(head.Size, _faults, _notes, _tree.Root(), signed.DefaultIfEmpty(0).Max())
         {

@@ -3,8 +3,10 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Npgsql;
 using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
@@ -14,10 +16,11 @@ namespace Trust.AuditLedger.Fsck;
 
 /// <summary>
 /// Puts back what was damaged, as the owner's role: derived hashes from the entries, entries from the mirror or from what their producers
-/// still hold. A byte is written only when it gives the hash that the signed root proves, so the root stays the same; each repair and its event
-/// share a transaction.
+/// still hold. A byte is written only when it gives the hash that the signed root proves, so the root stays the same, and a data key only when it
+/// opens what is sealed; each repair and its event share a transaction.
 /// </summary>
-internal sealed class LogRepair(NpgsqlDataSource owner, NpgsqlDataSource db, Mirror mirror, Outbound outbound, Sources sources, Outbox outbox)
+internal sealed class LogRepair(
+    NpgsqlDataSource owner, NpgsqlDataSource db, Mirror mirror, Outbound outbound, Sources sources, Outbox outbox, SubjectKeyVault vault)
 {
     private const string UpsertTile = "INSERT INTO tiles (level, n, hashes) VALUES ($1, $2, $3) ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes";
     private const string UpsertEntry = "INSERT INTO entries (idx, leaf_hash, leaf) VALUES ($1, $2, $3) ON CONFLICT (idx) DO UPDATE SET leaf_hash = excluded.leaf_hash, leaf = excluded.leaf";
@@ -25,6 +28,8 @@ internal sealed class LogRepair(NpgsqlDataSource owner, NpgsqlDataSource db, Mir
     private const string SelectRebuildable = "SELECT COALESCE((SELECT start FROM index_epochs WHERE epoch = $1), $2) >= minimum FROM entries_layout";
     private const string UpdateHash = "UPDATE entries SET leaf_hash = $2 WHERE idx = $1";
     private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
+    private const string UpsertDataKey = "INSERT INTO data_keys (idx, key) VALUES ($1, $2) ON CONFLICT (idx) DO UPDATE SET key = excluded.key";
+    private const string DeleteDataKey = "DELETE FROM data_keys WHERE idx = $1";
     private const string UpdateRoot = "UPDATE head SET root = $1 WHERE size = $2";
     private const string UpdateSource = "UPDATE sources SET epoch = $2, seq = $3, hash = $4 WHERE name = $1";
 
@@ -53,6 +58,7 @@ internal sealed class LogRepair(NpgsqlDataSource owner, NpgsqlDataSource db, Mir
     {
         "tile-missing" or "tile-differs" => ((fault.Index!.Value + 1) << (8 * (Level(fault) + 1))) - 1,
         "head-root" or "source-head" or "index-row" => report.Size - 1,
+        "data-key-stray" => 0,
         _ => fault.Index ?? long.MaxValue,
     };
 
@@ -89,8 +95,48 @@ internal sealed class LogRepair(NpgsqlDataSource owner, NpgsqlDataSource db, Mir
                 // All of it is derived: the ledger makes it again from the entries when it starts.
                 await tx.Sql(DeleteEpochs).With(epoch).Execute(ct);
                 return "entries";
+            case "data-key" or "data-key-missing":
+                return await DataKey(tx, fault.Index!.Value, ct);
+            case "data-key-stray":
+                await tx.Sql(DeleteDataKey).With(fault.Index!.Value).Execute(ct);
+                return "entries";
             default:
                 return null;
+        }
+    }
+
+    // Only its producer has it besides, and only as long as its outbox keeps the event: the mirror must not survive a shredding.
+    private async Task<string?> DataKey(NpgsqlTransaction tx, long index, CancellationToken ct)
+    {
+        var leaf = await tx.Sql(SelectLeaf).With(index).Scalar<byte[]>(ct);
+        foreach (var source in sources.Names)
+        {
+            if (await Sent(source, index, ct) is { } sent && Opens(sent, leaf))
+            {
+                var key = await vault.Seal(sent.Body, SHA256.HashData(sent.Body), sent.DataKey, ct);
+                return await tx.Sql(UpsertDataKey).With(index).With(key).Execute(ct) == 1 ? "outbox of " + source : null;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool Opens(SentEvent sent, ReadOnlySpan<byte> leaf)
+    {
+        if (!EventLeaf.TryRead(leaf, out var e) || !e.Body.SequenceEqual(sent.Body) || !EventBodyReader.HoldsSealed(sent.Body) || sent.DataKey is not { Length: SubjectKeyVault.KeySize })
+        {
+            return false;
+        }
+
+        using var body = JsonDocument.Parse(sent.Body);
+        try
+        {
+            EventBody.Open(body.RootElement.GetProperty("sealed").GetString()!, sent.DataKey, new Kernel.Audit.EventId(body.RootElement.GetProperty("id").GetGuid()));
+            return true;
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            return false;
         }
     }
 
@@ -124,7 +170,7 @@ internal sealed class LogRepair(NpgsqlDataSource owner, NpgsqlDataSource db, Mir
             using var answer = await outbound.Client(source).GetAsync(string.Create(CultureInfo.InvariantCulture, $"audit/sent/{index}"), ct);
             return answer.StatusCode == HttpStatusCode.OK ? await answer.Content.ReadFromJsonAsync(SentEventJson.Default.SentEvent, ct) : null;
         }
-        catch (Exception e) when (e is HttpRequestException or UndeclaredPeerException or System.Text.Json.JsonException)
+        catch (Exception e) when (e is HttpRequestException or UndeclaredPeerException or JsonException)
         {
             return null; // This producer cannot help now; the fault stays listed.
         }

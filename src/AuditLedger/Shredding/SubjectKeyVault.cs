@@ -19,10 +19,12 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
     /// <summary>Bytes of a sealed data key as stored: subject, nonce, ciphertext, tag.</summary>
     public const int SealedSize = SubjectKey.Size + Nonce + KeySize + Tag;
 
+    /// <summary>Bytes of a data key, and of a subject's key.</summary>
+    public const int KeySize = 32;
+
     /// <summary>How long an opened subject key is kept in memory.</summary>
     public static readonly TimeSpan MemoryLife = TimeSpan.FromMinutes(1);
 
-    private const int KeySize = 32;
     private const int Nonce = 12;
     private const int Tag = 16;
     private const int MaxOpened = 100_000;
@@ -84,18 +86,27 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
             return null;
         }
 
+        // Otherwise it was sealed under a key that was shredded, and the subject has a new one since.
         var dataKey = new byte[KeySize];
-        using var cipher = new AesGcm(key, Tag);
+        return TryOpen(stored, key, bodyHash.Span, dataKey) ? dataKey : null;
+    }
+
+    /// <summary>Opens a stored data key; false when it was not sealed like this, under this key.</summary>
+    /// <param name="stored"><see cref="SealedSize"/> bytes.</param>
+    /// <param name="subjectKey">The subject's key.</param>
+    /// <param name="bodyHash">SHA-256 of the event's body.</param>
+    /// <param name="dataKey">Receives <see cref="KeySize"/> bytes.</param>
+    internal static bool TryOpen(ReadOnlySpan<byte> stored, ReadOnlySpan<byte> subjectKey, ReadOnlySpan<byte> bodyHash, Span<byte> dataKey)
+    {
+        using var cipher = new AesGcm(subjectKey, Tag);
         try
         {
-            cipher.Decrypt(
-                stored.AsSpan(SubjectKey.Size, Nonce), stored.AsSpan(SubjectKey.Size + Nonce, KeySize), stored.AsSpan(SealedSize - Tag), dataKey, bodyHash.Span);
-            return dataKey;
+            cipher.Decrypt(stored.Slice(SubjectKey.Size, Nonce), stored.Slice(SubjectKey.Size + Nonce, KeySize), stored[(SealedSize - Tag)..], dataKey, bodyHash);
+            return true;
         }
         catch (AuthenticationTagMismatchException)
         {
-            // Sealed under a key that was shredded; the subject has a new one since.
-            return null;
+            return false;
         }
     }
 

@@ -16,8 +16,8 @@ namespace Trust.AuditLedger.Watching;
 /// give it back. Each check is an event; what it finds makes the service unready until a check finds nothing.
 /// </summary>
 internal sealed class Scrub(
-    NpgsqlDataSource db, DatabaseOptions database, ILockStore lockStore, CheckpointSigner signer, Sources sources, Sequencer sequencer, Outbox outbox, AuditLedgerOptions options,
-    TimeProvider clock, ILogger<Scrub> log) : BackgroundService
+    NpgsqlDataSource db, DatabaseOptions database, ILockStore lockStore, CheckpointSigner signer, Sources sources, Sequencer sequencer, IToken token, Outbox outbox,
+    AuditLedgerOptions options, TimeProvider clock, ILogger<Scrub> log) : BackgroundService
 {
     private volatile CheckReport? _last;
 
@@ -29,7 +29,7 @@ internal sealed class Scrub(
     /// <summary>Checks once and records it.</summary>
     internal async Task<CheckReport> RunOnce(CancellationToken ct)
     {
-        var report = await new LogCheck(db, database, lockStore, signer, sources).Run(null, ct);
+        var report = await new LogCheck(db, database, lockStore, signer, sources, token).Run(null, ct);
         _last = report;
         LedgerMetrics.Scrubbed(report.Faults.Count);
         if (report.Faults.Count > 0)

@@ -261,6 +261,32 @@ public sealed class StoredIndexTests
     }
 
     [Theory]
+    [InlineData(false)] // both the first part
+    [InlineData(true)] // both the part after it
+    public async Task A_part_that_another_process_has_stored_meanwhile_stays_and_is_not_mixed_with_ones_own(bool later)
+    {
+        await using var log = await DirectLog.Create(100_000, Hasty with { ImageEvery = 100_000, HistoryBytes = 1 << 20 });
+        var random = new Random(30);
+        var pool = new KeyPool(random, 40);
+        await log.Append(pool.Events(50));
+        if (later)
+        {
+            await log.Live.Rest();
+        }
+
+        await log.Append(pool.Events(50));
+        var slow = log.Live;
+        await log.Load();
+        await log.Append(pool.Events(50));
+        await log.Live.Rest();
+        var stored = await Image(log);
+        await slow.Rest();
+        Assert.Equal(stored, await Image(log));
+        await log.Load();
+        await CompletenessTests.Ask(log, pool, random, 40);
+    }
+
+    [Theory]
     [InlineData("UPDATE entries SET leaf = set_byte(leaf, 4, 2) WHERE get_byte(leaf, 0) = 2 AND idx < 40")] // another map function
     [InlineData("UPDATE entries SET leaf = set_byte(leaf, 0, 3) WHERE idx = 1")] // another entry type
     [InlineData("UPDATE entries SET leaf = set_byte(leaf, 50, get_byte(leaf, 50) # 1) WHERE get_byte(leaf, 0) = 2 AND idx < 40")] // another root
@@ -275,6 +301,9 @@ public sealed class StoredIndexTests
 
 #pragma warning disable CA1857 // The tests' own texts.
     private static Task<int> Run(DirectLog log, string text) => log.Database.Owner.Sql(text).Execute(default);
+
+    private static Task<string?> Image(DirectLog log) => log.Database.Owner.Sql(
+        "SELECT string_agg(concat_ws(' ', slice, part, commit, encode(sha256(keys), 'hex')), E'\n' ORDER BY slice, part) FROM index_image").Scalar<string>(default);
 
     private static Task<long> Count(DirectLog log, string text) => log.Database.Runtime.Sql(text).Scalar<long>(default);
 #pragma warning restore CA1857

@@ -84,7 +84,7 @@ public sealed class AdmissionTests : IAsyncLifetime
         Assert.IsType<PostOutcome.Accepted>(await link.Post(producer.Next(producer.Body()), 1, default));
     }
 
-    private static byte[] Large() => EventBody.TryBuild(
+    private static BuiltEvent Large() => EventBody.TryBuild(
         new AuditEvent
         {
             Action = "RX.review",
@@ -93,7 +93,7 @@ public sealed class AdmissionTests : IAsyncLifetime
             Outcome = EventOutcome.Success,
             Sealed = new byte[512],
         },
-        new EventPlace("510000", "node-1"), TimeProvider.System.GetUtcNow(), out _)!.Bytes;
+        new EventPlace("510000", "node-1"), TimeProvider.System.GetUtcNow(), out _)!;
 
     private async Task<(LedgerLink, TestProducer)> Begin(HttpClient client)
     {

@@ -44,8 +44,6 @@ internal sealed class DataKeyCheck(NpgsqlDataSource db, IToken token, Action<str
     public async Task Run(long size, List<long> withDetail, Func<long, bool> damaged, CancellationToken ct)
     {
         _sealed = withDetail;
-        _shredded = (await db.Sql(SelectShredded).All(r => (Subject: Name(r.GetFieldValue<byte[]>(0)), At: r.IsDBNull(1) ? long.MaxValue : Microseconds.Since1970(r.GetFieldValue<DateTimeOffset>(1))), ct))
-            .GroupBy(s => s.Subject, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Max(s => s.At), StringComparer.Ordinal);
         await CheckPlaces(size, damaged, ct);
         var after = Array.Empty<byte>();
         while (await db.Sql(SelectSubjects).With(after).All(ReadSubject, ct) is { Count: > 0 } some)
@@ -159,20 +157,26 @@ internal sealed class DataKeyCheck(NpgsqlDataSource db, IToken token, Action<str
             var known = subjects.TryGetValue(subject, out var subjectKey);
             if (!known || subjectKey is not null)
             {
-                CheckKey(index, key, await reader.GetFieldValueAsync<byte[]>(2, ct), subject, subjectKey);
+                await CheckKey(index, key, await reader.GetFieldValueAsync<byte[]>(2, ct), subject, subjectKey, ct);
             }
         }
     }
 
-    private void CheckKey(long index, byte[] key, ReadOnlySpan<byte> leaf, string subject, byte[]? subjectKey)
+    private async Task CheckKey(long index, byte[] key, byte[] leaf, string subject, byte[]? subjectKey, CancellationToken ct)
     {
-        if (!EventLeaf.TryRead(leaf, out var e) || (subjectKey is not null && SubjectKeyVault.TryOpen(key, subjectKey, e.BodyHash, _dataKey)))
+        if (Closed(key, leaf, subjectKey) is not { } time)
         {
-            CryptographicOperations.ZeroMemory(_dataKey);
             return;
         }
 
-        if (_shredded.TryGetValue(subject, out var at) && e.Time <= at)
+        if (!IsShredded(subject, time))
+        {
+            // Perhaps since it was looked up.
+            _shredded = (await db.Sql(SelectShredded).All(ReadShredded, ct))
+                .GroupBy(s => s.Subject, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Max(s => s.At), StringComparer.Ordinal);
+        }
+
+        if (IsShredded(subject, time))
         {
             _closed++;
             return;
@@ -181,7 +185,25 @@ internal sealed class DataKeyCheck(NpgsqlDataSource db, IToken token, Action<str
         report("data-key", index, subjectKey is null ? $"there is no key of its subject {subject}, which was not shredded" : "it does not open with the key of its subject");
     }
 
+    // Null when it opens, or the entry is not one whose key this could be; otherwise when the entry was logged.
+    private long? Closed(byte[] key, byte[] leaf, byte[]? subjectKey)
+    {
+        if (!EventLeaf.TryRead(leaf, out var e))
+        {
+            return null;
+        }
+
+        var opens = subjectKey is not null && SubjectKeyVault.TryOpen(key, subjectKey, e.BodyHash, _dataKey);
+        CryptographicOperations.ZeroMemory(_dataKey);
+        return opens ? null : e.Time;
+    }
+
+    private bool IsShredded(string subject, long time) => _shredded.TryGetValue(subject, out var at) && time <= at;
+
     private static StoredKey ReadSubject(NpgsqlDataReader row) => new(row.GetFieldValue<byte[]>(0), row.GetInt32(1), row.GetFieldValue<byte[]>(2));
+
+    private static (string Subject, long At) ReadShredded(NpgsqlDataReader row) =>
+        (Name(row.GetFieldValue<byte[]>(0)), row.IsDBNull(1) ? long.MaxValue : Microseconds.Since1970(row.GetFieldValue<DateTimeOffset>(1)));
 
     private static string Name(ReadOnlySpan<byte> subject) => Convert.ToHexStringLower(subject);
 

@@ -103,6 +103,54 @@ public sealed class ShreddingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_hold_on_any_subject_of_an_event_keeps_its_detail()
+    {
+        await using var ledger = await StartFilled();
+        _clock.Shift(BeyondRetention);
+        await Hold(ledger, "institution", "urn:mdid:o:1");
+        Assert.Equal("legal-hold", await Problem(await Request(ledger, _anna, "officer-1")));
+    }
+
+    [Fact]
+    public async Task A_hold_that_is_placed_after_the_approval_still_spares_the_subject()
+    {
+        var faults = new Once("shred-after-new-master");
+        await using var ledger = await StartFilled(faults);
+        await Detail(ledger, _anna);
+        _clock.Shift(BeyondRetention);
+        var id = await Requested(ledger, _anna);
+        Assert.Equal(HttpStatusCode.Accepted, (await Approve(ledger, id, "officer-2")).StatusCode);
+        await Eventually.Holds(() => faults.Hit, "the shredding has begun");
+        await Hold(ledger, "patient", Text(_anna));
+        ledger.App.Services.GetRequiredService<Shredder>().Wake();
+        await Reaches(ledger, id, "refused");
+        await Eventually.Holds(async () => await ledger.App.Services.GetRequiredService<IToken>().Find(SubjectKeyVault.Master(1), default) is null, "the old master is destroyed");
+        Assert.Equal("detail on anna", await Detail(ledger, _anna));
+        Assert.Equal("detail on bela", await Detail(ledger, _bela));
+        var reasons = await ledger.App.Services.GetRequiredService<NpgsqlDataSource>()
+            .Sql("SELECT convert_from(body, 'UTF8') FROM audit_outbox WHERE action = 'KEY.destroy' ORDER BY id").All(r => JsonNode.Parse(r.GetString(0))!, default);
+        Assert.Equal(["shredding-requested success", "shredding-approved success", "legal-hold refused"], reasons.Select(e => $"{e["reason"]} {e["outcome"]}"));
+        Assert.Empty((await FsckCommand.Check(ledger.App.Services, null, default)).Faults);
+    }
+
+    [Fact]
+    public async Task A_hold_that_comes_when_the_key_is_gone_comes_too_late_and_the_shredding_says_so()
+    {
+        var faults = new Once("shred-before-destroy");
+        await using var ledger = await StartFilled(faults);
+        await Detail(ledger, _anna);
+        _clock.Shift(BeyondRetention);
+        var id = await Requested(ledger, _anna);
+        Assert.Equal(HttpStatusCode.Accepted, (await Approve(ledger, id, "officer-2")).StatusCode);
+        await Eventually.Holds(() => faults.Hit, "the key is gone");
+        await Hold(ledger, "patient", Text(_anna));
+        ledger.App.Services.GetRequiredService<Shredder>().Wake();
+        await Reaches(ledger, id, "destroyed");
+        Assert.Null(await Detail(ledger, _anna));
+        Assert.Equal("detail on bela", await Detail(ledger, _bela));
+    }
+
+    [Fact]
     public async Task A_check_of_the_log_knows_what_was_shredded_from_what_is_damaged()
     {
         await using var ledger = await StartFilled();
@@ -252,11 +300,18 @@ public sealed class ShreddingTests : IAsyncLifetime
         return await client.PostAsync($"/shreddings/{id}/approve", Keyed(new { }));
     }
 
-    private async Task Destroyed(RunningLedger ledger, string id)
+    private Task Destroyed(RunningLedger ledger, string id) => Reaches(ledger, id, "destroyed");
+
+    private async Task Reaches(RunningLedger ledger, string id, string state)
     {
         using var client = Client(ledger, "officer-1", "audit.shred", "records-officer");
-        await Eventually.Holds(
-            async () => (await client.GetFromJsonAsync<JsonObject>($"/shreddings/{id}"))!["state"]!.GetValue<string>() == "destroyed", "the detail is destroyed");
+        await Eventually.Holds(async () => (await client.GetFromJsonAsync<JsonObject>($"/shreddings/{id}"))!["state"]!.GetValue<string>() == state, "the shredding is " + state);
+    }
+
+    private async Task Hold(RunningLedger ledger, string kind, string subject)
+    {
+        using var regulator = Client(ledger, "regulator-1", "audit.hold", "regulator");
+        Assert.Equal(HttpStatusCode.Created, (await regulator.PostAsync("/holds", Keyed(new { kind, subject, caseNumber = "CASE-8" }))).StatusCode);
     }
 
     private HttpClient Client(RunningLedger ledger, string subject, string scope, string role) =>

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
+using Trust.AuditLedger.Retention;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 using Trust.Pkcs11;
@@ -12,7 +13,8 @@ namespace Trust.AuditLedger.Shredding;
 /// token destroys the old master. Each step can be repeated, so a crash anywhere is finished at the next start. One process at a time.
 /// </summary>
 internal sealed class Shredder(
-    NpgsqlDataSource db, IToken token, SubjectKeyVault vault, Outbox outbox, LedgerFaults faults, TimeProvider clock, ILogger<Shredder> log) : BackgroundService
+    NpgsqlDataSource db, IToken token, SubjectKeyVault vault, RetentionSchedule retention, Outbox outbox, LedgerFaults faults, TimeProvider clock, ILogger<Shredder> log)
+    : BackgroundService
 {
     private const int Batch = 500;
 
@@ -29,6 +31,9 @@ internal sealed class Shredder(
         "SELECT subject, wrapped FROM subject_keys WHERE master = $1 AND subject <> ALL ($2) ORDER BY subject LIMIT 500";
 
     private const string Move = "UPDATE subject_keys SET wrapped = $1, master = $2 WHERE subject = $3 AND master = $4";
+    private const string LockHolds = "LOCK TABLE legal_holds IN SHARE MODE";
+    private const string CountKeys = "SELECT count(*) FROM subject_keys WHERE master = $1 AND subject = $2";
+    private const string MarkRefused = "UPDATE shreddings SET state = 'refused', master = NULL WHERE id = $1 AND state = 'approved'";
     private const string DeleteDoomed = "DELETE FROM subject_keys WHERE master = $1 AND subject = ANY ($2)";
     private const string MarkDestroyed = "UPDATE subject_masters SET state = 'destroyed', destroyed_at = $2 WHERE number = $1 AND state = 'retiring'";
     private const string MarkShredded = "UPDATE shreddings SET state = 'destroyed', destroyed_at = $2 WHERE id = $1 AND state = 'approved'";
@@ -109,8 +114,13 @@ internal sealed class Shredder(
             faults.At("shred-between-moves");
         }
 
-        await connection.Sql(DeleteDoomed).With(old).With(subjects).Execute(ct);
+        doomed = await Delete(connection, old, doomed, ct);
         doomed.ForEach(d => vault.Forget(d.Subject));
+        while (await MoveSome(connection, old, next, [], ct))
+        {
+            // Whoever was spared survives like the others.
+        }
+
         faults.At("shred-before-destroy");
         // What cannot be undone comes last but one, after every survivor has left the old master.
         if (await token.Find(SubjectKeyVault.Master(old), ct) is not null)
@@ -120,6 +130,31 @@ internal sealed class Shredder(
 
         faults.At("shred-after-destroy");
         await Record(connection, old, doomed, ct);
+    }
+
+    // The last moment at which anything can be spared: a hold may have been placed, or detail come in, since the approval.
+    private async Task<List<Doomed>> Delete(NpgsqlConnection connection, int old, List<Doomed> doomed, CancellationToken ct)
+    {
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        await tx.Sql(LockHolds).Execute(ct); // Whoever places one waits until this is decided.
+        var gone = new List<Doomed>();
+        foreach (var d in doomed)
+        {
+            // Without a key it went before a crash: too late for what was placed since.
+            if (await tx.Sql(CountKeys).With(old).With(d.Subject.Key.ToArray()).Scalar<long>(ct) == 0
+                || await ShreddingRules.Forbid(tx, d.Subject, retention, clock.GetUtcNow(), ct) is not (var code, _))
+            {
+                gone.Add(d);
+                continue;
+            }
+
+            await tx.Sql(MarkRefused).With(d.Id).Execute(ct);
+            await Append(tx, d, EventOutcome.Refused, code, ct);
+        }
+
+        await tx.Sql(DeleteDoomed).With(old).With(gone.Select(d => d.Subject.Key.ToArray()).ToArray()).Execute(ct);
+        await tx.CommitAsync(ct);
+        return gone;
     }
 
     private async Task Succeed(NpgsqlConnection connection, int old, CancellationToken ct)
@@ -167,15 +202,24 @@ internal sealed class Shredder(
         {
             if (await tx.Sql(MarkShredded).With(d.Id).With(clock.GetUtcNow()).Execute(ct) == 1)
             {
-                await outbox.Append(tx, new AuditEvent
-                {
-                    Action = "KEY.destroy", Actor = new Actor(d.ApprovedBy), Subjects = [d.Subject], Outcome = EventOutcome.Success,
-                    Reason = "shredded", Correlation = d.Id.ToString(),
-                }, ct);
+                await Append(tx, d, EventOutcome.Success, "shredded", ct);
             }
         }
 
         await tx.CommitAsync(ct);
+    }
+
+    // What cannot be recorded is not done yet: the next round takes it up again.
+    private async Task Append(NpgsqlTransaction tx, Doomed d, string outcome, string reason, CancellationToken ct)
+    {
+        var appended = await outbox.Append(tx, new AuditEvent
+        {
+            Action = "KEY.destroy", Actor = new Actor(d.ApprovedBy), Subjects = [d.Subject], Outcome = outcome, Reason = reason, Correlation = d.Id.ToString(),
+        }, ct);
+        if (appended is AppendOutcome.Refused(var why))
+        {
+            throw new InvalidOperationException("The shredding cannot be recorded: " + why.Detail);
+        }
     }
 
     private sealed record Doomed(Guid Id, SubjectKey Subject, string ApprovedBy);

@@ -9,7 +9,8 @@ namespace Trust.AuditLedger.Shredding;
 
 /// <summary>
 /// <c>POST /shreddings</c>, <c>POST /shreddings/{id}/approve</c>, <c>GET /shreddings/{id}</c>: one person asks that a subject's sealed detail be
-/// destroyed, another approves. Refused while any of it must be kept, or a hold lies on the subject; checked at both steps.
+/// destroyed, another approves. Refused while any of it must be kept, or a hold lies on the subject; checked at both steps, and once more
+/// before its key goes.
 /// </summary>
 internal static class Shreddings
 {
@@ -24,8 +25,6 @@ internal static class Shreddings
         """;
 
     private const string Select = "SELECT kind, subject, state, requested_by, reason FROM shreddings WHERE id = $1";
-
-    private const string SelectSealed = "SELECT e.leaf FROM data_keys d JOIN entries e USING (idx) WHERE d.subject = $1 ORDER BY d.idx DESC";
 
     public static void Map(WebApplication app)
     {
@@ -50,7 +49,7 @@ internal static class Shreddings
 
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        if (await Forbidden(tx, subject, retention, clock.GetUtcNow(), ct) is { } why)
+        if (await ShreddingRules.Forbid(tx, subject, retention, clock.GetUtcNow(), ct) is { } why)
         {
             await outbox.Append(tx, Event(caller, subject, EventOutcome.Refused, why.Code), ct);
             await tx.CommitAsync(ct);
@@ -59,7 +58,11 @@ internal static class Shreddings
 
         var id = Guid.CreateVersion7(clock.GetUtcNow());
         await tx.Sql(Insert).With(id).With(subject.Kind).With(subject.Key.ToArray()).With(reason).With(caller.Subject).With(clock.GetUtcNow()).Execute(ct);
-        await outbox.Append(tx, Event(caller, subject, EventOutcome.Success, "shredding-requested"), ct);
+        if (await outbox.Append(tx, Event(caller, subject, EventOutcome.Success, "shredding-requested"), ct) is AppendOutcome.Refused(var unrecorded))
+        {
+            return problems.Of("not-recorded", 503, unrecorded.Detail);
+        }
+
         await tx.CommitAsync(ct);
         return TypedResults.Accepted($"/shreddings/{id}", new ShreddingAnswer(id, "requested"));
     }
@@ -80,7 +83,7 @@ internal static class Shreddings
             return problems.Of("no-such-shredding", 404, "There is no shredding of this id.");
         }
 
-        if (await Forbidden(tx, found.Subject, retention, clock.GetUtcNow(), ct) is { } why)
+        if (await ShreddingRules.Forbid(tx, found.Subject, retention, clock.GetUtcNow(), ct) is { } why)
         {
             await outbox.Append(tx, Event(caller, found.Subject, EventOutcome.Refused, why.Code), ct);
             await tx.CommitAsync(ct);
@@ -95,7 +98,11 @@ internal static class Shreddings
                 : problems.Of("already-approved", 409, $"The shredding is {found.State}.");
         }
 
-        await outbox.Append(tx, Event(caller, found.Subject, EventOutcome.Success, "shredding-approved"), ct);
+        if (await outbox.Append(tx, Event(caller, found.Subject, EventOutcome.Success, "shredding-approved"), ct) is AppendOutcome.Refused(var unrecorded))
+        {
+            return problems.Of("not-recorded", 503, unrecorded.Detail);
+        }
+
         await tx.CommitAsync(ct);
         shredder.Wake();
         return TypedResults.Accepted($"/shreddings/{id}", new ShreddingAnswer(id, "approved"));
@@ -118,21 +125,6 @@ internal static class Shreddings
     private static Task<Found?> Find(NpgsqlTransaction tx, Guid id, CancellationToken ct) => tx.Sql(Select).With(id).One(
         r => new Found(SubjectKey.FromBytes(r.GetString(0), r.GetFieldValue<byte[]>(1)), r.GetString(2), r.GetString(3)), ct);
 
-    private static async Task<(string Code, string Detail)?> Forbidden(
-        NpgsqlTransaction tx, SubjectKey subject, RetentionSchedule retention, DateTimeOffset now, CancellationToken ct)
-    {
-        if (await LegalHolds.AnyOpen(tx, [subject.Key.ToArray()], ct))
-        {
-            return ("legal-hold", "A legal hold lies on this subject; it has to be released first.");
-        }
-
-        var leaves = await tx.Sql(SelectSealed).With(subject.Key.ToArray()).All(r => r.GetFieldValue<byte[]>(0), ct);
-        var last = leaves.Select(leaf => retention.Ends(leaf)).DefaultIfEmpty(DateTimeOffset.MinValue).Max();
-        return last > now
-            ? ("retention", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"Detail on this subject has to be kept until {last:yyyy-MM-dd}."))
-            : null;
-    }
-
     private static AuditEvent Event(Caller caller, SubjectKey subject, string outcome, string reason) => new()
     {
         Action = "KEY.destroy",
@@ -154,5 +146,5 @@ public sealed record ShreddingRequest(string Kind, string Subject, string Reason
 
 /// <summary>Where a shredding stands.</summary>
 /// <param name="Id">Names it.</param>
-/// <param name="State"><c>requested</c>, <c>approved</c> or <c>destroyed</c>.</param>
+/// <param name="State"><c>requested</c>, <c>approved</c>, <c>destroyed</c>, or <c>refused</c> after its approval.</param>
 public sealed record ShreddingAnswer(Guid Id, string State);

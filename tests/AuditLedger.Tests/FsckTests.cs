@@ -186,15 +186,9 @@ public sealed class FsckTests : IAsyncLifetime
         Assert.Contains(faults, f => f.Code is "source-gap" && f.Detail.StartsWith("sign", StringComparison.Ordinal));
     }
 
-    private Task<CheckReport> Check() => FsckCommand.Check(_ledger.App.Services, null, default);
+    private Task<CheckReport> Check() => _ledger.Check();
 
-    private Task<List<Fault>> Repair(CheckReport report)
-    {
-        var services = _ledger.App.Services;
-        return new LogRepair(
-            _owner, services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<Mirror>(), services.GetRequiredService<Outbound>(),
-            services.GetRequiredService<Sources>(), services.GetRequiredService<Outbox>(), services.GetRequiredService<SubjectKeyVault>()).Run(report, default);
-    }
+    private Task<List<Fault>> Repair(CheckReport report) => _ledger.Repair(report, _owner);
 
     private async Task<byte[]> RootAt(long size)
     {

@@ -148,7 +148,7 @@ public sealed class IntakeTests : IAsyncLifetime
         var repeated = await Accepted("ca", after.Next([.. frame.Events.Select(e => e.Body.ToArray())]), 1);
         Assert.Equal(stored.Receipts[0].Index, repeated.Receipts[0].Index);
         await Accepted("ca", after.Next(after.Body()), 1);
-        Assert.Empty((await FsckCommand.Check(_ledger.App.Services, null, default)).Faults);
+        Assert.Empty((await _ledger.Check()).Faults);
     }
 
     [Fact]

@@ -1,6 +1,11 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Fsck;
+using Trust.AuditLedger.Shredding;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Residency;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;
@@ -18,6 +23,18 @@ internal sealed class RunningLedger(WebApplication app, Uri address) : IAsyncDis
     public string? SetBack => (Sequencer.ExecuteTask?.Exception?.InnerException as SetBackException)?.Message;
 
     public Task Leads() => Eventually.Holds(() => Sequencer.NotLeading is null, "the ledger leads");
+
+    /// <summary>Checks its whole log.</summary>
+    public Task<CheckReport> Check() => FsckCommand.Check(app.Services, null, default);
+
+    /// <summary>Repairs what a check found, as the owner's role.</summary>
+    public Task<List<Fault>> Repair(CheckReport report, NpgsqlDataSource owner)
+    {
+        var services = app.Services;
+        return new LogRepair(
+            owner, services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<Mirror>(), services.GetRequiredService<Outbound>(),
+            services.GetRequiredService<Sources>(), services.GetRequiredService<Outbox>(), services.GetRequiredService<SubjectKeyVault>()).Run(report, default);
+    }
 
     public async ValueTask DisposeAsync()
     {

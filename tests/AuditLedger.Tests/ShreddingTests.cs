@@ -130,7 +130,7 @@ public sealed class ShreddingTests : IAsyncLifetime
         var reasons = await ledger.App.Services.GetRequiredService<NpgsqlDataSource>()
             .Sql("SELECT convert_from(body, 'UTF8') FROM audit_outbox WHERE action = 'KEY.destroy' ORDER BY id").All(r => JsonNode.Parse(r.GetString(0))!, default);
         Assert.Equal(["shredding-requested success", "shredding-approved success", "legal-hold refused"], reasons.Select(e => $"{e["reason"]} {e["outcome"]}"));
-        Assert.Empty((await FsckCommand.Check(ledger.App.Services, null, default)).Faults);
+        Assert.Empty((await ledger.Check()).Faults);
     }
 
     [Fact]
@@ -155,18 +155,16 @@ public sealed class ShreddingTests : IAsyncLifetime
     {
         await using var ledger = await StartFilled();
         var db = ledger.App.Services.GetRequiredService<NpgsqlDataSource>();
-        Assert.Empty((await Check()).Faults);
+        Assert.Empty((await ledger.Check()).Faults);
         await Shred(ledger, _anna);
-        var report = await Check();
+        var report = await ledger.Check();
         Assert.Empty(report.Faults);
         Assert.Contains(report.Notes, n => n.StartsWith("1 data keys are of shredded subjects", StringComparison.Ordinal));
 
         await db.Sql("UPDATE data_keys SET key = set_bit(key, 500, 1 - get_bit(key, 500)) WHERE subject = $1").With(_bela.Key.ToArray()).Execute(default);
-        Assert.Equal(("data-key", Index(_bela)), Single((await Check()).Faults));
+        Assert.Equal(("data-key", Index(_bela)), Single((await ledger.Check()).Faults));
         await db.Sql("DELETE FROM subject_keys WHERE subject = $1").With(_bela.Key.ToArray()).Execute(default);
-        Assert.Equal(("data-key", Index(_bela)), Single((await Check()).Faults));
-
-        Task<CheckReport> Check() => FsckCommand.Check(ledger.App.Services, null, default);
+        Assert.Equal(("data-key", Index(_bela)), Single((await ledger.Check()).Faults));
 
         static (string, long?) Single(IReadOnlyList<Fault> faults) => (Assert.Single(faults).Code, faults[0].Index);
     }

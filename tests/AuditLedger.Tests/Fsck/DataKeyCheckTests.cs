@@ -126,15 +126,9 @@ public sealed class DataKeyCheckTests : IAsyncLifetime
         Assert.IsType<PostOutcome.Accepted>(await link.Post(sign.Frame(1, 1, new byte[32], [sealedEvent.Bytes], out _, [sealedEvent.DataKey]), 1, default));
     }
 
-    private Task<CheckReport> Check() => FsckCommand.Check(_ledger.App.Services, null, default);
+    private Task<CheckReport> Check() => _ledger.Check();
 
-    private Task<List<Fault>> Repair(CheckReport report)
-    {
-        var services = _ledger.App.Services;
-        return new LogRepair(
-            _owner, services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<Mirror>(), services.GetRequiredService<Outbound>(),
-            services.GetRequiredService<Sources>(), services.GetRequiredService<Outbox>(), services.GetRequiredService<SubjectKeyVault>()).Run(report, default);
-    }
+    private Task<List<Fault>> Repair(CheckReport report) => _ledger.Repair(report, _owner);
 
 #pragma warning disable CA1857 // The statements are this class's own test data.
     private async Task Run(string statement, long index) => Assert.Equal(1, await _owner.Sql(statement).With(index).Execute(default));

@@ -45,6 +45,7 @@ internal sealed unsafe partial class Cryptoki
     private static readonly ConcurrentDictionary<nint, Lazy<Cryptoki>> InProcess = new();
 
     private readonly nint* _functions;
+    private readonly Lock _slots = new();
 
     // Null for a function list inside this process.
     private readonly ModuleHandle? _library;
@@ -140,6 +141,7 @@ internal sealed unsafe partial class Cryptoki
         _ = Encoding.UTF8.GetBytes(label, padded);
         fixed (byte* pin = securityOfficer.Bytes, name = padded)
         {
+            using var one = _slots.EnterScope();
             ReturnCode.Check(
                 ((delegate* unmanaged[Cdecl]<ulong, byte*, ulong, byte*, ulong>)_functions[9])(target, pin, (ulong)securityOfficer.Bytes.Length, name),
                 "C_InitToken");
@@ -212,8 +214,11 @@ internal sealed unsafe partial class Cryptoki
         ReturnCode.Check(((delegate* unmanaged[Cdecl]<ulong, ulong*, ulong>)_functions[15])(session, info), "C_GetSessionInfo");
     }
 
+    // One thread at a time: SoftHSM 2.6 takes up tokens that are new while it lists the slots, without a lock, and two threads that find the same
+    // one there end the process (SlotManager::insertToken).
     private ulong[] Slots()
     {
+        using var one = _slots.EnterScope();
         var call = (delegate* unmanaged[Cdecl]<byte, ulong*, ulong*, ulong>)_functions[4];
         ulong count = 0;
         ReturnCode.Check(call(1, null, &count), "C_GetSlotList");

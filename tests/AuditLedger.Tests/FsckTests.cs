@@ -4,7 +4,6 @@ using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Index;
-using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;

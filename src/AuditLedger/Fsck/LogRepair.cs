@@ -123,7 +123,8 @@ internal sealed class LogRepair(
 
     private static bool Opens(SentEvent sent, ReadOnlySpan<byte> leaf)
     {
-        if (!EventLeaf.TryRead(leaf, out var e) || !e.Body.SequenceEqual(sent.Body) || !EventBodyReader.HoldsSealed(sent.Body) || sent.DataKey is not { Length: SubjectKeyVault.KeySize })
+        if (!EventLeaf.TryRead(leaf, out var e) || !e.Body.SequenceEqual(sent.Body) || EventBodyReader.Check(sent.Body) is not null
+            || !EventBodyReader.HoldsSealed(sent.Body) || sent.DataKey is not { Length: SubjectKeyVault.KeySize })
         {
             return false;
         }

@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
-using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;

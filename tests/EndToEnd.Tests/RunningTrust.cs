@@ -30,7 +30,7 @@ public sealed class RunningTrust : IAsyncLifetime
             await World.Enrol(person, CancellationToken.None);
         }
 
-        await World.EnrolSeal(0, CancellationToken.None);
+        await World.EnrolSeal(CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()

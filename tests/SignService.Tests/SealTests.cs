@@ -110,7 +110,7 @@ public sealed class SealTests
     public async Task A_seal_takes_only_our_certificate_for_its_own_key_and_institution_and_no_older_one()
     {
         await using var rig = await SignRig.Start();
-        var pkcs10 = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(await rig.Client.GetByteArrayAsync($"/seals/{SignRig.Hospital}/request"))).Request;
+        var pkcs10 = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(await rig.SealRequest())).Request;
         var name = CertificateExtension.SubjectAltName(new GeneralName.Uri(SignRig.Hospital));
         using var stranger = SoftwareKey.New(PublicKeyKind.P256);
         var now = DateTimeOffset.UtcNow;
@@ -120,12 +120,24 @@ public sealed class SealTests
         var foreign = await SampleAuthority.Root(PublicKeyKind.P256, now);
         await Put(rig, await foreign.IssueLeaf("x", pkcs10.Key.SubjectPublicKeyInfo, now, KeyUsages.NonRepudiation, name), "certificate-untrusted");
         await Put(rig, await rig.Institutions.IssueLeaf("x", pkcs10.Key.SubjectPublicKeyInfo, now.AddDays(-10), KeyUsages.NonRepudiation, name), "older-certificate");
-        using var unknown = await rig.Client.GetAsync("/seals/urn:mdid:o:not-one/request");
-        Assert.Equal(404, (int)unknown.StatusCode);
+        await SignRig.Refused(await rig.Get("/seals/urn:mdid:o:not-one/request", rig.SealToken("urn:mdid:o:not-one")), "unknown-institution", 404);
     }
 
-    private static async Task Put(SignRig rig, Certificate certificate, string rule) => await SignRig.Refused(
-        await rig.Client.PutAsJsonAsync($"/seals/{SignRig.Hospital}/certificate", new { chain = certificate.ToPem() }), rule, 409);
+    [Fact]
+    public async Task Only_the_institutions_own_system_asks_for_its_seal_and_brings_the_certificate()
+    {
+        await using var rig = await SignRig.Start();
+        using var stranger = await rig.Client.GetAsync($"/seals/{SignRig.Hospital}/request");
+        await SignRig.Refused(stranger, "invalid-token", 401);
+        await SignRig.Refused(await rig.Get($"/seals/{SignRig.Hospital}/request", rig.SealToken(SignRig.Pharmacy)), "other-institution", 403);
+        await SignRig.Refused(await rig.Get($"/seals/{SignRig.Hospital}/request", rig.DoctorToken()), "insufficient-scope", 403);
+        await SignRig.Refused(await rig.PutSeal("", rig.SealToken(SignRig.Pharmacy)), "other-institution", 403);
+        using var put = await rig.Client.PutAsJsonAsync($"/seals/{SignRig.Hospital}/certificate", new { chain = "" });
+        await SignRig.Refused(put, "invalid-token", 401);
+    }
 
-    private static string Token(SignRig rig) => rig.Peers.Token("hospital-system", "seal", null, SignRig.Hospital, "https://sign.example");
+    private static async Task Put(SignRig rig, Certificate certificate, string rule) =>
+        await SignRig.Refused(await rig.PutSeal(certificate.ToPem()), rule, 409);
+
+    private static string Token(SignRig rig) => rig.SealToken();
 }

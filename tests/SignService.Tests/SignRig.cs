@@ -143,6 +143,8 @@ internal sealed class SignRig : IAsyncDisposable
 
     public string PharmacistToken(string subject = Pharmacist) => Peers.Token(subject, "rx.review rx.read", "pharmacist", Hospital, Audience);
 
+    public string SealToken(string institution = Hospital) => Peers.Token("hospital-system", "seal", null, institution, Audience);
+
     public string PharmacyToken(string pharmacy = Pharmacy, string scope = "rx.claim rx.dispense rx.read validate") =>
         Peers.Token("pharmacy-system", scope, null, pharmacy, Audience);
 
@@ -217,13 +219,29 @@ internal sealed class SignRig : IAsyncDisposable
 
     public async Task CertifySeal()
     {
-        var pkcs10 = await Client.GetByteArrayAsync($"/seals/{Hospital}/request");
+        var pkcs10 = await SealRequest();
         var request = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(pkcs10)).Request;
         var certificate = await Institutions.IssueLeaf(
             "示例市人民医院", request.Key.SubjectPublicKeyInfo, DateTimeOffset.UtcNow, KeyUsages.NonRepudiation,
             CertificateExtension.ExtendedKeyUsage(critical: false, Oids.DocumentSigning), CertificateExtension.SubjectAltName(new GeneralName.Uri(Hospital)));
-        using var answer = await Client.PutAsJsonAsync($"/seals/{Hospital}/certificate", new { chain = certificate.ToPem() + Institutions.Certificate.ToPem() });
+        using var answer = await PutSeal(certificate.ToPem() + Institutions.Certificate.ToPem());
         Assert.Equal(204, (int)answer.StatusCode);
+    }
+
+    /// <summary>The seal's PKCS#10, as the hospital's system gets it.</summary>
+    public async Task<byte[]> SealRequest()
+    {
+        using var answer = await Get($"/seals/{Hospital}/request", SealToken());
+        Assert.Equal(200, (int)answer.StatusCode);
+        return await answer.Content.ReadAsByteArrayAsync();
+    }
+
+    /// <summary>Brings a certificate for the hospital's seal.</summary>
+    public async Task<HttpResponseMessage> PutSeal(string chain, string? token = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Put, $"/seals/{Hospital}/certificate") { Content = JsonContent.Create(new { chain }) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token ?? SealToken());
+        return await Client.SendAsync(request);
     }
 
     public async ValueTask DisposeAsync()

@@ -98,7 +98,7 @@ internal sealed class BenchRun(bool extended) : IAsyncDisposable
         await world.RegisterClients(ct);
         await world.Enrol(0, ct);
         await world.Enrol(1, ct);
-        await world.EnrolSeal(0, ct);
+        await world.EnrolSeal(ct);
         return world;
     }
 }

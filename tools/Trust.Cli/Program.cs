@@ -120,7 +120,7 @@ public static class Program
                 await world.Enrol(person, ct);
             }
 
-            await world.EnrolSeal(0, ct);
+            await world.EnrolSeal(ct);
         }
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Trust runs ({watch.Elapsed.TotalSeconds:F1} s)."));

@@ -47,7 +47,7 @@ internal sealed class StampingAuthority(StampingAuthorityOptions options, Outbou
             }
 
             await answer.Content.LoadIntoBufferAsync(TimeStamp.MaxBytes, limit.Token);
-            return Judge(await answer.Content.ReadAsByteArrayAsync(limit.Token), data, nonce);
+            return Judge(await answer.Content.ReadAsByteArrayAsync(limit.Token), data, nonce, limit.Token);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or UndeclaredPeerException || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
@@ -55,14 +55,14 @@ internal sealed class StampingAuthority(StampingAuthorityOptions options, Outbou
         }
     }
 
-    private (Stamp?, string) Judge(byte[] response, byte[] data, byte[] nonce)
+    private (Stamp?, string) Judge(byte[] response, byte[] data, byte[] nonce, CancellationToken ct)
     {
         if (TimeStamp.TokenOf(response) is not { } token)
         {
             return (null, "it granted no time-stamp");
         }
 
-        return TimeStamp.Verify(token, data, [], _roots, nonce) switch
+        return TimeStamp.Verify(token, data, [], _roots, nonce, ct) switch
         {
             TimeStampOutcome.Proved(var info, _) when (info.Time - clock.GetUtcNow()).Duration() > Tolerance =>
                 (null, $"its clock says {info.Time:O}, ours {clock.GetUtcNow():O}"),

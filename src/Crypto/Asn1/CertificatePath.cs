@@ -64,6 +64,9 @@ public enum PathRefusal
 
     /// <summary>A critical extension that is not understood.</summary>
     UnknownCriticalExtension,
+
+    /// <summary>No path was found within the signature checks that one build may spend.</summary>
+    BudgetSpent,
 }
 
 /// <summary>What path building found.</summary>
@@ -92,6 +95,10 @@ public static class CertificatePath
     private const int MaxLength = 8;
     private const int MaxExtra = 32;
 
+    // Whoever sends certificates decides how many issuers fit one name and key, so the search is bounded by the costly step it makes:
+    // a real path needs at most seven.
+    private const int MaxSignatureChecks = 64;
+
     private static readonly HashSet<string> Understood = new(StringComparer.Ordinal)
     {
         Oids.BasicConstraints, Oids.KeyUsage, Oids.ExtendedKeyUsage, Oids.SubjectAltName, Oids.CertificatePolicies,
@@ -104,12 +111,15 @@ public static class CertificatePath
     /// <param name="trustedRoots">Trust anchors.</param>
     /// <param name="at">The instant at which every certificate must be valid.</param>
     /// <param name="usage">What the leaf is used for.</param>
+    /// <param name="ct">Ends the search: the caller has gone, or waits no longer.</param>
+    /// <exception cref="OperationCanceledException">The search was cancelled.</exception>
     public static PathOutcome Build(
         Certificate leaf,
         IReadOnlyList<Certificate> extraCertificates,
         IReadOnlyList<Certificate> trustedRoots,
         DateTimeOffset at,
-        CertificateUsage usage)
+        CertificateUsage usage,
+        CancellationToken ct = default)
     {
         if (!Permits(leaf, usage))
         {
@@ -117,7 +127,7 @@ public static class CertificatePath
         }
 
         var extras = extraCertificates.Count > MaxExtra ? [.. extraCertificates.Take(MaxExtra)] : extraCertificates;
-        return Extend([leaf], extras, trustedRoots, at, usage);
+        return new Search(extras, trustedRoots, at, ct).Extend([leaf]);
     }
 
     /// <summary>Whether the leaf's own extensions permit the usage.</summary>
@@ -140,51 +150,84 @@ public static class CertificatePath
             && (usage.ForbiddenPurpose is null || !purposes.Contains(usage.ForbiddenPurpose, StringComparer.Ordinal));
     }
 
-    private static PathOutcome Extend(
-        List<Certificate> path, IReadOnlyList<Certificate> extras, IReadOnlyList<Certificate> roots, DateTimeOffset at, CertificateUsage usage)
+    private sealed class Search(IReadOnlyList<Certificate> extras, IReadOnlyList<Certificate> roots, DateTimeOffset at, CancellationToken ct)
     {
-        var last = path[^1];
-        if (CheckOne(last, at) is { } fault)
-        {
-            return new PathOutcome.Refused(fault, last);
-        }
+        private int _checksLeft = MaxSignatureChecks;
 
-        if (path.Count > 1 && roots.Any(r => r.Der.Span.SequenceEqual(last.Der.Span)))
+        public PathOutcome Extend(List<Certificate> path)
         {
-            return new PathOutcome.Trusted([.. path]);
-        }
-
-        var outcome = new PathOutcome.Refused(PathRefusal.NoIssuer, last);
-        foreach (var issuer in roots.Concat(extras).Where(c => MayHaveIssued(c, last, path)))
-        {
-            if (CheckHop(issuer, last, path) is { } broken)
+            var last = path[^1];
+            if (CheckOne(last, at) is { } fault)
             {
-                outcome = Better(outcome, new PathOutcome.Refused(broken, last));
-                continue;
+                return new PathOutcome.Refused(fault, last);
             }
 
-            var further = Extend([.. path, issuer], extras, roots, at, usage);
-            if (further is PathOutcome.Trusted)
+            if (path.Count > 1 && roots.Any(r => r.Der.Span.SequenceEqual(last.Der.Span)))
             {
-                return further;
+                return new PathOutcome.Trusted([.. path]);
             }
 
-            outcome = Better(outcome, (PathOutcome.Refused)further);
+            var outcome = new PathOutcome.Refused(PathRefusal.NoIssuer, last);
+            foreach (var issuer in roots.Concat(extras).Where(c => MayHaveIssued(c, last, path)))
+            {
+                ct.ThrowIfCancellationRequested();
+                if (CheckHop(issuer, last, path) is { } broken)
+                {
+                    outcome = Better(outcome, new PathOutcome.Refused(broken, last));
+                }
+                else
+                {
+                    var further = Extend([.. path, issuer]);
+                    if (further is PathOutcome.Trusted)
+                    {
+                        return further;
+                    }
+
+                    outcome = Better(outcome, (PathOutcome.Refused)further);
+                }
+
+                if (outcome.Reason == PathRefusal.BudgetSpent)
+                {
+                    return outcome;
+                }
+            }
+
+            return outcome;
         }
 
-        return outcome;
+        private PathRefusal? CheckHop(Certificate issuer, Certificate subject, List<Certificate> path)
+        {
+            if (!issuer.IsCa || issuer.KeyUsage is not { } usage || (usage & KeyUsages.KeyCertSign) == KeyUsages.None)
+            {
+                return PathRefusal.IssuerNotAuthority;
+            }
+
+            // pathLenConstraint counts CA certificates below, self-issued ones not (RFC 5280 4.2.1.9); the leaf is not among them.
+            if (issuer.PathLength is { } allowed && path.Skip(1).Count(c => !c.IsSelfIssued) > allowed)
+            {
+                return PathRefusal.PathTooLong;
+            }
+
+            if (_checksLeft-- == 0)
+            {
+                return PathRefusal.BudgetSpent;
+            }
+
+            return subject.IsSignedBy(issuer.SubjectPublicKeyInfo) ? null : PathRefusal.BadSignature;
+        }
     }
 
     // A dead end says less than a rule that was broken.
     private static PathOutcome.Refused Better(PathOutcome.Refused old, PathOutcome.Refused fresh) =>
-        old.Reason == PathRefusal.NoIssuer ? fresh : old;
+        old.Reason == PathRefusal.NoIssuer || fresh.Reason == PathRefusal.BudgetSpent ? fresh : old;
 
     private static bool MayHaveIssued(Certificate issuer, Certificate subject, List<Certificate> path) =>
         path.Count < MaxLength
         && issuer.Subject.Span.SequenceEqual(subject.Issuer.Span)
         && (subject.AuthorityKeyIdentifier.IsEmpty || issuer.SubjectKeyIdentifier.IsEmpty
             || subject.AuthorityKeyIdentifier.Span.SequenceEqual(issuer.SubjectKeyIdentifier.Span))
-        && !path.Exists(c => c.Der.Span.SequenceEqual(issuer.Der.Span));
+        // One name with one key is one authority, however many certificates it wrote itself (RFC 4158 2.4.2).
+        && !path.Exists(c => c.Subject.Span.SequenceEqual(issuer.Subject.Span) && c.SubjectPublicKeyInfo.Span.SequenceEqual(issuer.SubjectPublicKeyInfo.Span));
 
     private static PathRefusal? CheckOne(Certificate certificate, DateTimeOffset at)
     {
@@ -203,21 +246,5 @@ public static class CertificatePath
         return certificate.Extensions.Any(e => (e.Critical && !Understood.Contains(e.Oid)) || string.Equals(e.Oid, Oids.NameConstraints, StringComparison.Ordinal))
             ? PathRefusal.UnknownCriticalExtension
             : null;
-    }
-
-    private static PathRefusal? CheckHop(Certificate issuer, Certificate subject, List<Certificate> path)
-    {
-        if (!issuer.IsCa || issuer.KeyUsage is not { } usage || (usage & KeyUsages.KeyCertSign) == KeyUsages.None)
-        {
-            return PathRefusal.IssuerNotAuthority;
-        }
-
-        // pathLenConstraint counts CA certificates below, self-issued ones not (RFC 5280 4.2.1.9); the leaf is not among them.
-        if (issuer.PathLength is { } allowed && path.Skip(1).Count(c => !c.IsSelfIssued) > allowed)
-        {
-            return PathRefusal.PathTooLong;
-        }
-
-        return subject.IsSignedBy(issuer.SubjectPublicKeyInfo) ? null : PathRefusal.BadSignature;
     }
 }

@@ -127,12 +127,14 @@ public static class TimeStamp
     /// <param name="extraCertificates">Certificates that may help to build the path.</param>
     /// <param name="trustedRoots">Trust anchors.</param>
     /// <param name="nonce">The nonce that was sent; null when it does not matter.</param>
+    /// <param name="ct">Ends the search for a path.</param>
     public static TimeStampOutcome Verify(
         ReadOnlyMemory<byte> token,
         ReadOnlySpan<byte> data,
         IReadOnlyList<Certificate> extraCertificates,
         IReadOnlyList<Certificate> trustedRoots,
-        ReadOnlyMemory<byte>? nonce = null)
+        ReadOnlyMemory<byte>? nonce = null,
+        CancellationToken ct = default)
     {
         if (token.Length > MaxBytes)
         {
@@ -164,7 +166,8 @@ public static class TimeStamp
             return new TimeStampOutcome.Refused(TimeStampRefusal.NonceMismatch);
         }
 
-        return CertificatePath.Build(signed.Signer, [.. signed.Certificates, .. extraCertificates], trustedRoots, info.Time, CertificateUsage.TimeStamping) switch
+        // The caller's own certificates first: what a stranger carries along must not spend the search before them.
+        return CertificatePath.Build(signed.Signer, [.. extraCertificates, .. signed.Certificates], trustedRoots, info.Time, CertificateUsage.TimeStamping, ct) switch
         {
             PathOutcome.Trusted trusted => new TimeStampOutcome.Proved(info, trusted.Path),
             PathOutcome.Refused refused => new TimeStampOutcome.Refused(TimeStampRefusal.Untrusted, refused.Reason),

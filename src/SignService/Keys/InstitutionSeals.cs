@@ -18,22 +18,28 @@ public sealed record SealCertificateRequest(string Chain);
 /// <summary>
 /// <c>GET /seals/{institution}/request?name=…</c> makes the institution's seal key in the token, once, and gives its PKCS#10 with the
 /// registered name as CN (the CA compares it with the registry);
-/// <c>PUT /seals/{institution}/certificate</c> takes the certificate. Both need no caller: a request proves nothing but possession, and a
-/// certificate is accepted only when our own CA issued it for this institution and this key.
+/// <c>PUT /seals/{institution}/certificate</c> takes the certificate, which is accepted only when our own CA issued it for this institution
+/// and this key. Both are the institution's own system's (scope <c>seal</c>): a stranger could fill the token with keys, or have us search
+/// paths through certificates of his making.
 /// </summary>
 public static partial class InstitutionSeals
 {
     /// <summary>Maps the endpoints.</summary>
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet("/seals/{institution}/request", GetRequest).AllowAnonymous();
-        app.MapPut("/seals/{institution}/certificate", PutCertificate).AllowAnonymous();
+        app.MapGet("/seals/{institution}/request", GetRequest).RequireScope("seal");
+        app.MapPut("/seals/{institution}/certificate", PutCertificate).RequireScope("seal");
     }
 
     private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> GetRequest(
-        string institution, string? name, SealStore seals, IToken token, EntitlementClient entitlements, ServiceOptions service, TimeProvider clock, ProblemSet problems,
+        string institution, string? name, HttpContext context, SealStore seals, IToken token, EntitlementClient entitlements, ServiceOptions service, TimeProvider clock, ProblemSet problems,
         CancellationToken ct)
     {
+        if (NotOwn(context, institution) is { } other)
+        {
+            return other.ToProblem(problems);
+        }
+
         if (await seals.Find(institution, ct) is { } existing && (name is null || existing.Certificates.Count > 0))
         {
             return TypedResults.File(existing.Request, "application/pkcs10");
@@ -66,9 +72,14 @@ public static partial class InstitutionSeals
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> PutCertificate(
-        string institution, SealCertificateRequest request, SealStore seals, SealDirectory directory, IToken token, TrustAnchors anchors, TimeProvider clock, ProblemSet problems,
+        string institution, SealCertificateRequest request, HttpContext context, SealStore seals, SealDirectory directory, IToken token, TrustAnchors anchors, TimeProvider clock, ProblemSet problems,
         CancellationToken ct)
     {
+        if (NotOwn(context, institution) is { } other)
+        {
+            return other.ToProblem(problems);
+        }
+
         if (await seals.Find(institution, ct) is not { } seal || await token.Find(new KeyRef(seal.KeyLabel), ct) is not { } key)
         {
             return new Refusal("unknown-seal", 404, "Ask for the seal's request first.").ToProblem(problems);
@@ -85,13 +96,13 @@ public static partial class InstitutionSeals
             return Refusal.Conflict("other-certificate", "The certificate is for another key or another institution.").ToProblem(problems);
         }
 
-        // Anyone may bring a certificate, so an older one, perhaps revoked since, must not push out the one in use.
+        // A system may bring any certificate it was ever given, so an older one, perhaps revoked since, must not push out the one in use.
         if (seal.Certificates.Count > 0 && Certificate.Parse(seal.Certificates[0]).NotBefore > leaf.NotBefore)
         {
             return Refusal.Conflict("older-certificate", "A newer certificate is in use.").ToProblem(problems);
         }
 
-        if (CertificatePath.Build(leaf, [.. chain, .. anchors.Issuers], anchors.Roots, clock.GetUtcNow(), CertificateUsage.Seal) is not PathOutcome.Trusted trusted)
+        if (CertificatePath.Build(leaf, [.. anchors.Issuers, .. chain], anchors.Roots, clock.GetUtcNow(), CertificateUsage.Seal, ct) is not PathOutcome.Trusted trusted)
         {
             return Refusal.Conflict("certificate-untrusted", "The certificate is not one of ours for sealing, valid now.").ToProblem(problems);
         }
@@ -100,6 +111,10 @@ public static partial class InstitutionSeals
         directory.Forget(institution);
         return TypedResults.NoContent();
     }
+
+    private static Refusal? NotOwn(HttpContext context, string institution) =>
+        string.Equals(context.Caller().Institution, institution, StringComparison.Ordinal)
+            ? null : Refusal.Forbidden("other-institution", "A system asks for its own institution's seal only.");
 
     private static IReadOnlyList<Certificate>? Read(string pem)
     {

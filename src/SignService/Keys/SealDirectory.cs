@@ -34,7 +34,7 @@ public sealed class SealDirectory(SealStore seals, TrustAnchors anchors, Entitle
             }
 
             List<Certificate> certificates = [.. row.Certificates.Select(der => Certificate.Parse(der))];
-            if (CertificatePath.Build(certificates[0], [.. certificates, .. anchors.Issuers], anchors.Roots, now, CertificateUsage.Seal) is not PathOutcome.Trusted)
+            if (CertificatePath.Build(certificates[0], [.. anchors.Issuers, .. certificates], anchors.Roots, now, CertificateUsage.Seal, ct) is not PathOutcome.Trusted)
             {
                 return (null, Refusal.Conflict("seal-certificate", "The seal's certificate is not valid now."));
             }

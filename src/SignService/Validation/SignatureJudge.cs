@@ -17,7 +17,7 @@ public sealed class SignatureJudge(TrustAnchors anchors)
 
     /// <summary>Judges all signatures of one prescription.</summary>
     /// <returns>Findings (none means valid as of the stamps) and the leaf certificates.</returns>
-    public (List<ValidationReason> Faults, List<Certificate> Leaves) Judge(byte[] payload, IReadOnlyList<SignatureEvidence> signatures)
+    public (List<ValidationReason> Faults, List<Certificate> Leaves) Judge(byte[] payload, IReadOnlyList<SignatureEvidence> signatures, CancellationToken ct)
     {
         var faults = new List<ValidationReason>();
         var leaves = new List<Certificate>();
@@ -47,7 +47,7 @@ public sealed class SignatureJudge(TrustAnchors anchors)
                     continue;
                 case JadesOutcome.Intact intact:
                     leaves.Add(intact.Certificates[0]);
-                    last = JudgeOne(kind, one, intact, last, Fault);
+                    last = JudgeOne(kind, one, intact, last, Fault, ct);
                     if (kind != SignatureKind.Prescribe && !Covers(signed, payload, signatures.Take(i)))
                     {
                         Fault("not-about-these");
@@ -60,14 +60,14 @@ public sealed class SignatureJudge(TrustAnchors anchors)
         return (faults, leaves);
     }
 
-    private DateTimeOffset JudgeOne(SignatureKind kind, SignatureEvidence one, JadesOutcome.Intact intact, DateTimeOffset last, Action<string> fault)
+    private DateTimeOffset JudgeOne(SignatureKind kind, SignatureEvidence one, JadesOutcome.Intact intact, DateTimeOffset last, Action<string> fault, CancellationToken ct)
     {
         if (intact.Commitment != kind.Commitment())
         {
             fault("commitment");
         }
 
-        if (TimeStamp.Verify(one.Timestamp, Jades.TimeStampInput(one.Signature), anchors.Issuers, anchors.Roots) is not TimeStampOutcome.Proved proved)
+        if (TimeStamp.Verify(one.Timestamp, Jades.TimeStampInput(one.Signature), anchors.Issuers, anchors.Roots, ct: ct) is not TimeStampOutcome.Proved proved)
         {
             fault("time-stamp");
             return last;
@@ -85,7 +85,7 @@ public sealed class SignatureJudge(TrustAnchors anchors)
         }
 
         var usage = kind == SignatureKind.Seal ? CertificateUsage.Seal : CertificateUsage.Signature;
-        if (CertificatePath.Build(intact.Certificates[0], [.. intact.Certificates, .. anchors.Issuers], anchors.Roots, time, usage) is PathOutcome.Refused refused)
+        if (CertificatePath.Build(intact.Certificates[0], [.. anchors.Issuers, .. intact.Certificates], anchors.Roots, time, usage, ct) is PathOutcome.Refused refused)
         {
             fault("path-" + Lower(refused.Reason.ToString()));
         }

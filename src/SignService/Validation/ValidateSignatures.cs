@@ -47,7 +47,7 @@ public static class ValidateSignatures
             return Refusal.Content("too-much", $"Send 1 to {Most} signatures and a payload of at most {PrescriptionProfile.MaxBytes} bytes.").ToProblem(problems);
         }
 
-        var (faults, leaves) = judge.Judge(request.Payload, request.Signatures);
+        var (faults, leaves) = judge.Judge(request.Payload, request.Signatures, context.RequestAborted);
         if (faults.Count > 0)
         {
             return TypedResults.Ok(new ValidationResponse("invalid", faults));

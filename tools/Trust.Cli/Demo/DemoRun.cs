@@ -84,7 +84,7 @@ public sealed class DemoRun(World world, Narrator narrator)
         narrator.Checked("physician, pharmacist and retail pharmacist have an authentication and a signature certificate each");
         await Openssl.Chain(_installation.RootFile, Public("practitioner-issuing.pem"), card.CertificateFile(Card.SignatureKey), ct);
         narrator.Checked("openssl accepts the doctor's chain hop by hop (-x509_strict)");
-        await world.EnrolSeal(0, ct);
+        await world.EnrolSeal(ct);
         narrator.Checked("the hospital's seal key was born in the signing service's token; its certificate came by the same two approvals");
         narrator.Done();
     }

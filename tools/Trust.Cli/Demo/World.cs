@@ -112,7 +112,7 @@ public sealed class World : IAsyncDisposable
             var name = rows["practitioners"]![practitioner]!["name"]!.GetValue<string>();
             foreach (var (key, profile) in new[] { (Card.AuthenticationKey, "practitioner-authentication"), (Card.SignatureKey, "practitioner-signature") })
             {
-                var request = await Officers[0].RequestCertificate(profile, Practitioners[practitioner], Institutions[institution], await card.Request(key, name, ct), label, ct);
+                var request = await Officers[0].RequestCertificate(profile, Practitioners[practitioner], Institutions[0], await card.Request(key, name, ct), label, ct);
                 await card.Store(key, await ApproveByTwo(request, ct), ct);
             }
         }
@@ -135,15 +135,15 @@ public sealed class World : IAsyncDisposable
         return await Officers[0].Issued(request, ct);
     }
 
-    /// <summary>Gives an institution its seal: the signing service's token made the key, officers approve the certificate.</summary>
-    public async Task<string> EnrolSeal(int institution, CancellationToken ct)
+    /// <summary>Gives the hospital its seal: the signing service's token made the key, officers approve the certificate.</summary>
+    public async Task<string> EnrolSeal(CancellationToken ct)
     {
         using var http = Connections.Client(_installation.RootFile);
-        var sign = new Api(http, _installation.Addresses.Sign);
-        var pkcs10 = await sign.Bytes($"/seals/{Institutions[institution]}/request", ct);
-        var request = await Officers[0].RequestCertificate("institution-seal", Institutions[institution], Institutions[institution], pkcs10, "sign-token", ct);
+        var sign = new Api(http, _installation.Addresses.Sign, await Client("seals-shuan").OwnToken("seal", _installation.Addresses.Sign, ct));
+        var pkcs10 = await sign.Bytes($"/seals/{Institutions[0]}/request", ct);
+        var request = await Officers[0].RequestCertificate("institution-seal", Institutions[0], Institutions[0], pkcs10, "sign-token", ct);
         var chain = await ApproveByTwo(request, ct);
-        (await sign.Send(HttpMethod.Put, $"/seals/{Institutions[institution]}/certificate", new JsonObject { ["chain"] = chain }, null, ct)).Expect("seal certificate");
+        (await sign.Send(HttpMethod.Put, $"/seals/{Institutions[0]}/certificate", new JsonObject { ["chain"] = chain }, null, ct)).Expect("seal certificate");
         return chain;
     }
 

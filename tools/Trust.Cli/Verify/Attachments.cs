@@ -75,10 +75,10 @@ internal static class Attachments
                 leaf.SubjectPublicKeyInfo, [.. Encoding.ASCII.GetBytes(header), (byte)'.', .. signed], EcdsaForm.ToDer(raw)),
             "signature-value", null, kind);
 
-        var stamp = TimeStamp.Verify(Strict.Bytes(item, "timestamp", path), Encoding.ASCII.GetBytes(text), [.. chain, .. trusted.Helpers], trusted.Roots);
+        var stamp = TimeStamp.Verify(Strict.Bytes(item, "timestamp", path), Encoding.ASCII.GetBytes(text), [.. trusted.Helpers, .. chain], trusted.Roots);
         EvidenceRefusedException.When(stamp is TimeStampOutcome.Refused, "time-stamp", null, $"{kind}: {(stamp as TimeStampOutcome.Refused)?.Reason}");
         var at = ((TimeStampOutcome.Proved)stamp).Info.Time;
-        var trust = CertificatePath.Build(leaf, [.. chain.Skip(1), .. trusted.Helpers], trusted.Roots, at, expected.Usage);
+        var trust = CertificatePath.Build(leaf, [.. trusted.Helpers, .. chain.Skip(1)], trusted.Roots, at, expected.Usage);
         EvidenceRefusedException.When(trust is PathOutcome.Refused, "signature-chain", null, $"{kind}: {(trust as PathOutcome.Refused)?.Reason}");
         return new VerifiedSignature(kind, leaf.SubjectText, at);
     }

@@ -1,5 +1,7 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using Org.BouncyCastle.Asn1;
 using Org.BouncyCastle.Utilities;
 
 namespace Trust.Crypto.Asn1;
@@ -46,6 +48,11 @@ internal static class LibraryCall
             Restore(before);
         }
     }
+
+    /// <summary>Writes a structure from what this system decided: here a failure is a fault, not a refusal.</summary>
+    /// <exception cref="CryptographicException">The library refused to write it.</exception>
+    public static byte[] Encode(Func<Asn1Encodable> make) =>
+        Try(() => make().GetEncoded(Asn1Encodable.Der), out var der, out var why) ? der : throw new CryptographicException("Cannot be encoded: " + why);
 
     /// <summary>
     /// Removes the library's switches from this process's environment: some make it accept what it refuses by default, such as

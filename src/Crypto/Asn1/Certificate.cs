@@ -58,6 +58,7 @@ public sealed class Certificate
 
         tbs.ThrowIfNotEmpty();
         ReadKnownExtensions();
+        CertificateForm.CheckWhole(this);
         Structure = LibraryCall.Try(() => X509CertificateStructure.GetInstance(der.ToArray()), out var structure, out var why)
             ? structure : throw new AsnContentException("A name or the key is malformed: " + why);
     }

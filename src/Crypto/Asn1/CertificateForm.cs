@@ -64,6 +64,20 @@ internal static class CertificateForm
         value.ThrowIfNotEmpty();
     }
 
+    /// <summary>What the fields of one certificate must say of each other.</summary>
+    /// <exception cref="AsnContentException">They contradict each other.</exception>
+    public static void CheckWhole(Certificate certificate)
+    {
+        var unnamed = certificate.Subject.Length == 2;
+        // 4.2.1.3, 4.2.1.9, 4.2.1.10: only an authority signs certificates or constrains names; 4.1.2.6: it has a name.
+        Require(certificate.IsCa
+            ? !unnamed
+            : (certificate.KeyUsage ?? KeyUsages.None).HasFlag(KeyUsages.KeyCertSign) is false && certificate.FindExtension(Oids.NameConstraints) is null);
+
+        // 4.1.2.6: the holder is named in one place or the other.
+        Require(!unnamed || certificate.Extensions.Any(e => e.Critical && e.Oid == Oids.SubjectAltName));
+    }
+
     /// <summary>DistributionPointName (RFC 5280 4.2.1.13), as certificates and lists carry it.</summary>
     public static void DistributionPointName(AsnReader name)
     {

@@ -64,8 +64,10 @@ public abstract record PublicKeyVerdict
 /// <summary>Parses and judges public keys from outside: algorithm list, point on curve, RSA size and known weaknesses.</summary>
 public static class PublicKeyCheck
 {
+    /// <summary>Shortest RSA modulus, in bits.</summary>
+    public const int MinRsaBits = 3072;
+
     private const int MaxBytes = 2048;
-    private const int MinRsaBits = 3072;
     private const int MaxRsaBits = 8192;
     private const int FermatRounds = 100;
 

@@ -37,7 +37,6 @@ internal static class CertificateForm
                 });
                 break;
             case Oids.PolicyConstraints:
-                MustBeCritical(extension);
                 PolicyConstraints(value.ReadSequence());
                 break;
             case Oids.InhibitAnyPolicy:
@@ -253,7 +252,8 @@ internal static class CertificateForm
     private static bool Next(AsnReader reader, int tag, bool constructed = true) =>
         reader.HasData && reader.PeekTag().HasSameClassAndValue(Der.Context(tag, constructed));
 
-    // 4.2.1.10, 4.2.1.11, 4.2.1.14: who does not know the extension must refuse the certificate, so one that may be ignored was not meant.
+    // 4.2.1.10, 4.2.1.14: who does not know the extension must refuse the certificate, so one that may be ignored was not meant. Of
+    // policyConstraints the same is written, but RFC 3280 had it otherwise and such certificates are in use: they are evaluated.
     private static void MustBeCritical(CertificateExtension extension) => Require(extension.Critical);
 
     private static void Require(bool holds)

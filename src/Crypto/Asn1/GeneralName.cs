@@ -43,6 +43,9 @@ public abstract record GeneralName
         return list;
     }
 
+    /// <summary>The name's DER.</summary>
+    internal byte[] ToDer() => LibraryCall.Encode(Encode);
+
     /// <summary>The names as the library writes them.</summary>
     internal static Library.GeneralNames Encode(IEnumerable<GeneralName> names) => new([.. names.Select(n => n.Encode())]);
 

@@ -34,6 +34,9 @@ internal sealed class SignatureBudget
     /// <summary>What was spent; hops whose signature was known count too, so that they cannot be walked without end.</summary>
     public int Spent { get; private set; }
 
+    /// <summary>Whether nothing is left.</summary>
+    public bool IsSpent => Spent == Checks;
+
     /// <summary>Takes one check.</summary>
     /// <returns>False when none is left.</returns>
     public bool TrySpend()

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Org.BouncyCastle.Asn1.GM;
 using Org.BouncyCastle.Crypto;
+using Org.BouncyCastle.Crypto.EC;
 using Org.BouncyCastle.Crypto.Parameters;
 using Org.BouncyCastle.Crypto.Signers;
 using Trust.Crypto.Asn1;
@@ -31,7 +32,7 @@ public static class Sm2
 
     private static readonly KeptKeys<ImportedKey> Kept = new();
 
-    private static readonly ECDomainParameters Curve = ECDomainParameters.FromX9ECParameters(GMNamedCurves.GetByOid(GMObjectIdentifiers.sm2p256v1));
+    private static readonly ECDomainParameters Curve = ECDomainParameters.FromX9ECParameters(CustomNamedCurves.GetByOid(GMObjectIdentifiers.sm2p256v1));
 
     // GB/T 32918.5: a, b, Gx, Gy, the curve's part of Z.
     private static readonly byte[] CurvePart = Convert.FromHexString(

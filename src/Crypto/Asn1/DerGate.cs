@@ -143,7 +143,7 @@ public static class DerGate
     }
 
     // X.690 8.19.2: each number in base 128, the first byte of a number not 0x80, the last byte of all without the continuation bit.
-    private static bool IsObjectIdentifier(ReadOnlySpan<byte> content)
+    internal static bool IsObjectIdentifier(ReadOnlySpan<byte> content)
     {
         if (content.Length is 0 or > MaxOidBytes || (content[^1] & 0x80) != 0)
         {

@@ -81,8 +81,13 @@ internal ref struct ListEntry
 
     private void ReadExtension(ReadOnlySpan<byte> extension, ref int seen)
     {
-        _ = AsnDecoder.ReadEncodedValue(extension, AsnEncodingRules.DER, out var offset, out var length, out var consumed);
+        var tag = AsnDecoder.ReadEncodedValue(extension, AsnEncodingRules.DER, out var offset, out var length, out var consumed);
         var oid = extension.Slice(offset, length);
+        if (tag != Asn1Tag.ObjectIdentifier || !DerGate.IsObjectIdentifier(oid))
+        {
+            throw new AsnContentException("An entry extension has no identifier.");
+        }
+
         extension = extension[consumed..];
         var critical = extension is [(byte)UniversalTagNumber.Boolean, ..];
         if (critical)
@@ -128,9 +133,9 @@ internal ref struct ListEntry
                 break;
             default:
                 // RFC 5280 5.3: then the list says nothing of any certificate.
-                if (critical)
+                if (critical || DerGate.Check(value, Certificate.MaxBytes) is not null)
                 {
-                    throw new AsnContentException("A critical entry extension is not understood.");
+                    throw new AsnContentException("An entry extension is critical and not understood, or its value is not DER.");
                 }
 
                 break;

@@ -2,6 +2,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

@@ -2,6 +2,8 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 
 namespace Trust.Kernel.Audit;

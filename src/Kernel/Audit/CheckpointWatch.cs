@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 

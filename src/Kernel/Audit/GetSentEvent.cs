@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Npgsql;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 

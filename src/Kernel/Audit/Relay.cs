@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.Kernel.Audit;

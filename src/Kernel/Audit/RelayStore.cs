@@ -2,6 +2,7 @@ using System.Data;
 using System.Security.Cryptography;
 using Npgsql;
 using NpgsqlTypes;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 

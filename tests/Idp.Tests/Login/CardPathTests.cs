@@ -5,6 +5,7 @@ using Trust.Crypto.Asn1;
 using Trust.Idp.Login;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat.Index;
 using Trust.TestKit;
 
 namespace Trust.Idp.Tests.Login;

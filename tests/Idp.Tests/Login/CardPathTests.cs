@@ -49,7 +49,7 @@ public sealed class CardPathTests
         using var key = SoftwareKey.New(PublicKeyKind.P256);
         var leaf = await issuing.IssueLeaf("张示范", key.Spki, Issued, usage, CertificateExtension.ExtendedKeyUsage(critical: false, Oids.ClientAuth));
         var clock = new ManualClock(now);
-        var strangers = new RefusalCounter(null!, null!, null!, clock, NullLogger<RefusalCounter>.Instance);
+        var strangers = new RefusalCounter(null!, null!, null!, clock);
         var service = new ServiceOptions { Region = "510000", Node = "idp-1", PublicDirectory = folder, DataDirectory = folder };
         return (new CardLogin(null!, null!, null!, null!, strangers, service, clock, NullLogger<CardLogin>.Instance), X509CertificateLoader.LoadCertificate(leaf.Der.Span));
     }

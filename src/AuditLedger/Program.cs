@@ -11,11 +11,10 @@ using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Tiles;
 using Trust.AuditLedger.Watching;
 using Trust.AuditLedger.Witnessing;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
-using Trust.Kernel.Residency;
 using Trust.Kernel.Keys;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
+using Trust.Kernel.Residency;
 
 namespace Trust.AuditLedger;
 

@@ -1,5 +1,5 @@
 using System.Buffers.Text;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger;
 

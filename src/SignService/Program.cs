@@ -39,8 +39,7 @@ public static class Program
         services.AddSingleton<PrescriptionStore>().AddSingleton<ConsentClient>().AddSingleton<PersonalSigning>();
         services.AddSingleton<Transition>().AddSingleton<SealPrescription>().AddHostedService<SealingPass>();
         services.AddSingleton<SignatureJudge>().AddSingleton<HolderClient>();
-        services.AddSingleton<StatusFeed>().AddHostedService(p => p.GetRequiredService<StatusFeed>()).AddSingleton<EntitlementClient>();
-        services.AddSingleton(p => p.GetRequiredService<StatusFeed>().Readiness);
+        services.AddLiveStatus();
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("time-stamp", p.GetRequiredService<TimeStampKey>().Check));
     }
 

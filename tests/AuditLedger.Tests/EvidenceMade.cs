@@ -12,6 +12,7 @@ using Trust.Cli.Local;
 using Trust.Cli.Verify;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

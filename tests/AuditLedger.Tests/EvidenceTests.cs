@@ -9,6 +9,7 @@ using Trust.Cli.Verify;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;

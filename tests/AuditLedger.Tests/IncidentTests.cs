@@ -1,9 +1,10 @@
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using Trust.AuditLedger.Fsck;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

@@ -1,5 +1,5 @@
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;

@@ -7,11 +7,12 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.AuditLedger.Entries;
 using Trust.Cli.Local;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

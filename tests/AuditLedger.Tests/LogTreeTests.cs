@@ -1,8 +1,7 @@
 using System.Security.Cryptography;
 using Trust.AuditLedger.Proofs;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;

@@ -7,6 +7,7 @@ using Trust.AuditLedger.Tests.Index;
 using Trust.Cli.Verify;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Tests;
 

@@ -1,7 +1,10 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 using Trust.TestKit;
 
@@ -121,9 +124,15 @@ public sealed class RelayFixture : IAsyncDisposable
         var board = new ReceiptBoard();
         _owned.Add(client);
         _owned.Add(state);
+        var link = new LedgerLink(client, "sign");
+        var relay = new Relay(Database.Runtime, options, state, board, link, Token, TimeProvider.System, NullLogger<Relay>.Instance);
+        var watch = new CheckpointWatch(Database.Runtime, options, link, TimeProvider.System, NullLogger<CheckpointWatch>.Instance);
+        var end = new ProcessEnd(() => { });
+        Loop Loop(LoopWork work) => new(work, TimeProvider.System, end, NullLogger<Loop>.Instance);
         return new RelayInstance(
             new Outbox(Database.Runtime, options, state, board, TimeProvider.System, new GroupCommit(Database.Runtime)),
-            new Relay(Database.Runtime, options, state, board, new LedgerLink(client, "sign"), Token, TimeProvider.System, NullLogger<Relay>.Instance),
+            [Loop(new LoopWork("relay", TimeSpan.Zero, relay.Round)), Loop(new LoopWork("checkpoint-watch", options.Retry, watch.Look))],
+            end,
             state,
             Database.Runtime,
             options);
@@ -145,7 +154,7 @@ public sealed class RelayFixture : IAsyncDisposable
 }
 
 /// <summary>Outbox and relay of one instance.</summary>
-public sealed record RelayInstance(Outbox Outbox, Relay Relay, OutboxState State, NpgsqlDataSource Db, AuditOptions Options)
+public sealed record RelayInstance(Outbox Outbox, IReadOnlyList<Loop> Loops, ProcessEnd End, OutboxState State, NpgsqlDataSource Db, AuditOptions Options)
 {
     public static AuditEvent Event(string action = "RX.review") => new()
     {
@@ -155,9 +164,9 @@ public sealed record RelayInstance(Outbox Outbox, Relay Relay, OutboxState State
         Outcome = EventOutcome.Success,
     };
 
-    public Task Start() => Relay.StartAsync(default);
+    public Task Start() => Task.WhenAll(Loops.Select(l => l.StartAsync(default)));
 
-    public Task Stop() => Relay.StopAsync(default);
+    public Task Stop() => Task.WhenAll(Loops.Select(l => l.StopAsync(default)));
 
     public async Task<AppendOutcome> Append(string action = "RX.review")
     {

@@ -2,6 +2,8 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;
@@ -192,9 +194,9 @@ public sealed class RelayTests : IAsyncLifetime
 
         var restored = _fixture.Instance();
         await restored.Start();
-        var stopped = await Assert.ThrowsAsync<LedgerHeadException>(() => restored.Relay.ExecuteTask!);
-        Assert.Contains("(1, 5)", stopped.Message, StringComparison.Ordinal);
-        Assert.Contains("(1, 3)", stopped.Message, StringComparison.Ordinal);
+        await Eventually.Holds(() => Task.FromResult(restored.End.Code == Relay.HeadBehindExitCode), "the process is to end");
+        Assert.Contains("(1, 5)", restored.State.HeadBehind, StringComparison.Ordinal);
+        Assert.Contains("(1, 3)", restored.State.HeadBehind, StringComparison.Ordinal);
         Assert.Equal(AppendRefusal.HeadBehind, Assert.IsType<AppendOutcome.Refused>(await restored.Append()).Reason.Code);
         Assert.Equal(AppendRefusal.HeadBehind, Assert.IsType<ConfirmOutcome.Refused>(await restored.Confirm()).Reason.Code);
     }
@@ -239,7 +241,7 @@ public sealed class RelayTests : IAsyncLifetime
     public async Task Refusals_of_strangers_become_one_event_a_rule()
     {
         var service = _fixture.Instance();
-        using var counter = new RefusalCounter(service.Outbox, service.Db, service.Options, TimeProvider.System, NullLogger<RefusalCounter>.Instance);
+        var counter = new RefusalCounter(service.Outbox, service.Db, service.Options, TimeProvider.System);
         for (var i = 0; i < 1000; i++)
         {
             counter.Count(i % 2 == 0 ? "invalid-token" : "peer-required");
@@ -253,10 +255,11 @@ public sealed class RelayTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_event_outside_the_catalogue_is_refused_and_the_transaction_can_go_back()
+    public async Task An_event_outside_the_catalogue_is_a_fault_that_no_caller_can_ignore_and_leaves_nothing()
     {
         var service = _fixture.Instance();
-        Assert.Equal(AppendRefusal.InvalidEvent, Assert.IsType<AppendOutcome.Refused>(await service.Append("NOT.known")).Reason.Code);
-        Assert.Equal(AppendRefusal.InvalidEvent, Assert.IsType<ConfirmOutcome.Refused>(await service.Confirm("NOT.known")).Reason.Code);
+        await Assert.ThrowsAsync<InvalidEventException>(() => service.Append("NOT.known"));
+        await Assert.ThrowsAsync<InvalidEventException>(() => service.Confirm("NOT.known"));
+        Assert.Equal(0, await service.Db.Sql("SELECT count(*) FROM audit_outbox").Scalar<long>(default));
     }
 }

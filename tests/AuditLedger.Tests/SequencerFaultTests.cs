@@ -1,8 +1,9 @@
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Tests;
 

@@ -4,9 +4,9 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using Trust.AuditLedger.Watching;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;

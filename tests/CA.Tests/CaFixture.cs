@@ -13,6 +13,7 @@ using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

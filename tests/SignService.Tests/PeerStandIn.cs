@@ -6,7 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.SignService.Tests;
 

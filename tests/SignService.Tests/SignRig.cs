@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 using Trust.SignService.Keys;
 using Trust.SignService.Signatures;

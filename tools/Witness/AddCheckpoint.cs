@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Mvc;
-using Trust.Kernel.Audit;
 
 namespace Trust.Witness;
 

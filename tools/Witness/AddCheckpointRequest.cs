@@ -1,5 +1,5 @@
 using System.Globalization;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.Witness;
 

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
-using Trust.Kernel.Log;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
 
 namespace Trust.Witness;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Trust.Kernel.Log;
+using Trust.LogFormat.Index;
 
 namespace Trust.Witness;
 

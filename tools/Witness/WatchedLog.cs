@@ -1,8 +1,9 @@
 using System.ComponentModel.DataAnnotations;
 using System.Security.Cryptography;
 using System.Text;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.Witness;
 

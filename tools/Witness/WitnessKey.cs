@@ -1,6 +1,7 @@
 using System.Text;
 using Trust.Crypto;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 
 namespace Trust.Witness;

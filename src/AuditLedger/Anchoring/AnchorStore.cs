@@ -1,8 +1,9 @@
 using System.Text;
 using Npgsql;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Anchoring;
 

@@ -1,8 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
 using Trust.Crypto;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Keys;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Checkpoints;

@@ -1,8 +1,8 @@
 using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.Crypto;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Checkpoints;
 

@@ -1,5 +1,6 @@
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Entries;
 

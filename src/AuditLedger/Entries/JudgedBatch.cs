@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Entries;
 

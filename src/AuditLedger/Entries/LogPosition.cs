@@ -1,5 +1,5 @@
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Entries;
 

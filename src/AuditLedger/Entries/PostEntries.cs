@@ -1,9 +1,9 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
-using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Intake;
-using Trust.Kernel.Audit;
+using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Entries;
 

@@ -1,7 +1,8 @@
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Entries;
 

@@ -3,10 +3,11 @@ using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Index;
-using Trust.AuditLedger.Witnessing;
 using Trust.AuditLedger.Watching;
+using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Entries;
 

@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
 using Trust.AuditLedger.Index;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Entries;
 

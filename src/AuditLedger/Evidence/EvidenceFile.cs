@@ -9,6 +9,7 @@ using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Evidence;
 

@@ -10,8 +10,9 @@ using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
-using Trust.Kernel.Log;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Evidence;
 

@@ -1,6 +1,6 @@
 using Npgsql;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Evidence;
 

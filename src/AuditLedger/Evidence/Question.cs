@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Evidence;
 

@@ -1,4 +1,4 @@
-using Trust.Kernel.Log;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Fsck;
 

@@ -2,9 +2,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Npgsql;
 using Trust.AuditLedger.Shredding;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Fsck;

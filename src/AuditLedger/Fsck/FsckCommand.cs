@@ -3,7 +3,7 @@ using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
 using Trust.Pkcs11;

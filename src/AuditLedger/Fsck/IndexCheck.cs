@@ -5,8 +5,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Npgsql;
 using Trust.AuditLedger.Index;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Fsck;
 

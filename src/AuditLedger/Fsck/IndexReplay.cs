@@ -1,6 +1,6 @@
 using System.Globalization;
 using Npgsql;
-using Trust.Kernel.Log;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Fsck;
 

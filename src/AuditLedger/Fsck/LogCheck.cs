@@ -2,10 +2,10 @@ using System.Collections.Concurrent;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Fsck;

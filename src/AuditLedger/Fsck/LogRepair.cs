@@ -8,9 +8,10 @@ using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Fsck;
 
@@ -132,7 +133,7 @@ internal sealed class LogRepair(
         using var body = JsonDocument.Parse(sent.Body);
         try
         {
-            EventBody.Open(body.RootElement.GetProperty("sealed").GetString()!, sent.DataKey, new Kernel.Audit.EventId(body.RootElement.GetProperty("id").GetGuid()));
+            EventBody.Open(body.RootElement.GetProperty("sealed").GetString()!, sent.DataKey, new Trust.LogFormat.EventId(body.RootElement.GetProperty("id").GetGuid()));
             return true;
         }
         catch (AuthenticationTagMismatchException)

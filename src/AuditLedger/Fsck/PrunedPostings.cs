@@ -1,9 +1,9 @@
 using System.Buffers;
 using Npgsql;
 using Trust.AuditLedger.Index;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Fsck;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Fsck;
 

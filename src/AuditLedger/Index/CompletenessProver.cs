@@ -4,8 +4,8 @@ using System.Diagnostics;
 using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Proofs;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Index;
 

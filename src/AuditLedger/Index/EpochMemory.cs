@@ -1,4 +1,4 @@
-using Trust.Kernel.Log;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Index;
 

@@ -3,8 +3,8 @@ using System.Diagnostics;
 using Npgsql;
 using NpgsqlTypes;
 using Trust.AuditLedger.Entries;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Index;
 

@@ -1,5 +1,5 @@
 using System.Numerics;
-using Trust.Kernel.Log;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Index;
 

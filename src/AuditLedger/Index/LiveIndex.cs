@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Npgsql;
 using Trust.AuditLedger.Entries;
-using Trust.Kernel.Log;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Index;
 

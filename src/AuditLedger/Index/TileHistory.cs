@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Trust.Kernel.Log;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Index;
 

@@ -1,8 +1,7 @@
 using System.Numerics;
 using Npgsql;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Proofs;
 

@@ -1,9 +1,10 @@
 using System.Globalization;
 using Npgsql;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Retention;
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Retention;
 

@@ -4,6 +4,7 @@ using Npgsql;
 using Trust.AuditLedger.Retention;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Shredding;

@@ -1,9 +1,8 @@
 using System.Globalization;
 using Npgsql;
 using Trust.AuditLedger.Retention;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Shredding;
 

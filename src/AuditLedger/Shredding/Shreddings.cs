@@ -4,6 +4,7 @@ using Trust.AuditLedger.Retention;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Shredding;
 

@@ -2,6 +2,7 @@ using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Tiles;
 

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Trust.AuditLedger.Entries;
 using Trust.Kernel.Hosting;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Tiles;
 

@@ -1,9 +1,8 @@
 using System.Buffers.Binary;
 using Npgsql;
 using Trust.AuditLedger.Entries;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Tiles;
 

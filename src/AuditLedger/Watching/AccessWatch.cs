@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Watching;
 

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Watching;
 

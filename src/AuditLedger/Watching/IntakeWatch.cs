@@ -1,5 +1,5 @@
 using Trust.AuditLedger.Entries;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Watching;
 

@@ -5,8 +5,9 @@ using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Fsck;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Watching;

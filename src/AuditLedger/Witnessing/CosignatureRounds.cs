@@ -4,9 +4,9 @@ using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Watching;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Witnessing;

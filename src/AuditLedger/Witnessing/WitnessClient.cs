@@ -3,6 +3,8 @@ using System.Net;
 using System.Text;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Witnessing;
 

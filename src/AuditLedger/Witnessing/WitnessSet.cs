@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Trust.AuditLedger.Entries;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Witnessing;
 

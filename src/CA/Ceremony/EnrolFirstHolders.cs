@@ -1,13 +1,13 @@
-using Trust.Kernel.Identifiers;
 using System.Security.Cryptography;
 using Npgsql;
 using Trust.CA.Certificates;
 using Trust.CA.Enrolment;
 using Trust.CA.Registry;
 using Trust.Crypto.Asn1;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.CA.Ceremony;
 

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 using Trust.CA.Certificates;
 using Trust.CA.Revocation;
 using Trust.Crypto.Asn1;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.CA.Ceremony;

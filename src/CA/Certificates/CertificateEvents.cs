@@ -1,4 +1,4 @@
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.CA.Certificates;
 

@@ -4,6 +4,7 @@ using Trust.CA.Feed;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.CA.Certificates;
 

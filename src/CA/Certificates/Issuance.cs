@@ -4,6 +4,7 @@ using Trust.CA.Linting;
 using Trust.CA.Registry;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.CA.Certificates;
 

@@ -11,6 +11,7 @@ using Trust.Crypto;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 
 namespace Trust.CA.Enrolment;
 

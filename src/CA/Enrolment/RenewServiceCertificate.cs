@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Trust.CA.Certificates;
 using Trust.Crypto.Asn1;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 
 namespace Trust.CA.Enrolment;
 

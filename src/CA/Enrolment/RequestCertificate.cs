@@ -14,6 +14,7 @@ using Trust.Crypto.Asn1;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 
 namespace Trust.CA.Enrolment;
 

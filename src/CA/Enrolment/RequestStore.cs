@@ -1,6 +1,7 @@
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.CA.Enrolment;
 

@@ -10,6 +10,7 @@ using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.CA.Registry;
 

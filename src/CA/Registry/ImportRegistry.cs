@@ -8,6 +8,7 @@ using Trust.CA.Officers;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 
 namespace Trust.CA.Registry;
 

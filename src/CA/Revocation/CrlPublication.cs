@@ -5,6 +5,7 @@ using Trust.CA.Certificates;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.CA.Revocation;
 

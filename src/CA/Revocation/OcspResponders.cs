@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 using Npgsql;
 using Trust.CA.Certificates;
 using Trust.Crypto.Asn1;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.CA.Revocation;

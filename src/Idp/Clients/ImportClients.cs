@@ -5,6 +5,7 @@ using Microsoft.IdentityModel.Tokens;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 
 namespace Trust.Idp.Clients;
 

@@ -4,6 +4,7 @@ using System.Text;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.Idp.Keys;

@@ -7,6 +7,7 @@ using Trust.Idp.Pages;
 using Trust.Idp.Sessions;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.Idp.Login;
 

@@ -8,6 +8,7 @@ using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.Idp.Login;
 

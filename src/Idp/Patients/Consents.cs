@@ -5,6 +5,7 @@ using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.Idp.Patients;
 

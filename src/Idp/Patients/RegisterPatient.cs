@@ -8,6 +8,7 @@ using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.Idp.Patients;

@@ -3,6 +3,8 @@ using Npgsql;
 using Trust.Idp.Login;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.Idp.Sessions;
 

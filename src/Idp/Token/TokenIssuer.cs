@@ -4,8 +4,8 @@ using System.Text.Json;
 using Trust.Idp.Clients;
 using Trust.Idp.Keys;
 using Trust.Idp.Sessions;
-using Trust.Kernel.Audit;
 using Trust.Kernel.LiveStatus;
+using Trust.LogFormat;
 
 namespace Trust.Idp.Token;
 

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Logging;
+using Trust.LogFormat;
+using EventId = Trust.LogFormat.EventId;
 
 namespace Trust.Kernel.Audit;
 

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 
 namespace Trust.Kernel.Audit;

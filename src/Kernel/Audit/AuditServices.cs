@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 
 namespace Trust.Kernel.Audit;
@@ -18,8 +19,10 @@ public static class AuditServices
         services.AddSingleton(p => new LedgerLink(p.GetRequiredService<Outbound>().Client(ledger.Peer), source));
         services.AddSingleton<RefusalCounter>();
         services.AddSingleton<Action<string>>(p => p.GetRequiredService<RefusalCounter>().Count);
-        services.AddHostedService(p => p.GetRequiredService<RefusalCounter>());
-        services.AddHostedService<Relay>();
+        services.AddLoop<RefusalCounter>("refusal-counter", TimeSpan.FromMinutes(1), (counter, ct) => counter.Flush(ct), (work, counter) => work with { Last = counter.Flush });
+        // Its own waiting ends when there is work.
+        services.AddSingleton<Relay>().AddLoop<Relay>("relay", TimeSpan.Zero, (relay, ct) => relay.Round(ct));
+        services.AddSingleton<CheckpointWatch>().AddLoop<CheckpointWatch>("checkpoint-watch", CheckpointWatch.Pause, (watch, ct) => watch.Look(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("ledger", _ => ValueTask.FromResult(Ready(p.GetRequiredService<OutboxState>()))));
         return services;
     }

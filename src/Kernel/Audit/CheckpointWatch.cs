@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 
@@ -7,14 +8,19 @@ namespace Trust.Kernel.Audit;
 /// Follows the ledger's checkpoints: each must be signed and must extend the last one this service verified, so a ledger that
 /// forgets or forks is noticed by every producer. Answered events are deleted only below a verified size.
 /// </summary>
-internal sealed class CheckpointWatch(AuditOptions options, LedgerLink link, ILogger log)
+public sealed class CheckpointWatch(NpgsqlDataSource db, AuditOptions options, LedgerLink link, TimeProvider clock, ILogger<CheckpointWatch> log)
 {
+    /// <summary>Between two looks. By time, not when the relay is idle: a busy one never is.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private const int Portion = 5_000;
+
     private readonly List<NoteVerifier> _keys = [.. options.LedgerKeys.Select(k =>
         NoteVerifier.TryParse(k) ?? throw new InvalidOperationException($"'{k}' is no verifier key"))];
 
     /// <summary>Fetches and verifies the latest checkpoint, then deletes what may go.</summary>
     /// <exception cref="HttpRequestException">The ledger does not answer.</exception>
-    public async Task Look(NpgsqlConnection connection, TimeProvider clock, CancellationToken ct)
+    public async Task Look(CancellationToken ct)
     {
         var note = await link.Checkpoint(ct);
         if (_keys.Count == 0)
@@ -28,6 +34,7 @@ internal sealed class CheckpointWatch(AuditOptions options, LedgerLink link, ILo
             return;
         }
 
+        await using var connection = await db.OpenConnectionAsync(ct);
         var view = await RelayStore.ReadView(connection, ct);
         if (latest.Size == view.VerifiedSize)
         {
@@ -41,9 +48,22 @@ internal sealed class CheckpointWatch(AuditOptions options, LedgerLink link, ILo
         }
 
         await RelayStore.WriteVerified(connection, latest.Size, text, ct);
-        if (await RelayStore.DeleteOlder(connection, clock.GetUtcNow() - options.Retention, ct) is > 0 and var count)
+        await Delete(connection, latest.Size, ct);
+    }
+
+    // In portions: after weeks in which nothing could be verified, one statement over all of it would outlast its time, and never succeed.
+    private async Task Delete(NpgsqlConnection connection, long size, CancellationToken ct)
+    {
+        var before = clock.GetUtcNow() - options.Retention;
+        var count = 0;
+        for (var portion = Portion; portion == Portion; count += portion)
         {
-            log.Deleted(count, latest.Size);
+            portion = await RelayStore.DeleteOlder(connection, before, Portion, ct);
+        }
+
+        if (count > 0)
+        {
+            log.Deleted(count, size);
         }
     }
 

@@ -1,10 +1,10 @@
 using System.Text.Json.Serialization;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 
@@ -16,7 +16,8 @@ public static class GetSentEvent
 {
     private const string Select = "SELECT body, epoch, seq, prev, ledger_time, data_key FROM audit_outbox WHERE idx = $1";
 
-    internal static void Map(WebApplication app) => app.MapGet("/audit/sent/{index:long}", Handle).RequirePeer("ledger");
+    internal static void Map(RouteTable routes) => routes.Get(
+        "/audit/sent/{index:long}", Who.Peers("ledger"), Limit.None, Handle, "What this service sent to the ledger and was given that index for.");
 
     private static async Task<Results<JsonHttpResult<SentEvent>, NotFound>> Handle(long index, HttpContext context, NpgsqlDataSource db) =>
         await Find(db, index, context.RequestAborted) is { } sent ? TypedResults.Json(sent, SentEventJson.Default.SentEvent) : TypedResults.NotFound();

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Npgsql;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 
@@ -40,6 +41,7 @@ public sealed class Outbox
     /// Writes an event into the caller's transaction. An action of mode Traced is refused when the budget is spent; one of mode
     /// RightsReducing never; one of mode Confirmed never either, because here it tells the result of an act whose intent was confirmed.
     /// </summary>
+    /// <exception cref="InvalidEventException">The event breaks a bound; nothing was written, and the transaction must end.</exception>
     /// <param name="tx">The transaction of the act; the caller commits it, or rolls back on a refusal.</param>
     /// <param name="e">The event.</param>
     /// <param name="ct">Cancels the statement.</param>
@@ -50,10 +52,7 @@ public sealed class Outbox
             return new AppendOutcome.Refused(spent);
         }
 
-        if (Build(e, out var now, out var refusal) is not { } built)
-        {
-            return new AppendOutcome.Refused(refusal!);
-        }
+        var built = Build(e, out var now);
 
         await OutboxStore.Insert(tx, built, now, ct);
         _state.Expect();
@@ -73,10 +72,7 @@ public sealed class Outbox
             return new CommitOutcome.Refused(spent);
         }
 
-        if (Build(e, out var now, out var refusal) is not { } built)
-        {
-            return new CommitOutcome.Refused(refusal!);
-        }
+        var built = Build(e, out var now);
 
         if (await _commits.Execute(with(OutboxStore.Bind(GroupCommit.Sql(sql), built, now))) == 0)
         {
@@ -101,10 +97,7 @@ public sealed class Outbox
             return new ConfirmOutcome.Refused(away);
         }
 
-        if (Build(e, out var now, out var refusal) is not { } built)
-        {
-            return new ConfirmOutcome.Refused(refusal!);
-        }
+        var built = Build(e, out var now);
 
         using var wait = _receipts.Await(built.Id);
         if (await _commits.Execute(with(OutboxStore.Bind(GroupCommit.Sql(sql), built, now))) == 0)
@@ -138,11 +131,7 @@ public sealed class Outbox
             return new ConfirmOutcome.Refused(away);
         }
 
-        if (Build(e, out var now, out var refusal) is not { } built)
-        {
-            await tx.RollbackAsync(CancellationToken.None);
-            return new ConfirmOutcome.Refused(refusal!);
-        }
+        var built = Build(e, out var now);
 
         await OutboxStore.Insert(tx, built, now, ct);
         using var wait = _receipts.Await(built.Id);
@@ -166,11 +155,9 @@ public sealed class Outbox
     /// </summary>
     public Task<Receipt?> FindReceipt(EventId id, CancellationToken ct) => OutboxStore.FindReceipt(_db, id, ct);
 
-    private BuiltEvent? Build(AuditEvent e, out DateTimeOffset now, out AppendRefusal? refusal)
+    private BuiltEvent Build(AuditEvent e, out DateTimeOffset now)
     {
         now = _clock.GetUtcNow();
-        var built = EventBody.TryBuild(e, _place, now, out var why);
-        refusal = built is null ? new AppendRefusal(AppendRefusal.InvalidEvent, why!) : null;
-        return built;
+        return EventBody.TryBuild(e, _place, now, out var why) ?? throw new InvalidEventException(why!);
     }
 }

@@ -1,6 +1,7 @@
 using Npgsql;
 using NpgsqlTypes;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 

@@ -1,11 +1,6 @@
-namespace Trust.Kernel.Audit;
+using Trust.LogFormat;
 
-/// <summary>The ledger's statement that an event stands at one index for good.</summary>
-/// <param name="Index">Position in the log, from 0.</param>
-/// <param name="Time">The sequencer's time, UTC, microseconds.</param>
-/// <param name="LeafHash">RFC 6962 leaf hash, 32 bytes.</param>
-/// <param name="TreeSize">Size of a signed checkpoint that covers the event.</param>
-public sealed record Receipt(long Index, DateTimeOffset Time, byte[] LeafHash, long TreeSize);
+namespace Trust.Kernel.Audit;
 
 /// <summary>What became of <see cref="Outbox.Append"/>.</summary>
 public abstract record AppendOutcome
@@ -64,7 +59,7 @@ public abstract record ConfirmOutcome
 }
 
 /// <summary>Why an event was not taken.</summary>
-/// <param name="Code">Stable code: <c>ledger-away</c>, <c>budget-spent</c>, <c>head-behind</c>, <c>invalid-event</c>.</param>
+/// <param name="Code">Stable code: <c>ledger-away</c>, <c>budget-spent</c>, <c>head-behind</c>.</param>
 /// <param name="Detail">For the operator's log; holds no personal data.</param>
 public sealed record AppendRefusal(string Code, string Detail)
 {
@@ -76,7 +71,12 @@ public sealed record AppendRefusal(string Code, string Detail)
 
     /// <summary>The ledger knows later events of this service than its own database: the database was set back.</summary>
     public const string HeadBehind = "head-behind";
-
-    /// <summary>The event is not in the catalogue or breaks a bound: a fault of the program.</summary>
-    public const string InvalidEvent = "invalid-event";
 }
+
+/// <summary>
+/// The event is not in the catalogue or breaks a bound: a fault of the program, which no caller can mistake for a ledger that is away.
+/// The act's transaction ends with it, so no fact is stored without its event. Text of people is checked at the door
+/// (<see cref="EventText"/>), where it is their mistake and has a refusal.
+/// </summary>
+/// <param name="why">The rule; holds no personal data.</param>
+public sealed class InvalidEventException(string why) : Exception(why);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 

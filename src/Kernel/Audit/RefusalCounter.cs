@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Npgsql;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 
@@ -10,7 +9,7 @@ namespace Trust.Kernel.Audit;
 /// Counts refusals of callers nobody has authenticated, per rule and minute, and records one event for each: a flood of strangers
 /// costs one row a minute and rule, and never spends the budget of real acts.
 /// </summary>
-public sealed class RefusalCounter(Outbox outbox, NpgsqlDataSource db, AuditOptions options, TimeProvider clock, ILogger<RefusalCounter> log) : BackgroundService
+public sealed class RefusalCounter(Outbox outbox, NpgsqlDataSource db, AuditOptions options, TimeProvider clock)
 {
     // Rules are names in the program, not caller's text; the bound keeps a mistake from growing memory.
     private const int MaxRules = 256;
@@ -34,6 +33,24 @@ public sealed class RefusalCounter(Outbox outbox, NpgsqlDataSource db, AuditOpti
             return;
         }
 
+        try
+        {
+            await Record(counts, ct);
+        }
+        catch
+        {
+            // The next round records them: they are counts, so adding is enough.
+            foreach (var (rule, count) in counts)
+            {
+                _counts.AddOrUpdate(rule, count, (_, n) => n + count);
+            }
+
+            throw;
+        }
+    }
+
+    private async Task Record(ConcurrentDictionary<string, long> counts, CancellationToken ct)
+    {
         var minute = clock.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm'Z'", CultureInfo.InvariantCulture);
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
@@ -52,34 +69,5 @@ public sealed class RefusalCounter(Outbox outbox, NpgsqlDataSource db, AuditOpti
         }
 
         await tx.CommitAsync(ct);
-    }
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMinutes(1), clock);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
-            {
-                await FlushOrLog(stoppingToken);
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            await FlushOrLog(CancellationToken.None);
-        }
-    }
-
-    private async Task FlushOrLog(CancellationToken ct)
-    {
-        try
-        {
-            await Flush(ct);
-        }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException)
-        {
-            log.RelayFailed(e);
-        }
     }
 }

@@ -1,8 +1,9 @@
 using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 
 namespace Trust.Kernel.Audit;
@@ -17,48 +18,38 @@ public sealed class LedgerHeadException(string message) : Exception(message);
 /// </summary>
 public sealed class Relay(
     NpgsqlDataSource db, AuditOptions options, OutboxState state, ReceiptBoard board, LedgerLink link, IToken token, TimeProvider clock,
-    ILogger<Relay> log) : BackgroundService
+    ILogger<Relay> log)
 {
+    /// <summary>The process's exit code when ledger and database contradict one another.</summary>
+    public const int HeadBehindExitCode = 4;
+
     private static readonly Meter Meter = new("Trust.Kernel.Audit");
     private static readonly Counter<long> Relayed = Meter.CreateCounter<long>("trust.audit.relayed");
     private static readonly Counter<long> Gaps = Meter.CreateCounter<long>("trust.audit.quarantined");
 
-    private readonly CheckpointWatch _watch = new(options, link, log);
     private long _lastView;
     private long _lastBatch;
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Leads while it may, or looks on; then waits for work.</summary>
+    /// <exception cref="ProcessMustEndException">The ledger and this database contradict one another: a service that cannot record must not act.</exception>
+    public async Task Round(CancellationToken ct)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
-            try
-            {
-                await Turn(stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (LedgerHeadException e)
-            {
-                state.PublishBehind(e.Message);
-                log.HeadBehind(e.Message);
-                throw; // The host stops: a service that cannot record must not act.
-            }
-            catch (HttpRequestException e)
-            {
-                Away(e.Message);
-            }
-#pragma warning disable CA1031 // Loop top: the state of database, token or ledger is unknown; starting over re-reads all three.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                log.RelayFailed(e);
-            }
-
-            await state.Work(options.Retry, stoppingToken);
+            await Turn(ct);
         }
+        catch (LedgerHeadException e)
+        {
+            state.PublishBehind(e.Message);
+            log.HeadBehind(e.Message);
+            throw new ProcessMustEndException(HeadBehindExitCode, e.Message);
+        }
+        catch (HttpRequestException e)
+        {
+            Away(e.Message);
+        }
+
+        await state.Work(options.Retry, ct);
     }
 
     private async Task Turn(CancellationToken ct)
@@ -250,7 +241,8 @@ public sealed class Relay(
     {
         if (clock.GetElapsedTime(_lastView) >= options.Retry)
         {
-            await _watch.Look(connection, clock, ct); // Also the probe that finds an idle service's ledger gone.
+            // Finds an idle service's ledger gone. The head, not the checkpoint: that one may wait for witnesses, who are not on the way of an event in.
+            _ = await link.Head(ct);
             await View(connection, reached: true, ct);
         }
 

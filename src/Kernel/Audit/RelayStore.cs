@@ -2,6 +2,7 @@ using System.Data;
 using System.Security.Cryptography;
 using Npgsql;
 using NpgsqlTypes;
+using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
 
@@ -81,10 +82,13 @@ internal static class RelayStore
 
     private const string SetView = "UPDATE audit_relay SET reached = COALESCE($1, reached), pending = $2, oldest = $3, seen_at = $4";
     private const string SelectView = "SELECT reached, pending, oldest, verified_size, checkpoint FROM audit_relay";
-    private const string SetVerified = "UPDATE audit_relay SET verified_size = $1, checkpoint = $2";
+    private const string SetVerified = "UPDATE audit_relay SET verified_size = $1, checkpoint = $2 WHERE verified_size < $1";
 
-    private const string DeleteAnswered =
-        "DELETE FROM audit_outbox WHERE idx IS NOT NULL AND ledger_time < $1 AND idx < (SELECT verified_size FROM audit_relay)";
+    private const string DeleteAnswered = """
+        DELETE FROM audit_outbox WHERE ordinal IN (
+            SELECT ordinal FROM audit_outbox WHERE idx IS NOT NULL AND ledger_time < $1 AND idx < (SELECT verified_size FROM audit_relay)
+            ORDER BY ledger_time LIMIT $2)
+        """;
 
     public static async Task<bool> TryTakeLock(NpgsqlConnection db, CancellationToken ct)
     {
@@ -288,9 +292,9 @@ internal static class RelayStore
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    public static async Task<int> DeleteOlder(NpgsqlConnection db, DateTimeOffset than, CancellationToken ct)
+    public static async Task<int> DeleteOlder(NpgsqlConnection db, DateTimeOffset than, int most, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(DeleteAnswered, db) { Parameters = { At(than) } };
+        await using var command = new NpgsqlCommand(DeleteAnswered, db) { Parameters = { At(than), new NpgsqlParameter<int> { TypedValue = most } } };
         return await command.ExecuteNonQueryAsync(ct);
     }
 

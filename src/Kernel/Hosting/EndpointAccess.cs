@@ -1,31 +1,15 @@
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Authorization;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace Trust.Kernel.Hosting;
 
-/// <summary>Who may call an endpoint. An endpoint that says nothing is closed (deny by default).</summary>
+/// <summary>Holds each request to its route's row: who may call, and how often. An endpoint without a row is closed (deny by default).</summary>
 public static class EndpointAccess
 {
     private static readonly object PeerItem = new();
     private static readonly object CallerItem = new();
-
-    /// <summary>Only these services, by mutual TLS.</summary>
-    public static TBuilder RequirePeer<TBuilder>(this TBuilder builder, params string[] peers) where TBuilder : IEndpointConventionBuilder =>
-        builder.WithMetadata(new AccessRule(peers, null, Card: false));
-
-    /// <summary>Only callers whose access token carries this scope.</summary>
-    public static TBuilder RequireScope<TBuilder>(this TBuilder builder, string scope) where TBuilder : IEndpointConventionBuilder =>
-        builder.WithMetadata(new AccessRule([], scope, Card: false));
-
-    /// <summary>Only callers whose access token carries this scope, or these services by mutual TLS.</summary>
-    public static TBuilder RequireScopeOrPeer<TBuilder>(this TBuilder builder, string scope, params string[] peers) where TBuilder : IEndpointConventionBuilder =>
-        builder.WithMetadata(new AccessRule(peers, scope, Card: false));
-
-    /// <summary>Only connections on which a card's certificate was shown; the service judges the certificate.</summary>
-    public static TBuilder RequireCard<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
-        builder.WithMetadata(new AccessRule([], null, Card: true));
 
     extension(HttpContext context)
     {
@@ -48,60 +32,82 @@ public static class EndpointAccess
     /// <summary>The caller when a token has been validated on this request.</summary>
     internal static Caller? TryCaller(HttpContext context) => context.Items[CallerItem] as Caller;
 
-    /// <summary>Enforces the rule of the chosen endpoint.</summary>
-    internal static async Task Enforce(HttpContext context, RequestDelegate next, ServiceIdentity identity, AccessTokens? tokens, ProblemSet problems, Action<string>? refused)
+    /// <summary>Answers with a refusal, in the body that the route's protocol fixes or as problem details.</summary>
+    public static Task Refuse(this HttpContext context, Refusal refusal) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<Route>()?.ProtocolBody is { } body ? body(context, refusal) : refusal.ExecuteAsync(context);
+
+    /// <summary>Enforces the row of the chosen route.</summary>
+    internal static async Task Enforce(HttpContext context, RequestDelegate next, Doors doors)
     {
-        var endpoint = context.GetEndpoint();
-        if (endpoint is null || endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null)
+        // Routing answers 404, 405 and 415 by endpoints of its own that are no routes.
+        if (context.GetEndpoint() is not RouteEndpoint endpoint)
         {
             await next(context);
             return;
         }
 
-        var refusal = endpoint.Metadata.GetMetadata<AccessRule>() switch
+        var route = endpoint.Metadata.GetMetadata<Route>()
+            ?? (endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null ? null : new Route("", "", Who.Anyone, Limit.None, "", null));
+        var refusal = await Judge(context, route, doors);
+        if (refusal is null && !doors.Limits.Admit(context, route!))
         {
-            null => problems.Of("access-not-declared", 403, "This endpoint declares no caller and is closed."),
-            { Card: true } when context.Connection.ClientCertificate is null => problems.Of("card-required", 401, "Insert your card and call again: no client certificate was shown in the handshake."),
-            { Card: true } => null,
-            { Scope: not null, Peers: [_, ..] peers } when IsOneOf(context, peers, identity) => Peer(context, peers, identity, problems),
-            { Scope: { } scope } => await Token(context, scope, tokens, problems),
-            { Peers: var peers } => Peer(context, peers, identity, problems),
-        };
+            refusal = CommonRefusals.TooManyRequests;
+        }
+
         if (refusal is null)
         {
             await next(context);
             return;
         }
 
-        refused?.Invoke(refusal.ProblemDetails.Title ?? "refused");
-        await refusal.ExecuteAsync(context);
+        doors.Refused?.Invoke(refusal.Name);
+        await context.Refuse(refusal);
     }
 
-    private static bool IsOneOf(HttpContext context, string[] peers, ServiceIdentity identity) =>
+    private static async ValueTask<Refusal?> Judge(HttpContext context, Route? route, Doors doors)
+    {
+        switch (route?.Who)
+        {
+            case Who.Public:
+                return null;
+            case Who.Service(var names):
+                return Peer(context, names, doors.Identity);
+            case Who.Bearer(_, { Count: > 0 } names) when IsOneOf(context, names, doors.Identity):
+                return Peer(context, names, doors.Identity);
+            case Who.Bearer(var scope, _):
+                return await Token(context, scope, doors.Tokens);
+            case Who.CardHolder(_, var admit):
+                return context.Connection.ClientCertificate is null ? CommonRefusals.CardRequired : await admit(context);
+            default:
+                return CommonRefusals.AccessNotDeclared;
+        }
+    }
+
+    private static bool IsOneOf(HttpContext context, IReadOnlyList<string> peers, ServiceIdentity identity) =>
         context.Connection.ClientCertificate is { } certificate && peers.Contains(identity.PeerName(certificate), StringComparer.Ordinal);
 
-    private static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult? Peer(HttpContext context, string[] peers, ServiceIdentity identity, ProblemSet problems)
+    private static Refusal? Peer(HttpContext context, IReadOnlyList<string> peers, ServiceIdentity identity)
     {
         var name = context.Connection.ClientCertificate is { } certificate ? identity.PeerName(certificate) : null;
         if (name is null)
         {
-            return problems.Of("peer-required", 401, "Only services may call this, with their service certificate.");
+            return CommonRefusals.PeerRequired;
         }
 
         if (!peers.Contains(name, StringComparer.Ordinal))
         {
-            return problems.Of("peer-not-allowed", 403, $"The service {name} may not call this.");
+            return CommonRefusals.PeerNotAllowed.With("peer", name);
         }
 
         context.Items[PeerItem] = name;
         return null;
     }
 
-    private static async Task<Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult?> Token(HttpContext context, string scope, AccessTokens? tokens, ProblemSet problems)
+    private static async Task<Refusal?> Token(HttpContext context, string scope, AccessTokens? tokens)
     {
         if (tokens is null)
         {
-            return problems.Of("tokens-not-configured", 503, "This service has no token issuer configured.");
+            return CommonRefusals.TokensNotConfigured;
         }
 
         switch (await tokens.Validate(context))
@@ -111,17 +117,23 @@ public static class EndpointAccess
                 return null;
             case TokenOutcome.Valid:
                 context.Response.Headers.WWWAuthenticate = $"Bearer error=\"insufficient_scope\", scope=\"{scope}\"";
-                return problems.Of("insufficient-scope", 403, $"The access token lacks the scope {scope}.");
+                return CommonRefusals.InsufficientScope.With("scope", scope);
             case TokenOutcome.Unavailable:
-                return problems.Of("issuer-unavailable", 503, "The token issuer's keys cannot be read; try again.");
-            case TokenOutcome.Invalid(var reason):
-                // RFC 6750 3.1: the error code only; why a token failed helps whoever forged it.
-                context.Response.Headers.WWWAuthenticate = reason is "missing" ? "Bearer" : "Bearer error=\"invalid_token\"";
-                return problems.Of("invalid-token", 401, reason is "missing" ? "Send an access token in the Authorization header." : "The access token is not valid here; get a new one.");
+                return CommonRefusals.IssuerUnavailable;
+            case TokenOutcome.Invalid("missing"):
+                context.Response.Headers.WWWAuthenticate = "Bearer";
+                return CommonRefusals.TokenMissing;
             default:
-                return problems.Of("invalid-token", 401, "The access token is not valid here; get a new one.");
+                // RFC 6750 3.1: the error code only; why a token failed helps whoever forged it.
+                context.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
+                return CommonRefusals.TokenInvalid;
         }
     }
-
-    private sealed record AccessRule(string[] Peers, string? Scope, bool Card);
 }
+
+/// <summary>What the doors of a service judge with.</summary>
+/// <param name="Identity">Knows peers by their certificates.</param>
+/// <param name="Tokens">Validates access tokens; null when no issuer is configured.</param>
+/// <param name="Limits">Counts calls.</param>
+/// <param name="Refused">Told each refusal's name.</param>
+internal sealed record Doors(ServiceIdentity Identity, AccessTokens? Tokens, RateLimits Limits, Action<string>? Refused);

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -7,11 +6,9 @@ namespace Trust.Kernel.Hosting;
 /// <summary><c>/health/live</c>: the process answers. <c>/health/ready</c>: everything it needs holds, or what is stale.</summary>
 internal static class Health
 {
-    public static void Map(WebApplication app)
-    {
-        app.MapGet("/health/live", () => Results.Text("live\n")).AllowAnonymous();
-        app.MapGet("/health/ready", Ready).AllowAnonymous();
-    }
+    public static void Map(RouteTable routes) => routes
+        .Get("/health/live", Who.Anyone, Limit.None, () => Results.Text("live\n"), "The process answers.")
+        .Get("/health/ready", Who.Anyone, Limit.None, Ready, "Everything the service needs holds, or what is stale.");
 
     private static async Task Ready(HttpContext context)
     {

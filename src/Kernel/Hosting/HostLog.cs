@@ -17,6 +17,12 @@ internal static partial class HostLog
     [LoggerMessage(1005, LogLevel.Information, "Token {Label}: {Manufacturer} {Model}, serial number {SerialNumber}, firmware {Firmware}, {Keys} keys, mechanisms {Mechanisms}")]
     public static partial void TokenOpened(ILogger log, string label, string manufacturer, string model, string serialNumber, string firmware, int keys, string mechanisms);
 
-    [LoggerMessage(1004, LogLevel.Warning, "Status feed lost; answers are asked for one by one until it is back")]
-    public static partial void FeedLost(ILogger log, Exception error);
+    [LoggerMessage(1006, LogLevel.Error, "Background work {Loop} failed; it is tried again, and nothing more is logged until it succeeds")]
+    public static partial void LoopFailed(ILogger log, string loop, Exception error);
+
+    [LoggerMessage(1007, LogLevel.Information, "Background work {Loop} goes on after {Failures} failed rounds")]
+    public static partial void LoopBack(ILogger log, string loop, int failures);
+
+    [LoggerMessage(1008, LogLevel.Critical, "Background work {Loop} ends the process with code {Code}")]
+    public static partial void MustEnd(ILogger log, string loop, int code, Exception error);
 }

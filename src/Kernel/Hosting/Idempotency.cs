@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
 namespace Trust.Kernel.Hosting;
@@ -13,16 +12,6 @@ public static class Idempotency
     private const string Header = "Idempotency-Key";
     private const int MaximumKept = 1024 * 1024;
 
-    /// <summary>Makes the header compulsory on this endpoint, and keeps its answers.</summary>
-    public static TBuilder Idempotent<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
-        builder.WithMetadata(new Marker(Keeps: true));
-
-    /// <summary>
-    /// Makes the header compulsory on an endpoint whose own row carries the key and all of its answer: it finds its first attempt there, so nothing is kept a second time.
-    /// </summary>
-    public static TBuilder IdempotentByItsRow<TBuilder>(this TBuilder builder) where TBuilder : IEndpointConventionBuilder =>
-        builder.WithMetadata(new Marker(Keeps: false));
-
     extension(HttpContext context)
     {
         /// <summary>The request's key, scoped to its caller; store it in the domain row so that a retry after a crash finds the first attempt.</summary>
@@ -30,9 +19,9 @@ public static class Idempotency
     }
 
     /// <summary>Runs an endpoint at most once per key.</summary>
-    internal static async Task Enforce(HttpContext context, RequestDelegate next, IdempotencyStore keys, ProblemSet problems)
+    internal static async Task Enforce(HttpContext context, RequestDelegate next, IdempotencyStore keys)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<Marker>() is not { } marker)
+        if (context.GetEndpoint()?.Metadata.GetMetadata<Route>() is not { Repeats: not Repeats.ByProtocol } route)
         {
             await next(context);
             return;
@@ -41,11 +30,11 @@ public static class Idempotency
         var header = context.Request.Headers[Header];
         if (header.Count != 1 || header[0] is not { Length: > 0 and <= 128 } key || key.Any(c => c is <= ' ' or > '~'))
         {
-            await problems.Of("idempotency-key-required", 400, "Send an Idempotency-Key header of 1 to 128 visible ASCII characters.").ExecuteAsync(context);
+            await context.Refuse(CommonRefusals.IdempotencyKeyRequired);
             return;
         }
 
-        if (!marker.Keeps)
+        if (route.Repeats is Repeats.FirstRow)
         {
             await next(context);
             return;
@@ -68,7 +57,7 @@ public static class Idempotency
             return;
         }
 
-        await Repeat(context, kept, row, problems);
+        await Repeat(context, kept, row);
     }
 
     private static async Task RunAndKeep(HttpContext context, RequestDelegate next, IdempotencyStore keys, IdempotencyRow row)
@@ -102,18 +91,18 @@ public static class Idempotency
         await captured.CopyToAsync(outside, context.RequestAborted);
     }
 
-    private static async Task Repeat(HttpContext context, KeptAnswer? kept, IdempotencyRow row, ProblemSet problems)
+    private static async Task Repeat(HttpContext context, KeptAnswer? kept, IdempotencyRow row)
     {
         if (kept is not null && !kept.Hash.AsSpan().SequenceEqual(row.Hash))
         {
-            await problems.Of("idempotency-mismatch", 422, "This Idempotency-Key was used with another body; choose a new key.").ExecuteAsync(context);
+            await context.Refuse(CommonRefusals.IdempotencyMismatch);
             return;
         }
 
         if (kept?.Status is not { } status)
         {
             context.Response.Headers.RetryAfter = "1";
-            await problems.Of("idempotency-in-flight", 409, "The first request with this key is still running; ask again shortly.").ExecuteAsync(context);
+            await context.Refuse(CommonRefusals.IdempotencyInFlight);
             return;
         }
 
@@ -137,6 +126,4 @@ public static class Idempotency
 
         return EndpointAccess.TryCaller(context) is { } caller ? $"token:{caller.ClientId}:{caller.Subject}" : "anyone";
     }
-
-    private sealed record Marker(bool Keeps);
 }

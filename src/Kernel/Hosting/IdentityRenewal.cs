@@ -1,35 +1,33 @@
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Trust.Kernel.Residency;
 
 namespace Trust.Kernel.Hosting;
 
 /// <summary>Renews the service's TLS certificate at two thirds of its life, over the current one, without a restart.</summary>
-internal sealed class IdentityRenewal(ServiceIdentity identity, Outbound outbound, TimeProvider clock, ILogger<IdentityRenewal> log) : BackgroundService
+internal sealed class IdentityRenewal(ServiceIdentity identity, Outbound outbound, TimeProvider clock, ILogger<IdentityRenewal> log)
 {
-    private static readonly TimeSpan Check = TimeSpan.FromMinutes(1);
+    /// <summary>Between two looks.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Renews when it is time.</summary>
+    public async Task Round(CancellationToken ct)
     {
-        using var timer = new PeriodicTimer(Check, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        if (clock.GetUtcNow() < identity.RenewAt)
         {
-            if (clock.GetUtcNow() < identity.RenewAt)
-            {
-                continue;
-            }
+            return;
+        }
 
-            try
-            {
-                await Renew(stoppingToken);
-                HostLog.Renewed(log, identity.NotAfter);
-            }
-            catch (Exception e) when (e is HttpRequestException or CryptographicException or IOException or UndeclaredPeerException or TaskCanceledException && !stoppingToken.IsCancellationRequested)
-            {
-                HostLog.RenewalFailed(log, identity.NotAfter, e);
-            }
+        try
+        {
+            await Renew(ct);
+            HostLog.Renewed(log, identity.NotAfter);
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested)
+        {
+            HostLog.RenewalFailed(log, identity.NotAfter, e);
+            throw;
         }
     }
 

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.Kernel.Postgres;
 
@@ -8,37 +7,21 @@ namespace Trust.Kernel.Hosting;
 /// Shows other processes that this one lives: it holds a database lock under a name of its own for as long as it runs, and the server lets go of it the moment the process
 /// is gone. What a dead process had begun can then be taken over without waiting for a lease to run out.
 /// </summary>
-internal sealed class ProcessMark(NpgsqlDataSource db, TimeProvider clock) : BackgroundService
+internal sealed class ProcessMark(NpgsqlDataSource db, TimeProvider clock)
 {
     private const string Take = "SELECT pg_try_advisory_lock(hashtextextended('trust.process.' || current_schema() || '.' || $1::text, 0))";
     private const string Unlock = "SELECT pg_advisory_unlock_all()";
     private const string Alive = "SELECT 1";
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
+    /// <summary>Between two looks at the connection, and before it is tried anew.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
     private readonly Guid _id = Guid.CreateVersion7(clock.GetUtcNow());
     private volatile bool _held;
 
     /// <summary>The mark to leave on what this process begins; null while the lock is not held, and then only a lease protects.</summary>
     public Guid? Current => _held ? _id : null;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await Hold(stoppingToken);
-            }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException)
-            {
-                // Readiness tells of the database; until it is back, keys are held by their lease alone.
-                _held = false;
-            }
-
-            await Task.Delay(Look, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    private async Task Hold(CancellationToken ct)
+    /// <summary>Holds the lock for as long as the connection lasts. Without it, keys are held by their lease alone.</summary>
+    public async Task Hold(CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         try
@@ -46,7 +29,7 @@ internal sealed class ProcessMark(NpgsqlDataSource db, TimeProvider clock) : Bac
             _held = await connection.Sql(Take).With(_id.ToString("D")).Scalar<bool>(ct);
             while (!ct.IsCancellationRequested)
             {
-                await Task.Delay(Look, clock, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(Pause, clock, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 await connection.Sql(Alive).Execute(CancellationToken.None);
             }
         }

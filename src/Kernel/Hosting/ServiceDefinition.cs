@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
 
 namespace Trust.Kernel.Hosting;
 
@@ -18,8 +19,14 @@ public sealed record ServiceDefinition
     /// <summary>Registers the service's own parts.</summary>
     public required Action<WebApplicationBuilder> Configure { get; init; }
 
-    /// <summary>Maps the endpoints; each must declare its callers.</summary>
-    public required Action<WebApplication> Map { get; init; }
+    /// <summary>The route table; it may depend on what is configured, for example on who the declared sources are.</summary>
+    public Func<IConfiguration, RouteTable> Routes { get; init; } = _ => new RouteTable();
+
+    /// <summary>Adds middleware before the routes, and pages.</summary>
+    public Action<WebApplication>? Use { get; init; }
+
+    /// <summary>Maps endpoints whose own files do so.</summary>
+    public Action<WebApplication>? Map { get; init; }
 
     /// <summary>Creates keys in the token at set-up; run by the <c>provision</c> verb, repeatable.</summary>
     public Func<IServiceProvider, CancellationToken, Task>? Provision { get; init; }

@@ -67,7 +67,9 @@ public static class ServiceHost
             // It never listened.
         }
 
-        return Environment.ExitCode;
+        // A part whose exception escaped has stopped the host; whoever supervises the process must not take that for a wish.
+        var escaped = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().Any(s => s.ExecuteTask is { IsFaulted: true });
+        return app.Services.GetRequiredService<ProcessEnd>().Code is not 0 and var decided ? decided : escaped ? 1 : Environment.ExitCode;
     }
 
     /// <summary>Builds the application without starting it.</summary>
@@ -90,10 +92,27 @@ public static class ServiceHost
             .AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
         AddCommon(builder, service);
         service.Configure(builder);
+        var routes = Routes(builder, service);
         var app = builder.Build();
         Pipeline(app, service);
-        service.Map(app);
+        service.Use?.Invoke(app);
+        service.Map?.Invoke(app);
+        routes.Map(app);
         return app;
+    }
+
+    private static RouteTable Routes(WebApplicationBuilder builder, ServiceDefinition service)
+    {
+        var routes = new RouteTable().With(service.Routes(builder.Configuration));
+        Health.Map(routes);
+        if (builder.Services.Any(s => s.ServiceType == typeof(Outbox)))
+        {
+            GetSentEvent.Map(routes);
+        }
+
+        routes.Register(builder.Services);
+        builder.Services.AddSingleton(routes);
+        return routes;
     }
 
     /// <summary>Reads, validates and returns one configuration section.</summary>
@@ -146,7 +165,10 @@ public static class ServiceHost
             services.AddAudit(configuration.Section<LedgerOptions>("Ledger"), service.Name, options);
         }
 
-        services.AddHostedService<IdentityRenewal>();
+        services.AddSingleton(configuration.GetSection("RateLimits").Exists() ? configuration.Section<RateLimitOptions>("RateLimits") : new RateLimitOptions());
+        services.AddSingleton<RateLimits>();
+        services.AddSingleton(p => new ProcessEnd(p.GetRequiredService<IHostApplicationLifetime>().StopApplication));
+        services.AddSingleton<IdentityRenewal>().AddLoop<IdentityRenewal>("identity-renewal", IdentityRenewal.Pause, (renewal, ct) => renewal.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(12) });
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
         // A body that cannot be bound reaches the fault handler, which names the rule; the default is an empty 400.
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
@@ -160,7 +182,8 @@ public static class ServiceHost
     {
         var database = configuration.Section<DatabaseOptions>("Database");
         services.AddSingleton(database).AddSingleton(_ => Outbound.Database(database)).AddSingleton<GroupCommit>();
-        services.AddSingleton<ProcessMark>().AddHostedService(p => p.GetRequiredService<ProcessMark>()).AddSingleton<IdempotencyStore>().AddHostedService<IdempotencySweep>();
+        services.AddSingleton<ProcessMark>().AddLoop<ProcessMark>("process-mark", ProcessMark.Pause, (mark, ct) => mark.Hold(ct)).AddSingleton<IdempotencyStore>();
+        services.AddLoop<IdempotencyStore>("idempotency-sweep", TimeSpan.FromMinutes(10), (store, ct) => store.DeleteExpired(ct), (work, _) => work with { Patience = TimeSpan.FromDays(1) });
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("database", async ct =>
         {
             await p.GetRequiredService<NpgsqlDataSource>().Sql("SELECT 1").Scalar<int>(ct);
@@ -254,40 +277,21 @@ public static class ServiceHost
 
     private static void Pipeline(WebApplication app, ServiceDefinition service)
     {
-        var problems = app.Services.GetRequiredService<ProblemSet>();
-        var identity = app.Services.GetRequiredService<ServiceIdentity>();
-        var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
-        app.UseExceptionHandler(errors => errors.Run(context => Fault(context, problems, log)));
+        var services = app.Services;
+        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
+        app.UseExceptionHandler(errors => errors.Run(context => Faults.Answer(context, log)));
+        app.UseStatusCodePages(context => Faults.Explain(context.HttpContext));
+        app.Use(MediaTypes.Normalise);
         app.UseRouting();
-        app.Use((context, next) => EndpointAccess.Enforce(
-            context, c => next(c), identity, app.Services.GetService<AccessTokens>(), problems, app.Services.GetService<Action<string>>()));
+        var doors = new Doors(
+            services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokens>(), services.GetRequiredService<RateLimits>(),
+            services.GetService<RefusalCounter>() is { } counter ? counter.Count : null);
+        app.Use((context, next) => EndpointAccess.Enforce(context, c => next(c), doors));
         if (service.HasDatabase)
         {
-            var keys = app.Services.GetRequiredService<IdempotencyStore>();
-            app.Use((context, next) => Idempotency.Enforce(context, c => next(c), keys, problems));
+            var keys = services.GetRequiredService<IdempotencyStore>();
+            app.Use((context, next) => Idempotency.Enforce(context, c => next(c), keys));
         }
-
-        Health.Map(app);
-        if (app.Services.GetService<Outbox>() is not null)
-        {
-            GetSentEvent.Map(app);
-        }
-    }
-
-    // Unknown failures tell the caller nothing but where to point us (rule 7).
-    private static Task Fault(HttpContext context, ProblemSet problems, ILogger log)
-    {
-        var error = context.Features.Get<IExceptionHandlerFeature>()?.Error;
-        if (error is Microsoft.AspNetCore.Http.BadHttpRequestException bad)
-        {
-            return problems.Of(bad.StatusCode == 413 ? "body-too-large" : "malformed-request", bad.StatusCode, bad.StatusCode == 413
-                ? "The body is larger than this endpoint reads."
-                : "The request cannot be read: check that the JSON has every required member, none unknown and none twice.").ExecuteAsync(context);
-        }
-
-        HostLog.Fault(log, context.TraceIdentifier, error);
-        return problems.Of("fault", error is NpgsqlException or TokenException ? 503 : 500, "Something failed on our side; nothing acknowledged is lost. Try again, and quote the trace id if it stays.",
-            new Dictionary<string, object?>(StringComparer.Ordinal) { ["traceId"] = context.TraceIdentifier }).ExecuteAsync(context);
     }
 
     private static async Task Migrate(WebApplication app, ServiceDefinition service, CancellationToken ct)

@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
 
@@ -15,10 +13,9 @@ public delegate Task StatusChanged(StatusChange change, CancellationToken ct);
 /// Follows the CA's numbered change feed (NDJSON, a heartbeat every second). While the heartbeat is younger than three
 /// seconds, what has not been announced has not changed.
 /// </summary>
-public sealed class StatusFeed(Outbound outbound, TimeProvider clock, IEnumerable<StatusChanged> listeners, ILogger<StatusFeed> log) : BackgroundService
+public sealed class StatusFeed(Outbound outbound, TimeProvider clock, IEnumerable<StatusChanged> listeners)
 {
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
     private readonly ConcurrentDictionary<string, long> _changed = new(StringComparer.Ordinal);
     private long _seq = -1;
     private long _heardAt;
@@ -33,34 +30,11 @@ public sealed class StatusFeed(Outbound outbound, TimeProvider clock, IEnumerabl
     /// <summary>A readiness check over the feed.</summary>
     public IReadinessCheck Readiness => new ReadinessCheck("status-feed", _ => ValueTask.FromResult(new Readiness(IsFresh, IsFresh ? "fresh" : "no heartbeat for three seconds")));
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var lost = false;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            lost &= !IsFresh;
-            try
-            {
-                await Follow(stoppingToken);
-            }
-            catch (Exception e) when (e is HttpRequestException or IOException or JsonException or TimeoutException or FormatException or InvalidOperationException or KeyNotFoundException
-                || (e is OperationCanceledException && !stoppingToken.IsCancellationRequested))
-            {
-                // Said once a loss, not once an attempt.
-                if (!lost)
-                {
-                    HostLog.FeedLost(log, e);
-                }
+    /// <summary>Pause before the feed is followed anew.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-                lost = true;
-            }
-
-            await Task.Delay(Pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    private async Task Follow(CancellationToken ct)
+    /// <summary>Follows the feed until it is lost; a loss is an exception, or the end of the stream.</summary>
+    public async Task Follow(CancellationToken ct)
     {
         // From the start on the first connection: the position is read from the first heartbeat, nothing older is cached.
         var after = _seq < 0 ? "" : "?after=" + _seq.ToString(CultureInfo.InvariantCulture);

@@ -2,9 +2,9 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
+using Trust.LogFormat;
 
 namespace Trust.SignService.Prescriptions;
 

@@ -3,6 +3,7 @@ using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
+using Trust.LogFormat;
 using Trust.SignService.Keys;
 using Trust.SignService.Signatures;
 

@@ -9,6 +9,7 @@ using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
+using Trust.LogFormat;
 using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Prescriptions;

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Npgsql;
 using Trust.Crypto.Json;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Prescriptions;

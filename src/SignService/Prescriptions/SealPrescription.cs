@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Trust.Crypto.Json;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.SignService.Keys;
 using Trust.SignService.Signatures;

@@ -1,5 +1,6 @@
 using Npgsql;
 using Trust.Kernel.Audit;
+using Trust.LogFormat;
 using Trust.SignService.Timestamps;
 
 namespace Trust.SignService.Signatures;
@@ -90,7 +91,7 @@ public sealed class FinishSignature(
     {
         if (row.Intent is { } announced)
         {
-            return await outbox.FindReceipt(new Trust.Kernel.Audit.EventId(announced), ct) is not null ? (announced, null) : (default, Unconfirmed);
+            return await outbox.FindReceipt(new Trust.LogFormat.EventId(announced), ct) is not null ? (announced, null) : (default, Unconfirmed);
         }
 
         // Stopped between commit and note: the ledger may hold the first announcement too; announcing twice is harmless.

@@ -8,6 +8,8 @@ using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.SignService.Keys;
 using Trust.SignService.Timestamps;
 

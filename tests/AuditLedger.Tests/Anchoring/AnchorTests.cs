@@ -4,6 +4,7 @@ using Trust.AuditLedger.Anchoring;
 using Trust.Cli.Local;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

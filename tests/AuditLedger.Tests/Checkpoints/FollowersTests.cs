@@ -4,6 +4,7 @@ using Trust.AuditLedger.Tests.Anchoring;
 using Trust.AuditLedger.Tests.Witnessing;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

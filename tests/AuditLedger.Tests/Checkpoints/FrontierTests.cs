@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using Trust.AuditLedger.Checkpoints;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Tests.Checkpoints;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Trust.Cli.Local;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

@@ -1,6 +1,7 @@
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

@@ -3,11 +3,11 @@ using System.Text;
 using Npgsql;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Proofs;
-using Trust.AuditLedger.Tiles;
 using Trust.AuditLedger.Tests.Index;
+using Trust.AuditLedger.Tiles;
 using Trust.Cli.Verify;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests.Entries;

@@ -8,6 +8,7 @@ using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests.Fsck;
@@ -97,7 +98,7 @@ public sealed class DataKeyCheckTests : IAsyncLifetime
         var body = await _owner.Sql("SELECT body FROM audit_outbox WHERE idx = $1").With(index).Scalar<byte[]>(default);
         var key = await _ledger.App.Services.GetRequiredService<SubjectKeyVault>().DataKey(index, SHA256.HashData(body!), default);
         var text = JsonNode.Parse(body)!;
-        Assert.Equal("of the ledger, damaged", Encoding.UTF8.GetString(EventBody.Open(text["sealed"]!.GetValue<string>(), key, new Kernel.Audit.EventId(text["id"]!.GetValue<Guid>()))));
+        Assert.Equal("of the ledger, damaged", Encoding.UTF8.GetString(EventBody.Open(text["sealed"]!.GetValue<string>(), key, new Trust.LogFormat.EventId(text["id"]!.GetValue<Guid>()))));
     }
 
     [Fact]

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Index;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests.Index;

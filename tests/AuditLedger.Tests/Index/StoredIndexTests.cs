@@ -2,8 +2,8 @@ using System.Security.Cryptography;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Index;
 using Trust.Cli.Verify;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Tests.Index;
 

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.AuditLedger.Intake;
 using Trust.Kernel.Audit;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

@@ -1,5 +1,5 @@
 using Trust.AuditLedger.Tiles;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Tests.Tiles;
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Trust.Cli.Local;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

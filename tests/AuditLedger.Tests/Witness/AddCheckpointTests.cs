@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests.Witness;

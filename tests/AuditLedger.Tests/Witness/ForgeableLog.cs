@@ -10,7 +10,8 @@ using Microsoft.Extensions.Logging;
 using Trust.Cli.Local;
 using Trust.Crypto;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Tests.Witness;
 

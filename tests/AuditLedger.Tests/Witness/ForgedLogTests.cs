@@ -1,7 +1,8 @@
 using System.Net;
 using System.Security.Cryptography;
 using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Tests.Witness;
 

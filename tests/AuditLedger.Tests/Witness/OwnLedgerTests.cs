@@ -5,6 +5,8 @@ using Trust.Cli.Local;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.TestKit;
 

@@ -7,7 +7,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Trust.Cli.Local;
 using Trust.Crypto;
-using Trust.Kernel.Audit;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Tests.Witnessing;
 

@@ -5,6 +5,7 @@ using Trust.Crypto.Asn1;
 using Trust.Idp.Login;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat.Index;
 using Trust.TestKit;
 
 namespace Trust.Idp.Tests.Login;
@@ -48,7 +49,7 @@ public sealed class CardPathTests
         using var key = SoftwareKey.New(PublicKeyKind.P256);
         var leaf = await issuing.IssueLeaf("张示范", key.Spki, Issued, usage, CertificateExtension.ExtendedKeyUsage(critical: false, Oids.ClientAuth));
         var clock = new ManualClock(now);
-        var strangers = new RefusalCounter(null!, null!, null!, clock, NullLogger<RefusalCounter>.Instance);
+        var strangers = new RefusalCounter(null!, null!, null!, clock);
         var service = new ServiceOptions { Region = "510000", Node = "idp-1", PublicDirectory = folder, DataDirectory = folder };
         return (new CardLogin(null!, null!, null!, null!, strangers, service, clock, NullLogger<CardLogin>.Instance), X509CertificateLoader.LoadCertificate(leaf.Der.Span));
     }

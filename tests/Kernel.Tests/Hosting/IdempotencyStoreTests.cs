@@ -19,14 +19,14 @@ public sealed class IdempotencyStoreTests
         Assert.True(await first.Claim(Row));
         Assert.False(await second.Claim(Row));
         var holder = (await second.Find(Row, CancellationToken.None))!.Holder;
-        Assert.Equal(ours.Current, holder);
+        Assert.Equal(ours.Mark.Current, holder);
         Assert.False(await second.TakeOver(Row, holder!.Value));
-        await ours.StopAsync(CancellationToken.None);
+        await ours.DisposeAsync();
         // No time has passed: the lease has not run out.
         Assert.False(await second.Claim(Row));
         Assert.True(await second.TakeOver(Row, holder.Value));
         Assert.False(await first.TakeOver(Row, holder.Value));
-        await theirs.StopAsync(CancellationToken.None);
+        await theirs.DisposeAsync();
     }
 
     [Fact]
@@ -69,11 +69,28 @@ public sealed class IdempotencyStoreTests
     private IdempotencyStore Unmarked(TestDatabase db) =>
         new(db.Runtime, new GroupCommit(db.Runtime), new ProcessMark(db.Runtime, _clock), Options, _clock);
 
-    private async Task<(IdempotencyStore Store, ProcessMark Mark)> Store(TestDatabase db)
+    private async Task<(IdempotencyStore Store, RunningProcess Process)> Store(TestDatabase db)
     {
         var mark = new ProcessMark(db.Runtime, _clock);
-        await mark.StartAsync(CancellationToken.None);
+        var process = new RunningProcess(mark);
         await Eventually.Holds(() => mark.Current is not null, "the process shows that it lives");
-        return (new IdempotencyStore(db.Runtime, new GroupCommit(db.Runtime), mark, Options, _clock), mark);
+        return (new IdempotencyStore(db.Runtime, new GroupCommit(db.Runtime), mark, Options, _clock), process);
+    }
+
+    private sealed class RunningProcess : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _end = new();
+        private readonly Task _holding;
+
+        public RunningProcess(ProcessMark mark) => (Mark, _holding) = (mark, mark.Hold(_end.Token));
+
+        public ProcessMark Mark { get; }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _end.CancelAsync();
+            await _holding;
+            _end.Dispose();
+        }
     }
 }

@@ -2,10 +2,10 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Npgsql;
 using NpgsqlTypes;
-using Trust.Kernel.Audit;
-using Trust.Kernel.Log;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.Benchmarks.Ledger;
 

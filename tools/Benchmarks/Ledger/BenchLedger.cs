@@ -8,6 +8,7 @@ using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat.Index;
 
 namespace Trust.Benchmarks.Ledger;
 

@@ -6,9 +6,9 @@ using Trust.AuditLedger;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Index;
 using Trust.Cli.Local;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.LogFormat;
 
 namespace Trust.Benchmarks.Ledger;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Trust.Kernel.Log;
+using Trust.Kernel.LockStore;
 
 namespace Trust.Benchmarks.Ledger;
 

@@ -5,9 +5,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Proofs;
-using Trust.Cli.Verify;
 using Trust.Cli.Local;
-using Trust.Kernel.Log;
+using Trust.Cli.Verify;
 using Trust.Kernel.Postgres;
 
 namespace Trust.Benchmarks.Ledger;

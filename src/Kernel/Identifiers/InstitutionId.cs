@@ -1,0 +1,44 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Serialization;
+
+namespace Trust.Kernel.Identifiers;
+
+/// <summary>An institution: <c>urn:mdid:o:&lt;ULID&gt;</c> (docs/RULES.md §2). Parsed at the door; a value of this type has its form.</summary>
+[JsonConverter(typeof(UrnJsonConverter<InstitutionId>))]
+public readonly record struct InstitutionId : IUrn<InstitutionId>
+{
+    private readonly string? _value;
+
+    private InstitutionId(string value) => _value = value;
+
+    /// <inheritdoc/>
+    public static string Prefix => "urn:mdid:o:";
+
+    /// <summary>The URN.</summary>
+    /// <exception cref="InvalidOperationException">The default value names nobody.</exception>
+    public string Value => _value ?? throw new InvalidOperationException("The default value names nobody.");
+
+    /// <summary>The ULID after the prefix, 26 characters.</summary>
+    public string Ulid => Value[Prefix.Length..];
+
+    /// <summary>A new identifier.</summary>
+    public static InstitutionId New(DateTimeOffset now) => new(Prefix + Identifiers.Ulid.New(now));
+
+    /// <inheritdoc/>
+    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out InstitutionId result)
+    {
+        var valid = s is not null && s.StartsWith(Prefix, StringComparison.Ordinal) && Identifiers.Ulid.IsValid(s.AsSpan(Prefix.Length));
+        result = valid ? new InstitutionId(s!) : default;
+        return valid;
+    }
+
+    /// <inheritdoc/>
+    public static bool TryParse([NotNullWhen(true)] string? s, out InstitutionId result) => TryParse(s, null, out result);
+
+    /// <inheritdoc/>
+    public static InstitutionId Parse(string s, IFormatProvider? provider) =>
+        TryParse(s, provider, out var id) ? id : throw new FormatException("Not of the form " + Prefix + "<ULID>.");
+
+    /// <summary>The URN.</summary>
+    public override string ToString() => _value ?? "";
+}

@@ -1,0 +1,76 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace Trust.LogFormat.Index;
+
+/// <summary>First byte of an entry; the sequencer's, so that no producer can forge a commit entry.</summary>
+public static class EntryType
+{
+    /// <summary>An event of a producer.</summary>
+    public const byte Event = 1;
+
+    /// <summary>The state of the subject index; last entry of every published checkpoint.</summary>
+    public const byte Commit = 2;
+}
+
+/// <summary>
+/// Commit entry of the subject index, 101 bytes of leaf data (docs/LEDGER-FORMAT.md): one signature over the log's root covers, through its
+/// last leaf, the index as well.
+/// </summary>
+/// <param name="Epoch">Number of the live epoch, from 0; as many epochs are sealed.</param>
+/// <param name="EpochStart">Index at which the live epoch begins.</param>
+/// <param name="Covered">The entry's own index: events from <paramref name="EpochStart"/> up to it are in the trie.</param>
+/// <param name="KeyCount">Keys in the trie.</param>
+/// <param name="TrieRoot">Root of the live epoch's trie, 32 bytes; zeros when it is empty.</param>
+/// <param name="SealedRoot">Root of the tree of sealed epochs, 32 bytes; SHA-256 of nothing when there is none.</param>
+public sealed record CommitEntry(long Epoch, long EpochStart, long Covered, long KeyCount, byte[] TrieRoot, byte[] SealedRoot)
+{
+    /// <summary>Bytes of the leaf data.</summary>
+    public const int Size = 1 + sizeof(uint) + (4 * sizeof(long)) + (2 * IndexHash.Size);
+
+    /// <summary>The map function that is spoken here: keys of an event are those of its body's <c>subjects</c>, each once, sorted as bytes.</summary>
+    public const uint MapFunction = 1;
+
+    /// <summary>The leaf data.</summary>
+    public byte[] Write()
+    {
+        var to = new byte[Size];
+        to[0] = EntryType.Commit;
+        BinaryPrimitives.WriteUInt32BigEndian(to.AsSpan(1), MapFunction);
+        BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(5), Epoch);
+        BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(13), EpochStart);
+        BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(21), Covered);
+        BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(29), KeyCount);
+        TrieRoot.CopyTo(to, 37);
+        SealedRoot.CopyTo(to, 37 + IndexHash.Size);
+        return to;
+    }
+
+    /// <summary>Reads leaf data; null when it is not a commit entry of map function 1 or contradicts itself.</summary>
+    public static CommitEntry? TryRead(ReadOnlySpan<byte> leaf)
+    {
+        if (leaf.Length != Size || leaf[0] != EntryType.Commit || BinaryPrimitives.ReadUInt32BigEndian(leaf[1..]) != MapFunction)
+        {
+            return null;
+        }
+
+        var entry = new CommitEntry(
+            BinaryPrimitives.ReadInt64BigEndian(leaf[5..]), BinaryPrimitives.ReadInt64BigEndian(leaf[13..]),
+            BinaryPrimitives.ReadInt64BigEndian(leaf[21..]), BinaryPrimitives.ReadInt64BigEndian(leaf[29..]),
+            leaf.Slice(37, IndexHash.Size).ToArray(), leaf[(37 + IndexHash.Size)..].ToArray());
+        return entry.IsCoherent ? entry : null;
+    }
+
+    // The first epoch begins at 0 and no other does; an epoch begins no later than it is covered; no keys and no trie are the same.
+    private bool IsCoherent =>
+        Epoch >= 0 && EpochStart >= 0 && KeyCount >= 0 && EpochStart <= Covered && Epoch <= EpochStart
+        && (Epoch == 0) == (EpochStart == 0)
+        && (KeyCount == 0) == TrieRoot.AsSpan().SequenceEqual(IndexHash.Empty)
+        && (Epoch > 0 || SealedRoot.AsSpan().SequenceEqual(SHA256.HashData([])));
+
+    /// <inheritdoc/>
+    public bool Equals(CommitEntry? other) => other is not null && Write().AsSpan().SequenceEqual(other.Write());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Covered, BinaryPrimitives.ReadInt64BigEndian(TrieRoot));
+}

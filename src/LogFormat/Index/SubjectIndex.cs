@@ -1,0 +1,229 @@
+using System.Security.Cryptography;
+
+namespace Trust.LogFormat.Index;
+
+/// <summary>An epoch whose trie never changes again.</summary>
+/// <param name="Start">Index at which it begins.</param>
+/// <param name="End">Index of the commit entry that ended it; the next epoch begins there.</param>
+/// <param name="TrieRoot">Root of its trie, 32 bytes.</param>
+public sealed record SealedEpoch(long Start, long End, byte[] TrieRoot)
+{
+    /// <summary>Leaf of the tree of sealed epochs.</summary>
+    public byte[] Leaf()
+    {
+        var leaf = new byte[IndexHash.Size];
+        IndexHash.SealedLeaf(Start, End, TrieRoot, leaf);
+        return leaf;
+    }
+}
+
+/// <summary>
+/// The subject index as the log's entries determine it (docs/LEDGER-FORMAT.md): fed every entry in order it yields, or checks, every commit
+/// entry. Pure: sequencer, witness and auditor run the same code. Not safe for concurrent use.
+/// </summary>
+public sealed class SubjectIndex
+{
+    private readonly List<SealedEpoch> _sealed = [];
+    private readonly PendingPostings _pending = new();
+    private (EpochIndex Epoch, long Size, CommitEntry? Last)? _before;
+    private readonly EpochIndex? _ended;
+    private readonly bool _canUndo;
+    private byte[] _sealedRoot = SHA256.HashData([]);
+
+    /// <summary>An index before the first entry.</summary>
+    /// <param name="canUndo">False for one that only follows a log: <see cref="Undo"/> has its price at every commit.</param>
+    public SubjectIndex(bool canUndo = true)
+    {
+        _canUndo = canUndo;
+        Epoch = new EpochIndex(0, 0, canUndo);
+    }
+
+    /// <summary>Takes up again behind a logged commit entry.</summary>
+    /// <param name="sealedEpochs">Epochs that were sealed before it.</param>
+    /// <param name="last">The commit entry, as logged.</param>
+    /// <param name="epoch">Its epoch, from an image; null when the epoch ends with it, so that nothing of it is needed.</param>
+    /// <param name="canUndo">False for one that only follows a log.</param>
+    public SubjectIndex(IEnumerable<SealedEpoch> sealedEpochs, CommitEntry last, EpochIndex? epoch, bool canUndo = true)
+    {
+        _canUndo = canUndo;
+        _sealed.AddRange(sealedEpochs);
+        _sealedRoot = SealedRootOf(_sealed);
+        Epoch = epoch ?? new EpochIndex(last.Epoch, last.EpochStart, canUndo);
+        _ended = epoch is null ? Epoch : null;
+        Last = last;
+        Size = last.Covered + 1;
+    }
+
+    /// <summary>The live epoch, as of the last commit.</summary>
+    public EpochIndex Epoch { get; private set; }
+
+    /// <summary>Sealed epochs, in order.</summary>
+    public IReadOnlyList<SealedEpoch> Sealed => _sealed;
+
+    /// <summary>Number of entries taken: the index of the next one.</summary>
+    public long Size { get; private set; }
+
+    /// <summary>The last commit entry; null before the first.</summary>
+    public CommitEntry? Last { get; private set; }
+
+    /// <summary>True when events were taken since the last commit entry.</summary>
+    public bool HasPending => Size > (Last?.Covered + 1 ?? 0);
+
+    /// <summary>Takes an event.</summary>
+    /// <param name="index">Its index: the next one.</param>
+    /// <param name="leafHash">RFC 6962 leaf hash.</param>
+    /// <param name="keys">Keys of 32 bytes, rising, none twice.</param>
+    /// <exception cref="ArgumentException">Out of order.</exception>
+    public void Append(long index, ReadOnlySpan<byte> leafHash, ReadOnlySpan<byte> keys)
+    {
+        if (index != Size || leafHash.Length != IndexHash.Size || !EventLeaf.Rises(keys))
+        {
+            throw new ArgumentException($"Entry {index} cannot follow {Size} entries, or its keys do not rise.", nameof(index));
+        }
+
+        _pending.Add(index, leafHash, keys);
+        Size++;
+    }
+
+    /// <summary>Takes the commit entry that the events before it make necessary.</summary>
+    /// <param name="index">Its index: the next one.</param>
+    /// <param name="epochSize">The epoch is over when its last commit entry lies at least so far behind its start.</param>
+    /// <returns>The entry to log.</returns>
+    public CommitEntry Commit(long index, long epochSize)
+    {
+        var entry = Advance(index, ReferenceEquals(Epoch, _ended) || (Last is { } last && last.Covered - last.EpochStart >= epochSize));
+        _pending.Clear();
+        return entry;
+    }
+
+    /// <summary>Takes a logged commit entry: false when entries before it give another, and then the log or this index is wrong.</summary>
+    /// <remarks>Whether an epoch ends is the log's choice, so it is taken from the entry; what follows from it is checked.</remarks>
+    public bool Follow(CommitEntry logged)
+    {
+        if (logged.Covered != Size)
+        {
+            return false;
+        }
+
+        var given = Advance(logged.Covered, Last is { } last && logged.Epoch == last.Epoch + 1);
+        _pending.Clear();
+        if (logged.Covered < Epoch.ConsistentFrom)
+        {
+            // Slices of an image that were written at different commits have not met yet; what follows from them is checked when they have.
+            Last = logged;
+            return true;
+        }
+
+        return given.Equals(logged);
+    }
+
+    /// <summary>
+    /// Takes a logged commit entry of which only the leaf hash is left; false when that is not the hash of the one that the entries before it give:
+    /// then it is none, or the log or this index is wrong, and it can still be taken as an event. Needs an index that can <see cref="Undo"/>.
+    /// </summary>
+    /// <param name="index">Its index: the next one.</param>
+    /// <param name="leafHash">RFC 6962 leaf hash.</param>
+    /// <param name="beginsEpoch">Whether the epoch ended with the commit entry before.</param>
+    public bool TryFollow(long index, ReadOnlySpan<byte> leafHash, bool beginsEpoch)
+    {
+        if (MerkleProof.LeafHash(Advance(index, beginsEpoch).Write()).AsSpan().SequenceEqual(leafHash))
+        {
+            _pending.Clear();
+            return true;
+        }
+
+        TakeBack();
+        Size = index;
+        return false;
+    }
+
+    /// <summary>Takes back the last commit and the events it covered; possible once, and not after a further <see cref="Append"/>.</summary>
+    /// <exception cref="InvalidOperationException">There is nothing to take back.</exception>
+    public void Undo()
+    {
+        TakeBack();
+        _pending.Clear();
+    }
+
+    /// <summary>Root of the tree of sealed epochs.</summary>
+    public static byte[] SealedRootOf(IReadOnlyList<SealedEpoch> epochs) =>
+        epochs.Count == 0 ? SHA256.HashData([]) : Fold([.. epochs.Select(e => e.Leaf())]);
+
+    /// <summary>Hashes that join sealed epochs [from, to) to the root of their tree, left to right.</summary>
+    public static List<byte[]> SealedProof(IReadOnlyList<SealedEpoch> epochs, int from, int to)
+    {
+        var leaves = epochs.Select(e => e.Leaf()).ToArray();
+        var proof = new List<byte[]>();
+        Outside(0, leaves.Length);
+        return proof;
+
+        void Outside(int low, int high)
+        {
+            if (high <= from || low >= to)
+            {
+                proof.Add(Fold(leaves.AsSpan(low, high - low)));
+            }
+            else if (high - low > 1)
+            {
+                var middle = low + Split(high - low);
+                Outside(low, middle);
+                Outside(middle, high);
+            }
+        }
+    }
+
+    private void TakeBack()
+    {
+        var (epoch, size, last) = _before ?? throw new InvalidOperationException("No commit can be taken back.");
+        if (ReferenceEquals(epoch, Epoch))
+        {
+            Epoch.Undo();
+        }
+        else
+        {
+            _sealed.RemoveAt(_sealed.Count - 1);
+            _sealedRoot = SealedRootOf(_sealed);
+            Epoch = epoch;
+        }
+
+        (Size, Last, _before) = (size, last, null);
+    }
+
+    private CommitEntry Advance(long index, bool seal)
+    {
+        if (index != Size)
+        {
+            throw new ArgumentException($"A commit entry at {index} cannot follow {Size} entries.", nameof(index));
+        }
+
+        _before = _canUndo ? (Epoch, Last?.Covered + 1 ?? 0, Last) : null;
+        if (seal)
+        {
+            var last = Last!;
+            _sealed.Add(new SealedEpoch(last.EpochStart, last.Covered, last.TrieRoot));
+            _sealedRoot = SealedRootOf(_sealed);
+            Epoch = new EpochIndex(last.Epoch + 1, last.Covered, _canUndo);
+        }
+
+        Epoch.Begin();
+        _pending.Post(Epoch);
+        Epoch.Finish();
+        Size++;
+        return Last = new CommitEntry(Epoch.Number, Epoch.Start, index, Epoch.KeyCount, Epoch.Root.Hash, _sealedRoot);
+    }
+
+    private static byte[] Fold(ReadOnlySpan<byte[]> leaves)
+    {
+        if (leaves.Length == 1)
+        {
+            return leaves[0];
+        }
+
+        var split = Split(leaves.Length);
+        var node = new byte[IndexHash.Size];
+        IndexHash.SealedNode(Fold(leaves[..split]), Fold(leaves[split..]), node);
+        return node;
+    }
+
+    private static int Split(int n) => 1 << System.Numerics.BitOperations.Log2((uint)n - 1);
+}

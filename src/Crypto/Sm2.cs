@@ -32,7 +32,9 @@ public static class Sm2
 
     private static readonly KeptKeys<ImportedKey> Kept = new();
 
-    private static readonly ECDomainParameters Curve = ECDomainParameters.FromX9ECParameters(CustomNamedCurves.GetByOid(GMObjectIdentifiers.sm2p256v1));
+    private static readonly ECDomainParameters Curve = LibraryCall.Try(
+        () => ECDomainParameters.FromX9ECParameters(CustomNamedCurves.GetByOid(GMObjectIdentifiers.sm2p256v1)), out var curve, out var why)
+        ? curve : throw new CryptographicException("The library has no SM2 curve: " + why);
 
     // GB/T 32918.5: a, b, Gx, Gy, the curve's part of Z.
     private static readonly byte[] CurvePart = Convert.FromHexString(

@@ -95,7 +95,7 @@ internal sealed record PointName(ReadOnlyMemory<byte> Encoded, X509Name? Directo
         {
             using (w.PushSequence())
             {
-                var first = Der.OneSequence(relativeTo.GetEncoded());
+                var first = Der.OneSequence(LibraryCall.Encode(() => relativeTo));
                 while (first.HasData)
                 {
                     w.WriteEncodedValue(first.ReadEncodedValue().Span);

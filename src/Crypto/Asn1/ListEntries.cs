@@ -19,8 +19,11 @@ internal sealed class ListEntries
     private readonly ulong[] keys;
     private readonly int[] offsets;
 
-    // An indirect list names another issuer at an entry, and it holds from there on (RFC 5280 5.3.3).
-    private readonly List<(int Offset, X509Name Issuer)> issuers = [];
+    // An indirect list names another issuer at an entry, and it holds from there on (RFC 5280 5.3.3). The list may say so at each entry;
+    // few are different.
+    private const int MaxIssuers = 4096;
+    private readonly List<int> issuerOffsets = [];
+    private readonly List<X509Name> issuers = [];
 
     private ListEntries(ReadOnlyMemory<byte> content, int count)
     {
@@ -33,7 +36,7 @@ internal sealed class ListEntries
     public int Count => offsets.Length;
 
     /// <summary>Whether an entry names its issuer.</summary>
-    public bool NamesIssuers => issuers.Count > 0;
+    public bool NamesIssuers => issuerOffsets.Count > 0;
 
     /// <summary>Reads the content of revokedCertificates.</summary>
     /// <exception cref="AsnContentException">Empty, or an entry that is malformed or has a critical extension not understood.</exception>
@@ -45,6 +48,7 @@ internal sealed class ListEntries
             throw new AsnContentException("A list without entries leaves them out (RFC 5280 5.1.2.6).");
         }
 
+        var distinct = new Dictionary<string, X509Name>(StringComparer.Ordinal);
         var offset = 0;
         for (var i = 0; i < entries.Count; i++)
         {
@@ -53,7 +57,8 @@ internal sealed class ListEntries
             entries.offsets[i] = offset;
             if (!entry.Issuer.IsEmpty)
             {
-                entries.issuers.Add((offset, ReadIssuer(entry.Issuer.ToArray())));
+                entries.issuerOffsets.Add(offset);
+                entries.issuers.Add(IssuerOf(entry.Issuer, distinct));
             }
 
             offset += consumed;
@@ -128,15 +133,19 @@ internal sealed class ListEntries
 
     private X509Name? IssuerAt(int offset)
     {
-        X509Name? issuer = null;
-        foreach (var (from, name) in issuers)
-        {
-            if (from > offset)
-            {
-                break;
-            }
+        var at = issuerOffsets.BinarySearch(offset);
+        // Not found: the complement is the first that lies behind, so the one before it holds.
+        var holding = at >= 0 ? at : ~at - 1;
+        return holding >= 0 ? issuers[holding] : null;
+    }
 
-            issuer = name;
+    private static X509Name IssuerOf(ReadOnlySpan<byte> names, Dictionary<string, X509Name> distinct)
+    {
+        var key = Convert.ToHexString(names);
+        if (!distinct.TryGetValue(key, out var issuer))
+        {
+            issuer = distinct.Count < MaxIssuers ? ReadIssuer(names.ToArray()) : throw new AsnContentException("A list names too many issuers.");
+            distinct.Add(key, issuer);
         }
 
         return issuer;

@@ -23,24 +23,14 @@ internal static class PathValidation
     public static Certificate? FindFault(
         IReadOnlyList<Certificate> path, DateTimeOffset at, PathRules rules, Func<Certificate, Certificate, bool> verify)
     {
-        var anchor = path[^1];
-        var below = path.Take(path.Count - 1).Select((c, i) => new ReceivedCertificate(c, () => verify(c, path[i + 1]), path[i + 1])).ToList<Library.X509Certificate>();
-        Library.X509Certificate trusted = new ReceivedCertificate(anchor, () => true, anchor);
-        if (Constrains(anchor))
-        {
-            // The validator reads nothing of an anchor but its name and key. One that constrains (RFC 5937) is put into the path, below
-            // itself.
-            below.Add(trusted);
-            trusted = new AboveAnchor(anchor);
-        }
-
         var failedAt = 0;
         var held = LibraryCall.Try(
             () =>
             {
+                var (below, anchor) = Arrange(path, verify);
                 try
                 {
-                    return new PkixCertPathValidator().Validate(new PkixCertPath(below), Parameters(trusted, at, rules));
+                    return new PkixCertPathValidator().Validate(new PkixCertPath(below), Parameters(anchor, at, rules));
                 }
                 catch (PkixCertPathValidatorException e)
                 {
@@ -51,6 +41,29 @@ internal static class PathValidation
             out _,
             out _);
         return held ? null : path[Math.Clamp(failedAt, 0, path.Count - 1)];
+    }
+
+    private static (List<Library.X509Certificate> Below, Library.X509Certificate Anchor) Arrange(
+        IReadOnlyList<Certificate> path, Func<Certificate, Certificate, bool> verify)
+    {
+        var anchor = path[^1];
+        var below = new List<Library.X509Certificate>();
+        for (var i = 0; i < path.Count - 1; i++)
+        {
+            var (subject, issuer) = (path[i], path[i + 1]);
+            below.Add(new ReceivedCertificate(subject, issuer, () => verify(subject, issuer)));
+        }
+
+        var trusted = new ReceivedCertificate(anchor, anchor, () => true);
+        if (!Constrains(anchor))
+        {
+            return (below, trusted);
+        }
+
+        // The validator reads nothing of an anchor but its name and key. One that constrains (RFC 5937) is put into the path, below
+        // itself.
+        below.Add(trusted);
+        return (below, new AboveAnchor(anchor));
     }
 
     /// <summary>Whether the issuer's name is the one the subject names, as RFC 5280 7.1 compares.</summary>
@@ -90,7 +103,7 @@ internal static class PathValidation
     private static X25519PublicKeyParameters NameOf(Certificate certificate) =>
         new(SHA256.HashData(certificate.SubjectPublicKeyInfo.Span));
 
-    private sealed class ReceivedCertificate(Certificate certificate, Func<bool> verify, Certificate issuer) : Library.X509Certificate(certificate.Structure)
+    private sealed class ReceivedCertificate(Certificate certificate, Certificate issuer, Func<bool> verify) : Library.X509Certificate(certificate.Structure)
     {
         public override AsymmetricKeyParameter GetPublicKey() => NameOf(certificate);
 

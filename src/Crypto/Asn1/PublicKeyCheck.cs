@@ -67,7 +67,8 @@ public static class PublicKeyCheck
     /// <summary>Shortest RSA modulus, in bits.</summary>
     public const int MinRsaBits = 3072;
 
-    private const int MaxBytes = 2048;
+    /// <summary>Largest SubjectPublicKeyInfo that is looked at, in bytes: room for RSA of 8192 bits.</summary>
+    internal const int MaxBytes = 2048;
     private const int MaxRsaBits = 8192;
     private const int FermatRounds = 100;
 

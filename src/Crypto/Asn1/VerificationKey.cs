@@ -17,7 +17,8 @@ internal abstract class VerificationKey
 
     /// <summary>Finds or imports a key.</summary>
     /// <param name="subjectPublicKeyInfo">DER, from anywhere.</param>
-    public static VerificationKey Of(ReadOnlyMemory<byte> subjectPublicKeyInfo) => Kept.Get(subjectPublicKeyInfo, Import);
+    public static VerificationKey Of(ReadOnlyMemory<byte> subjectPublicKeyInfo) =>
+        subjectPublicKeyInfo.Length > PublicKeyCheck.MaxBytes ? new NoKey() : Kept.Get(subjectPublicKeyInfo, Import);
 
     /// <summary>Checks a signature in its X.509 form; false for anything malformed.</summary>
     public abstract bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature);

@@ -90,6 +90,22 @@ public sealed class DerGateTests
     }
 
     [Fact]
+    public void No_type_of_the_library_shows_outside()
+    {
+        var shown = typeof(DerGate).Assembly.GetExportedTypes()
+            .SelectMany(t => t.GetMembers().SelectMany(m => m switch
+            {
+                System.Reflection.MethodInfo method => method.GetParameters().Select(p => p.ParameterType).Append(method.ReturnType),
+                System.Reflection.ConstructorInfo made => made.GetParameters().Select(p => p.ParameterType),
+                System.Reflection.FieldInfo field => [field.FieldType],
+                _ => [],
+            }).Append(t.BaseType ?? typeof(object)))
+            .ToList();
+        Assert.Contains(shown, t => t == typeof(Certificate));
+        Assert.DoesNotContain(shown, t => t.FullName?.Contains("BouncyCastle", StringComparison.Ordinal) == true);
+    }
+
+    [Fact]
     public async Task Ten_thousand_mutations_pass_or_are_refused_and_none_is_an_exception()
     {
         var (_, _, leaf) = await CertificateTests.Chain(PublicKeyKind.P256);

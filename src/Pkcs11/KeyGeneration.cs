@@ -1,52 +1,57 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Net.Pkcs11Interop.Common;
 
 namespace Trust.Pkcs11;
 
 /// <summary>Makes and unmakes keys. Every private or secret key is born inside: SENSITIVE, not EXTRACTABLE, one use each.</summary>
 internal static class KeyGeneration
 {
-    public static TokenKey Generate(LiveToken live, ulong session, KeyRef key, KeyAlgorithm algorithm, VendorSm2? sm2)
+    public static TokenKey Generate(LiveToken live, TokenSession session, KeyRef key, KeyAlgorithm algorithm, VendorSm2? sm2)
     {
         if (Encoding.UTF8.GetByteCount(key.Label) is 0 or > 64)
         {
             throw new TokenException("LABEL", "A key's label has 1 to 64 bytes.");
         }
 
-        lock (live.Keys)
+        using var alone = live.Keys.Making.EnterScope();
+        if (live.Keys.Find(session, key.Label) is not null || Objects(session, key).Count > 0)
         {
-            if (live.Keys.ContainsKey(key.Label) || Objects(live, session, key).Count > 0)
-            {
-                throw new TokenException("KEY_EXISTS", $"The token holds a key named {key.Label} already.");
-            }
-
-            var entry = algorithm is KeyAlgorithm.Aes256 or KeyAlgorithm.HmacSha256
-                ? Secret(live, session, key, algorithm)
-                : Pair(live, session, key, algorithm, sm2);
-            if (!IsSealed(live, session, entry.Handle))
-            {
-                _ = Destroy(live, session, key);
-                throw new TokenException("KEY_EXPOSED", "The token made a key whose value could leave it: it was destroyed. Use another token.");
-            }
-
-            live.Keys[key.Label] = entry;
-            return entry.Key;
+            // Perhaps made by another instance since the last search: then it is known from now on.
+            _ = live.Keys.Search(session, key.Label);
+            throw new TokenException(TokenException.KeyExists, $"The token holds a key named {key.Label} already.");
         }
+
+        var made = algorithm is KeyAlgorithm.Aes256 or KeyAlgorithm.HmacSha256
+            ? Secret(session, key, algorithm)
+            : Pair(live, session, key, algorithm, sm2);
+        if (!IsSealed(session, made.Entry.Handle))
+        {
+            Destroy(session, made.Handles);
+            throw new TokenException("KEY_EXPOSED", "The token made a key whose value could leave it: it was destroyed. Use another token.");
+        }
+
+        if (Objects(session, key).Count > made.Handles.Length)
+        {
+            // PKCS#11 has no compare-and-swap by which two instances could agree on whose key stays. So whoever sees another's beside its own takes its
+            // own away: one that saw only itself may have shown its key already. If both see both, none stays, and the next request makes one.
+            Destroy(session, made.Handles);
+            throw new TokenException(TokenException.KeyContended, $"Another instance made the key {key.Label} at the same time: ask again.");
+        }
+
+        live.Keys.Add(made.Entry);
+        return made.Entry.Key;
     }
 
-    public static bool Destroy(LiveToken live, ulong session, KeyRef key)
+    public static bool Destroy(LiveToken live, TokenSession session, KeyRef key)
     {
-        _ = live.Keys.TryRemove(key.Label, out _);
-        foreach (var handle in Objects(live, session, key))
-        {
-            live.Module.DestroyObject(session, handle);
-        }
-
+        live.Keys.Remove(key.Label);
+        Destroy(session, [.. Objects(session, key)]);
         return true;
     }
 
-    public static bool StoreCertificate(LiveToken live, ulong session, KeyEntry key, ReadOnlySpan<byte> der)
+    public static bool StoreCertificate(TokenSession session, KeyEntry key, ReadOnlySpan<byte> der)
     {
         using var certificate = X509CertificateLoader.LoadCertificate(der);
         if (!certificate.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.Key.SubjectPublicKeyInfo.Span))
@@ -54,37 +59,30 @@ internal static class KeyGeneration
             throw new TokenException("WRONG_KEY", "The certificate is not for that key.");
         }
 
-        foreach (var old in live.Module.FindObjects(
-            session, Attribute.Number(Ck.Class, Ck.ClassCertificate), new Attribute(Ck.Label, Encoding.UTF8.GetBytes(key.Key.Ref.Label))))
-        {
-            live.Module.DestroyObject(session, old);
-        }
+        using var kept = new Template().With(CKA.CKA_CLASS, (ulong)CKO.CKO_CERTIFICATE).With(CKA.CKA_LABEL, Label(key.Key.Ref));
+        Destroy(session, [.. session.Find(kept)]);
 
         // CKA_SERIAL_NUMBER is the DER INTEGER.
         var serial = certificate.SerialNumberBytes.ToArray();
-        _ = live.Module.CreateObject(
-            session,
-            Attribute.Number(Ck.Class, Ck.ClassCertificate),
-            Attribute.Number(Ck.CertificateType, 0),
-            Attribute.Bool(Ck.Token, true),
-            Attribute.Bool(Ck.Private, false),
-            new Attribute(Ck.Label, Encoding.UTF8.GetBytes(key.Key.Ref.Label)),
-            new Attribute(Ck.Id, IdOf(key.Key.Ref)),
-            new Attribute(Ck.Subject, certificate.SubjectName.RawData),
-            new Attribute(Ck.Issuer, certificate.IssuerName.RawData),
-            new Attribute(Ck.SerialNumber, [0x02, (byte)serial.Length, .. serial]),
-            new Attribute(Ck.Value, certificate.RawData));
+        using var template = Common(key.Key.Ref, isPrivate: false)
+            .With(CKA.CKA_CLASS, (ulong)CKO.CKO_CERTIFICATE)
+            .With(CKA.CKA_CERTIFICATE_TYPE, (ulong)CKC.CKC_X_509)
+            .With(CKA.CKA_SUBJECT, certificate.SubjectName.RawData)
+            .With(CKA.CKA_ISSUER, certificate.IssuerName.RawData)
+            .With(CKA.CKA_SERIAL_NUMBER, [0x02, (byte)serial.Length, .. serial])
+            .With(CKA.CKA_VALUE, certificate.RawData);
+        session.Create(template);
         return true;
     }
 
-    private static KeyEntry Pair(LiveToken live, ulong session, KeyRef key, KeyAlgorithm algorithm, VendorSm2? sm2)
+    private static (KeyEntry Entry, ulong[] Handles) Pair(LiveToken live, TokenSession session, KeyRef key, KeyAlgorithm algorithm, VendorSm2? sm2)
     {
-        var (mechanism, parameters) = algorithm switch
+        var mechanism = algorithm switch
         {
-            KeyAlgorithm.EcdsaP256 => (Ck.EcKeyPairGeneration, new Attribute(Ck.EcParams, PublicKeyInfo.P256)),
-            KeyAlgorithm.Rsa3072 => (Ck.RsaKeyPairGeneration, Attribute.Number(Ck.ModulusBits, 3072)),
-            KeyAlgorithm.Ed25519 => (Ck.EdwardsKeyPairGeneration, new Attribute(Ck.EcParams, PublicKeyInfo.Edwards25519)),
-            KeyAlgorithm.Sm2 => (VendorSm2Signing.Require(live, sm2).KeyPairGeneration, new Attribute(Ck.EcParams, PublicKeyInfo.Sm2)),
+            KeyAlgorithm.EcdsaP256 => (ulong)CKM.CKM_EC_KEY_PAIR_GEN,
+            KeyAlgorithm.Rsa3072 => (ulong)CKM.CKM_RSA_PKCS_KEY_PAIR_GEN,
+            KeyAlgorithm.Ed25519 => (ulong)Edwards.KeyPairGeneration,
+            KeyAlgorithm.Sm2 => VendorSm2Signing.Require(live, sm2).KeyPairGeneration,
             _ => throw new TokenException("UNSUPPORTED", $"{algorithm} is not a key pair."),
         };
         if (!live.Mechanisms.Contains(mechanism))
@@ -92,59 +90,62 @@ internal static class KeyGeneration
             throw new TokenException("UNSUPPORTED", $"The token does not offer {algorithm}.");
         }
 
-        List<Attribute> publicTemplate = [.. Common(key, isPrivate: false), Attribute.Bool(Ck.Verify, true), parameters];
-        if (algorithm == KeyAlgorithm.Rsa3072)
+        using var publicKey = Common(key, isPrivate: false).With(CKA.CKA_VERIFY, true);
+        _ = algorithm switch
         {
-            publicTemplate.Add(new Attribute(Ck.PublicExponent, [1, 0, 1]));
+            KeyAlgorithm.Rsa3072 => publicKey.With(CKA.CKA_MODULUS_BITS, 3072UL).With(CKA.CKA_PUBLIC_EXPONENT, [1, 0, 1]),
+            KeyAlgorithm.Ed25519 => publicKey.With(CKA.CKA_EC_PARAMS, PublicKeyInfo.Edwards25519),
+            KeyAlgorithm.Sm2 => publicKey.With(CKA.CKA_EC_PARAMS, PublicKeyInfo.Sm2),
+            _ => publicKey.With(CKA.CKA_EC_PARAMS, PublicKeyInfo.P256),
+        };
+        using var privateKey = Sealed(Common(key, isPrivate: true)).With(CKA.CKA_SIGN, true)
+            .With(CKA.CKA_DECRYPT, false).With(CKA.CKA_UNWRAP, false).With(CKA.CKA_DERIVE, false);
+        var (shownHandle, handle) = session.GenerateKeyPair(mechanism, publicKey, privateKey);
+        if (KeyReader.PublicKeyOf(session, shownHandle) is not { } shown)
+        {
+            Destroy(session, [shownHandle, handle]);
+            throw new TokenException("PUBLIC_KEY", "The token does not show the public key it made: the key was destroyed.");
         }
 
-        var (pub, priv) = live.Module.GenerateKeyPair(
-            session, mechanism, [.. publicTemplate], [.. Common(key, isPrivate: true), .. Sealed(), Attribute.Bool(Ck.Sign, true), .. Denied()]);
-        var shown = KeyCache.PublicKeyOf(live.Module, session, pub)
-            ?? throw new TokenException("PUBLIC_KEY", "The token does not show the public key it made.");
-        return new KeyEntry(new TokenKey(key, algorithm, shown.Spki), priv);
+        return (new KeyEntry(new TokenKey(key, algorithm, shown.Spki), handle), [shownHandle, handle]);
     }
 
-    private static KeyEntry Secret(LiveToken live, ulong session, KeyRef key, KeyAlgorithm algorithm)
+    private static (KeyEntry Entry, ulong[] Handles) Secret(TokenSession session, KeyRef key, KeyAlgorithm algorithm)
     {
-        var aes = algorithm == KeyAlgorithm.Aes256;
-        Attribute[] use = aes
-            ? [Attribute.Bool(Ck.Encrypt, true), Attribute.Bool(Ck.Decrypt, true), Attribute.Bool(Ck.Sign, false), Attribute.Bool(Ck.Verify, false)]
-            : [Attribute.Bool(Ck.Sign, true), Attribute.Bool(Ck.Verify, true), Attribute.Bool(Ck.Encrypt, false), Attribute.Bool(Ck.Decrypt, false)];
-        var handle = live.Module.GenerateKey(
-            session,
-            aes ? Ck.AesGeneration : Ck.GenericSecretGeneration,
-            [
-                .. Common(key, isPrivate: true),
-                .. Sealed(),
-                Attribute.Number(Ck.ValueLength, 32),
-                .. use,
-                Attribute.Bool(Ck.Wrap, false),
-                Attribute.Bool(Ck.Unwrap, false),
-                Attribute.Bool(Ck.Derive, false),
-            ]);
-        return new KeyEntry(new TokenKey(key, algorithm, ReadOnlyMemory<byte>.Empty), handle);
+        var seals = algorithm == KeyAlgorithm.Aes256;
+        using var template = Sealed(Common(key, isPrivate: true))
+            .With(CKA.CKA_VALUE_LEN, 32UL)
+            .With(CKA.CKA_ENCRYPT, seals).With(CKA.CKA_DECRYPT, seals)
+            .With(CKA.CKA_SIGN, !seals).With(CKA.CKA_VERIFY, !seals)
+            .With(CKA.CKA_WRAP, false).With(CKA.CKA_UNWRAP, false).With(CKA.CKA_DERIVE, false);
+        var handle = session.GenerateKey(seals ? CKM.CKM_AES_KEY_GEN : CKM.CKM_GENERIC_SECRET_KEY_GEN, template);
+        return (new KeyEntry(new TokenKey(key, algorithm, ReadOnlyMemory<byte>.Empty), handle), [handle]);
     }
 
     // CKA_ID pairs private key, public key and certificate for other programs; derived from the label, so always the same.
-    private static byte[] IdOf(KeyRef key) => SHA256.HashData(Encoding.UTF8.GetBytes(key.Label))[..20];
+    private static byte[] IdOf(KeyRef key) => SHA256.HashData(Label(key))[..20];
 
-    private static Attribute[] Common(KeyRef key, bool isPrivate) =>
-    [
-        Attribute.Bool(Ck.Token, true),
-        Attribute.Bool(Ck.Private, isPrivate),
-        new Attribute(Ck.Label, Encoding.UTF8.GetBytes(key.Label)),
-        new Attribute(Ck.Id, IdOf(key)),
-    ];
+    private static byte[] Label(KeyRef key) => Encoding.UTF8.GetBytes(key.Label);
 
-    private static Attribute[] Sealed() => [Attribute.Bool(Ck.Sensitive, true), Attribute.Bool(Ck.Extractable, false)];
+    private static Template Common(KeyRef key, bool isPrivate) => new Template()
+        .With(CKA.CKA_TOKEN, true).With(CKA.CKA_PRIVATE, isPrivate).With(CKA.CKA_LABEL, Label(key)).With(CKA.CKA_ID, IdOf(key));
 
-    private static Attribute[] Denied() =>
-        [Attribute.Bool(Ck.Decrypt, false), Attribute.Bool(Ck.Unwrap, false), Attribute.Bool(Ck.Derive, false)];
+    private static Template Sealed(Template template) => template.With(CKA.CKA_SENSITIVE, true).With(CKA.CKA_EXTRACTABLE, false);
 
-    private static bool IsSealed(LiveToken live, ulong session, ulong handle) =>
-        live.Module.Read(session, handle, Ck.Sensitive) is [1] && live.Module.Read(session, handle, Ck.Extractable) is [0];
+    private static bool IsSealed(TokenSession session, ulong handle) =>
+        session.Read(handle, CKA.CKA_SENSITIVE) is [1] && session.Read(handle, CKA.CKA_EXTRACTABLE) is [0];
 
-    private static IReadOnlyList<ulong> Objects(LiveToken live, ulong session, KeyRef key) =>
-        live.Module.FindObjects(session, new Attribute(Ck.Label, Encoding.UTF8.GetBytes(key.Label)), Attribute.Bool(Ck.Token, true));
+    private static List<ulong> Objects(TokenSession session, KeyRef key)
+    {
+        using var template = new Template().With(CKA.CKA_LABEL, Label(key)).With(CKA.CKA_TOKEN, true);
+        return session.Find(template);
+    }
+
+    private static void Destroy(TokenSession session, IEnumerable<ulong> handles)
+    {
+        foreach (var handle in handles)
+        {
+            session.Destroy(handle);
+        }
+    }
 }

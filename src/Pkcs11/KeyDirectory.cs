@@ -23,6 +23,9 @@ internal sealed class KeyDirectory(TimeProvider clock)
     /// <summary>Held while a key is made, so that two threads of this process do not make one name twice.</summary>
     public Lock Making { get; } = new();
 
+    /// <summary>The instant, to mark a key that is being made.</summary>
+    public DateTimeOffset Now => clock.GetUtcNow();
+
     /// <summary>The keys known.</summary>
     public IEnumerable<KeyEntry> All => _keys.Values;
 
@@ -47,7 +50,7 @@ internal sealed class KeyDirectory(TimeProvider clock)
     /// <summary>Searches the token for a key of that name.</summary>
     public KeyEntry? Search(TokenSession session, string label)
     {
-        if (KeyReader.Read(session, label, static () => { }) is [var found, ..])
+        if (KeyReader.Read(session, label, Now, static () => { }) is [var found, ..])
         {
             Add(found);
             return found;

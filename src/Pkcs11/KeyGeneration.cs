@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Net.Pkcs11Interop.Common;
@@ -16,32 +15,26 @@ internal static class KeyGeneration
         }
 
         using var alone = live.Keys.Making.EnterScope();
-        if (live.Keys.Find(session, key.Label) is not null || Objects(session, key).Count > 0)
+        Require(live, session, key);
+        var id = KeyId.BeingMade(live.Keys.Now);
+        var (entry, handles) = algorithm is KeyAlgorithm.Aes256 or KeyAlgorithm.HmacSha256
+            ? Secret(session, key, id, algorithm)
+            : Pair(live, session, key, id, algorithm, sm2);
+        if (!IsSealed(session, entry.Handle))
         {
-            // Perhaps made by another instance since the last search: then it is known from now on.
-            _ = live.Keys.Search(session, key.Label);
-            throw new TokenException(TokenException.KeyExists, $"The token holds a key named {key.Label} already.");
-        }
-
-        var made = algorithm is KeyAlgorithm.Aes256 or KeyAlgorithm.HmacSha256
-            ? Secret(session, key, algorithm)
-            : Pair(live, session, key, algorithm, sm2);
-        if (!IsSealed(session, made.Entry.Handle))
-        {
-            Destroy(session, made.Handles);
+            Destroy(session, handles);
             throw new TokenException("KEY_EXPOSED", "The token made a key whose value could leave it: it was destroyed. Use another token.");
         }
 
-        if (Objects(session, key).Count > made.Handles.Length)
+        if (Objects(session, key).Except(handles).Any())
         {
-            // PKCS#11 has no compare-and-swap by which two instances could agree on whose key stays. So whoever sees another's beside its own takes its
-            // own away: one that saw only itself may have shown its key already. If both see both, none stays, and the next request makes one.
-            Destroy(session, made.Handles);
-            throw new TokenException(TokenException.KeyContended, $"Another instance made the key {key.Label} at the same time: ask again.");
+            Destroy(session, handles);
+            throw Contended(key);
         }
 
-        live.Keys.Add(made.Entry);
-        return made.Entry.Key;
+        Finish(session, key, handles);
+        live.Keys.Add(entry);
+        return entry.Key;
     }
 
     public static bool Destroy(LiveToken live, TokenSession session, KeyRef key)
@@ -64,7 +57,7 @@ internal static class KeyGeneration
 
         // CKA_SERIAL_NUMBER is the DER INTEGER.
         var serial = certificate.SerialNumberBytes.ToArray();
-        using var template = Common(key.Key.Ref, isPrivate: false)
+        using var template = Common(key.Key.Ref, session.Read(key.Handle, CKA.CKA_ID) ?? KeyId.Of(key.Key.Ref), isPrivate: false)
             .With(CKA.CKA_CLASS, (ulong)CKO.CKO_CERTIFICATE)
             .With(CKA.CKA_CERTIFICATE_TYPE, (ulong)CKC.CKC_X_509)
             .With(CKA.CKA_SUBJECT, certificate.SubjectName.RawData)
@@ -75,7 +68,47 @@ internal static class KeyGeneration
         return true;
     }
 
-    private static (KeyEntry Entry, ulong[] Handles) Pair(LiveToken live, TokenSession session, KeyRef key, KeyAlgorithm algorithm, VendorSm2? sm2)
+    private static void Require(LiveToken live, TokenSession session, KeyRef key)
+    {
+        var there = Objects(session, key);
+        if (there.Count == 0 && !(live.Keys.TryTell(key.Label, out var known) && known is not null))
+        {
+            return;
+        }
+
+        // Perhaps another instance made it since the last search: then it is known from now on.
+        if (live.Keys.Search(session, key.Label) is null)
+        {
+            var isBeingMade = there.Exists(handle => KeyReader.IsBeingMade(session, handle, live.Keys.Now));
+
+            // Searched once more: it may have been finished between the two looks.
+            if (live.Keys.Search(session, key.Label) is null && isBeingMade)
+            {
+                throw Contended(key);
+            }
+        }
+
+        throw new TokenException(TokenException.KeyExists, $"The token holds a key named {key.Label} already.");
+    }
+
+    // PKCS#11 has no compare-and-swap by which two instances could agree on whose key stays. So each makes its key marked as being made, which
+    // nobody uses, and looks: who sees another's beside its own takes its own away. Two can never both see only their own, so no name has two
+    // finished keys, and no key that was finished is taken away. If both see both, neither stays and the next request makes one.
+    private static TokenException Contended(KeyRef key) =>
+        new(TokenException.KeyContended, $"Another instance makes the key {key.Label} at this moment: ask again.");
+
+    // The last object is the private or secret key, whose id others go by. A token that lets no id be changed has a finished key two minutes later.
+    private static void Finish(TokenSession session, KeyRef key, ulong[] handles)
+    {
+        using var finished = new Template().With(CKA.CKA_ID, KeyId.Of(key));
+        foreach (var handle in handles)
+        {
+            _ = session.Change(handle, finished);
+        }
+    }
+
+    private static (KeyEntry Entry, ulong[] Handles) Pair(
+        LiveToken live, TokenSession session, KeyRef key, byte[] id, KeyAlgorithm algorithm, VendorSm2? sm2)
     {
         var mechanism = algorithm switch
         {
@@ -90,7 +123,7 @@ internal static class KeyGeneration
             throw new TokenException("UNSUPPORTED", $"The token does not offer {algorithm}.");
         }
 
-        using var publicKey = Common(key, isPrivate: false).With(CKA.CKA_VERIFY, true);
+        using var publicKey = Common(key, id, isPrivate: false).With(CKA.CKA_VERIFY, true);
         _ = algorithm switch
         {
             KeyAlgorithm.Rsa3072 => publicKey.With(CKA.CKA_MODULUS_BITS, 3072UL).With(CKA.CKA_PUBLIC_EXPONENT, [1, 0, 1]),
@@ -98,7 +131,7 @@ internal static class KeyGeneration
             KeyAlgorithm.Sm2 => publicKey.With(CKA.CKA_EC_PARAMS, PublicKeyInfo.Sm2),
             _ => publicKey.With(CKA.CKA_EC_PARAMS, PublicKeyInfo.P256),
         };
-        using var privateKey = Sealed(Common(key, isPrivate: true)).With(CKA.CKA_SIGN, true)
+        using var privateKey = Sealed(Common(key, id, isPrivate: true)).With(CKA.CKA_SIGN, true)
             .With(CKA.CKA_DECRYPT, false).With(CKA.CKA_UNWRAP, false).With(CKA.CKA_DERIVE, false);
         var (shownHandle, handle) = session.GenerateKeyPair(mechanism, publicKey, privateKey);
         if (KeyReader.PublicKeyOf(session, shownHandle) is not { } shown)
@@ -110,10 +143,10 @@ internal static class KeyGeneration
         return (new KeyEntry(new TokenKey(key, algorithm, shown.Spki), handle), [shownHandle, handle]);
     }
 
-    private static (KeyEntry Entry, ulong[] Handles) Secret(TokenSession session, KeyRef key, KeyAlgorithm algorithm)
+    private static (KeyEntry Entry, ulong[] Handles) Secret(TokenSession session, KeyRef key, byte[] id, KeyAlgorithm algorithm)
     {
         var seals = algorithm == KeyAlgorithm.Aes256;
-        using var template = Sealed(Common(key, isPrivate: true))
+        using var template = Sealed(Common(key, id, isPrivate: true))
             .With(CKA.CKA_VALUE_LEN, 32UL)
             .With(CKA.CKA_ENCRYPT, seals).With(CKA.CKA_DECRYPT, seals)
             .With(CKA.CKA_SIGN, !seals).With(CKA.CKA_VERIFY, !seals)
@@ -122,13 +155,10 @@ internal static class KeyGeneration
         return (new KeyEntry(new TokenKey(key, algorithm, ReadOnlyMemory<byte>.Empty), handle), [handle]);
     }
 
-    // CKA_ID pairs private key, public key and certificate for other programs; derived from the label, so always the same.
-    private static byte[] IdOf(KeyRef key) => SHA256.HashData(Label(key))[..20];
-
     private static byte[] Label(KeyRef key) => Encoding.UTF8.GetBytes(key.Label);
 
-    private static Template Common(KeyRef key, bool isPrivate) => new Template()
-        .With(CKA.CKA_TOKEN, true).With(CKA.CKA_PRIVATE, isPrivate).With(CKA.CKA_LABEL, Label(key)).With(CKA.CKA_ID, IdOf(key));
+    private static Template Common(KeyRef key, byte[] id, bool isPrivate) => new Template()
+        .With(CKA.CKA_TOKEN, true).With(CKA.CKA_PRIVATE, isPrivate).With(CKA.CKA_LABEL, Label(key)).With(CKA.CKA_ID, id);
 
     private static Template Sealed(Template template) => template.With(CKA.CKA_SENSITIVE, true).With(CKA.CKA_EXTRACTABLE, false);
 

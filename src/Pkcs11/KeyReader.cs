@@ -6,17 +6,19 @@ namespace Trust.Pkcs11;
 /// <summary>Reads keys from a token's objects.</summary>
 internal static class KeyReader
 {
-    /// <summary>All keys of the token, or those of one label.</summary>
+    /// <summary>All keys of the token, or those of one label, without those that an instance is about to make.</summary>
     /// <param name="session">Logged in.</param>
     /// <param name="label">The one label looked for; null for all.</param>
+    /// <param name="now">Tells keys that are being made from those whose maker died over it.</param>
     /// <param name="progress">Called after each object: reading thousands is many short calls and not one long one.</param>
     /// <exception cref="TokenException">DUPLICATE_LABEL: two keys have one name.</exception>
-    public static IReadOnlyList<KeyEntry> Read(TokenSession session, string? label, Action progress)
+    public static IReadOnlyList<KeyEntry> Read(TokenSession session, string? label, DateTimeOffset now, Action progress)
     {
         var publicKeys = new Dictionary<string, (KeyAlgorithm Algorithm, byte[] Spki)>(StringComparer.Ordinal);
         foreach (var (handle, name) in Objects(session, CKO.CKO_PUBLIC_KEY, label, progress))
         {
-            if (PublicKeyOf(session, handle) is { } key)
+            // Public and private keys are paired by label, so that the public key of one that is being made must not be taken for another's.
+            if (UnlessGone(() => PublicKeyOf(session, handle)) is { } key && !IsBeingMade(session, handle, now))
             {
                 publicKeys[name] = key;
             }
@@ -25,7 +27,7 @@ internal static class KeyReader
         var keys = new Dictionary<string, KeyEntry>(StringComparer.Ordinal);
         foreach (var (handle, name) in Objects(session, CKO.CKO_PRIVATE_KEY, label, progress))
         {
-            if (publicKeys.TryGetValue(name, out var pub))
+            if (publicKeys.TryGetValue(name, out var pub) && !IsBeingMade(session, handle, now))
             {
                 Add(keys, new KeyEntry(new TokenKey(new KeyRef(name), pub.Algorithm, pub.Spki), handle));
             }
@@ -33,7 +35,7 @@ internal static class KeyReader
 
         foreach (var (handle, name) in Objects(session, CKO.CKO_SECRET_KEY, label, progress))
         {
-            if (SecretAlgorithm(session, handle) is { } algorithm)
+            if (UnlessGone(() => SecretAlgorithm(session, handle)) is { } algorithm && !IsBeingMade(session, handle, now))
             {
                 Add(keys, new KeyEntry(new TokenKey(new KeyRef(name), algorithm, ReadOnlyMemory<byte>.Empty), handle));
             }
@@ -41,6 +43,10 @@ internal static class KeyReader
 
         return [.. keys.Values];
     }
+
+    /// <summary>Whether another instance, or this one, is making the object's key now and may yet take it away, or has just taken it away.</summary>
+    public static bool IsBeingMade(TokenSession session, ulong handle, DateTimeOffset now) =>
+        UnlessGone<bool?>(() => KeyId.IsBeingMade(session.Read(handle, CKA.CKA_ID), now)) ?? true;
 
     /// <summary>A public key object as algorithm and SubjectPublicKeyInfo; null for kinds not used here and for what is no such key inside.</summary>
     public static (KeyAlgorithm Algorithm, byte[] Spki)? PublicKeyOf(TokenSession session, ulong handle)
@@ -86,10 +92,23 @@ internal static class KeyReader
         foreach (var handle in session.Find(template))
         {
             progress();
-            if (session.Read(handle, CKA.CKA_LABEL) is { Length: > 0 } name)
+            if (UnlessGone(() => session.Read(handle, CKA.CKA_LABEL)) is { Length: > 0 } name)
             {
                 yield return (handle, Encoding.UTF8.GetString(name));
             }
+        }
+    }
+
+    // Another instance may destroy what was found here.
+    private static T? UnlessGone<T>(Func<T?> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (TokenException e) when (e.ReturnValue is CKR.CKR_OBJECT_HANDLE_INVALID)
+        {
+            return default;
         }
     }
 

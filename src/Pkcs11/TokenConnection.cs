@@ -56,7 +56,7 @@ internal sealed class TokenConnection(Pkcs11Module module, TokenOptions options,
             catch (Exception e) when (e is not TokenException)
 #pragma warning restore CA1031
             {
-                throw new TokenException("TOKEN_UNREADABLE", $"Token {Label} cannot be opened ({e.GetType().Name}: {e.Message}).", e);
+                throw new TokenException(TokenException.Unreadable, $"Token {Label} cannot be opened ({e.GetType().Name}: {e.Message}).", e);
             }
         }
     }
@@ -90,7 +90,7 @@ internal sealed class TokenConnection(Pkcs11Module module, TokenOptions options,
         {
             Login(session);
             var keys = new KeyDirectory(clock);
-            foreach (var key in KeyReader.Read(session, label: null, progress))
+            foreach (var key in KeyReader.Read(session, label: null, keys.Now, progress))
             {
                 keys.Add(key);
             }

@@ -77,6 +77,20 @@ internal sealed class TokenSession(Pkcs11Library library, ulong session) : IDisp
         return value;
     }
 
+    /// <summary>Changes attributes of an object.</summary>
+    /// <returns>False when the token does not let these be changed.</returns>
+    public bool Change(ulong handle, Template template)
+    {
+        var code = library.C_SetAttributeValue(session, handle, template.Attributes, template.Count);
+        if (code is CKR.CKR_OK)
+        {
+            return true;
+        }
+
+        var refused = new TokenException(code, "C_SetAttributeValue");
+        return refused.IsTokenLost ? throw refused : false;
+    }
+
     /// <summary>Creates an object from its whole template.</summary>
     public void Create(Template template)
     {

@@ -142,13 +142,18 @@ public static unsafe partial class FaultyModule
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static ulong GetAttributeValue(ulong session, ulong handle, Template* attributes, ulong count)
     {
-        var code = ((delegate* unmanaged[Cdecl]<ulong, ulong, Template*, ulong, ulong>)_real[24])(session, handle, attributes, count);
-        if (code == 0 && attributes->Type == EcPoint && Of(session).EcPointLength is { } length)
+        if (attributes->Type == EcPoint && Of(session).EcPointLength is { } length)
         {
+            if (attributes->Value is not null)
+            {
+                new Span<byte>(attributes->Value, (int)length).Clear();
+            }
+
             attributes->Length = length;
+            return 0;
         }
 
-        return code;
+        return ((delegate* unmanaged[Cdecl]<ulong, ulong, Template*, ulong, ulong>)_real[24])(session, handle, attributes, count);
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

@@ -23,7 +23,7 @@ internal static unsafe class ModuleShim
         var folder = Directory.CreateTempSubdirectory("trust-shim-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         var path = Path.Combine(folder, "shim.so");
-        var start = new ProcessStartInfo("gcc", ["-shared", "-fPIC", "-o", path, "-x", "c", "-"]) { RedirectStandardInput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("gcc", ["-shared", "-fPIC", "-o", path, "-x", "c", "-"]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardError = true };
         using var gcc = Process.Start(start) ?? throw new InvalidOperationException("gcc does not start.");
         gcc.StandardInput.Write(Source);
         gcc.StandardInput.Close();

@@ -56,6 +56,9 @@ public sealed class TokenFaults
     /// <summary>How many C_Sign calls wait at the gate at most; the others pass.</summary>
     public int MostAtGate { get; set; } = int.MaxValue;
 
+    /// <summary>When set, only C_Sign calls of the sessions for anonymous work wait at the gate.</summary>
+    public bool OnlyAnonymousAtGate { get; set; }
+
     /// <summary>C_Sign calls that wait at the gate now.</summary>
     public int Waiting => Volatile.Read(ref _waiting);
 
@@ -82,7 +85,9 @@ public sealed class TokenFaults
 
     internal void WaitAtSignGate()
     {
-        if (SignGate is { } gate && Interlocked.Increment(ref _gated) <= MostAtGate)
+        // The token's threads have names.
+        var waits = !OnlyAnonymousAtGate || Thread.CurrentThread.Name?.EndsWith("anonymous", StringComparison.Ordinal) is true;
+        if (SignGate is { } gate && waits && Interlocked.Increment(ref _gated) <= MostAtGate)
         {
             Interlocked.Increment(ref _waiting);
             gate.Wait();

@@ -261,9 +261,8 @@ public sealed class IssuanceFaultTests
         var created = await Requested(ca);
         using var gate = new ManualResetEventSlim();
         (ca.Faults.OnlyAnonymousAtGate, ca.Faults.SignGate) = (true, gate);
-        using var anyone = ca.Anyone();
         var issuer = Certificate.ParsePem(await File.ReadAllTextAsync(Path.Combine(ca.Public, "practitioner-issuing.pem")))[0];
-        var flood = Enumerable.Range(0, 20).Select(n => Ask(anyone, issuer, (byte)n)).ToList();
+        var flood = Enumerable.Range(0, 20).Select(n => Ask(ca, issuer, (byte)n)).ToList();
         await Eventually.Holds(() => ca.Faults.Waiting == 1, "an OCSP answer hangs");
 
         await ca.Approve(1, created);
@@ -278,8 +277,24 @@ public sealed class IssuanceFaultTests
         Assert.All(answers, a => Assert.True(a.Length > 100));
     }
 
-    private static async Task<byte[]> Ask(HttpClient client, Certificate issuer, byte nonce)
+    [Fact]
+    public async Task Without_its_token_OCSP_says_try_later_in_its_own_words()
     {
+        await using var ca = await CaFixture.Own();
+        var issuer = Certificate.ParsePem(await File.ReadAllTextAsync(Path.Combine(ca.Public, "practitioner-issuing.pem")))[0];
+        Assert.True((await Ask(ca, issuer, 1)).Length > 100);
+        (ca.Faults.Removed, ca.Faults.FailSigns) = (true, 2);
+
+        var away = await Ask(ca, issuer, 2);
+        (ca.Faults.Removed, ca.Faults.FailSigns) = (false, 0);
+
+        Assert.Equal(OcspResponse.Error(OcspError.TryLater), away);
+        Assert.True((await Ask(ca, issuer, 3)).Length > 100);
+    }
+
+    private static async Task<byte[]> Ask(CaFixture ca, Certificate issuer, byte nonce)
+    {
+        using var client = ca.Anyone();
         using var content = new ByteArrayContent(new OcspRequest([CertificateId.Of(issuer, CertificateContent.NewSerialNumber())], new byte[] { nonce }).Encode());
         content.Headers.ContentType = new("application/ocsp-request");
         using var response = await client.PostAsync(new Uri("/ocsp", UriKind.Relative), content);

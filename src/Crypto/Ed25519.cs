@@ -1,9 +1,12 @@
 using System.Security.Cryptography;
+using Org.BouncyCastle.Crypto.Parameters;
+using Org.BouncyCastle.Crypto.Signers;
+using Trust.Crypto.Asn1;
 using Trust.Crypto.Native;
 
 namespace Trust.Crypto;
 
-/// <summary>Ed25519 (RFC 8032) by the system libcrypto; keys in raw form, 32 bytes.</summary>
+/// <summary>Ed25519 (RFC 8032); keys in raw form, 32 bytes. Private keys are used by the system libcrypto only.</summary>
 public static class Ed25519
 {
     /// <summary>Size of a public key or private seed, in bytes.</summary>
@@ -30,27 +33,25 @@ public static class Ed25519
         return matches;
     }
 
-    /// <summary>Checks a signature.</summary>
-    public static unsafe bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
+    /// <summary>Checks a signature (RFC 8032 5.1.7); false for a key that is no point or a point of small order.</summary>
+    public static bool Verify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
     {
         if (publicKey.Length != KeySize || signature.Length != SignatureSize)
         {
             return false;
         }
 
-        fixed (byte* raw = publicKey, data = message, sig = signature)
-        {
-            using var key = LibCrypto.Check(LibCrypto.NewRawPublicKey(EvpPkeyEd25519, 0, raw, KeySize), "EVP_PKEY_new_raw_public_key");
-            using var context = LibCrypto.Check(LibCrypto.MdContextNew(), "EVP_MD_CTX_new");
-            LibCrypto.Check(LibCrypto.DigestVerifyInit(context, 0, 0, 0, key), "EVP_DigestVerifyInit");
-            var valid = LibCrypto.DigestVerify(context, sig, SignatureSize, data, (nuint)message.Length) == 1;
-            if (!valid)
+        var (key, text, claimed) = (publicKey.ToArray(), message.ToArray(), signature.ToArray());
+        return LibraryCall.Try(
+            () =>
             {
-                _ = LibCrypto.DrainErrors();
-            }
-
-            return valid;
-        }
+                var verifier = new Ed25519Signer();
+                verifier.Init(false, new Ed25519PublicKeyParameters(key));
+                verifier.BlockUpdate(text, 0, text.Length);
+                return verifier.VerifySignature(claimed);
+            },
+            out var valid,
+            out _) && valid;
     }
 
     /// <summary>Signs with a private seed held in memory.</summary>

@@ -10,7 +10,6 @@ using Trust.CA.Enrolment;
 using Trust.CA.Registry;
 using Trust.Cli.Local;
 using Trust.Crypto.Asn1;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat.Index;

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Org.BouncyCastle.Asn1.X509;
 
 namespace Trust.Crypto.Asn1;
 
@@ -23,24 +24,31 @@ public sealed class Certificate
         Suite = suite ?? throw new AsnContentException("The signature algorithm is not supported.");
         var tbs = Asn1.Der.OneSequence(Tbs);
         var version = tbs.ReadSequence(Asn1.Der.Context(0));
-        if (!version.TryReadInt32(out var v) || v != 2)
+        if (!version.TryReadInt32(out var v) || v != 2 || version.HasData)
         {
             throw new AsnContentException("Only version 3 certificates are accepted.");
         }
 
-        SerialNumber = Asn1.Der.ReadUnsigned(tbs, 20);
+        SerialNumber = ReadSerialNumber(tbs);
         if (!tbs.ReadEncodedValue().Span.SequenceEqual(Suite.AlgorithmIdentifier.Span))
         {
             throw new AsnContentException("Inner and outer signature algorithms differ (RFC 5280 4.1.1.2).");
         }
 
-        Issuer = tbs.ReadEncodedValue();
+        Issuer = tbs.PeekEncodedValue();
+        if (!tbs.ReadSequence().HasData)
+        {
+            throw new AsnContentException("The issuer has no name (RFC 5280 4.1.2.4).");
+        }
+
         var validity = tbs.ReadSequence();
-        NotBefore = Asn1.Der.ReadTime(validity);
-        NotAfter = Asn1.Der.ReadTime(validity);
+        NotBefore = Asn1.Der.ReadValidityTime(validity);
+        NotAfter = Asn1.Der.ReadValidityTime(validity);
         validity.ThrowIfNotEmpty();
         Subject = tbs.ReadEncodedValue();
         SubjectPublicKeyInfo = tbs.ReadEncodedValue();
+        SkipUniqueId(tbs, 1);
+        SkipUniqueId(tbs, 2);
         if (tbs.HasData)
         {
             var wrapper = tbs.ReadSequence(Asn1.Der.Context(3));
@@ -50,6 +58,9 @@ public sealed class Certificate
 
         tbs.ThrowIfNotEmpty();
         ReadKnownExtensions();
+        CertificateForm.CheckWhole(this);
+        Structure = LibraryCall.Try(() => X509CertificateStructure.GetInstance(der.ToArray()), out var structure, out var why)
+            ? structure : throw new AsnContentException("A name or the key is malformed: " + why);
     }
 
     /// <summary>The whole certificate.</summary>
@@ -123,7 +134,7 @@ public sealed class Certificate
         ReadOnlyMemory<byte> der, [NotNullWhen(true)] out Certificate? certificate, [NotNullWhen(false)] out string? why)
     {
         certificate = null;
-        why = der.Length is 0 or > MaxBytes ? "The size is outside the limits." : null;
+        why = DerGate.Check(der.Span, MaxBytes) is { } fault ? $"Not one DER structure: {fault}." : null;
         if (why is not null)
         {
             return false;
@@ -170,6 +181,9 @@ public sealed class Certificate
     /// <summary>Whether the key made this certificate's signature.</summary>
     public bool IsSignedBy(ReadOnlyMemory<byte> issuerPublicKey) => Suite.Verify(issuerPublicKey, Tbs.Span, Signature.Span);
 
+    /// <summary>What path validation reads; made from the same bytes, which passed the gate.</summary>
+    internal X509CertificateStructure Structure { get; }
+
     /// <summary>The value of an extension; null when absent.</summary>
     public ReadOnlyMemory<byte>? FindExtension(string oid) =>
         extensions.Find(e => string.Equals(e.Oid, oid, StringComparison.Ordinal))?.Value;
@@ -182,53 +196,109 @@ public sealed class Certificate
 
     private static string NameText(ReadOnlyMemory<byte> name) => new X500DistinguishedName(name.Span).Name;
 
+    // RFC 5280 4.1.2.2: positive, at most 20 octets with the sign bit.
+    private static ReadOnlyMemory<byte> ReadSerialNumber(AsnReader tbs)
+    {
+        var octets = tbs.PeekContentBytes().Length;
+        var serial = Asn1.Der.ReadUnsigned(tbs, 20);
+        return octets <= 20 && serial.Span[0] != 0 ? serial : throw new AsnContentException("The serial number is zero or has more than 20 octets.");
+    }
+
+    // RFC 5280 4.1.2.8: authorities must not write unique identifiers; readers skip them.
+    private static void SkipUniqueId(AsnReader tbs, int tag)
+    {
+        if (tbs.HasData && tbs.PeekTag().HasSameClassAndValue(Asn1.Der.Context(tag, constructed: false)))
+        {
+            _ = tbs.ReadBitString(out _, Asn1.Der.Context(tag, constructed: false));
+        }
+    }
+
     private void ReadKnownExtensions()
     {
         foreach (var extension in extensions)
         {
-            var outer = new AsnReader(extension.Value, AsnEncodingRules.DER);
+            CertificateForm.Check(extension);
+            var value = new AsnReader(extension.Value, AsnEncodingRules.DER);
             switch (extension.Oid)
             {
                 case Oids.BasicConstraints:
-                    var constraints = outer.ReadSequence();
-                    IsCa = constraints.HasData && constraints.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && constraints.ReadBoolean();
-                    PathLength = !constraints.HasData ? null
-                        : constraints.TryReadInt32(out var length) && length >= 0 ? length
-                        : throw new AsnContentException("A path length is out of range.");
-                    constraints.ThrowIfNotEmpty();
+                    ReadBasicConstraints(value.ReadSequence());
                     break;
                 case Oids.KeyUsage:
-                    KeyUsage = outer.ReadNamedBitListValue<KeyUsages>();
+                    KeyUsage = ReadKeyUsage(value);
                     break;
                 case Oids.ExtendedKeyUsage:
-                    ExtendedKeyUsage = ReadOids(outer.ReadSequence());
+                    ExtendedKeyUsage = ReadOids(value.ReadSequence());
                     break;
                 case Oids.SubjectAltName:
-                    SubjectAltNames = CertificateExtension.ReadGeneralNames(outer.ReadSequence());
+                    SubjectAltNames = GeneralName.ReadSeveral(value.ReadSequence());
                     break;
                 case Oids.SubjectKeyIdentifier:
-                    SubjectKeyIdentifier = outer.ReadOctetString();
+                    SubjectKeyIdentifier = value.ReadOctetString();
                     break;
                 case Oids.AuthorityKeyIdentifier:
-                    var authority = outer.ReadSequence();
-                    AuthorityKeyIdentifier = authority.HasData && authority.PeekTag().HasSameClassAndValue(Asn1.Der.Context(0, false))
-                        ? authority.ReadOctetString(Asn1.Der.Context(0, false)) : default;
+                    ReadAuthorityKeyIdentifier(value.ReadSequence());
                     break;
                 default:
                     continue;
             }
 
-            outer.ThrowIfNotEmpty();
+            value.ThrowIfNotEmpty();
         }
+    }
+
+    private void ReadBasicConstraints(AsnReader constraints)
+    {
+        IsCa = constraints.HasData && constraints.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean);
+        if (IsCa && !constraints.ReadBoolean())
+        {
+            throw new AsnContentException("cA FALSE is the default, and not written.");
+        }
+
+        if (constraints.HasData)
+        {
+            // RFC 5280 4.2.1.9: a path length only beside cA.
+            PathLength = IsCa && constraints.TryReadInt32(out var length) && length >= 0
+                ? length : throw new AsnContentException("A path length is out of range, or not an authority's.");
+        }
+
+        constraints.ThrowIfNotEmpty();
+    }
+
+    private static KeyUsages ReadKeyUsage(AsnReader value)
+    {
+        var encoded = value.PeekEncodedValue();
+        var usage = value.ReadNamedBitListValue<KeyUsages>();
+        // RFC 5280 4.2.1.3: at least one bit, and none beyond the list; X.690 11.2.2: no zeros at the end.
+        return usage is > KeyUsages.None and < (KeyUsages)512 && Asn1.Der.Encode(w => w.WriteNamedBitList(usage)).AsSpan().SequenceEqual(encoded.Span)
+            ? usage : throw new AsnContentException("The key usage is empty or has another form.");
+    }
+
+    private void ReadAuthorityKeyIdentifier(AsnReader authority)
+    {
+        if (authority.HasData && authority.PeekTag().HasSameClassAndValue(Asn1.Der.Context(0, false)))
+        {
+            AuthorityKeyIdentifier = authority.ReadOctetString(Asn1.Der.Context(0, false));
+        }
+
+        if (authority.HasData)
+        {
+            // RFC 5280 4.2.1.1: issuer and serial number together or not at all.
+            _ = GeneralName.ReadSeveral(authority.ReadSequence(Asn1.Der.Context(1)));
+            _ = authority.ReadInteger(Asn1.Der.Context(2, false));
+        }
+
+        authority.ThrowIfNotEmpty();
     }
 
     private static List<string> ReadOids(AsnReader reader)
     {
         var list = new List<string>();
-        while (reader.HasData && list.Count < 64)
+        do
         {
             list.Add(reader.ReadObjectIdentifier());
         }
+        while (reader.HasData && list.Count < 64);
 
         reader.ThrowIfNotEmpty();
         return list;

@@ -1,6 +1,8 @@
-using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Org.BouncyCastle.Asn1;
+using Org.BouncyCastle.Math;
+using Library = Org.BouncyCastle.Asn1.X509;
 
 namespace Trust.Crypto.Asn1;
 
@@ -42,7 +44,7 @@ public sealed record CertificateContent
     }
 
     /// <summary>The bytes to lint and sign.</summary>
-    /// <exception cref="CryptographicException">A serial number outside its bounds.</exception>
+    /// <exception cref="CryptographicException">A serial number outside its bounds, or a name or key that is not DER.</exception>
     public byte[] EncodeTbs()
     {
         if (SerialNumber.Length is 0 or > 20 || SerialNumber.Span.TrimStart((byte)0).IsEmpty)
@@ -50,38 +52,32 @@ public sealed record CertificateContent
             throw new CryptographicException("A serial number is positive and has 1 to 20 bytes.");
         }
 
-        return Der.Encode(w =>
-        {
-            using (w.PushSequence())
-            {
-                using (w.PushSequence(Der.Context(0)))
-                {
-                    w.WriteInteger(2);
-                }
-
-                Der.WriteUnsigned(w, SerialNumber.Span);
-                w.WriteEncodedValue(Suite.AlgorithmIdentifier.Span);
-                w.WriteEncodedValue(Issuer.RawData);
-                using (w.PushSequence())
-                {
-                    Der.WriteTime(w, NotBefore);
-                    Der.WriteTime(w, NotAfter);
-                }
-
-                w.WriteEncodedValue(Subject.RawData);
-                w.WriteEncodedValue(SubjectPublicKeyInfo.Span);
-                if (Extensions.Count > 0)
-                {
-                    using (w.PushSequence(Der.Context(3)))
-                    using (w.PushSequence())
-                    {
-                        foreach (var extension in Extensions)
-                        {
-                            extension.Write(w);
-                        }
-                    }
-                }
-            }
-        });
+        return LibraryCall.Encode(Tbs);
     }
+
+    private Library.TbsCertificateStructure Tbs()
+    {
+        var tbs = new Library.V3TbsCertificateGenerator();
+        tbs.SetSerialNumber(new DerInteger(new BigInteger(1, SerialNumber.ToArray())));
+        tbs.SetSignature(Library.AlgorithmIdentifier.GetInstance(Suite.AlgorithmIdentifier.ToArray()));
+        tbs.SetIssuer(Library.X509Name.GetInstance(Issuer.RawData));
+        tbs.SetValidity(new Library.Validity(Time(NotBefore), Time(NotAfter)));
+        tbs.SetSubject(Library.X509Name.GetInstance(Subject.RawData));
+        tbs.SetSubjectPublicKeyInfo(Library.SubjectPublicKeyInfo.GetInstance(SubjectPublicKeyInfo.ToArray()));
+        if (Extensions.Count > 0)
+        {
+            var extensions = new Library.X509ExtensionsGenerator();
+            foreach (var extension in Extensions)
+            {
+                extensions.AddExtension(new DerObjectIdentifier(extension.Oid), extension.Critical, extension.Value.ToArray());
+            }
+
+            tbs.SetExtensions(extensions.Generate());
+        }
+
+        return tbs.GenerateTbsCertificate();
+    }
+
+    // UTCTime through 2049, GeneralizedTime after, whole seconds (RFC 5280 4.1.2.5).
+    private static Library.Time Time(DateTimeOffset instant) => new(new DateTime(instant.UtcTicks / TimeSpan.TicksPerSecond * TimeSpan.TicksPerSecond, DateTimeKind.Utc));
 }

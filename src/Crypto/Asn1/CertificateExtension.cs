@@ -1,5 +1,7 @@
 using System.Formats.Asn1;
 using System.Security.Cryptography;
+using Org.BouncyCastle.Asn1;
+using Library = Org.BouncyCastle.Asn1.X509;
 
 namespace Trust.Crypto.Asn1;
 
@@ -38,29 +40,6 @@ public enum KeyUsages
     DecipherOnly = 256,
 }
 
-/// <summary>A name in subjectAltName (RFC 5280 4.2.1.6).</summary>
-public abstract record GeneralName
-{
-    private GeneralName()
-    {
-    }
-
-    /// <summary>rfc822Name.</summary>
-    public sealed record Email(string Value) : GeneralName;
-
-    /// <summary>dNSName.</summary>
-    public sealed record Dns(string Value) : GeneralName;
-
-    /// <summary>uniformResourceIdentifier; URNs too.</summary>
-    public sealed record Uri(string Value) : GeneralName;
-
-    /// <summary>iPAddress: 4 or 16 bytes.</summary>
-    public sealed record Ip(ReadOnlyMemory<byte> Value) : GeneralName;
-
-    /// <summary>Any other kind, kept as its DER.</summary>
-    public sealed record Other(ReadOnlyMemory<byte> Encoded) : GeneralName;
-}
-
 /// <summary>One certificate extension; the factories write the usual ones as RFC 5280 wants them, criticality included.</summary>
 /// <param name="Oid">extnID.</param>
 /// <param name="Critical">critical.</param>
@@ -68,21 +47,8 @@ public abstract record GeneralName
 public sealed record CertificateExtension(string Oid, bool Critical, ReadOnlyMemory<byte> Value)
 {
     /// <summary>basicConstraints, critical. For an end entity an empty SEQUENCE.</summary>
-    public static CertificateExtension BasicConstraints(bool ca, int? pathLength = null) => new(Oids.BasicConstraints, true, Der.Encode(w =>
-    {
-        using (w.PushSequence())
-        {
-            // DER: a DEFAULT FALSE is left out.
-            if (ca)
-            {
-                w.WriteBoolean(true);
-                if (pathLength is { } length)
-                {
-                    w.WriteInteger(length);
-                }
-            }
-        }
-    }));
+    public static CertificateExtension BasicConstraints(bool ca, int? pathLength = null) => new(
+        Oids.BasicConstraints, true, LibraryCall.Encode(() => ca && pathLength is { } length ? new Library.BasicConstraints(length) : new Library.BasicConstraints(ca)));
 
     /// <summary>keyUsage, critical.</summary>
     public static CertificateExtension KeyUsage(KeyUsages usages) =>
@@ -90,76 +56,40 @@ public sealed record CertificateExtension(string Oid, bool Critical, ReadOnlyMem
 
     /// <summary>extKeyUsage; critical for time-stamping (RFC 3161 2.3).</summary>
     public static CertificateExtension ExtendedKeyUsage(bool critical, params IReadOnlyList<string> purposes) =>
-        new(Oids.ExtendedKeyUsage, critical, OidSequence(purposes));
+        new(Oids.ExtendedKeyUsage, critical, LibraryCall.Encode(() => new Library.ExtendedKeyUsage([.. purposes.Select(p => new DerObjectIdentifier(p))])));
 
     /// <summary>subjectAltName; critical only when the subject is empty (RFC 5280 4.2.1.6).</summary>
     public static CertificateExtension SubjectAltName(params IReadOnlyList<GeneralName> names) =>
-        new(Oids.SubjectAltName, false, Der.Encode(w => WriteGeneralNames(w, names)));
+        new(Oids.SubjectAltName, false, LibraryCall.Encode(() => GeneralName.Encode(names)));
 
     /// <summary>subjectKeyIdentifier by RFC 7093 2 method 1: leftmost 160 bits of SHA-256 of the key bits.</summary>
     public static CertificateExtension SubjectKeyIdentifier(ReadOnlyMemory<byte> subjectPublicKeyInfo) =>
-        new(Oids.SubjectKeyIdentifier, false, Der.Encode(w => w.WriteOctetString(KeyIdentifier(subjectPublicKeyInfo))));
+        new(Oids.SubjectKeyIdentifier, false, LibraryCall.Encode(() => new Library.SubjectKeyIdentifier(KeyIdentifier(subjectPublicKeyInfo))));
 
     /// <summary>authorityKeyIdentifier with the issuer's key identifier.</summary>
     public static CertificateExtension AuthorityKeyIdentifier(ReadOnlyMemory<byte> keyIdentifier) =>
-        new(Oids.AuthorityKeyIdentifier, false, Der.Encode(w =>
-        {
-            using (w.PushSequence())
-            {
-                w.WriteOctetString(keyIdentifier.Span, Der.Context(0, false));
-            }
-        }));
+        new(Oids.AuthorityKeyIdentifier, false, LibraryCall.Encode(() => new Library.AuthorityKeyIdentifier(keyIdentifier.ToArray())));
 
     /// <summary>cRLDistributionPoints with one full name per address.</summary>
-    public static CertificateExtension CrlDistributionPoints(params IReadOnlyList<string> uris) =>
-        new(Oids.CrlDistributionPoints, false, Der.Encode(w =>
-        {
-            using (w.PushSequence())
-            {
-                foreach (var uri in uris)
-                {
-                    using (w.PushSequence())
-                    using (w.PushSequence(Der.Context(0)))
-                    using (w.PushSequence(Der.Context(0)))
-                    {
-                        w.WriteCharacterString(UniversalTagNumber.IA5String, uri, Der.Context(6, false));
-                    }
-                }
-            }
-        }));
+    public static CertificateExtension CrlDistributionPoints(params IReadOnlyList<string> uris) => new(
+        Oids.CrlDistributionPoints,
+        false,
+        LibraryCall.Encode(() => new Library.CrlDistPoint([.. uris.Select(u =>
+            new Library.DistributionPoint(new Library.DistributionPointName(GeneralName.Encode([new GeneralName.Uri(u)])), null, null))])));
 
     /// <summary>authorityInfoAccess: OCSP responders and issuer certificates.</summary>
-    public static CertificateExtension AuthorityInfoAccess(IReadOnlyList<string> ocsp, IReadOnlyList<string> caIssuers) =>
-        new(Oids.AuthorityInfoAccess, false, Der.Encode(w =>
-        {
-            using (w.PushSequence())
-            {
-                foreach (var (method, uri) in ocsp.Select(u => (Oids.AccessOcsp, u)).Concat(caIssuers.Select(u => (Oids.AccessCaIssuers, u))))
-                {
-                    using (w.PushSequence())
-                    {
-                        w.WriteObjectIdentifier(method);
-                        w.WriteCharacterString(UniversalTagNumber.IA5String, uri, Der.Context(6, false));
-                    }
-                }
-            }
-        }));
+    public static CertificateExtension AuthorityInfoAccess(IReadOnlyList<string> ocsp, IReadOnlyList<string> caIssuers) => new(
+        Oids.AuthorityInfoAccess,
+        false,
+        LibraryCall.Encode(() => new DerSequence(
+            ocsp.Select(u => Access(Oids.AccessOcsp, u)).Concat(caIssuers.Select(u => Access(Oids.AccessCaIssuers, u))).ToArray<Asn1Encodable>())));
 
     /// <summary>certificatePolicies, identifiers only.</summary>
-    public static CertificateExtension CertificatePolicies(params IReadOnlyList<string> policies) =>
-        new(Oids.CertificatePolicies, false, Der.Encode(w =>
-        {
-            using (w.PushSequence())
-            {
-                foreach (var policy in policies)
-                {
-                    Der.WriteAlgorithm(w, policy);
-                }
-            }
-        }));
+    public static CertificateExtension CertificatePolicies(params IReadOnlyList<string> policies) => new(
+        Oids.CertificatePolicies, false, LibraryCall.Encode(() => new Library.CertificatePolicies([.. policies.Select(p => new Library.PolicyInformation(new DerObjectIdentifier(p)))])));
 
     /// <summary>id-pkix-ocsp-nocheck (RFC 6960 4.2.2.2.1).</summary>
-    public static CertificateExtension OcspNoCheck() => new(Oids.OcspNoCheck, false, Der.Encode(w => w.WriteNull()));
+    public static CertificateExtension OcspNoCheck() => new(Oids.OcspNoCheck, false, LibraryCall.Encode(() => DerNull.Instance));
 
     /// <summary>The key identifier of RFC 7093 2 method 1.</summary>
     /// <returns>20 bytes.</returns>
@@ -185,15 +115,22 @@ public sealed record CertificateExtension(string Oid, bool Critical, ReadOnlyMem
         }
     }
 
-    /// <summary>Reads a SEQUENCE OF Extension; refuses one that occurs twice (RFC 5280 4.2).</summary>
+    /// <summary>Reads a SEQUENCE OF Extension: at least one, none twice (RFC 5280 4.2), each value DER in itself.</summary>
+    /// <exception cref="AsnContentException">Any other list.</exception>
     internal static List<CertificateExtension> ReadList(AsnReader extensions)
     {
         var list = new List<CertificateExtension>();
-        while (extensions.HasData)
+        do
         {
             var reader = extensions.ReadSequence();
             var oid = reader.ReadObjectIdentifier();
-            var critical = reader.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && reader.ReadBoolean();
+            var critical = reader.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean);
+            if (critical && !reader.ReadBoolean())
+            {
+                // X.690 11.5: what is the default is not written.
+                throw new AsnContentException("An extension says that it is not critical.");
+            }
+
             var value = reader.ReadOctetString();
             reader.ThrowIfNotEmpty();
             if (list.Count >= 64 || list.Exists(e => string.Equals(e.Oid, oid, StringComparison.Ordinal)))
@@ -201,72 +138,17 @@ public sealed record CertificateExtension(string Oid, bool Critical, ReadOnlyMem
                 throw new AsnContentException("An extension occurs twice, or there are too many.");
             }
 
+            if (DerGate.Check(value, Certificate.MaxBytes) is { } fault)
+            {
+                throw new AsnContentException($"The value of an extension is not DER: {fault}.");
+            }
+
             list.Add(new CertificateExtension(oid, critical, value));
         }
-
+        while (extensions.HasData);
         return list;
     }
 
-    /// <summary>Reads GeneralNames.</summary>
-    internal static List<GeneralName> ReadGeneralNames(AsnReader names)
-    {
-        var list = new List<GeneralName>();
-        while (names.HasData)
-        {
-            var tag = names.PeekTag();
-            list.Add((tag.TagClass, tag.TagValue) switch
-            {
-                (TagClass.ContextSpecific, 1) => new GeneralName.Email(names.ReadCharacterString(UniversalTagNumber.IA5String, tag)),
-                (TagClass.ContextSpecific, 2) => new GeneralName.Dns(names.ReadCharacterString(UniversalTagNumber.IA5String, tag)),
-                (TagClass.ContextSpecific, 6) => new GeneralName.Uri(names.ReadCharacterString(UniversalTagNumber.IA5String, tag)),
-                (TagClass.ContextSpecific, 7) => new GeneralName.Ip(names.ReadOctetString(tag)),
-                _ => new GeneralName.Other(names.ReadEncodedValue()),
-            });
-            if (list.Count > 64)
-            {
-                throw new AsnContentException("Too many names.");
-            }
-        }
-
-        return list;
-    }
-
-    private static void WriteGeneralNames(AsnWriter writer, IReadOnlyList<GeneralName> names)
-    {
-        using (writer.PushSequence())
-        {
-            foreach (var name in names)
-            {
-                switch (name)
-                {
-                    case GeneralName.Email email:
-                        writer.WriteCharacterString(UniversalTagNumber.IA5String, email.Value, Der.Context(1, false));
-                        break;
-                    case GeneralName.Dns dns:
-                        writer.WriteCharacterString(UniversalTagNumber.IA5String, dns.Value, Der.Context(2, false));
-                        break;
-                    case GeneralName.Uri uri:
-                        writer.WriteCharacterString(UniversalTagNumber.IA5String, uri.Value, Der.Context(6, false));
-                        break;
-                    case GeneralName.Ip ip:
-                        writer.WriteOctetString(ip.Value.Span, Der.Context(7, false));
-                        break;
-                    case GeneralName.Other other:
-                        writer.WriteEncodedValue(other.Encoded.Span);
-                        break;
-                }
-            }
-        }
-    }
-
-    private static byte[] OidSequence(IReadOnlyList<string> oids) => Der.Encode(w =>
-    {
-        using (w.PushSequence())
-        {
-            foreach (var oid in oids)
-            {
-                w.WriteObjectIdentifier(oid);
-            }
-        }
-    });
+    private static Library.AccessDescription Access(string method, string uri) => new(
+        new DerObjectIdentifier(method), new Library.GeneralName(Library.GeneralName.UniformResourceIdentifier, new DerIA5String(uri, validate: true)));
 }

@@ -1,165 +1,15 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Formats.Asn1;
-using System.Security.Cryptography.X509Certificates;
+using System.Numerics;
+using Org.BouncyCastle.Asn1.X509;
 
 namespace Trust.Crypto.Asn1;
 
-/// <summary>Revocation reasons (RFC 5280 5.3.1); 7 is not used.</summary>
-public enum RevocationReason
-{
-    /// <summary>unspecified: written by leaving the entry extension out.</summary>
-    Unspecified = 0,
-
-    /// <summary>keyCompromise.</summary>
-    KeyCompromise = 1,
-
-    /// <summary>cACompromise.</summary>
-    CaCompromise = 2,
-
-    /// <summary>affiliationChanged.</summary>
-    AffiliationChanged = 3,
-
-    /// <summary>superseded.</summary>
-    Superseded = 4,
-
-    /// <summary>cessationOfOperation.</summary>
-    CessationOfOperation = 5,
-
-    /// <summary>certificateHold: may be lifted.</summary>
-    CertificateHold = 6,
-
-    /// <summary>removeFromCRL, delta lists only.</summary>
-    RemoveFromCrl = 8,
-
-    /// <summary>privilegeWithdrawn.</summary>
-    PrivilegeWithdrawn = 9,
-
-    /// <summary>aACompromise.</summary>
-    AaCompromise = 10,
-}
-
-/// <summary>One revoked certificate.</summary>
-/// <param name="SerialNumber">Big-endian magnitude.</param>
-/// <param name="RevokedAt">When it stopped being good.</param>
-/// <param name="Reason">Why.</param>
-/// <param name="InvalidityDate">When the key is thought to have been lost, if earlier.</param>
-public sealed record RevokedEntry(
-    ReadOnlyMemory<byte> SerialNumber, DateTimeOffset RevokedAt, RevocationReason Reason, DateTimeOffset? InvalidityDate = null);
-
-/// <summary>A version 2 CRL before it is signed (TBSCertList, RFC 5280 5.1.2).</summary>
-public sealed record CertificateListContent
-{
-    /// <summary>The issuer's algorithm.</summary>
-    public required SignatureSuite Suite { get; init; }
-
-    /// <summary>The issuer's name.</summary>
-    public required X500DistinguishedName Issuer { get; init; }
-
-    /// <summary>The issuer's key identifier.</summary>
-    public required ReadOnlyMemory<byte> AuthorityKeyIdentifier { get; init; }
-
-    /// <summary>cRLNumber: strictly rising.</summary>
-    public required long Number { get; init; }
-
-    /// <summary>When this list was true.</summary>
-    public required DateTimeOffset ThisUpdate { get; init; }
-
-    /// <summary>When the next one comes at the latest.</summary>
-    public required DateTimeOffset NextUpdate { get; init; }
-
-    /// <summary>The revoked certificates.</summary>
-    public required IReadOnlyCollection<RevokedEntry> Entries { get; init; }
-
-    /// <summary>Where this list is found, for the critical issuingDistributionPoint (partitioned lists); null for a full list.</summary>
-    public string? DistributionPoint { get; init; }
-
-    /// <summary>The bytes to sign; assemble with <see cref="SignedStructure.Assemble"/>.</summary>
-    public byte[] EncodeTbs()
-    {
-        // 64 bytes an entry avoids regrowth of a list of many megabytes.
-        var w = new AsnWriter(AsnEncodingRules.DER, 512 + (Entries.Count * 64));
-        using (w.PushSequence())
-        {
-            w.WriteInteger(1);
-            w.WriteEncodedValue(Suite.AlgorithmIdentifier.Span);
-            w.WriteEncodedValue(Issuer.RawData);
-            Der.WriteTime(w, ThisUpdate);
-            Der.WriteTime(w, NextUpdate);
-            if (Entries.Count > 0)
-            {
-                using (w.PushSequence())
-                {
-                    foreach (var entry in Entries)
-                    {
-                        WriteEntry(w, entry);
-                    }
-                }
-            }
-
-            using (w.PushSequence(Der.Context(0)))
-            using (w.PushSequence())
-            {
-                CertificateExtension.AuthorityKeyIdentifier(AuthorityKeyIdentifier).Write(w);
-                new CertificateExtension(Oids.CrlNumber, false, Der.Encode(n => n.WriteInteger(Number))).Write(w);
-                if (DistributionPoint is not null)
-                {
-                    new CertificateExtension(Oids.IssuingDistributionPoint, true, EncodePoint(DistributionPoint)).Write(w);
-                }
-            }
-        }
-
-        return w.Encode();
-    }
-
-    private static byte[] EncodePoint(string uri) => Der.Encode(w =>
-    {
-        using (w.PushSequence())
-        using (w.PushSequence(Der.Context(0)))
-        using (w.PushSequence(Der.Context(0)))
-        {
-            w.WriteCharacterString(UniversalTagNumber.IA5String, uri, Der.Context(6, false));
-        }
-    });
-
-    private static void WriteEntry(AsnWriter w, RevokedEntry entry)
-    {
-        using (w.PushSequence())
-        {
-            Der.WriteUnsigned(w, entry.SerialNumber.Span);
-            Der.WriteTime(w, entry.RevokedAt);
-            if (entry.Reason == RevocationReason.Unspecified && entry.InvalidityDate is null)
-            {
-                return;
-            }
-
-            using (w.PushSequence())
-            {
-                if (entry.Reason != RevocationReason.Unspecified)
-                {
-                    WriteReason(w, entry.Reason);
-                }
-
-                if (entry.InvalidityDate is { } date)
-                {
-                    new CertificateExtension(
-                        Oids.InvalidityDate, false, Der.Encode(d => d.WriteGeneralizedTime(date.ToUniversalTime(), omitFractionalSeconds: true))).Write(w);
-                }
-            }
-        }
-    }
-
-    private static void WriteReason(AsnWriter w, RevocationReason reason)
-    {
-        using (w.PushSequence())
-        {
-            w.WriteObjectIdentifier(Oids.CrlReason);
-            // ENUMERATED of one byte, written plainly: this runs once an entry.
-            w.WriteOctetString([0x0A, 0x01, (byte)reason]);
-        }
-    }
-}
-
-/// <summary>A parsed CRL.</summary>
+/// <summary>
+/// A parsed revocation list (RFC 5280 5). Entries stay where they are in the bytes: an index of their serial numbers is sorted once,
+/// so that a list of a million costs 12 MB beside its bytes and a look-up some 20 comparisons. What a list says of a certificate,
+/// <see cref="RevocationCheck"/> decides.
+/// </summary>
 public sealed class CertificateList
 {
     /// <summary>Largest accepted list, in bytes: about a million entries.</summary>
@@ -168,7 +18,7 @@ public sealed class CertificateList
     private readonly ReadOnlyMemory<byte> tbs;
     private readonly SignatureSuite suite;
     private readonly byte[] signature;
-    private readonly Dictionary<string, RevokedEntry> entries = new(StringComparer.Ordinal);
+    private readonly ListEntries entries = ListEntries.None;
 
     private CertificateList(ReadOnlyMemory<byte> der)
     {
@@ -181,26 +31,30 @@ public sealed class CertificateList
         }
 
         Issuer = list.ReadEncodedValue();
-        ThisUpdate = Der.ReadTime(list);
-        NextUpdate = Der.ReadTime(list);
-        if (list.HasData && list.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
+        IssuerName = ReadName(Issuer);
+        ThisUpdate = Der.ReadValidityTime(list);
+        if (list.HasData && list.PeekTag() is { TagClass: TagClass.Universal, TagValue: (int)UniversalTagNumber.UtcTime or (int)UniversalTagNumber.GeneralizedTime })
         {
-            ReadEntries(list.ReadSequence());
+            NextUpdate = Der.ReadValidityTime(list);
         }
 
-        var wrapper = list.ReadSequence(Der.Context(0));
-        list.ThrowIfNotEmpty();
-        foreach (var extension in CertificateExtension.ReadList(wrapper.ReadSequence()))
+        if (list.HasData && list.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence))
         {
-            if (string.Equals(extension.Oid, Oids.CrlNumber, StringComparison.Ordinal))
-            {
-                Number = new AsnReader(extension.Value, AsnEncodingRules.DER).TryReadInt64(out var number) && number >= 0
-                    ? number : throw new AsnContentException("The list number is out of range.");
-            }
-            else if (extension.Critical && !string.Equals(extension.Oid, Oids.IssuingDistributionPoint, StringComparison.Ordinal))
-            {
-                throw new AsnContentException("A critical list extension is not understood.");
-            }
+            entries = ListEntries.Read(list.PeekContentBytes());
+            _ = list.ReadSequence();
+        }
+
+        if (list.HasData)
+        {
+            var wrapper = list.ReadSequence(Der.Context(0));
+            CertificateExtension.ReadList(wrapper.ReadSequence()).ForEach(ReadExtension);
+            wrapper.ThrowIfNotEmpty();
+        }
+
+        list.ThrowIfNotEmpty();
+        if (entries.NamesIssuers && Scope is not { IsIndirect: true })
+        {
+            throw new AsnContentException("An entry of another issuer in a list that is not indirect (RFC 5280 5.3.3).");
         }
     }
 
@@ -210,14 +64,26 @@ public sealed class CertificateList
     /// <summary>When the list was true.</summary>
     public DateTimeOffset ThisUpdate { get; }
 
-    /// <summary>When the next one comes at the latest.</summary>
-    public DateTimeOffset NextUpdate { get; }
+    /// <summary>When the next one comes at the latest; null when the list does not say.</summary>
+    public DateTimeOffset? NextUpdate { get; }
 
-    /// <summary>cRLNumber; 0 when absent.</summary>
-    public long Number { get; }
+    /// <summary>cRLNumber; null when absent.</summary>
+    public BigInteger? Number { get; private set; }
+
+    /// <summary>Of a delta list the number of the complete list it builds on (RFC 5280 5.2.4); null for a complete list.</summary>
+    public BigInteger? DeltaBase { get; private set; }
 
     /// <summary>Number of entries.</summary>
     public int Count => entries.Count;
+
+    /// <summary>The issuer, for comparing.</summary>
+    internal X509Name IssuerName { get; }
+
+    /// <summary>What the list covers; null when everything of its issuer.</summary>
+    internal ListScope? Scope { get; private set; }
+
+    /// <summary>authorityKeyIdentifier, DER; empty when absent.</summary>
+    internal ReadOnlyMemory<byte> AuthorityKeyIdentifier { get; private set; }
 
     /// <summary>Parses a DER list.</summary>
     /// <param name="der">The bytes; referenced, not copied.</param>
@@ -246,52 +112,65 @@ public sealed class CertificateList
 
     /// <summary>Whether the issuer signed this list and may.</summary>
     public bool IsSignedBy(Certificate issuer) =>
-        Issuer.Span.SequenceEqual(issuer.Subject.Span)
+        IsNamedAfter(issuer)
         && issuer.KeyUsage is { } usage && (usage & KeyUsages.CrlSign) != KeyUsages.None
         && suite.Verify(issuer.SubjectPublicKeyInfo, tbs.Span, signature);
 
-    /// <summary>The entry of a serial number; null when not revoked here.</summary>
-    public RevokedEntry? Find(ReadOnlySpan<byte> serialNumber) =>
-        entries.GetValueOrDefault(Convert.ToHexString(serialNumber.TrimStart((byte)0)));
+    /// <summary>The entry of a serial number under the list's own issuer; null when there is none.</summary>
+    /// <remarks>A serial number that occurs twice is revoked if any entry revokes it, from the earliest date on.</remarks>
+    public RevokedEntry? Find(ReadOnlySpan<byte> serialNumber) => entries.Find(serialNumber, i => i is null);
 
-    private void ReadEntries(AsnReader list)
+    /// <summary>Whether the certificate bears the name that signed the list.</summary>
+    internal bool IsNamedAfter(Certificate certificate) =>
+        Issuer.Span.SequenceEqual(certificate.Subject.Span) || PathValidation.Same(IssuerName, certificate.Structure.Subject);
+
+    /// <summary>The entry of a certificate, under whichever issuer the entries name; null when there is none.</summary>
+    internal RevokedEntry? Find(Certificate certificate)
     {
-        while (list.HasData)
-        {
-            var reader = list.ReadSequence();
-            var serial = Der.ReadUnsigned(reader, 20);
-            var at = Der.ReadTime(reader);
-            var reason = RevocationReason.Unspecified;
-            DateTimeOffset? invalidity = null;
-            if (reader.HasData)
-            {
-                foreach (var extension in CertificateExtension.ReadList(reader.ReadSequence()))
-                {
-                    var value = new AsnReader(extension.Value, AsnEncodingRules.DER);
-                    switch (extension.Oid)
-                    {
-                        case Oids.CrlReason:
-                            reason = ReadReason(value);
-                            break;
-                        case Oids.InvalidityDate:
-                            invalidity = value.ReadGeneralizedTime();
-                            break;
-                        case var _ when extension.Critical:
-                            throw new AsnContentException("A critical entry extension is not understood.");
-                    }
-                }
-            }
+        var own = PathValidation.Same(IssuerName, certificate.Structure.Issuer);
+        return entries.Find(certificate.SerialNumber.Span, issuer => issuer is null ? own : PathValidation.Same(issuer, certificate.Structure.Issuer));
+    }
 
-            reader.ThrowIfNotEmpty();
-            entries[Convert.ToHexString(serial.Span.TrimStart((byte)0))] = new RevokedEntry(serial, at, reason, invalidity);
+    /// <summary>Reads a Name, DER.</summary>
+    /// <exception cref="AsnContentException">Empty or malformed.</exception>
+    internal static X509Name ReadName(ReadOnlyMemory<byte> der) =>
+        DerGate.Check(der.Span, Certificate.MaxBytes) is null
+        && der.Length > 2
+        && LibraryCall.Try(() => X509Name.GetInstance(der.ToArray()), out var name, out _)
+            ? name : throw new AsnContentException("The issuer has no name.");
+
+    /// <summary>Reads CRLReason, as lists and OCSP answers carry it.</summary>
+    /// <exception cref="AsnContentException">Not a reason of RFC 5280 5.3.1.</exception>
+    internal static RevocationReason ReadReason(AsnReader reader) => ListEntry.ToReason(reader.ReadEnumeratedBytes().Span);
+
+    private void ReadExtension(CertificateExtension extension)
+    {
+        CertificateForm.Check(extension);
+        switch (extension.Oid)
+        {
+            case Oids.CrlNumber:
+                Number = ReadNumber(extension.Value);
+                break;
+            case Oids.DeltaCrlIndicator:
+                DeltaBase = ReadNumber(extension.Value);
+                break;
+            case Oids.IssuingDistributionPoint:
+                Scope = ListScope.Read(extension.Value, IssuerName);
+                break;
+            case Oids.AuthorityKeyIdentifier:
+                AuthorityKeyIdentifier = extension.Value;
+                break;
+            case var _ when extension.Critical:
+                throw new AsnContentException("A critical list extension is not understood.");
         }
     }
 
-    internal static RevocationReason ReadReason(AsnReader reader)
+    // RFC 5280 5.2.3: at most 20 octets.
+    private static BigInteger ReadNumber(ReadOnlyMemory<byte> value)
     {
-        var bytes = reader.ReadEnumeratedBytes();
-        return bytes.Length == 1 && bytes.Span[0] <= 10 && bytes.Span[0] != 7
-            ? (RevocationReason)bytes.Span[0]
-            : throw new AsnContentException("The revocation reason is out of range.");
+        var reader = new AsnReader(value, AsnEncodingRules.DER);
+        var number = new BigInteger(Der.ReadUnsigned(reader, 20).Span, isUnsigned: true, isBigEndian: true);
+        reader.ThrowIfNotEmpty();
+        return number;
     }
 }

@@ -33,6 +33,19 @@ internal static class Der
     public static DateTimeOffset ReadTime(AsnReader reader) =>
         reader.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime) ? reader.ReadUtcTime(2049) : reader.ReadGeneralizedTime();
 
+    /// <summary>Reads a time as RFC 5280 4.1.2.5 and 5.1.2.4 want it in certificates and lists: the form that the year asks for, no fraction.</summary>
+    public static DateTimeOffset ReadValidityTime(AsnReader reader)
+    {
+        if (reader.PeekTag().HasSameClassAndValue(Asn1Tag.UtcTime))
+        {
+            return reader.ReadUtcTime(2049);
+        }
+
+        var instant = reader.ReadGeneralizedTime();
+        return instant.Year >= 2050 && instant.Ticks % TimeSpan.TicksPerSecond == 0
+            ? instant : throw new AsnContentException("A time has a fraction, or is before 2050 and not UTCTime.");
+    }
+
     /// <summary>Reads the one element that fills the input.</summary>
     public static AsnReader OneSequence(ReadOnlyMemory<byte> der)
     {

@@ -57,6 +57,9 @@ public static class Oids
     /// <summary>subjectAltName (RFC 5280 4.2.1.6).</summary>
     public const string SubjectAltName = "2.5.29.17";
 
+    /// <summary>issuerAltName (RFC 5280 4.2.1.7).</summary>
+    public const string IssuerAltName = "2.5.29.18";
+
     /// <summary>basicConstraints (RFC 5280 4.2.1.9).</summary>
     public const string BasicConstraints = "2.5.29.19";
 
@@ -69,8 +72,14 @@ public static class Oids
     /// <summary>invalidityDate (RFC 5280 5.3.2).</summary>
     public const string InvalidityDate = "2.5.29.24";
 
+    /// <summary>deltaCRLIndicator (RFC 5280 5.2.4).</summary>
+    public const string DeltaCrlIndicator = "2.5.29.27";
+
     /// <summary>issuingDistributionPoint (RFC 5280 5.2.5).</summary>
     public const string IssuingDistributionPoint = "2.5.29.28";
+
+    /// <summary>certificateIssuer (RFC 5280 5.3.3).</summary>
+    public const string CertificateIssuer = "2.5.29.29";
 
     /// <summary>nameConstraints (RFC 5280 4.2.1.10).</summary>
     public const string NameConstraints = "2.5.29.30";
@@ -81,14 +90,29 @@ public static class Oids
     /// <summary>certificatePolicies (RFC 5280 4.2.1.4).</summary>
     public const string CertificatePolicies = "2.5.29.32";
 
+    /// <summary>policyMappings (RFC 5280 4.2.1.5).</summary>
+    public const string PolicyMappings = "2.5.29.33";
+
     /// <summary>authorityKeyIdentifier (RFC 5280 4.2.1.1).</summary>
     public const string AuthorityKeyIdentifier = "2.5.29.35";
+
+    /// <summary>policyConstraints (RFC 5280 4.2.1.11).</summary>
+    public const string PolicyConstraints = "2.5.29.36";
 
     /// <summary>extKeyUsage (RFC 5280 4.2.1.12).</summary>
     public const string ExtendedKeyUsage = "2.5.29.37";
 
+    /// <summary>freshestCRL (RFC 5280 4.2.1.15, 5.2.6).</summary>
+    public const string FreshestCrl = "2.5.29.46";
+
+    /// <summary>inhibitAnyPolicy (RFC 5280 4.2.1.14).</summary>
+    public const string InhibitAnyPolicy = "2.5.29.54";
+
     /// <summary>authorityInfoAccess (RFC 5280 4.2.2.1).</summary>
     public const string AuthorityInfoAccess = "1.3.6.1.5.5.7.1.1";
+
+    /// <summary>subjectInfoAccess (RFC 5280 4.2.2.2).</summary>
+    public const string SubjectInfoAccess = "1.3.6.1.5.5.7.1.11";
 
     /// <summary>id-ad-ocsp (RFC 5280 4.2.2.1).</summary>
     public const string AccessOcsp = "1.3.6.1.5.5.7.48.1";
@@ -116,6 +140,9 @@ public static class Oids
 
     /// <summary>id-kp-OCSPSigning (RFC 6960 4.2.2.2).</summary>
     public const string OcspSigning = "1.3.6.1.5.5.7.3.9";
+
+    /// <summary>anyExtendedKeyUsage (RFC 5280 4.2.1.12).</summary>
+    public const string AnyPurpose = "2.5.29.37.0";
 
     /// <summary>id-kp-documentSigning (RFC 9336).</summary>
     public const string DocumentSigning = "1.3.6.1.5.5.7.3.36";

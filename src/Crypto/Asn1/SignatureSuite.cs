@@ -104,47 +104,18 @@ public sealed record SignatureSuite
         EncodeSignature(await signer(DigestToSign(subjectPublicKeyInfo, message.Span), ct));
 
     /// <summary>Checks a signature in its X.509 form. False for any malformed input; never throws for it.</summary>
+    /// <remarks>The key is imported once and kept. Its strength is not judged here: <see cref="PublicKeyCheck"/> does.</remarks>
     public bool Verify(ReadOnlyMemory<byte> subjectPublicKeyInfo, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
     {
-        if (PublicKeyCheck.KindOf(subjectPublicKeyInfo) != KeyKind)
-        {
-            return false;
-        }
-
         try
         {
-            return KeyKind switch
-            {
-                PublicKeyKind.P256 => VerifyP256(subjectPublicKeyInfo, message, signature),
-                PublicKeyKind.Rsa => VerifyRsa(subjectPublicKeyInfo, message, signature),
-                PublicKeyKind.Sm2 => Sm2.Verify(subjectPublicKeyInfo, message, signature) == Sm2Verdict.Valid,
-                _ => Crypto.Ed25519.TryFromSubjectPublicKeyInfo(subjectPublicKeyInfo.Span, out var key)
-                    && Crypto.Ed25519.Verify(key, message, signature),
-            };
+            var key = VerificationKey.Of(subjectPublicKeyInfo);
+            return key.Kind == KeyKind && key.Verify(message, signature);
         }
         catch (CryptographicException)
         {
-            // A key or signature the platform cannot read does not verify.
+            // A signature the platform cannot read does not verify.
             return false;
         }
-    }
-
-    private static bool VerifyP256(ReadOnlyMemory<byte> spki, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
-    {
-        if (!EcdsaForm.TryToRaw(signature, out var raw))
-        {
-            return false;
-        }
-
-        using var key = ECDsa.Create();
-        key.ImportSubjectPublicKeyInfo(spki.Span, out _);
-        return key.VerifyData(message, raw, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
-    }
-
-    private static bool VerifyRsa(ReadOnlyMemory<byte> spki, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
-    {
-        using var key = RSA.Create();
-        key.ImportSubjectPublicKeyInfo(spki.Span, out _);
-        return key.VerifyData(message, signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
     }
 }

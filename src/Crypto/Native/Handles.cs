@@ -64,3 +64,25 @@ internal sealed class Pkcs8Info() : SafeHandleZeroOrMinusOneIsInvalid(true)
         return true;
     }
 }
+
+/// <summary>A <c>BIGNUM</c>.</summary>
+internal sealed class BigNumber() : SafeHandleZeroOrMinusOneIsInvalid(true)
+{
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle()
+    {
+        LibCrypto.NumberFree(handle);
+        return true;
+    }
+}
+
+/// <summary>A <c>BN_CTX</c>: scratch space for arithmetic.</summary>
+internal sealed class BigNumberContext() : SafeHandleZeroOrMinusOneIsInvalid(true)
+{
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle()
+    {
+        LibCrypto.NumberContextFree(handle);
+        return true;
+    }
+}

@@ -102,26 +102,11 @@ internal static partial class LibCrypto
     [LibraryImport(Library, EntryPoint = "EVP_PKEY_sign")]
     internal static unsafe partial int Sign(EvpKeyContext context, byte* signature, nuint* size, byte* digest, nuint length);
 
-    [LibraryImport(Library, EntryPoint = "EVP_PKEY_verify_init")]
-    internal static partial int VerifyInit(EvpKeyContext context);
-
-    [LibraryImport(Library, EntryPoint = "EVP_PKEY_verify")]
-    internal static unsafe partial int Verify(EvpKeyContext context, byte* signature, nuint size, byte* digest, nuint length);
-
     [LibraryImport(Library, EntryPoint = "EVP_DigestSignInit")]
     internal static partial int DigestSignInit(EvpMdContext context, nint keyContext, nint md, nint engine, EvpKey key);
 
     [LibraryImport(Library, EntryPoint = "EVP_DigestSign")]
     internal static unsafe partial int DigestSign(EvpMdContext context, byte* signature, nuint* size, byte* data, nuint length);
-
-    [LibraryImport(Library, EntryPoint = "EVP_DigestVerifyInit")]
-    internal static partial int DigestVerifyInit(EvpMdContext context, nint keyContext, nint md, nint engine, EvpKey key);
-
-    [LibraryImport(Library, EntryPoint = "EVP_DigestVerify")]
-    internal static unsafe partial int DigestVerify(EvpMdContext context, byte* signature, nuint size, byte* data, nuint length);
-
-    [LibraryImport(Library, EntryPoint = "d2i_PUBKEY")]
-    internal static unsafe partial EvpKey DecodePublicKey(nint existing, byte** der, nint length);
 
     [LibraryImport(Library, EntryPoint = "d2i_AutoPrivateKey")]
     internal static unsafe partial EvpKey DecodePrivateKey(nint existing, byte** der, nint length);
@@ -141,9 +126,25 @@ internal static partial class LibCrypto
     [LibraryImport(Library, EntryPoint = "EVP_PKEY_new_raw_private_key")]
     internal static unsafe partial EvpKey NewRawPrivateKey(int type, nint engine, byte* key, nuint length);
 
-    [LibraryImport(Library, EntryPoint = "EVP_PKEY_new_raw_public_key")]
-    internal static unsafe partial EvpKey NewRawPublicKey(int type, nint engine, byte* key, nuint length);
-
     [LibraryImport(Library, EntryPoint = "EVP_PKEY_get_raw_public_key")]
     internal static unsafe partial int GetRawPublicKey(EvpKey key, byte* raw, nuint* length);
+
+    [LibraryImport(Library, EntryPoint = "BN_CTX_new")]
+    internal static partial BigNumberContext NumberContextNew();
+
+    [LibraryImport(Library, EntryPoint = "BN_CTX_free")]
+    internal static partial void NumberContextFree(nint context);
+
+    [LibraryImport(Library, EntryPoint = "BN_bin2bn")]
+    internal static unsafe partial BigNumber NumberFromBytes(byte* bytes, int length, nint existing);
+
+    [LibraryImport(Library, EntryPoint = "BN_free")]
+    internal static partial void NumberFree(nint number);
+
+    /// <summary>r = a ^ p mod m, m odd; numbers here are public, so the time it takes may tell them.</summary>
+    [LibraryImport(Library, EntryPoint = "BN_mod_exp_mont")]
+    internal static partial int ModExp(BigNumber r, BigNumber a, BigNumber p, BigNumber m, BigNumberContext context, nint montgomery);
+
+    [LibraryImport(Library, EntryPoint = "BN_is_one")]
+    internal static partial int IsOne(BigNumber number);
 }

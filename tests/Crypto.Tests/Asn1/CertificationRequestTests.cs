@@ -108,6 +108,22 @@ public sealed class CertificationRequestTests
     }
 
     [Fact]
+    public void A_modulus_that_is_prime_is_refused_as_weak()
+    {
+        // 2^3217 - 1, a Mersenne prime, divisible by nothing and with no other fault: whoever sees it knows the private key.
+        Assert.Equal(PublicKeyRefusal.Weak, Judge((BigInteger.One << 3217) - 1, 65537));
+    }
+
+    [Theory]
+    [InlineData("0000000000000000000000000000000000000000000000000000000000000000")] // order 4
+    [InlineData("0100000000000000000000000000000000000000000000000000000000000000")] // the neutral element
+    [InlineData("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")] // order 8
+    [InlineData("0200000000000000000000000000000000000000000000000000000000000000")] // no point
+    public void An_Ed25519_key_outside_the_group_is_refused(string key) => Assert.Equal(
+        PublicKeyRefusal.NotOnCurve,
+        Assert.IsType<PublicKeyVerdict.Refused>(PublicKeyCheck.Examine(Ed25519.ToSubjectPublicKeyInfo(Convert.FromHexString(key)))).Reason);
+
+    [Fact]
     public void Ten_thousand_mutated_keys_are_judged_without_a_fault()
     {
         using var p256 = SoftwareKey.New(PublicKeyKind.P256);

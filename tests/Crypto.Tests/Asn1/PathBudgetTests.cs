@@ -26,6 +26,35 @@ public sealed class PathBudgetTests
         var outcome = CertificatePath.Build(leaf, ring, [root.Certificate], Now, CertificateUsage.Signature);
         // Each of the ring may have issued the leaf, and none of them another of the ring.
         Assert.Equal(PathRefusal.NoIssuer, Assert.IsType<PathOutcome.Refused>(outcome).Reason);
+        var budget = new SignatureBudget();
+        _ = CertificatePath.Build(leaf, ring, [root.Certificate], Now, CertificateUsage.Signature, PathRules.Ours, budget, CancellationToken.None);
+        Assert.Equal(size, budget.Spent);
+    }
+
+    [Theory, InlineData(7), InlineData(15), InlineData(31)]
+    public async Task A_ring_that_may_have_signed_a_list_ends_within_the_budget(int size)
+    {
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var root = await SampleAuthority.Root(PublicKeyKind.P256, Now, "Ring");
+        using var person = SoftwareKey.New(PublicKeyKind.P256);
+        var leaf = await root.IssueLeaf("leaf", person.Spki, Now, KeyUsages.NonRepudiation);
+        var ring = new List<Certificate>();
+        for (var i = 0; i < size; i++)
+        {
+            ring.Add(await Issue(key, Name("Ring"), "Ring", key.Spki, Now.AddSeconds(i), ListSigner()));
+        }
+
+        // A list in the name of the leaf's issuer, signed by the ring's key: each of the ring is a signer whose path is searched for.
+        var tbs = new CertificateListContent
+        {
+            Suite = key.Suite, Issuer = Name("Ring"), AuthorityKeyIdentifier = new byte[] { 1 }, Number = 1, ThisUpdate = Now, NextUpdate = Now.AddHours(1), Entries = [],
+        }.EncodeTbs();
+        Assert.True(CertificateList.TryParse(await SignedStructure.Sign(tbs, key.Suite, key.Spki, key.Signer, CancellationToken.None), out var list, out _));
+        var budget = new SignatureBudget();
+        var outcome = new RevocationSearch([list], ring, Now, PathRules.Ours, budget, CancellationToken.None).Of([leaf, root.Certificate], 0);
+        Assert.IsType<RevocationOutcome.Unknown>(outcome);
+        Assert.InRange(budget.Spent, size, SignatureBudget.Checks);
+        Assert.IsType<RevocationOutcome.Unknown>(RevocationCheck.Of([leaf, root.Certificate], 0, [list], ring, Now));
     }
 
     [Fact]
@@ -34,6 +63,9 @@ public sealed class PathBudgetTests
         var (leaf, mesh, root) = await Mesh();
         var outcome = CertificatePath.Build(leaf, mesh, [root], Now, CertificateUsage.Signature);
         Assert.Equal(PathRefusal.BudgetSpent, Assert.IsType<PathOutcome.Refused>(outcome).Reason);
+        var budget = new SignatureBudget();
+        _ = CertificatePath.Build(leaf, mesh, [root], Now, CertificateUsage.Signature, PathRules.Ours, budget, CancellationToken.None);
+        Assert.Equal(SignatureBudget.Checks, budget.Spent);
     }
 
     [Fact]
@@ -75,6 +107,9 @@ public sealed class PathBudgetTests
 
     private static CertificateExtension[] Authority() =>
         [CertificateExtension.BasicConstraints(ca: true), CertificateExtension.KeyUsage(KeyUsages.KeyCertSign)];
+
+    private static CertificateExtension[] ListSigner() =>
+        [CertificateExtension.BasicConstraints(ca: true), CertificateExtension.KeyUsage(KeyUsages.KeyCertSign | KeyUsages.CrlSign)];
 
     private static Task<Certificate> SelfIssued(SoftwareKey key, string name, DateTimeOffset from) => Issue(key, Name(name), name, key.Spki, from, Authority());
 

@@ -70,7 +70,7 @@ public static class Program
     {
         var token = services.GetRequiredService<IToken>();
         await RegistryKeys.Provision(token, ct);
-        var key = await token.Find(AnswerEntitlement.Key, ct) ?? await token.Generate(AnswerEntitlement.Key, KeyAlgorithm.EcdsaP256, ct);
+        var key = await token.FindOrGenerate(AnswerEntitlement.Key, KeyAlgorithm.EcdsaP256, ct);
         var directory = services.GetRequiredService<ServiceOptions>().PublicDirectory;
         await File.WriteAllBytesAsync(Path.Combine(directory, "entitlement.spki"), key.SubjectPublicKeyInfo.ToArray(), ct);
     }

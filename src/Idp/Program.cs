@@ -103,10 +103,7 @@ public static class Program
         var token = services.GetRequiredService<IToken>();
         foreach (var (key, algorithm) in new[] { (RegisterPatient.LookupKey, KeyAlgorithm.HmacSha256), (RegisterPatient.SealKey, KeyAlgorithm.Aes256) })
         {
-            if (await token.Find(key, ct) is null)
-            {
-                await token.Generate(key, algorithm, ct);
-            }
+            _ = await token.FindOrGenerate(key, algorithm, ct);
         }
     }
 }

@@ -36,6 +36,16 @@ public enum KeyAlgorithm
 /// <param name="SubjectPublicKeyInfo">DER of its public key; empty for secret keys.</param>
 public sealed record TokenKey(KeyRef Ref, KeyAlgorithm Algorithm, ReadOnlyMemory<byte> SubjectPublicKeyInfo);
 
+/// <summary>Who waits for an operation, and so which sessions of the token it takes.</summary>
+public enum TokenLane
+{
+    /// <summary>The service's own work and that of callers it knows.</summary>
+    Service,
+
+    /// <summary>Work that anyone who reaches a listener may ask for. It has sessions of its own, so that a flood of it delays only itself.</summary>
+    Anonymous,
+}
+
 /// <summary>Whether a token can be used now, for <c>/health/ready</c>.</summary>
 /// <param name="Ready">True when a session was open and answered.</param>
 /// <param name="Detail">What is wrong and what to do; empty when ready. Holds no secret.</param>
@@ -57,6 +67,9 @@ public interface IToken : IAsyncDisposable
     /// </summary>
     ValueTask<byte[]> Sign(KeyRef key, ReadOnlyMemory<byte> digest, CancellationToken ct);
 
+    /// <summary>The same on the sessions of a lane.</summary>
+    ValueTask<byte[]> Sign(KeyRef key, ReadOnlyMemory<byte> digest, TokenLane lane, CancellationToken ct);
+
     /// <summary>HMAC-SHA-256 (CKM_SHA256_HMAC), 32 bytes.</summary>
     ValueTask<byte[]> Mac(KeyRef key, ReadOnlyMemory<byte> data, CancellationToken ct);
 
@@ -66,10 +79,16 @@ public interface IToken : IAsyncDisposable
     /// <summary>Opens what <see cref="Encrypt"/> sealed; a changed byte is a <see cref="TokenException"/>.</summary>
     ValueTask<byte[]> Decrypt(KeyRef key, ReadOnlyMemory<byte> sealedBytes, ReadOnlyMemory<byte> associatedData, CancellationToken ct);
 
-    /// <summary>Generates a key inside the token, sensitive and not extractable; refuses a label in use.</summary>
+    /// <summary>
+    /// Generates a key inside the token, sensitive and not extractable. Refuses a label in use as KEY_EXISTS, also where another instance made it;
+    /// <see cref="TokenKeys.FindOrGenerate"/> answers that key instead.
+    /// </summary>
     ValueTask<TokenKey> Generate(KeyRef key, KeyAlgorithm algorithm, CancellationToken ct);
 
-    /// <summary>The key of that name from the handle cache, filled at open; null when there is none.</summary>
+    /// <summary>
+    /// The key of that name; null when there is none. Keys are read at open; the token is searched for a name that is not among them, once a second
+    /// at most for each.
+    /// </summary>
     ValueTask<TokenKey?> Find(KeyRef key, CancellationToken ct);
 
     /// <summary>Destroys the key and its public and certificate objects.</summary>

@@ -10,7 +10,8 @@ public sealed class Pin : IDisposable
 
     private Pin(byte[] bytes) => _bytes = bytes;
 
-    internal ReadOnlySpan<byte> Bytes => _bytes;
+    // Pinned, so that the library hands the module this very memory.
+    internal byte[] Bytes => _bytes;
 
     /// <summary>Reads a PIN file: its first line, 4 to 256 bytes. Refuses a file that others than its owner can read or write.</summary>
     /// <exception cref="TokenException">PIN_FILE: missing, readable by others, or of an impossible length.</exception>

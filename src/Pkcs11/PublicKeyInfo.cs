@@ -20,8 +20,14 @@ internal static class PublicKeyInfo
         : parameters.SequenceEqual(Sm2) ? KeyAlgorithm.Sm2
         : null;
 
-    public static byte[] Ec(byte[] parameters, byte[] point)
+    /// <summary>Of a key on a curve of 256 bits; null where the point is none of 65 bytes.</summary>
+    public static byte[]? Ec(byte[] parameters, byte[] point)
     {
+        if (Unwrap(point, 65) is not { } bare)
+        {
+            return null;
+        }
+
         var writer = new AsnWriter(AsnEncodingRules.DER);
         using (writer.PushSequence())
         {
@@ -31,14 +37,20 @@ internal static class PublicKeyInfo
                 writer.WriteEncodedValue(parameters);
             }
 
-            writer.WriteBitString(Unwrap(point, 65));
+            writer.WriteBitString(bare);
         }
 
         return writer.Encode();
     }
 
-    public static byte[] Ed25519(byte[] point)
+    /// <summary>Of an Ed25519 key; null where the point is none of 32 bytes (Ed448 has the same key type).</summary>
+    public static byte[]? Ed25519(byte[] point)
     {
+        if (Unwrap(point, 32) is not { } bare)
+        {
+            return null;
+        }
+
         var writer = new AsnWriter(AsnEncodingRules.DER);
         using (writer.PushSequence())
         {
@@ -47,14 +59,20 @@ internal static class PublicKeyInfo
                 writer.WriteObjectIdentifier("1.3.101.112");
             }
 
-            writer.WriteBitString(Unwrap(point, 32));
+            writer.WriteBitString(bare);
         }
 
         return writer.Encode();
     }
 
-    public static byte[] Rsa(byte[] modulus, byte[] exponent)
+    /// <summary>Of a 3072-bit RSA key; null where modulus or exponent is none.</summary>
+    public static byte[]? Rsa(byte[] modulus, byte[] exponent)
     {
+        if (modulus is not { Length: 384 } || modulus[0] == 0 || exponent is not [not 0, ..])
+        {
+            return null;
+        }
+
         var inner = new AsnWriter(AsnEncodingRules.DER);
         using (inner.PushSequence())
         {
@@ -77,16 +95,21 @@ internal static class PublicKeyInfo
         return writer.Encode();
     }
 
-    // PKCS#11 wraps the point in an OCTET STRING; some modules hand it out bare.
-    private static byte[] Unwrap(byte[] point, int length)
+    // PKCS#11 wraps the point in an OCTET STRING; some modules hand it out bare. What is neither belongs to a key of another program.
+    private static byte[]? Unwrap(byte[] point, int length)
     {
         if (point.Length == length)
         {
             return point;
         }
 
-        return AsnDecoder.TryReadPrimitiveOctetString(point, AsnEncodingRules.DER, out var inner, out _) && inner.Length == length
-            ? inner.ToArray()
-            : throw new TokenException("PUBLIC_KEY", "The token shows a public key of an impossible length.");
+        try
+        {
+            return AsnDecoder.ReadOctetString(point, AsnEncodingRules.DER, out _) is { } inner && inner.Length == length ? inner : null;
+        }
+        catch (AsnContentException)
+        {
+            return null;
+        }
     }
 }

@@ -1,15 +1,10 @@
 using System.Collections.Concurrent;
+using Net.Pkcs11Interop.Common;
 
 namespace Trust.Pkcs11;
 
-/// <summary>A key's handles, valid for one login of one token.</summary>
-/// <param name="Key">What callers see.</param>
-/// <param name="Handle">Private or secret key object.</param>
-internal sealed record KeyEntry(TokenKey Key, ulong Handle);
-
-/// <summary>One login to a token that is there: module, slot and the handles read once at open.</summary>
-internal sealed record LiveToken(
-    Cryptoki Module, ulong Slot, SessionHandle LoginSession, TokenDescription Description, ConcurrentDictionary<string, KeyEntry> Keys)
+/// <summary>One login to a token that is there: module, slot and its keys.</summary>
+internal sealed record LiveToken(Pkcs11Module Module, ulong Slot, TokenSession LoginSession, TokenDescription Description, KeyDirectory Keys)
 {
     /// <summary>Mechanisms the token offers.</summary>
     public IReadOnlySet<ulong> Mechanisms { get; } = Description.Mechanisms.ToHashSet();
@@ -18,8 +13,8 @@ internal sealed record LiveToken(
     public ConcurrentDictionary<string, bool> ProvedSm2 { get; } = new(StringComparer.Ordinal);
 }
 
-/// <summary>Finds the token by label, logs in and caches its handles; again when the token went away and came back.</summary>
-internal sealed class TokenConnection(Cryptoki module, TokenOptions options)
+/// <summary>Finds the token by label, logs in and reads its keys; again when the token went away and came back.</summary>
+internal sealed class TokenConnection(Pkcs11Module module, TokenOptions options, TimeProvider clock)
 {
     private readonly Lock _gate = new();
     private volatile LiveToken? _current;
@@ -31,8 +26,12 @@ internal sealed class TokenConnection(Cryptoki module, TokenOptions options)
     public LiveToken? Current => _current;
 
     /// <summary>A fresh login, unless another thread has made one since <paramref name="failed"/>.</summary>
-    /// <exception cref="TokenException">The token is away, or its PIN was refused (and then for good).</exception>
-    public LiveToken Reopen(LiveToken? failed)
+    /// <param name="failed">The login that does not serve any more; null when there was none.</param>
+    /// <param name="progress">Called after each object read.</param>
+    /// <exception cref="TokenException">
+    /// The token is away; its PIN was refused (and then for good); or TOKEN_UNREADABLE: whatever else kept it from being opened.
+    /// </exception>
+    public LiveToken Reopen(LiveToken? failed, Action progress)
     {
         lock (_gate)
         {
@@ -49,21 +48,15 @@ internal sealed class TokenConnection(Cryptoki module, TokenOptions options)
 
             _current = null;
             failed?.LoginSession.Dispose();
-            module.Initialize();
-            var slot = module.FindSlot(options.TokenLabel)
-                ?? throw new TokenException(0xE0, $"token {options.TokenLabel}");
-            var session = module.OpenSession(slot);
             try
             {
-                Login(session.Value);
-                var live = new LiveToken(module, slot, session, module.Describe(slot), KeyCache.Read(module, session.Value));
-                _current = live;
-                return live;
+                return _current = Open(progress);
             }
-            catch (TokenException)
+#pragma warning disable CA1031 // The PIN file, what others stored in the token and the module itself are not ours: none of them may end a session's thread.
+            catch (Exception e) when (e is not TokenException)
+#pragma warning restore CA1031
             {
-                session.Dispose();
-                throw;
+                throw new TokenException(TokenException.Unreadable, $"Token {Label} cannot be opened ({e.GetType().Name}: {e.Message}).", e);
             }
         }
     }
@@ -71,24 +64,58 @@ internal sealed class TokenConnection(Cryptoki module, TokenOptions options)
     /// <summary>Closes the login's own session; the token logs out with its last session.</summary>
     public void Close()
     {
-        lock (_gate)
+        // A thread that hangs in reopening keeps the gate; the session it would make is closed with the process.
+        if (_gate.TryEnter())
         {
-            if (_current is { } live)
+            try
             {
+                _current?.LoginSession.Dispose();
                 _current = null;
-                live.LoginSession.Dispose();
+            }
+            finally
+            {
+                _gate.Exit();
             }
         }
     }
 
-    private void Login(ulong session)
+    private LiveToken Open(Action progress)
+    {
+        module.Initialize();
+        var slot = module.FindSlot(options.TokenLabel)
+            ?? throw new TokenException(CKR.CKR_TOKEN_NOT_PRESENT, $"token {options.TokenLabel}");
+        var session = module.OpenSession(slot);
+        var opened = false;
+        try
+        {
+            Login(session);
+            var keys = new KeyDirectory(clock);
+            foreach (var key in KeyReader.Read(session, label: null, keys.Now, progress))
+            {
+                keys.Add(key);
+            }
+
+            var live = new LiveToken(module, slot, session, module.Describe(slot), keys);
+            opened = true;
+            return live;
+        }
+        finally
+        {
+            if (!opened)
+            {
+                session.Dispose();
+            }
+        }
+    }
+
+    private void Login(TokenSession session)
     {
         using var pin = Pin.Read(options.PinFile);
         try
         {
-            module.Login(session, Ck.User, pin);
+            session.Login(CKU.CKU_USER, pin);
         }
-        catch (TokenException e) when (e.Code is >= ReturnCode.PinIncorrect and <= ReturnCode.PinLocked)
+        catch (TokenException e) when (e.ReturnValue is >= CKR.CKR_PIN_INCORRECT and <= CKR.CKR_PIN_LOCKED)
         {
             _pinRefused = e;
             throw;

@@ -15,6 +15,18 @@ public sealed record TokenOptions
     /// <summary>Sessions, and so operations in flight. Two per core saturate software tokens.</summary>
     public int Sessions { get; init; } = Math.Max(2, Environment.ProcessorCount * 2);
 
+    /// <summary>
+    /// Sessions besides, for work that anyone may ask for (OCSP answers, time-stamps of strangers); opened when such work first comes. Half of
+    /// <see cref="Sessions"/> by default.
+    /// </summary>
+    public int? AnonymousSessions { get; init; }
+
+    /// <summary>
+    /// Longest time for one call of the module, six times that for the making of a key; after it the caller hears TOKEN_SILENT. 10 s by default:
+    /// longer than a network token needs to fail over, shorter than a client waits.
+    /// </summary>
+    public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How this vendor does SM2; null where the token has none.</summary>
     public VendorSm2? Sm2 { get; init; }
 }

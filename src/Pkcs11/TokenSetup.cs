@@ -20,7 +20,7 @@ public static class TokenSetup
 
         using var officer = Pin.Read(securityOfficerPinFile);
         using var user = Pin.Read(userPinFile);
-        var module = Cryptoki.Load(modulePath);
+        var module = Pkcs11Module.Load(modulePath);
 
         // Two threads must not pick the same blank slot.
         lock (Gate)
@@ -30,5 +30,5 @@ public static class TokenSetup
     }
 
     /// <summary>Whether the module shows an initialised token of that label.</summary>
-    public static bool Exists(string modulePath, string label) => Cryptoki.Load(modulePath).FindSlot(label) is not null;
+    public static bool Exists(string modulePath, string label) => Pkcs11Module.Load(modulePath).FindSlot(label) is not null;
 }

@@ -7,7 +7,7 @@ namespace Trust.Pkcs11;
 internal static class VendorSm2Signing
 {
     /// <summary>Signs e = SM3(Z‖M); answers r‖s whatever form the vendor returns.</summary>
-    public static byte[] Sign(LiveToken live, ulong session, KeyEntry key, VendorSm2? vendor, ReadOnlySpan<byte> e)
+    public static byte[] Sign(LiveToken live, TokenSession session, KeyEntry key, VendorSm2? vendor, ReadOnlySpan<byte> e)
     {
         var table = Require(live, vendor);
         Prove(live, session, key, table);
@@ -33,7 +33,7 @@ internal static class VendorSm2Signing
     }
 
     // The table is only a claim: a wrong number may well sign something. Each key proves it once per login.
-    private static void Prove(LiveToken live, ulong session, KeyEntry key, VendorSm2 table)
+    private static void Prove(LiveToken live, TokenSession session, KeyEntry key, VendorSm2 table)
     {
         if (live.ProvedSm2.ContainsKey(key.Key.Ref.Label))
         {
@@ -50,9 +50,9 @@ internal static class VendorSm2Signing
         live.ProvedSm2[key.Key.Ref.Label] = true;
     }
 
-    private static byte[] SignOnce(LiveToken live, ulong session, KeyEntry key, VendorSm2 table, ReadOnlySpan<byte> e)
+    private static byte[] SignOnce(LiveToken live, TokenSession session, KeyEntry key, VendorSm2 table, ReadOnlySpan<byte> e)
     {
-        var signature = live.Module.Sign(session, table.Sign, key.Handle, e, 128);
+        var signature = session.Sign(table.Sign, key.Handle, e, 128);
         if (table.Form == Sm2SignatureForm.Raw)
         {
             return signature.Length == 64

@@ -10,7 +10,6 @@ using Trust.CA.Enrolment;
 using Trust.CA.Registry;
 using Trust.Cli.Local;
 using Trust.Crypto.Asn1;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat.Index;
@@ -113,8 +112,7 @@ public sealed class CaFixture : IAsyncLifetime
                 if (_receipts)
                 {
                     // The stand-in below answers in the ledger's place.
-                    var relay = builder.Services.Single(s => s.ServiceType == typeof(IHostedService) && s.ImplementationType == typeof(Relay));
-                    builder.Services.Remove(relay);
+                    Idle.InsteadOfTheRelay(builder.Services);
                 }
             },
         };

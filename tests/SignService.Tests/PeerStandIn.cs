@@ -48,7 +48,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
 
     public string PatientKey { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
-    /// <summary>Certificate status by SHA-256; good unless named.</summary>
+    /// <summary>Certificate status by SHA-256; good unless named, unknown where empty.</summary>
     public ConcurrentDictionary<string, string> Status { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Bodies the ledger accepted, in order.</summary>
@@ -130,8 +130,9 @@ internal sealed class PeerStandIn : IAsyncDisposable
         app.MapGet("/consents", () => Results.Text(
             new JsonObject { ["granted"] = ConsentGranted, ["noticeVersion"] = "1", ["consentId"] = "c1", ["subjectKey"] = PatientKey }.ToJsonString(), "application/json"));
         app.MapGet("/entitlements", Entitlement);
-        app.MapGet("/holders/{sha}", (string sha) => Results.Text(
-            new JsonObject { ["status"] = Status.GetValueOrDefault(sha, "good"), ["person"] = "x" }.ToJsonString(), "application/json"));
+        app.MapGet("/holders/{sha}", (string sha) => Status.GetValueOrDefault(sha, "good") is { Length: > 0 } status
+            ? Results.Text(new JsonObject { ["status"] = status, ["person"] = "x" }.ToJsonString(), "application/json")
+            : Results.NotFound());
         app.MapGet("/feed", Feed);
         app.MapGet("/sources/sign/head", () => Results.Text(Head(), "application/json"));
         app.MapPost("/sources/sign/epochs", () =>

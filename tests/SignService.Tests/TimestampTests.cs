@@ -61,6 +61,26 @@ public sealed class TimestampTests
         Assert.IsType<StampOutcome.Stamped>(await authority.Stamp("a"u8, CancellationToken.None));
     }
 
+    [Fact]
+    public async Task Strangers_who_flood_the_authority_hold_up_no_signature_of_the_service()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        using var gate = new ManualResetEventSlim();
+        (rig.Faults.OnlyAnonymousAtGate, rig.Faults.SignGate) = (true, gate);
+        var query = new TimeStampRequest(Oids.Sha256, SHA256.HashData([])).Encode();
+        var flood = Enumerable.Range(0, 20).Select(_ => Ask(rig, query)).ToList();
+        await Eventually.Holds(() => rig.Faults.Waiting == 1, "a stranger's time-stamp hangs");
+
+        var own = await rig.Parts.GetRequiredService<TimeStampAuthority>().Stamp("a"u8, CancellationToken.None);
+        var unanswered = flood.Count(f => !f.IsCompleted);
+        gate.Set();
+        var answers = await Task.WhenAll(flood);
+
+        Assert.IsType<StampOutcome.Stamped>(own);
+        Assert.Equal(20, unanswered);
+        Assert.All(answers, a => Assert.NotNull(TimeStamp.TokenOf(a.Body)));
+    }
+
     private static async Task<(int Status, byte[] Body)> Ask(SignRig rig, byte[] query)
     {
         using var content = new ByteArrayContent(query);

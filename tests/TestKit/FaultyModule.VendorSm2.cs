@@ -72,6 +72,7 @@ public static unsafe partial class FaultyModule
     private static ulong GenerateKeyPair(
         ulong session, ulong* mechanism, Template* pub, ulong pubCount, Template* priv, ulong privCount, ulong* pubHandle, ulong* privHandle)
     {
+        Of(session).BeforeGeneration?.Invoke();
         if (*mechanism != Generation)
         {
             return ((delegate* unmanaged[Cdecl]<ulong, ulong*, Template*, ulong, Template*, ulong, ulong*, ulong*, ulong>)_real[59])(

@@ -14,23 +14,26 @@ public static unsafe partial class FaultyModule
 {
     private const int Functions = 68;
     private const ulong DeviceRemoved = 0x32;
+    private const ulong OperationActive = 0x90;
+    private const ulong OperationNotInitialized = 0x91;
+    private const ulong EcPoint = 0x181;
     private const ulong SessionHandleInvalid = 0xB3;
     private const ulong TokenNotPresent = 0xE0;
 
     private static readonly ConcurrentDictionary<string, TokenFaults> Faults = new(StringComparer.Ordinal);
     private static readonly ConcurrentDictionary<ulong, string> SessionLabels = new();
     private static readonly ConcurrentDictionary<ulong, bool> DeadSessions = new();
-    private static readonly Lazy<nint> List = new(Build);
+    private static readonly Lazy<string> Shim = new(() => ModuleShim.Build(BuildList()));
     private static nint* _real;
 
     /// <summary>Opens a token that exists through the faulty list.</summary>
-    public static ValueTask<Pkcs11Token> Open(TokenOptions options) =>
-        Pkcs11Token.Open(options, List.Value, CancellationToken.None);
+    public static ValueTask<Pkcs11Token> Open(TokenOptions options, TimeProvider? clock = null) =>
+        Pkcs11Token.Open(options with { ModulePath = Shim.Value }, clock ?? TimeProvider.System, CancellationToken.None);
 
     /// <summary>The faults of a token.</summary>
     public static TokenFaults For(string label) => Faults.GetOrAdd(label, _ => new TokenFaults());
 
-    private static nint Build()
+    private static nint BuildList()
     {
         _ = Tokens.SoftHsm;
         var library = NativeLibrary.Load(SoftHsmPath());
@@ -47,11 +50,22 @@ public static unsafe partial class FaultyModule
         var table = list + 1;
         table[12] = (nint)(delegate* unmanaged[Cdecl]<ulong, ulong, nint, nint, ulong*, ulong>)&OpenSession;
         table[13] = (nint)(delegate* unmanaged[Cdecl]<ulong, ulong>)&CloseSession;
+        table[24] = (nint)(delegate* unmanaged[Cdecl]<ulong, ulong, Template*, ulong, ulong>)&GetAttributeValue;
+        table[26] = (nint)(delegate* unmanaged[Cdecl]<ulong, Template*, ulong, ulong>)&FindObjectsInit;
         table[15] = (nint)(delegate* unmanaged[Cdecl]<ulong, nint, ulong>)&GetSessionInfo;
         table[18] = (nint)(delegate* unmanaged[Cdecl]<ulong, ulong, byte*, ulong, ulong>)&Login;
         table[42] = (nint)(delegate* unmanaged[Cdecl]<ulong, ulong*, ulong, ulong>)&SignInit;
         table[43] = (nint)(delegate* unmanaged[Cdecl]<ulong, byte*, ulong, byte*, ulong*, ulong>)&Sign;
         AddVendorSm2(table);
+        for (var i = 0; i < Functions; i++)
+        {
+            // The library turns every entry into a delegate when it loads the module, and takes no null.
+            if (table[i] == 0)
+            {
+                throw new InvalidOperationException($"Function {i} of the list is missing.");
+            }
+        }
+
         return (nint)list;
     }
 
@@ -126,6 +140,30 @@ public static unsafe partial class FaultyModule
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static ulong GetAttributeValue(ulong session, ulong handle, Template* attributes, ulong count)
+    {
+        if (attributes->Type == EcPoint && Of(session).EcPointLength is { } length)
+        {
+            if (attributes->Value is not null)
+            {
+                new Span<byte>(attributes->Value, (int)length).Clear();
+            }
+
+            attributes->Length = length;
+            return 0;
+        }
+
+        return ((delegate* unmanaged[Cdecl]<ulong, ulong, Template*, ulong, ulong>)_real[24])(session, handle, attributes, count);
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static ulong FindObjectsInit(ulong session, Template* attributes, ulong count)
+    {
+        Of(session).CountSearch();
+        return ((delegate* unmanaged[Cdecl]<ulong, Template*, ulong, ulong>)_real[26])(session, attributes, count);
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static ulong SignInit(ulong session, ulong* mechanism, ulong key)
     {
         if (IsDead(session))
@@ -133,8 +171,16 @@ public static unsafe partial class FaultyModule
             return SessionHandleInvalid;
         }
 
-        return VendorSignInit(session, *mechanism, key)
+        var faults = Of(session);
+        var failing = faults.TakeSignInitFault();
+        if (failing && faults.Took == Took.NoEffect)
+        {
+            return faults.SignCode;
+        }
+
+        var code = VendorSignInit(session, *mechanism, key)
             ?? ((delegate* unmanaged[Cdecl]<ulong, ulong*, ulong, ulong>)_real[42])(session, mechanism, key);
+        return failing ? faults.SignCode : code;
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -146,7 +192,7 @@ public static unsafe partial class FaultyModule
             return SessionHandleInvalid;
         }
 
-        faults.SignGate?.Wait();
+        faults.WaitAtSignGate();
         if (faults.Removed)
         {
             KillSessions(session);
@@ -156,7 +202,7 @@ public static unsafe partial class FaultyModule
         var failing = faults.TakeSignFault();
         if (failing && faults.Took == Took.NoEffect)
         {
-            KillSessions(session);
+            Fail(session, faults);
             return faults.SignCode;
         }
 
@@ -165,10 +211,19 @@ public static unsafe partial class FaultyModule
             ?? ((delegate* unmanaged[Cdecl]<ulong, byte*, ulong, byte*, ulong*, ulong>)_real[43])(session, data, length, signature, signatureLength);
         if (failing)
         {
-            KillSessions(session);
+            Fail(session, faults);
             return faults.SignCode;
         }
 
         return code;
+    }
+
+    // A session that is out of step lives on, and so do the others of its token.
+    private static void Fail(ulong session, TokenFaults faults)
+    {
+        if (faults.SignCode is not (OperationActive or OperationNotInitialized))
+        {
+            KillSessions(session);
+        }
     }
 }

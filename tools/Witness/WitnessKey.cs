@@ -17,7 +17,7 @@ internal sealed class WitnessKey(IToken token, WitnessOptions options)
     /// <exception cref="TokenException">The token is away, or has no Ed25519.</exception>
     public async Task<NoteVerifier> Provision(CancellationToken ct)
     {
-        _ = await token.Find(Key, ct) ?? await token.Generate(Key, KeyAlgorithm.Ed25519, ct);
+        _ = await token.FindOrGenerate(Key, KeyAlgorithm.Ed25519, ct);
         return await Verifier(ct);
     }
 

@@ -32,14 +32,10 @@ internal sealed class CheckpointSigner(IToken token, SoftwareKeys software, Stan
     /// <exception cref="TokenException">The token is away.</exception>
     public async Task Provision(CancellationToken ct)
     {
-        if (await token.Find(P256Key, ct) is null)
+        _ = await token.FindOrGenerate(P256Key, KeyAlgorithm.EcdsaP256, ct);
+        if (options.TokenHasSm2)
         {
-            await token.Generate(P256Key, KeyAlgorithm.EcdsaP256, ct);
-        }
-
-        if (options.TokenHasSm2 && await token.Find(Sm2Key, ct) is null)
-        {
-            await token.Generate(Sm2Key, KeyAlgorithm.Sm2, ct);
+            _ = await token.FindOrGenerate(Sm2Key, KeyAlgorithm.Sm2, ct);
         }
         else if (options.AllowSoftwareSm2)
         {
@@ -48,10 +44,7 @@ internal sealed class CheckpointSigner(IToken token, SoftwareKeys software, Stan
 
         try
         {
-            if (await token.Find(Ed25519Key, ct) is null)
-            {
-                await token.Generate(Ed25519Key, KeyAlgorithm.Ed25519, ct);
-            }
+            _ = await token.FindOrGenerate(Ed25519Key, KeyAlgorithm.Ed25519, ct);
         }
         catch (TokenException e) when (e.CodeName is "UNSUPPORTED" or "CKR_MECHANISM_INVALID")
         {

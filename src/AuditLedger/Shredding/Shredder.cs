@@ -160,11 +160,7 @@ internal sealed class Shredder(
 
     private async Task Succeed(NpgsqlConnection connection, int old, CancellationToken ct)
     {
-        if (await token.Find(SubjectKeyVault.Master(old + 1), ct) is null)
-        {
-            await token.Generate(SubjectKeyVault.Master(old + 1), KeyAlgorithm.Aes256, ct);
-        }
-
+        _ = await token.FindOrGenerate(SubjectKeyVault.Master(old + 1), KeyAlgorithm.Aes256, ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         if (await tx.Sql(Retire).With(old).Execute(ct) != 1)
         {

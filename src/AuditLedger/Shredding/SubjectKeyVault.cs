@@ -50,11 +50,7 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
             return;
         }
 
-        if (await token.Find(Master(1), ct) is null)
-        {
-            await token.Generate(Master(1), KeyAlgorithm.Aes256, ct);
-        }
-
+        _ = await token.FindOrGenerate(Master(1), KeyAlgorithm.Aes256, ct);
         await db.Sql(InsertFirst).With(1).With(clock.GetUtcNow()).Execute(ct);
     }
 

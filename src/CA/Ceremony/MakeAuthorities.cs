@@ -28,7 +28,7 @@ public sealed class MakeAuthorities(
         foreach (var (name, commonName, algorithm) in new[] { ("root", "Root CA", KeyAlgorithm.EcdsaP256), ("root-sm2", "Root CA (SM2)", KeyAlgorithm.Sm2) })
         {
             var authority = await issuers.Find(name, ct);
-            var (spki, signer) = await keys.Ensure(root, name, algorithm, ct);
+            var (spki, signer) = await keys.Ensure(root, name, algorithm, TokenLane.Service, ct);
             if (authority is null)
             {
                 authority = await Issue(name, null, commonName, organization, spki, signer, ct);
@@ -58,7 +58,7 @@ public sealed class MakeAuthorities(
             return known;
         }
 
-        var (spki, _) = await keys.Ensure(token, name, algorithm, ct);
+        var (spki, _) = await keys.Ensure(token, name, algorithm, TokenLane.Service, ct);
         var authority = await Issue(name, root, commonName, organization, spki, rootSigner, ct);
         CaLog.CeremonyStep(log, $"{name} made");
         return authority;

@@ -31,8 +31,11 @@ public sealed class CaKeys(IToken token, NpgsqlDataSource db, CaOptions options)
     /// <param name="holder">The token to make it in: the CA's, or the root's during the ceremony.</param>
     /// <param name="label">Label.</param>
     /// <param name="algorithm">P-256, or SM2 (sealed software where the token has none).</param>
+    /// <param name="lane">Whether anyone may have it sign.</param>
+    /// <param name="ct">Cancels.</param>
     /// <exception cref="TokenException">Software keys are not allowed here.</exception>
-    public async Task<(ReadOnlyMemory<byte> Spki, DigestSigner Signer)> Ensure(IToken holder, string label, KeyAlgorithm algorithm, CancellationToken ct)
+    public async Task<(ReadOnlyMemory<byte> Spki, DigestSigner Signer)> Ensure(
+        IToken holder, string label, KeyAlgorithm algorithm, TokenLane lane, CancellationToken ct)
     {
         var key = new KeyRef(label);
         if (algorithm == KeyAlgorithm.Sm2 && !options.TokenHasSm2)
@@ -40,8 +43,8 @@ public sealed class CaKeys(IToken token, NpgsqlDataSource db, CaOptions options)
             return await EnsureSoftware(holder, label, ct);
         }
 
-        var held = await holder.Find(key, ct) ?? await holder.Generate(key, algorithm, ct);
-        return (held.SubjectPublicKeyInfo, (digest, cancel) => holder.Sign(key, digest, cancel));
+        var held = await holder.FindOrGenerate(key, algorithm, ct);
+        return (held.SubjectPublicKeyInfo, (digest, cancel) => holder.Sign(key, digest, lane, cancel));
     }
 
     /// <inheritdoc/>

@@ -70,7 +70,7 @@ public static class ChangeCertificateState
             "hold" => RevocationReason.CertificateHold,
             _ => (RevocationReason?)RevocationReason.Unspecified,
         };
-        if (reason is null || request.Reason.Length is 0 or > 60)
+        if (reason is null || request.Reason.Length is 0 or > 60 || !EventText.TryParse(request.Reason, out _))
         {
             return problems.Of("unknown-reason", 400, "Name a reason: " + string.Join(", ", Reasons.Keys) + ".");
         }

@@ -17,7 +17,7 @@ namespace Trust.CA.Registry;
 /// <summary>A wished state.</summary>
 /// <param name="State"><c>suspended</c>, <c>active</c>, <c>revoked</c>, <c>deregistered</c> or <c>blacklisted</c>.</param>
 /// <param name="Reason">A code, 1 to 60 characters.</param>
-/// <param name="Basis">Order, decision or file number.</param>
+/// <param name="Basis">Order, decision or file number: text that an event can carry (<see cref="EventText"/>).</param>
 public sealed record StateRequest(string State, string Reason, string? Basis = null);
 
 /// <summary>What became of it.</summary>
@@ -57,7 +57,7 @@ public static class ChangePractitionerState
     private static async Task<Results<Ok<StateResponse>, Accepted<StateResponse>, ProblemHttpResult>> Handle(
         HttpContext context, string urn, StateRequest request, NpgsqlDataSource db, Outbox outbox, FeedHub feed, TimeProvider clock, ProblemSet problems)
     {
-        if (request.Reason.Length is 0 or > 60 || request.Basis?.Length > 200
+        if (request.Reason.Length is 0 or > 60 || !EventText.TryParse(request.Reason, out _) || (request.Basis is not null && !EventText.TryParse(request.Basis, out _))
             || request.State is not ("suspended" or "active" or "revoked" or "deregistered" or "blacklisted"))
         {
             return problems.Of("malformed-state", 400, "Name a state (suspended, active, revoked, deregistered, blacklisted) and a reason of 1 to 60 characters.");

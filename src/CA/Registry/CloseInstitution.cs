@@ -32,9 +32,9 @@ public static class CloseInstitution
     private static async Task<Results<Ok<StateResponse>, ProblemHttpResult>> Handle(
         HttpContext context, string urn, StateRequest request, NpgsqlDataSource db, Outbox outbox, FeedHub feed, TimeProvider clock, ProblemSet problems)
     {
-        if (request.State is not "closed" || request.Reason.Length is 0 or > 60 || request.Basis?.Length > 200)
+        if (request.State is not "closed" || request.Reason.Length is 0 or > 60 || !EventText.TryParse(request.Reason, out _) || (request.Basis is not null && !EventText.TryParse(request.Basis, out _)))
         {
-            return problems.Of("malformed-state", 400, "The state can only become closed, with a reason of 1 to 60 characters.");
+            return problems.Of("malformed-state", 400, "The state can only become closed, with a reason of 1 to 60 characters; reason and basis are at most 256 bytes, without quotation marks, backslashes and control characters.");
         }
 
         var ct = context.RequestAborted;

@@ -12,8 +12,8 @@ public sealed class RegistryKeys(IToken token)
     /// <summary>Makes both keys when they are missing.</summary>
     public static async Task Provision(IToken token, CancellationToken ct)
     {
-        _ = await token.Find(Encryption, ct) ?? await token.Generate(Encryption, KeyAlgorithm.Aes256, ct);
-        _ = await token.Find(Lookup, ct) ?? await token.Generate(Lookup, KeyAlgorithm.HmacSha256, ct);
+        _ = await token.FindOrGenerate(Encryption, KeyAlgorithm.Aes256, ct);
+        _ = await token.FindOrGenerate(Lookup, KeyAlgorithm.HmacSha256, ct);
     }
 
     /// <summary>Seals a value to its owner: moved to another row it no longer opens.</summary>

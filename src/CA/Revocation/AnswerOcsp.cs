@@ -7,6 +7,7 @@ using Trust.CA.Certificates;
 using Trust.CA.Feed;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Postgres;
+using Trust.Pkcs11;
 
 namespace Trust.CA.Revocation;
 
@@ -152,8 +153,16 @@ public sealed class AnswerOcsp
         }
 
         var tbs = OcspResponse.EncodeTbs(responder.Certificate, now, responses, request.Nonce);
-        var raw = await responder.Signer(responder.Suite.DigestToSign(responder.Certificate.SubjectPublicKeyInfo, tbs), ct);
-        return OcspResponse.Assemble(tbs, responder.Suite, raw, responder.Certificate);
+        try
+        {
+            var raw = await responder.Signer(responder.Suite.DigestToSign(responder.Certificate.SubjectPublicKeyInfo, tbs), ct);
+            return OcspResponse.Assemble(tbs, responder.Suite, raw, responder.Certificate);
+        }
+        catch (TokenException)
+        {
+            // RFC 6960 2.3: the responder is there and cannot sign at the moment. Strangers' sessions may be full.
+            return OcspResponse.Error(OcspError.TryLater);
+        }
     }
 
     private async Task<CertificateStatus> StatusOf(string issuer, byte[] serial, CancellationToken ct) =>

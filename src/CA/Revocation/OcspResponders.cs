@@ -68,7 +68,8 @@ public sealed class OcspResponders(
     private async Task<OcspResponder> Make(Authority issuer, CancellationToken ct)
     {
         var (label, algorithm) = issuer.Suite == SignatureSuite.Sm2Sm3 ? ("ocsp-sm2", KeyAlgorithm.Sm2) : ("ocsp", KeyAlgorithm.EcdsaP256);
-        var (spki, signer) = await keys.Ensure(token, label, algorithm, ct);
+        // Anyone may ask, and a nonce makes every question a new signature.
+        var (spki, signer) = await keys.Ensure(token, label, algorithm, TokenLane.Anonymous, ct);
         var suite = SignatureSuite.ForKey(spki) ?? throw new InvalidOperationException("The OCSP key has no suite.");
         var kept = await db.Sql(Newest).With(issuer.Name).With(System.Security.Cryptography.SHA256.HashData(spki.Span)).One(r => r.GetFieldValue<byte[]>(0), ct);
         if (kept is not null && Certificate.Parse(kept) is var certificate && !IsAging(certificate))

@@ -47,7 +47,8 @@ public sealed class Consents(NpgsqlDataSource db, Outbox outbox, TimeProvider cl
             return Problem.Of("institution-mismatch", 403, "A system records consents for its own institution only.");
         }
 
-        if (!Kinds.Contains(body.Kind, StringComparer.Ordinal) || body.NoticeSha256 is not { Length: 64 } || body.NoticeVersion is not { Length: > 0 and <= 40 }
+        if (!Kinds.Contains(body.Kind, StringComparer.Ordinal) || body.NoticeSha256 is not { Length: 64 } || body.NoticeSha256.AsSpan().ContainsAnyExcept("0123456789abcdef")
+            || body.NoticeVersion is not { Length: > 0 and <= 40 } || !EventText.TryParse(body.NoticeVersion, out _)
             || body.Method is not { Length: > 0 and <= 40 } || body.AcknowledgedAt > now.AddMinutes(1))
         {
             return Problem.Of("consent-malformed", 400, "kind, noticeVersion, noticeSha256 (64 hex digits), method and a past acknowledgedAt are required.");

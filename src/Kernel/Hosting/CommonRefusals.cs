@@ -1,4 +1,5 @@
 using Trust.Kernel.Audit;
+using Trust.LogFormat.Index;
 
 namespace Trust.Kernel.Hosting;
 

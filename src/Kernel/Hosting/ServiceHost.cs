@@ -204,7 +204,8 @@ public static class ServiceHost
             }
 
             var options = token.Get<TokenOptions>() ?? throw new ValidationException("Configuration section Token is malformed.");
-            services.AddSingleton(options).AddSingleton<IToken>(p => OpenToken(options, p.GetRequiredService<ILoggerFactory>().CreateLogger<IToken>()));
+            services.AddSingleton(options).AddSingleton<IToken>(p => OpenToken(
+                options, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>().CreateLogger<IToken>()));
             services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("token", async ct =>
             {
                 var health = await p.GetRequiredService<IToken>().Probe(ct);
@@ -213,9 +214,9 @@ public static class ServiceHost
         }
     }
 
-    private static Pkcs11Token OpenToken(TokenOptions options, ILogger log)
+    private static Pkcs11Token OpenToken(TokenOptions options, TimeProvider clock, ILogger log)
     {
-        var token = Pkcs11Token.Open(options, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        var token = Pkcs11Token.Open(options, clock, CancellationToken.None).AsTask().GetAwaiter().GetResult();
         if (token.Description is { } d)
         {
             HostLog.TokenOpened(log, d.Label, d.Manufacturer, d.Model, d.SerialNumber, d.Firmware, token.Keys.Count, string.Join(' ', d.Mechanisms.Select(m => "0x" + m.ToString("x", System.Globalization.CultureInfo.InvariantCulture))));
@@ -316,7 +317,7 @@ public static class ServiceHost
         if (app.Services.GetService<IToken>() is { } token && service.HasOutbox)
         {
             var key = new KeyRef(app.Configuration.Section<LedgerOptions>("Ledger").BatchKey);
-            var batch = await token.Find(key, ct) ?? await token.Generate(key, KeyAlgorithm.EcdsaP256, ct);
+            var batch = await token.FindOrGenerate(key, KeyAlgorithm.EcdsaP256, ct);
             await File.WriteAllBytesAsync(Path.Combine(options.PublicDirectory, $"{service.Name}-{key.Label}.spki"), batch.SubjectPublicKeyInfo.ToArray(), ct);
         }
 

@@ -32,7 +32,7 @@ public sealed class SoftwareKeys(NpgsqlDataSource db) : IDisposable
             return known;
         }
 
-        _ = await holder.Find(Wrap, ct) ?? await holder.Generate(Wrap, KeyAlgorithm.Aes256, ct);
+        _ = await holder.FindOrGenerate(Wrap, KeyAlgorithm.Aes256, ct);
         using var made = Sm2PrivateKey.Generate();
         var pkcs8 = made.ExportPkcs8();
         try

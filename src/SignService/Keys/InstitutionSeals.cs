@@ -57,7 +57,7 @@ public static partial class InstitutionSeals
         }
 
         var key = new KeyRef("seal-" + institution["urn:mdid:o:".Length..]);
-        var held = await token.Find(key, ct) ?? await token.Generate(key, KeyAlgorithm.EcdsaP256, ct);
+        var held = await token.FindOrGenerate(key, KeyAlgorithm.EcdsaP256, ct);
         var subject = new X500DistinguishedNameBuilder();
         subject.AddCountryOrRegion("CN");
         subject.AddCommonName(name ?? institution);

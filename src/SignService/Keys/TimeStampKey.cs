@@ -21,8 +21,8 @@ public sealed class TimeStampKey(ServiceOptions options, IToken token)
     public IReadOnlyList<Certificate> Certificates =>
         certificates ??= [.. Certificate.ParsePem(File.ReadAllText(CertificateFile)).Where(c => !c.IsSelfIssued)];
 
-    /// <summary>Signs with the key.</summary>
-    public DigestSigner Signer => (digest, ct) => token.Sign(Ref, digest, ct);
+    /// <summary>Signs with the key, for this service itself or for strangers.</summary>
+    public DigestSigner SignerFor(TokenLane lane) => (digest, ct) => token.Sign(Ref, digest, lane, ct);
 
     private string CertificateFile => Path.Combine(options.DataDirectory, "tsa", "certificate.pem");
 
@@ -30,12 +30,12 @@ public sealed class TimeStampKey(ServiceOptions options, IToken token)
     public async Task Provision(CancellationToken ct)
     {
         var folder = Directory.CreateDirectory(Path.Combine(options.DataDirectory, "tsa")).FullName;
-        var key = await token.Find(Ref, ct) ?? await token.Generate(Ref, KeyAlgorithm.EcdsaP256, ct);
+        var key = await token.FindOrGenerate(Ref, KeyAlgorithm.EcdsaP256, ct);
         var subject = new X500DistinguishedName($"CN=Time-stamping authority {options.Region}, C=CN");
         var request = await CertificationRequest.Create(
             subject, key.SubjectPublicKeyInfo,
             [CertificateExtension.KeyUsage(KeyUsages.DigitalSignature), CertificateExtension.ExtendedKeyUsage(critical: true, Oids.TimeStamping)],
-            Signer, ct);
+            SignerFor(TokenLane.Service), ct);
         await File.WriteAllBytesAsync(Path.Combine(folder, "request.p10"), request, ct);
     }
 

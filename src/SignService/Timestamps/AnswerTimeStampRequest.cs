@@ -30,7 +30,7 @@ public static class AnswerTimeStampRequest
     {
         try
         {
-            return await authority.Stamp(request, ct) switch
+            return await authority.Stamp(request, TokenLane.Anonymous, ct) switch
             {
                 StampOutcome.Stamped stamped => TimeStamp.Granted(stamped.Token),
                 StampOutcome.Refused refused => TimeStamp.Rejected(refused.Failure, refused.Text),

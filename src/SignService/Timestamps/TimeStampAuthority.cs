@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Trust.Crypto.Asn1;
+using Trust.Pkcs11;
 using Trust.SignService.Keys;
 
 namespace Trust.SignService.Timestamps;
@@ -27,7 +28,10 @@ public sealed class TimeStampAuthority(TimeStampKey key, SignOptions options, Ti
     private long last;
 
     /// <summary>Stamps an imprint.</summary>
-    public async ValueTask<StampOutcome> Stamp(TimeStampRequest request, CancellationToken ct)
+    /// <param name="request">What is asked.</param>
+    /// <param name="lane">Whether anyone may have asked it.</param>
+    /// <param name="ct">Cancels.</param>
+    public async ValueTask<StampOutcome> Stamp(TimeStampRequest request, TokenLane lane, CancellationToken ct)
     {
         if (request.Policy is { } asked && !string.Equals(asked, options.TimeStampPolicy, StringComparison.Ordinal))
         {
@@ -43,13 +47,13 @@ public sealed class TimeStampAuthority(TimeStampKey key, SignOptions options, Ti
         var info = new TimeStampInfo(
             options.TimeStampPolicy, request.HashOid, request.Imprint, NewSerial(), now, options.ClockAccuracy, request.Nonce);
         var certificates = key.Certificates;
-        var token = await TimeStamp.IssueToken(info, certificates[0], request.CertificateWanted ? certificates : [], key.Signer, ct);
+        var token = await TimeStamp.IssueToken(info, certificates[0], request.CertificateWanted ? certificates : [], key.SignerFor(lane), ct);
         return new StampOutcome.Stamped(token, now);
     }
 
     /// <summary>Stamps data for this service's own signatures.</summary>
     public ValueTask<StampOutcome> Stamp(ReadOnlySpan<byte> data, CancellationToken ct) =>
-        Stamp(new TimeStampRequest(Oids.Sha256, SHA256.HashData(data)), ct);
+        Stamp(new TimeStampRequest(Oids.Sha256, SHA256.HashData(data)), TokenLane.Service, ct);
 
     private static byte[] NewSerial()
     {

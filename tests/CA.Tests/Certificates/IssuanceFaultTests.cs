@@ -254,6 +254,53 @@ public sealed class IssuanceFaultTests
         Assert.Equal(["hold:true"], await ca.Database.Owner.Sql(Rows).With(created.Id).All(r => r.GetString(0), default));
     }
 
+    [Fact]
+    public async Task Strangers_who_flood_OCSP_with_nonces_hold_up_no_issuance()
+    {
+        await using var ca = await CaFixture.Own();
+        var created = await Requested(ca);
+        using var gate = new ManualResetEventSlim();
+        (ca.Faults.OnlyAnonymousAtGate, ca.Faults.SignGate) = (true, gate);
+        var issuer = Certificate.ParsePem(await File.ReadAllTextAsync(Path.Combine(ca.Public, "practitioner-issuing.pem")))[0];
+        var flood = Enumerable.Range(0, 20).Select(n => Ask(ca, issuer, (byte)n)).ToList();
+        await Eventually.Holds(() => ca.Faults.Waiting == 1, "an OCSP answer hangs");
+
+        await ca.Approve(1, created);
+        await ca.Approve(2, created);
+        var rows = await ca.Database.Owner.Sql(Rows).With(created.Id).All(r => r.GetString(0), default);
+        var unanswered = flood.Count(f => !f.IsCompleted);
+        gate.Set();
+        var answers = await Task.WhenAll(flood);
+
+        Assert.Equal(["good:true"], rows);
+        Assert.Equal(20, unanswered);
+        Assert.All(answers, a => Assert.True(a.Length > 100));
+    }
+
+    [Fact]
+    public async Task Without_its_token_OCSP_says_try_later_in_its_own_words()
+    {
+        await using var ca = await CaFixture.Own();
+        var issuer = Certificate.ParsePem(await File.ReadAllTextAsync(Path.Combine(ca.Public, "practitioner-issuing.pem")))[0];
+        Assert.True((await Ask(ca, issuer, 1)).Length > 100);
+        (ca.Faults.Removed, ca.Faults.FailSigns) = (true, 2);
+
+        var away = await Ask(ca, issuer, 2);
+        (ca.Faults.Removed, ca.Faults.FailSigns) = (false, 0);
+
+        Assert.Equal(OcspResponse.Error(OcspError.TryLater), away);
+        Assert.True((await Ask(ca, issuer, 3)).Length > 100);
+    }
+
+    private static async Task<byte[]> Ask(CaFixture ca, Certificate issuer, byte nonce)
+    {
+        using var client = ca.Anyone();
+        using var content = new ByteArrayContent(new OcspRequest([CertificateId.Of(issuer, CertificateContent.NewSerialNumber())], new byte[] { nonce }).Encode());
+        content.Headers.ContentType = new("application/ocsp-request");
+        using var response = await client.PostAsync(new Uri("/ocsp", UriKind.Relative), content);
+        return await response.Content.ReadAsByteArrayAsync();
+    }
+
     private static async Task<CertificateRequestCreated> Requested(CaFixture ca)
     {
         var (person, institution, name) = await ca.NewPractitioner();

@@ -65,8 +65,8 @@ public sealed partial class Installation
                 var file = At("requests", $"{label}-{word}.p10");
                 System.IO.Directory.CreateDirectory(At("requests"));
                 await File.WriteAllBytesAsync(file, await card.Request(key, label, ct), ct);
-                officer[word + "Request"] = file;
-                officer[word + "Certificate"] = card.CertificateFile(key);
+                officer[word + "Request"] = FromCeremony(file);
+                officer[word + "Certificate"] = FromCeremony(card.CertificateFile(key));
             }
 
             officers.Add(officer);
@@ -89,15 +89,19 @@ public sealed partial class Installation
         ["officers"] = officers,
         ["services"] = new JsonArray([.. Processes.Select(n => (JsonNode)new JsonObject
         {
-            ["name"] = n, ["request"] = At("data", n, "tls", "request.p10"), ["certificate"] = At("data", n, "tls", "certificate.pem"),
+            ["name"] = n, ["request"] = FromCeremony(At("data", n, "tls", "request.p10")), ["certificate"] = FromCeremony(At("data", n, "tls", "certificate.pem")),
         })]),
         ["timeStamping"] = new JsonObject
         {
-            ["name"] = "Time-stamping authority " + Region, ["request"] = At("data", "sign", "tsa", "request.p10"), ["certificate"] = At("data", "sign", "tsa", "certificate.pem"),
+            ["name"] = "Time-stamping authority " + Region, ["request"] = FromCeremony(At("data", "sign", "tsa", "request.p10")),
+            ["certificate"] = FromCeremony(At("data", "sign", "tsa", "certificate.pem")),
         },
-        ["sources"] = new JsonArray([.. Names.Select(n => (JsonNode)new JsonObject { ["name"] = n, ["key"] = System.IO.Path.Combine(PublicDirectory, n + "-batch.spki") })]),
-        ["ledgerKeys"] = System.IO.Path.Combine(PublicDirectory, "ledger.vkeys"),
-        ["witnessKeys"] = System.IO.Path.Combine(PublicDirectory, "witnesses.vkeys"),
+        ["sources"] = new JsonArray([.. Names.Select(n => (JsonNode)new JsonObject { ["name"] = n, ["key"] = FromCeremony(Path.Combine(PublicDirectory, n + "-batch.spki")) })]),
+        ["ledgerKeys"] = FromCeremony(Path.Combine(PublicDirectory, "ledger.vkeys")),
+        ["witnessKeys"] = FromCeremony(Path.Combine(PublicDirectory, "witnesses.vkeys")),
         ["witnessQuorum"] = 1,
     };
+
+    // Only the very file that was held can be replayed, and its paths are relative to it: an installation can be moved, or restored elsewhere.
+    private string FromCeremony(string path) => Path.GetRelativePath(Directory, path);
 }

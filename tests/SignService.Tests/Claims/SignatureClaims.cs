@@ -1,0 +1,144 @@
+using System.Buffers.Text;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Trust.Crypto.Asn1;
+using Trust.SignService.Keys;
+using Trust.SignService.Signatures;
+using Trust.SignService.Timestamps;
+using Trust.TestKit;
+
+namespace Trust.SignService.Tests.Claims;
+
+/// <summary>What the service does today when it judges, stamps and makes keys, where a review says that it should do otherwise.</summary>
+public sealed class SignatureClaims
+{
+    // An authority whose certificate has ended should stop and say so in its readiness; today it goes on with worthless stamps.
+    [Fact]
+    public async Task F19_The_authority_stamps_after_its_certificates_end_and_is_ready()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var key = rig.Parts.GetRequiredService<TimeStampKey>();
+        var clock = new ManualClock(key.Certificates[0].NotAfter.AddDays(1));
+        var authority = new TimeStampAuthority(key, new SignOptions(), clock, NullLogger<TimeStampAuthority>.Instance);
+        var stamped = Assert.IsType<StampOutcome.Stamped>(await authority.Stamp("a"u8, CancellationToken.None));
+        Assert.True(stamped.Time > key.Certificates[0].NotAfter);
+        Assert.True((await key.Check(CancellationToken.None)).Ready);
+    }
+
+    // The CA knows no seal at the address that is asked, so a released prescription should, but cannot, be called valid.
+    [Fact]
+    public async Task F22_A_sealed_prescription_is_judged_indeterminate_as_the_CA_answers()
+    {
+        await using var rig = await SignRig.Start();
+        var evidence = JsonNode.Parse((await rig.Evidence(await rig.Released())).GetRawText())!;
+        var seal = Certificate.Parse(Convert.FromBase64String(evidence["signatures"]![2]!["certificates"]![0]!.GetValue<string>()));
+        rig.Peers.Status[seal.Sha256Hex] = "";
+        Assert.Equal("indeterminate status-unknown", await Verdict(rig, evidence));
+    }
+
+    // Without a review and a seal nothing should be valid; and the answer should name who signed.
+    [Fact]
+    public async Task F23_A_doctors_signature_alone_is_judged_valid()
+    {
+        await using var rig = await SignRig.Start();
+        var evidence = JsonNode.Parse((await rig.Evidence(await rig.Released())).GetRawText())!;
+        evidence["signatures"]!.AsArray().RemoveAt(2);
+        evidence["signatures"]!.AsArray().RemoveAt(1);
+        Assert.Equal("valid", await Verdict(rig, evidence));
+    }
+
+    // The signer should be the author whom the payload names; today anybody's signature key will do.
+    [Fact]
+    public async Task F23_Another_persons_signature_on_a_doctors_prescription_is_judged_valid()
+    {
+        await using var rig = await SignRig.Start();
+        var evidence = JsonNode.Parse((await rig.Evidence(await rig.Released())).GetRawText())!;
+        var payload = Convert.FromBase64String(evidence["payload"]!.GetValue<string>());
+        List<Certificate> chain = [rig.PharmacistCard.Signature, rig.Practitioners.Certificate];
+        var header = Jades.Protect(chain, DateTimeOffset.UtcNow, "1.2.3", SignatureKind.Prescribe, "urn:uuid:" + Guid.NewGuid().ToString("D"));
+        var value = rig.PharmacistCard.Sign(Jades.SigningInput(header, payload));
+        var stamp = Assert.IsType<StampOutcome.Stamped>(await rig.Parts.GetRequiredService<TimeStampAuthority>().Stamp(Jades.TimeStampInput(value), CancellationToken.None));
+        evidence["signatures"] = new JsonArray(new JsonObject
+        {
+            ["kind"] = "prescribe", ["protected"] = header, ["signature"] = value, ["timestamp"] = Convert.ToBase64String(stamp.Token),
+            ["certificates"] = new JsonArray([.. chain.Select(c => (JsonNode)Convert.ToBase64String(c.Der.Span))]),
+        });
+        Assert.Equal("valid", await Verdict(rig, evidence));
+    }
+
+    // Making a key in the token should be an event; today a question does it, silently.
+    [Fact]
+    public async Task M10_A_systems_question_makes_a_key_without_an_event()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        using var answer = await rig.Get($"/seals/{SignRig.Pharmacy}/request", rig.SealToken(SignRig.Pharmacy));
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.NotNull(await rig.Parts.GetRequiredService<Trust.Pkcs11.IToken>().Find(new("seal-" + SignRig.Pharmacy["urn:mdid:o:".Length..]), CancellationToken.None));
+        Assert.Equal(0, await rig.Count("SELECT count(*) FROM audit_outbox WHERE action = 'KEY.generate'"));
+    }
+
+    // A pending request should stay as its institution made it; today each question may give it another name.
+    [Fact]
+    public async Task M10_A_later_question_changes_the_name_in_a_seals_pending_request()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        using var first = await rig.Get($"/seals/{SignRig.Hospital}/request?name=" + Uri.EscapeDataString("示例市人民医院"), rig.SealToken());
+        using var later = await rig.Get($"/seals/{SignRig.Hospital}/request?name=" + Uri.EscapeDataString("另一家医院"), rig.SealToken());
+        var stored = await rig.SealRequest();
+        var request = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(stored)).Request;
+        Assert.Contains("另一家医院", request.Subject.Name, StringComparison.Ordinal);
+    }
+
+    // RFC 9110 8.3.1: a media type is compared without regard to case, and may carry parameters.
+    [Theory]
+    [InlineData("application/Timestamp-Query")]
+    [InlineData("application/timestamp-query; charset=binary")]
+    public async Task N_A_media_type_in_another_spelling_is_unsupported(string type)
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        Assert.Equal(415, (await Ask(rig, new TimeStampRequest(Oids.Sha256, SHA256.HashData([])).Encode(), type)).Status);
+    }
+
+    // RFC 3161 2.4.1: a nonce is an INTEGER; this one is negative, as stock clients of random bytes send it.
+    [Fact]
+    public async Task N_A_request_with_a_negative_nonce_gets_no_stamp()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var (status, reply) = await Ask(rig, Convert.FromHexString(
+            "30430201013031300d0609608648016503040201050004202d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a48810208923456789abcdef00101ff"));
+        Assert.Equal(200, status);
+        Assert.Null(TimeStamp.TokenOf(reply));
+    }
+
+    // RFC 3161 2.4.2: the messageImprint has the value of the request's; the NULL parameters that most clients send are dropped.
+    [Fact]
+    public async Task N_The_imprints_parameters_come_back_changed()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var imprint = Convert.FromHexString("3031300d0609608648016503040201050004202d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881");
+        var (_, reply) = await Ask(rig, [0x30, (byte)(3 + imprint.Length + 6), 2, 1, 1, .. imprint, 2, 1, 5, 1, 1, 0xff]);
+        Assert.NotNull(TimeStamp.TokenOf(reply));
+        Assert.True(reply.AsSpan().IndexOf(imprint.AsSpan(19)) >= 0, "the hash is in the answer");
+        Assert.True(reply.AsSpan().IndexOf(imprint) < 0, "the parameters are in the answer");
+    }
+
+    private static async Task<string> Verdict(SignRig rig, JsonNode evidence)
+    {
+        evidence.AsObject().Remove("prescription");
+        var answer = await SignRig.Read(await rig.Post("/validations", rig.PharmacyToken(), raw: evidence.ToJsonString()), 200);
+        return string.Join(' ', answer.GetProperty("reasons").EnumerateArray().Select(r => r.GetProperty("code").GetString()).Prepend(answer.GetProperty("verdict").GetString()));
+    }
+
+    private static async Task<(int Status, byte[] Reply)> Ask(SignRig rig, byte[] body, string type = "application/timestamp-query")
+    {
+        using var content = new ByteArrayContent(body);
+        content.Headers.ContentType = MediaTypeHeaderValue.Parse(type);
+        using var answer = await rig.Client.PostAsync("/timestamp", content);
+        return ((int)answer.StatusCode, await answer.Content.ReadAsByteArrayAsync());
+    }
+}

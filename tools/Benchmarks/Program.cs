@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Trust.Benchmarks.CA;
+using Trust.Benchmarks.Crypto;
 using Trust.Benchmarks.Idp;
 using Trust.Benchmarks.Ledger;
 using Trust.Benchmarks.Load;
@@ -7,7 +8,7 @@ using Trust.Benchmarks.Sign;
 
 namespace Trust.Benchmarks;
 
-/// <summary>Measures, and says honestly what reached its target. <c>[name…] [--json] [--long]</c>.</summary>
+/// <summary>Measures, and says honestly what reached its target. <c>[name…] [--json] [--long] [--against COMMIT]</c>.</summary>
 internal static class Program
 {
     // In this order: the last row revokes the physician the others work with.
@@ -20,6 +21,8 @@ internal static class Program
         [LedgerAtScale.ProofName] = new("ms", LedgerAtScale.ProofTarget, LedgerAtScale.Proof) { Long = true },
         [LedgerAtScale.QueryName] = new("ms", LedgerAtScale.QueryTarget, LedgerAtScale.Query) { Long = true },
         [LedgerAtScale.MemoryName] = new("MiB", LedgerAtScale.MemoryTarget, LedgerAtScale.Memory) { Long = true },
+        [PathValidation.Name] = new("/s", PathValidation.Target, PathValidation.Measure),
+        [ListWriting.Name] = new("/s", ListWriting.Target, ListWriting.Measure),
         [StartTime.Name] = new("s", StartTime.Target, StartTime.Measure),
         [SealRate.Name] = new("/s", SealRate.Target, SealRate.Measure),
         [IssueRate.Name] = new("/s", IssueRate.Target, IssueRate.Measure),
@@ -29,6 +32,12 @@ internal static class Program
         [RevocationDelay.Name] = new("s", RevocationDelay.Target, RevocationDelay.Measure),
     };
 
+    // What a change must not make worse, unless rows are named.
+    private static readonly IReadOnlyList<string> Compared =
+    [
+        LedgerAppend.Name, IssueRate.Name, OcspRate.Name, CodeRate.Name, ClientCredentialsRate.Name, SealRate.Name, StartTime.Name, RevocationDelay.Name,
+    ];
+
     public static async Task<int> Main(string[] args)
     {
         if (args is [StaticAnswer.Verb, var size])
@@ -37,7 +46,8 @@ internal static class Program
         }
 
         var json = args.Contains("--json", StringComparer.Ordinal);
-        var names = args.Where(a => !a.StartsWith("--", StringComparison.Ordinal)).ToList();
+        var against = Array.IndexOf(args, "--against") is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
+        var names = args.Where((a, i) => !a.StartsWith("--", StringComparison.Ordinal) && (i == 0 || args[i - 1] != "--against")).ToList();
         if (names.Find(n => !Rows.ContainsKey(n)) is { } unknown)
         {
             await Console.Error.WriteLineAsync($"No row '{unknown}'. Known: {string.Join(", ", Rows.Keys)}.");
@@ -55,6 +65,11 @@ internal static class Program
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
+        if (against is not null)
+        {
+            return await Against.Run(against, names.Count > 0 ? names : [.. Compared], json, interrupted.Token);
+        }
+
         await using var run = new BenchRun(args.Contains("--long", StringComparer.Ordinal));
         foreach (var (name, measurement) in Rows.Where(r => names.Count == 0 ? run.Extended || !r.Value.Long : names.Contains(r.Key, StringComparer.Ordinal)))
         {

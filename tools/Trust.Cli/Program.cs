@@ -191,12 +191,14 @@ public static class Program
         var names = new Argument<string[]>("name") { Description = "Rows to take; all when none is named." };
         var json = new Option<bool>("--json") { Description = "One JSON object a row." };
         var extended = new Option<bool>("--long") { Description = "Measure for longer, and take the rows that need it." };
-        var command = new Command("bench", "Measure this machine, and say honestly what reached its target.") { names, json, extended };
+        var against = new Option<string>("--against") { Description = "A commit to build beside and compare with, five interleaved pairs a row." };
+        var command = new Command("bench", "Measure this machine, and say honestly what reached its target.") { names, json, extended, against };
         command.SetAction(async (parsed, ct) =>
         {
             var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Debug" : "Release";
             var program = Path.Combine(RepositoryRoot(), "tools", "Benchmarks", "bin", configuration, "net10.0", "Trust.Benchmarks.dll");
-            string[] options = [.. parsed.GetValue(json) ? ["--json"] : Array.Empty<string>(), .. parsed.GetValue(extended) ? ["--long"] : Array.Empty<string>()];
+            string[] options = [.. parsed.GetValue(json) ? ["--json"] : Array.Empty<string>(), .. parsed.GetValue(extended) ? ["--long"] : Array.Empty<string>(),
+                .. parsed.GetValue(against) is { } commit ? ["--against", commit] : Array.Empty<string>()];
             using var process = Trust.Cli.Local.Command.Start(ServiceProcess.DotnetHost(), [program, .. parsed.GetValue(names) ?? [], .. options], null, redirect: false);
             // Ctrl-C reaches the program too, which stops what it started; this command only waits for it.
             await process.WaitForExitAsync(CancellationToken.None);

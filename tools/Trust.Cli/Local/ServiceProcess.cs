@@ -117,7 +117,7 @@ public sealed class ServiceProcess(string name, string assembly, string configur
     }
 
     /// <summary>The dotnet host that runs this command.</summary>
-    internal static string DotnetHost() =>
+    public static string DotnetHost() =>
         Environment.ProcessPath is { } path && Path.GetFileName(path) == "dotnet" ? path
         : Environment.GetEnvironmentVariable("DOTNET_ROOT") is { } root && File.Exists(Path.Combine(root, "dotnet")) ? Path.Combine(root, "dotnet") : "dotnet";
 

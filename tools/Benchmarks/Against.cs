@@ -104,7 +104,7 @@ internal static partial class Against
             time.Success ? double.Parse(time.Groups["sum"].Value, CultureInfo.InvariantCulture) : null);
     }
 
-    [GeneratedRegex(@"processor time an act .* = (?<sum>[0-9.]+) ms", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(@"processor time an act.* = (?<sum>[0-9.]+) ms", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]
     private static partial Regex ProcessorTimeAnAct();
 
     /// <summary>One taking of a row.</summary>

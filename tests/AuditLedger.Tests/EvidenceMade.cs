@@ -145,7 +145,8 @@ public sealed class EvidenceMade : IAsyncLifetime
         other["prescription"] = "rx-2";
         var uncritical = await _signed.Attachments("rx-5", "srCms");
         var unknown = await _signed.Attachments("rx-6", "b64", "exp");
-        _sign.MapGet("/prescriptions/{id}/evidence", (string id) => id switch { "rx-1" => attachments, "rx-2" => other, "rx-5" => uncritical, "rx-6" => unknown, _ => null } is { } held
+        var misstated = await _signed.Misstated("rx-7");
+        _sign.MapGet("/prescriptions/{id}/evidence", (string id) => id switch { "rx-1" => attachments, "rx-2" => other, "rx-5" => uncritical, "rx-6" => unknown, "rx-7" => misstated, _ => null } is { } held
             ? Results.Text(held.ToJsonString(), "application/json") : Results.NotFound());
         await _sign.StartAsync();
         return address;
@@ -167,6 +168,7 @@ public sealed class EvidenceMade : IAsyncLifetime
         await Post("sign", sign.Next(sign.Body("rx-5", basis: _signed.Basis), sign.Body("rx-6", basis: _signed.Basis)), 2);
         // A full batch: its first event brings more hashes along than one file may hold, another subject has more events than that.
         await Post("sign", sign.Next([sign.Body("rx-first"), .. Enumerable.Range(0, 501).Select(_ => sign.Body("rx-many")), .. Enumerable.Range(0, 521).Select(_ => sign.Body("rx-other")), sign.Body("rx-last")]), 1024);
+        await Post("sign", sign.Next(sign.Body("rx-7", "RX.sign", _signed.Basis, certificate: _signed.Signers[^1])), 1);
         var idp = await Producer("idp");
         await Post("idp", idp.Next(EventBody.TryBuild(
             new AuditEvent

@@ -31,6 +31,9 @@ public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(
     /// <summary>Nothing gets through.</summary>
     public bool Away { get; set; }
 
+    /// <summary>Path that is answered 503.</summary>
+    public string? Unavailable { get; set; }
+
     /// <summary>Completes when a hanging step has been reached (and, with Effect, has taken effect).</summary>
     public Task Reached => _reached.Task;
 
@@ -40,6 +43,11 @@ public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(
         if (Away)
         {
             throw new HttpRequestException("away");
+        }
+
+        if (Unavailable is { } unavailable && path.EndsWith(unavailable, StringComparison.Ordinal))
+        {
+            return new HttpResponseMessage(System.Net.HttpStatusCode.ServiceUnavailable) { RequestMessage = request };
         }
 
         if (FailOnce is var (failing, took) && path.EndsWith(failing, StringComparison.Ordinal))

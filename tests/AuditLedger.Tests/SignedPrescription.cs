@@ -56,6 +56,18 @@ public sealed class SignedPrescription : IDisposable
         };
     }
 
+    /// <summary>One signature, given as the doctor's, that commits to a seal and mentions the doctor's commitment in a qualifier.</summary>
+    public async Task<JsonObject> Misstated(string prescription)
+    {
+        using var doctor = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return new JsonObject
+        {
+            ["prescription"] = prescription,
+            ["payload"] = Convert.ToBase64String(Payload),
+            ["signatures"] = new JsonArray(await Sign("prescribe", "urn:oid:1.2.840.10065.1.12.1.14", doctor, "CN=Doctor", null, ["b64"], "urn:oid:1.2.840.10065.1.12.1.1")),
+        };
+    }
+
     public void Dispose()
     {
         _rootKey.Dispose();
@@ -63,7 +75,7 @@ public sealed class SignedPrescription : IDisposable
         _root.Dispose();
     }
 
-    private async Task<JsonNode> Sign(string kind, string commitment, ECDsa key, string name, byte[]? statement, string[] critical)
+    private async Task<JsonNode> Sign(string kind, string commitment, ECDsa key, string name, byte[]? statement, string[] critical, string? qualifier = null)
     {
         var leaf = Issue(name, key, X509KeyUsageFlags.NonRepudiation, null);
         Signers.Add(leaf.Sha256Hex);
@@ -75,6 +87,11 @@ public sealed class SignedPrescription : IDisposable
             ["x5t#S256"] = Base64Url.EncodeToString(SHA256.HashData(leaf.Der.Span)),
             ["srCms"] = new JsonArray(new JsonObject { ["commId"] = new JsonObject { ["id"] = commitment } }),
         };
+        if (qualifier is not null)
+        {
+            header["srCms"]![0]!["commQuals"] = new JsonArray(qualifier);
+        }
+
         var protectedHeader = Base64Url.EncodeToString(CanonicalJson.Encode(header));
         var signature = Base64Url.EncodeToString(key.SignData([.. Encoding.ASCII.GetBytes(protectedHeader), (byte)'.', .. statement ?? Payload], HashAlgorithmName.SHA256));
         var imprint = SHA256.HashData(Encoding.ASCII.GetBytes(signature));

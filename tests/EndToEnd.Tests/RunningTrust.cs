@@ -12,6 +12,7 @@ namespace Trust.EndToEnd.Tests;
 public sealed class RunningTrust : IAsyncLifetime
 {
     public const string Redirect = "https://127.0.0.10:9443/callback";
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, string> _identities = new(StringComparer.Ordinal);
 
     public Installation Installation { get; } = new(Scratch.Directory("installation"), AddressPlan.FreePorts(), Trust.Cli.Program.RepositoryRoot());
 
@@ -57,6 +58,7 @@ public sealed class RunningTrust : IAsyncLifetime
             ["filings"] = new JsonArray(new JsonObject { ["practitioner"] = practitioner, ["institution"] = World.Institutions[0], ["number"] = "CHUAN-WL-" + serial, ["from"] = "2024-01-01T00:00:00+08:00" }),
         }, ct);
         var urn = results["results"]![0]!["urn"]!.GetValue<string>();
+        _identities[urn] = row["identityNumber"]!.GetValue<string>();
         var card = await Card.Open(World.Reader, Installation.CardDirectory, "card-" + serial, ct);
         foreach (var (key, profile) in new[] { (Card.AuthenticationKey, "practitioner-authentication"), (Card.SignatureKey, "practitioner-signature") })
         {
@@ -66,6 +68,9 @@ public sealed class RunningTrust : IAsyncLifetime
 
         return (urn, card);
     }
+
+    /// <summary>The identity number of a practitioner made by <see cref="NewPhysician"/>.</summary>
+    public string IdentityNumberOf(string urn) => _identities[urn];
 
     /// <summary>Logs in with a card through the hospital's workstation.</summary>
     public async Task<LoginResult> Login(Card card, string scope, CancellationToken ct) =>

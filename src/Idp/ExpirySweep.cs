@@ -4,34 +4,25 @@ using Trust.Kernel.Postgres;
 namespace Trust.Idp;
 
 /// <summary>Removes what has expired and can no longer matter: requests, handles, codes, assertions, tokens. Sessions stay for the record.</summary>
-internal sealed class ExpirySweep(NpgsqlDataSource db, TimeProvider clock) : BackgroundService
+internal sealed class ExpirySweep(NpgsqlDataSource db, TimeProvider clock)
 {
+    /// <summary>Between two sweeps.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromMinutes(5);
+
     private const string Sql = """
         WITH old_requests AS (DELETE FROM authorization_requests WHERE expires_at < $1),
              old_codes AS (DELETE FROM codes WHERE expires_at < $2),
              old_assertions AS (DELETE FROM client_assertions WHERE expires_at < $1)
         DELETE FROM tokens WHERE expires_at < $2
         """;
-    private static readonly TimeSpan Every = TimeSpan.FromMinutes(5);
 
     // A replayed code must still be recognised while its tokens live.
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(15);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>One sweep.</summary>
+    public Task Round(CancellationToken ct)
     {
-        using var timer = new PeriodicTimer(Every, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                var now = clock.GetUtcNow();
-                await db.Sql(Sql).With(now).With(now - Grace).Execute(stoppingToken);
-            }
-            catch (NpgsqlException)
-            {
-                // The next round finds the same rows; readiness tells of the database.
-                continue;
-            }
-        }
+        var now = clock.GetUtcNow();
+        return db.Sql(Sql).With(now).With(now - Grace).Execute(ct);
     }
 }

@@ -1,9 +1,6 @@
-using System.Reflection;
-using System.Text.Json.Serialization;
 using Trust.Idp.Access;
 using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
-using Trust.Idp.Discovery;
 using Trust.Idp.Keys;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
@@ -26,7 +23,8 @@ public static class Program
         Assembly = typeof(Program),
         Json = [IdpJson.Default],
         Configure = Configure,
-        Map = Map,
+        Routes = Map.Routes,
+        Use = Use,
         Provision = Provision,
         Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal) { ["import-clients"] = ImportClients.Run },
     };
@@ -38,33 +36,23 @@ public static class Program
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<IdpOptions>("Idp"));
-        services.AddSingleton<SigningKeys>().AddHostedService<KeyRotation>();
+        services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
+        services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
         services.AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
         services.AddSingleton<AuthorizationRequests>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<RedeemCode>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
-        services.AddSingleton<RegisterPatient>().AddSingleton<Consents>();
+        services.AddSingleton<IssueCode>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
-        services.AddHostedService<ExpirySweep>();
+        services.AddSingleton<ExpirySweep>().AddLoop<ExpirySweep>("expiry-sweep", ExpirySweep.Pause, (sweep, ct) => sweep.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         // Pages post with their own request cookie; ASP.NET's antiforgery and its key ring are not used.
         services.AddRazorPages();
     }
 
-    private static void Map(WebApplication app)
+    private static void Use(WebApplication app)
     {
         app.Use((context, next) => PageSecurity.Apply(context, c => next(c)));
         OnlyCardsOnTheCardHost(app);
-        DiscoveryEndpoints.Map(app);
-        AuthorizeEndpoint.Map(app);
-        LoginFlow.Map(app);
-        TokenEndpoint.Map(app);
-        IntrospectionEndpoint.Map(app);
-        UserInfoEndpoint.Map(app);
-        EndSessionEndpoint.Map(app);
-        RegisterPatient.Map(app);
-        Consents.Map(app);
-        Asset(app, "trust.css", "text/css");
-        Asset(app, "mark.svg", "image/svg+xml");
         app.MapRazorPages().AllowAnonymous();
     }
 
@@ -84,20 +72,6 @@ public static class Program
         });
     }
 
-    private static void Asset(WebApplication app, string name, string type)
-    {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("Trust.Idp.Assets." + name)
-            ?? throw new InvalidOperationException($"The asset {name} is not embedded.");
-        using var memory = new MemoryStream();
-        stream.CopyTo(memory);
-        var bytes = memory.ToArray();
-        app.MapGet("/assets/" + name, (HttpContext context) =>
-        {
-            context.Response.Headers.CacheControl = "public, max-age=3600";
-            return Results.Bytes(bytes, type);
-        }).AllowAnonymous();
-    }
-
     private static async Task Provision(IServiceProvider services, CancellationToken ct)
     {
         var token = services.GetRequiredService<IToken>();
@@ -107,13 +81,3 @@ public static class Program
         }
     }
 }
-
-/// <summary>JSON contracts of the provider.</summary>
-[JsonSerializable(typeof(CardHolder))]
-[JsonSerializable(typeof(OAuthErrorBody))]
-[JsonSerializable(typeof(TokenBody))]
-[JsonSerializable(typeof(PatientRequest))]
-[JsonSerializable(typeof(PatientAnswer))]
-[JsonSerializable(typeof(ConsentRequest))]
-[JsonSerializable(typeof(ConsentAnswer))]
-internal sealed partial class IdpJson : JsonSerializerContext;

@@ -19,12 +19,12 @@ public sealed class LiveToken(NpgsqlDataSource db, SigningKeys keys, SessionStor
     /// <summary>The token and its session when it still counts, otherwise null.</summary>
     public async Task<(JsonWebToken Token, Session? Session)?> Judge(string? value, CancellationToken ct)
     {
-        if (value is not { Length: > 0 and <= 16 * 1024 } || !_handler.CanReadToken(value))
+        if (ReceivedToken.TryRead(_handler, value) is not { } received)
         {
             return null;
         }
 
-        var result = await _handler.ValidateTokenAsync(value, new TokenValidationParameters
+        var result = await _handler.ValidateTokenAsync(received, new TokenValidationParameters
         {
             ValidTypes = Types, ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, TryAllIssuerSigningKeys = false,
             IssuerSigningKeys = keys.Published.Select(k => new JsonWebKey { Kty = "EC", Crv = "P-256", X = k.X, Y = k.Y, Kid = k.Kid }),

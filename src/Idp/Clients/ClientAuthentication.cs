@@ -49,12 +49,11 @@ public sealed class ClientAuthentication(ClientStore clients, GroupCommit commit
                 : new ClientOutcome.Refused("client authentication is required");
         }
 
-        if (form.Text("client_assertion_type") != AssertionType || assertion.Length > 8 * 1024 || !_handler.CanReadToken(assertion))
+        if (form.Text("client_assertion_type") != AssertionType || ReceivedToken.TryRead(_handler, assertion) is not { } parsed)
         {
             return new ClientOutcome.Refused("malformed client assertion");
         }
 
-        var parsed = _handler.ReadJsonWebToken(assertion);
         var client = await clients.Find(parsed.Issuer, ct);
         if (client is not { Jwks: not null } || (form.Text("client_id") is { } stated && stated != client.Id))
         {
@@ -117,39 +116,4 @@ public sealed class ClientAuthentication(ClientStore clients, GroupCommit commit
             ValidAlgorithms = Algorithms, IssuerSigningKeys = keys, ValidIssuer = client.Id, ValidAudience = options.Issuer, ValidateLifetime = false, TryAllIssuerSigningKeys = false,
         }) is { IsValid: true };
     }
-}
-
-/// <summary>Form or query parameters of a protocol request, each at most once and of bounded size (RFC 6749 §3.1, §3.2).</summary>
-public sealed class FormFields
-{
-    private const int MaximumValue = 8 * 1024;
-    private readonly IReadOnlyDictionary<string, string> _values;
-
-    private FormFields(IReadOnlyDictionary<string, string> values) => _values = values;
-
-    /// <summary>Reads parameters; null when one is repeated or too long. Parameters without a value are treated as omitted.</summary>
-    public static FormFields? Of(IEnumerable<KeyValuePair<string, Microsoft.Extensions.Primitives.StringValues>> fields)
-    {
-        var values = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (name, value) in fields)
-        {
-            if (value.Count > 1 || value.ToString() is { Length: > MaximumValue } || value.ToString().Contains('\0', StringComparison.Ordinal))
-            {
-                return null;
-            }
-
-            if (value.Count == 1 && value[0] is { Length: > 0 } text)
-            {
-                values[name] = text;
-            }
-        }
-
-        return new FormFields(values);
-    }
-
-    /// <summary>The value, or null when omitted.</summary>
-    public string? Text(string name) => _values.GetValueOrDefault(name);
-
-    /// <summary>True when sent with a value.</summary>
-    public bool Has(string name) => _values.ContainsKey(name);
 }

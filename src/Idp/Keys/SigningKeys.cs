@@ -36,7 +36,25 @@ public sealed class SigningKeys(NpgsqlDataSource db, IToken token, Outbox outbox
     /// <summary>All keys that verify now.</summary>
     public IReadOnlyList<SigningKey> Published => _keys;
 
-    /// <summary>Makes the first keys, rotates when due, and reloads. Run at start and every minute, on every instance.</summary>
+    /// <summary>
+    /// Loads the keys before the first request, and makes the first ones. It does not rotate: the new key's event may wait for a ledger
+    /// that the relay reaches only once the service runs, and the keys in use are good meanwhile.
+    /// </summary>
+    public async Task Start(CancellationToken ct)
+    {
+        await using (var connection = await db.OpenConnectionAsync(ct))
+        await using (var tx = await connection.BeginTransactionAsync(ct))
+        {
+            _keys = await Load(tx, clock.GetUtcNow(), ct);
+        }
+
+        if (!_keys.Any(k => k.State == "active"))
+        {
+            await Refresh(ct);
+        }
+    }
+
+    /// <summary>Makes the first keys, rotates when due, and reloads. Run every minute, on every instance.</summary>
     public async Task Refresh(CancellationToken ct)
     {
         var now = clock.GetUtcNow();
@@ -109,33 +127,5 @@ public sealed class SigningKeys(NpgsqlDataSource db, IToken token, Outbox outbox
         key.ImportSubjectPublicKeyInfo(spki, out _);
         var point = key.ExportParameters(includePrivateParameters: false).Q;
         return (Base64Url.EncodeToString(point.X), Base64Url.EncodeToString(point.Y));
-    }
-}
-
-/// <summary>Keeps the keys current while the service runs.</summary>
-internal sealed class KeyRotation(SigningKeys keys, TimeProvider clock) : BackgroundService
-{
-    public override async Task StartAsync(CancellationToken cancellationToken)
-    {
-        // Before the first request: a provider without a key must not answer.
-        await keys.Refresh(cancellationToken);
-        await base.StartAsync(cancellationToken);
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMinutes(1), clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await keys.Refresh(stoppingToken);
-            }
-            catch (Exception e) when (e is NpgsqlException or TokenException)
-            {
-                // The keys in use stay in use; the readiness checks tell of the database and the token.
-                continue;
-            }
-        }
     }
 }

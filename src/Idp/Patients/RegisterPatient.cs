@@ -25,7 +25,6 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox ou
     /// <summary>Token key that seals identity numbers.</summary>
     public static KeyRef SealKey { get; } = new("pseudonym-seal");
 
-    private static readonly ProblemSet Problem = new("idp");
     private const string FindSql = "SELECT pseudonym, subject_key, bound_by FROM patients WHERE region = $1 AND identity_lookup = $2";
     private const string Insert = """
         INSERT INTO patients (pseudonym, subject_key, region, identity_lookup, identity_sealed, commitment_salt, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -33,26 +32,23 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox ou
         """;
     private const string Bound = "UPDATE patients SET bound_by = $2 WHERE pseudonym = $1 AND bound_by IS NULL";
 
-    /// <summary>Maps POST /patients; for systems that register patients.</summary>
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/patients", (PatientRequest body, HttpContext context, RegisterPatient handler, CancellationToken ct) =>
-        handler.Handle(body, context.Caller(), ct)).RequireScope("patient.register").Idempotent();
-
-    private async Task<Results<Created<PatientAnswer>, ProblemHttpResult>> Handle(PatientRequest body, Caller caller, CancellationToken ct)
+    /// <summary><c>POST /patients</c>, for systems that register patients.</summary>
+    public async Task<Results<Created<PatientAnswer>, Refusal>> Handle(PatientRequest body, HttpContext context, CancellationToken ct)
     {
         if (body.IdType != "resident-identity" || !ResidentIdentityNumber.TryParse(body.IdNumber, out var number))
         {
-            return Problem.Of("identity-number-invalid", 400, "idType must be resident-identity and the number must have a real birth date and a right check character (GB 11643).");
+            return IdpRefusals.IdentityNumberInvalid;
         }
 
-        if (!Regions.IsInside(body.Region))
+        if (!Regions.IsInside(body.Region.Value))
         {
-            return Problem.Of("region-outside", 403, "The region is unknown or not inside the mainland; patient identities are not stored there.");
+            return IdpRefusals.RegionOutside;
         }
 
-        var identity = Encoding.ASCII.GetBytes($"{body.IdType}|{number.Value.Value}|{body.Region}");
+        var identity = Encoding.ASCII.GetBytes($"{body.IdType}|{number.Value.Value}|{body.Region.Value}");
         var lookup = await token.Mac(LookupKey, identity, ct);
-        var row = await Find(body.Region, lookup, ct) ?? await Mint(body.Region, identity, lookup, ct);
-        if (row.BoundBy is null && await Bind(row, identity, caller, ct) is { } refusal)
+        var row = await Find(body.Region.Value, lookup, ct) ?? await Mint(body.Region.Value, identity, lookup, ct);
+        if (row.BoundBy is null && await Bind(row, identity, context.Caller(), ct) is { } refusal)
         {
             return refusal;
         }
@@ -63,7 +59,7 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox ou
     private async Task<Row> Mint(string region, byte[] identity, byte[] lookup, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
-        var pseudonym = "urn:mdid:pat:" + Ulid.New(now);
+        var pseudonym = PatientId.New(now).Value;
         var sealed_ = await token.Encrypt(SealKey, identity, Encoding.ASCII.GetBytes(pseudonym), ct);
         await db.Sql(Insert).With(pseudonym).With(RandomNumberGenerator.GetBytes(32)).With(region).With(lookup).With(sealed_).With(RandomNumberGenerator.GetBytes(16)).With(now).Execute(ct);
         // Another request may have won: whoever is stored is the patient.
@@ -71,7 +67,7 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox ou
     }
 
     // The pseudonym leaves only after the ledger holds its binding: otherwise an answer about this key could be a valid "nothing".
-    private async Task<ProblemHttpResult?> Bind(Row row, byte[] identity, Caller caller, CancellationToken ct)
+    private async Task<Refusal?> Bind(Row row, byte[] identity, Caller caller, CancellationToken ct)
     {
         const string salt = "SELECT commitment_salt FROM patients WHERE pseudonym = $1";
         var commitment = SHA256.HashData([.. await db.Sql(salt).With(row.Pseudonym).Scalar<byte[]>(ct) ?? [], .. identity]);
@@ -84,7 +80,7 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox ou
         }, ct);
         if (outcome is not ConfirmOutcome.Confirmed(var id, _))
         {
-            return Problem.Of("ledger-unavailable", 503, "The audit ledger did not confirm the binding; send the same request again.");
+            return outcome is ConfirmOutcome.Refused(var why) ? CommonRefusals.From(why) : CommonRefusals.LedgerAway;
         }
 
         await db.Sql(Bound).With(row.Pseudonym).With(id.Value).Execute(CancellationToken.None);
@@ -102,7 +98,7 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox ou
 /// <param name="IdNumber">公民身份号码.</param>
 /// <param name="Region">GB/T 2260 code whose pseudonym is asked for.</param>
 public sealed record PatientRequest(
-    [property: JsonPropertyName("idType")] string IdType, [property: JsonPropertyName("idNumber")] string IdNumber, [property: JsonPropertyName("region")] string Region)
+    [property: JsonPropertyName("idType")] string IdType, [property: JsonPropertyName("idNumber")] string IdNumber, [property: JsonPropertyName("region")] RegionCode Region)
 {
     /// <summary>Never the number.</summary>
     public override string ToString() => "PatientRequest(redacted)";

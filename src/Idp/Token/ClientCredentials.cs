@@ -41,11 +41,3 @@ public sealed class ClientCredentials(TokenIssuer issuer, Outbox outbox)
         return Results.Json(new TokenBody(token.Value, "Bearer", token.Seconds, scope, null), IdpJson.Default.TokenBody);
     }
 }
-
-/// <summary>RFC 6749 §5.1 answer.</summary>
-public sealed record TokenBody(
-    [property: System.Text.Json.Serialization.JsonPropertyName("access_token")] string AccessToken,
-    [property: System.Text.Json.Serialization.JsonPropertyName("token_type")] string TokenType,
-    [property: System.Text.Json.Serialization.JsonPropertyName("expires_in")] int ExpiresIn,
-    [property: System.Text.Json.Serialization.JsonPropertyName("scope")] string Scope,
-    [property: System.Text.Json.Serialization.JsonPropertyName("id_token"), System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)] string? IdToken);

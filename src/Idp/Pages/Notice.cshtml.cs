@@ -11,7 +11,7 @@ namespace Trust.Idp.Pages;
 /// (SameSite=Lax), so the cookie is also the forgery protection.
 /// </summary>
 [IgnoreAntiforgeryToken]
-public sealed class ConsentModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IdpOptions options) : TrustPage
+public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, IdpOptions options) : TrustPage
 {
     /// <inheritdoc/>
     public override string TitleKey => "consent.title";
@@ -50,7 +50,7 @@ public sealed class ConsentModel(AuthorizationRequests requests, ClientStore cli
 
         if (session.Holder.Affiliations is [var only] && !pending.Asks("consent") && await notices.Has(session.Person, pending, ct))
         {
-            return Answer(await LoginFlow.IssueCode(HttpContext, pending, session, only.Institution, acknowledge: false, ct));
+            return Answer(await codes.Answer(pending, session, only.Institution, acknowledge: false, ct));
         }
 
         RequestId = request!;
@@ -77,7 +77,7 @@ public sealed class ConsentModel(AuthorizationRequests requests, ClientStore cli
         }
 
         return session.Holder.Affiliations.FirstOrDefault(a => a.Institution == institution) is { } chosen
-            ? Answer(await LoginFlow.IssueCode(HttpContext, pending, session, chosen.Institution, acknowledge: true, ct))
+            ? Answer(await codes.Answer(pending, session, chosen.Institution, acknowledge: true, ct))
             : Redirect("/error?rule=no-affiliation");
     }
 

@@ -1,7 +1,5 @@
 using System.Globalization;
-using Microsoft.AspNetCore.WebUtilities;
 using Trust.Idp.Clients;
-using Trust.Idp.Login;
 using Trust.Idp.Sessions;
 
 namespace Trust.Idp.Authorize;
@@ -10,62 +8,55 @@ namespace Trust.Idp.Authorize;
 /// The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2, RFC 9700): code only, PKCE S256 compulsory, exact
 /// redirect matching, <c>iss</c> in every answer (RFC 9207), 303 redirects.
 /// </summary>
-public static class AuthorizeEndpoint
+public sealed class AnswerAuthorizationRequest(
+    ClientStore clients, SessionStore sessions, AuthorizationRequests requests, IssueCode codes, IdpOptions options, TimeProvider clock)
 {
     private static readonly string[] Prompts = ["none", "login", "consent", "select_account"];
 
-    /// <summary>Maps GET and POST; open to browsers.</summary>
-    public static void Map(IEndpointRouteBuilder app)
-    {
-        app.MapGet("/authorize", (HttpContext context, CancellationToken _) => Handle(context, FormFields.Of(context.Request.Query))).AllowAnonymous();
-        app.MapPost("/authorize", async (HttpContext context, CancellationToken ct) => await Handle(
-            context, context.Request.HasFormContentType ? FormFields.Of(await context.Request.ReadFormAsync(ct)) : null)).AllowAnonymous();
-    }
+    /// <summary>GET.</summary>
+    public Task<IResult> Handle(HttpContext context) => Answer(context, FormFields.Of(context.Request.Query));
 
-    private static async Task<IResult> Handle(HttpContext context, FormFields? fields)
+    /// <summary>POST, as form fields.</summary>
+    public async Task<IResult> HandlePost(HttpContext context, CancellationToken ct) => await Answer(context, await FormFields.OfBody(context.Request, ct));
+
+    private async Task<IResult> Answer(HttpContext context, FormFields? fields)
     {
-        var services = context.RequestServices;
         var ct = context.RequestAborted;
         if (fields is null)
         {
-            return LoginFlow.ErrorPage("malformed-request");
+            return SeeOther.Error("malformed-request");
         }
 
         // Until client and redirect URI are proved, an error is shown here: redirecting would make this an open redirector.
-        var client = await services.GetRequiredService<ClientStore>().Find(fields.Text("client_id"), ct);
+        var client = await clients.Find(fields.Text("client_id"), ct);
         if (client is null || !client.GrantTypes.Contains("authorization_code"))
         {
-            return LoginFlow.ErrorPage("unknown-client");
+            return SeeOther.Error("unknown-client");
         }
 
         if (fields.Text("redirect_uri") is not { } redirect || !client.RedirectUris.Contains(redirect, StringComparer.Ordinal))
         {
-            return LoginFlow.ErrorPage("redirect-uri-mismatch");
+            return SeeOther.Error("redirect-uri-mismatch");
         }
 
-        var issuer = services.GetRequiredService<IdpOptions>().Issuer;
-        if (Check(fields, client) is { } error)
-        {
-            return AuthorizationAnswer.Error(redirect, fields.Text("state"), issuer, error.Code, error.Detail);
-        }
-
-        return await Proceed(context, Read(fields, client, redirect), issuer, ct);
+        return Check(fields, client) is { } error
+            ? AuthorizationAnswer.Error(redirect, fields.Text("state"), options.Issuer, error.Code, error.Detail)
+            : await Proceed(context, Read(fields, client, redirect), ct);
     }
 
-    private static async Task<IResult> Proceed(HttpContext context, AuthorizationRequest request, string issuer, CancellationToken ct)
+    private async Task<IResult> Proceed(HttpContext context, AuthorizationRequest request, CancellationToken ct)
     {
-        var services = context.RequestServices;
-        var session = await services.GetRequiredService<SessionStore>().Find(context, ct);
+        var session = await sessions.Find(context, ct);
         var usable = session is not null && !request.Asks("login") && !request.Asks("select_account")
-            && (request.MaxAge is not { } age || services.GetRequiredService<TimeProvider>().GetUtcNow() - session.AuthenticatedAt <= TimeSpan.FromSeconds(age));
+            && (request.MaxAge is not { } age || clock.GetUtcNow() - session.AuthenticatedAt <= TimeSpan.FromSeconds(age));
         if (request.Asks("none"))
         {
             return usable
-                ? await LoginFlow.AnswerSilently(context, request, session!, ct)
-                : AuthorizationAnswer.Error(request.RedirectUri, request.State, issuer, "login_required", "No session fits this request.");
+                ? await codes.AnswerSilently(request, session!, ct)
+                : AuthorizationAnswer.Error(request.RedirectUri, request.State, options.Issuer, "login_required", "No session fits this request.");
         }
 
-        var id = await services.GetRequiredService<AuthorizationRequests>().Begin(context, request, ct);
+        var id = await requests.Begin(context, request, ct);
         return SeeOther.To(usable ? $"/consent?request={id}" : $"/login?request={id}");
     }
 
@@ -98,31 +89,4 @@ public static class AuthorizeEndpoint
     }
 
     private static bool IsBase64Url(char c) => char.IsAsciiLetterOrDigit(c) || c is '-' or '_';
-}
-
-/// <summary>Answers to a relying party by redirect.</summary>
-internal static class AuthorizationAnswer
-{
-    public static IResult Code(string redirect, string? state, string issuer, string code) => Redirect(redirect, state, issuer, [new("code", code)]);
-
-    public static IResult Error(string redirect, string? state, string issuer, string error, string detail) =>
-        Redirect(redirect, state, issuer, [new("error", error), new("error_description", detail)]);
-
-    private static IResult Redirect(string redirect, string? state, string issuer, IEnumerable<KeyValuePair<string, string?>> values) =>
-        // RFC 9207: iss in success and error alike, against mix-up.
-        SeeOther.To(QueryHelpers.AddQueryString(redirect, [.. values, new("state", state), new("iss", issuer)]));
-}
-
-/// <summary>303: the browser follows with GET, so a posted credential is never replayed to the next host (RFC 9700 §4.12).</summary>
-internal sealed class SeeOther(string location) : IResult
-{
-    public static IResult To(string location) => new SeeOther(location);
-
-    public Task ExecuteAsync(HttpContext httpContext)
-    {
-        httpContext.Response.StatusCode = StatusCodes.Status303SeeOther;
-        httpContext.Response.Headers.Location = location;
-        httpContext.Response.Headers.CacheControl = "no-store";
-        return Task.CompletedTask;
-    }
 }

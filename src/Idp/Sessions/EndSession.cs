@@ -1,10 +1,8 @@
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
-using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
 using Trust.Idp.Keys;
-using Trust.Idp.Login;
 
 namespace Trust.Idp.Sessions;
 
@@ -12,34 +10,32 @@ namespace Trust.Idp.Sessions;
 /// RP-initiated logout. Redirects only to a registered address of the client that an ID token of ours names; without such a
 /// hint the person is asked first, so that a link on another page cannot end a session.
 /// </summary>
-public static class EndSessionEndpoint
+public sealed class EndSession(ClientStore clients, SessionStore sessions, SigningKeys keys, IdpOptions options)
 {
-    /// <summary>Maps GET and POST; open to browsers.</summary>
-    public static void Map(IEndpointRouteBuilder app)
-    {
-        app.MapGet("/end-session", (HttpContext context, CancellationToken _) => Handle(context, FormFields.Of(context.Request.Query))).AllowAnonymous();
-        app.MapPost("/end-session", async (HttpContext context, CancellationToken ct) => await Handle(
-            context, context.Request.HasFormContentType ? FormFields.Of(await context.Request.ReadFormAsync(ct)) : null)).AllowAnonymous();
-    }
+    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = ReceivedToken.MaxLength };
 
-    private static async Task<IResult> Handle(HttpContext context, FormFields? fields)
+    /// <summary>GET.</summary>
+    public Task<IResult> Handle(HttpContext context) => Answer(context, FormFields.Of(context.Request.Query));
+
+    /// <summary>POST, as form fields.</summary>
+    public async Task<IResult> HandlePost(HttpContext context, CancellationToken ct) => await Answer(context, await FormFields.OfBody(context.Request, ct));
+
+    private async Task<IResult> Answer(HttpContext context, FormFields? fields)
     {
-        var services = context.RequestServices;
         var ct = context.RequestAborted;
         if (fields is null)
         {
-            return LoginFlow.ErrorPage("malformed-request");
+            return SeeOther.Error("malformed-request");
         }
 
-        var hint = await Hint(fields.Text("id_token_hint"), services.GetRequiredService<SigningKeys>(), services.GetRequiredService<IdpOptions>());
-        var client = await services.GetRequiredService<ClientStore>().Find(hint?.Audiences.FirstOrDefault(), ct);
+        var hint = await Hint(fields.Text("id_token_hint"));
+        var client = await clients.Find(hint?.Audiences.FirstOrDefault(), ct);
         var target = fields.Text("post_logout_redirect_uri");
         if (target is not null && (client is null || !client.PostLogoutRedirectUris.Contains(target, StringComparer.Ordinal)))
         {
-            return LoginFlow.ErrorPage("redirect-uri-mismatch");
+            return SeeOther.Error("redirect-uri-mismatch");
         }
 
-        var sessions = services.GetRequiredService<SessionStore>();
         var session = await sessions.Find(context, ct);
         var named = hint is not null && hint.TryGetPayloadValue<string>("sid", out var sid) ? sid : null;
         if (session is not null && (hint is null || named != session.Id.ToString()))
@@ -57,15 +53,14 @@ public static class EndSessionEndpoint
     }
 
     // An expired hint is fine (the person is leaving), a foreign or unsigned one is not.
-    private static async Task<JsonWebToken?> Hint(string? value, SigningKeys keys, IdpOptions options)
+    private async Task<JsonWebToken?> Hint(string? value)
     {
-        var handler = new JsonWebTokenHandler { MapInboundClaims = false, MaximumTokenSizeInBytes = 16 * 1024 };
-        if (value is null || !handler.CanReadToken(value))
+        if (ReceivedToken.TryRead(_handler, value) is not { } received)
         {
             return null;
         }
 
-        var result = await handler.ValidateTokenAsync(value, new TokenValidationParameters
+        var result = await _handler.ValidateTokenAsync(received, new TokenValidationParameters
         {
             ValidTypes = ["JWT"], ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, ValidateLifetime = false,
             IssuerSigningKeys = keys.Published.Select(k => new JsonWebKey { Kty = "EC", Crv = "P-256", X = k.X, Y = k.Y, Kid = k.Kid }),

@@ -3,14 +3,12 @@ using Trust.Idp.Token;
 namespace Trust.Idp.Access;
 
 /// <summary>UserInfo (OpenID Connect Core §5.3): token in the header only, judged live.</summary>
-public static class UserInfoEndpoint
+public sealed class ShowUserInfo(LiveToken tokens)
 {
     private static readonly string[] Copied = ["sub", "role", "acting_institution", "licence"];
 
-    /// <summary>Maps GET and POST; the access token is the caller.</summary>
-    public static void Map(IEndpointRouteBuilder app) => app.MapMethods("/userinfo", ["GET", "POST"], Handle).AllowAnonymous();
-
-    private static async Task<IResult> Handle(HttpContext context, LiveToken tokens, CancellationToken ct)
+    /// <summary>Answers; the access token is the caller.</summary>
+    public async Task<IResult> Handle(HttpContext context, CancellationToken ct)
     {
         var header = context.Request.Headers.Authorization.ToString();
         var live = header.StartsWith("Bearer ", StringComparison.Ordinal) ? await tokens.Judge(header["Bearer ".Length..], ct) : null;

@@ -1,27 +1,26 @@
 using Trust.Idp.Clients;
 using Trust.Idp.Token;
+using Trust.Kernel.Audit;
 
 namespace Trust.Idp.Access;
 
 /// <summary>Token introspection (RFC 7662) for the client a token was issued to and for the resource it is meant for.</summary>
-public static class IntrospectionEndpoint
+public sealed class IntrospectToken(ClientAuthentication authentication, LiveToken tokens, RefusalCounter strangers)
 {
     private static readonly string[] Copied = ["iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "auth_time", "acr", "sid", "role", "acting_institution", "licence"];
 
-    /// <summary>Maps POST; the client authenticates in the body.</summary>
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/introspect", Handle).AllowAnonymous();
-
-    private static async Task<IResult> Handle(HttpContext context, ClientAuthentication authentication, LiveToken tokens, CancellationToken ct)
+    /// <summary>Answers; the client authenticates in the body.</summary>
+    public async Task<IResult> Handle(HttpContext context, CancellationToken ct)
     {
-        if (!context.Request.HasFormContentType || FormFields.Of(await context.Request.ReadFormAsync(ct)) is not { } form)
+        if (await FormFields.OfBody(context.Request, ct) is not { } form)
         {
             return OAuthError.Of(context, "invalid_request", "Send each parameter once, as application/x-www-form-urlencoded.");
         }
 
         if (await authentication.Authenticate(form, context.Request, ct) is not ClientOutcome.Proved { Client: { IsPublic: false } client })
         {
-            context.RequestServices.GetService<Action<string>>()?.Invoke("invalid-client");
-            return OAuthError.Of(context, "invalid_client", "Authenticate with private_key_jwt.", StatusCodes.Status401Unauthorized);
+            strangers.Count("invalid-client");
+            return OAuthError.OfClient(context, "Authenticate with private_key_jwt.");
         }
 
         context.Response.Headers.CacheControl = "no-store";

@@ -1,16 +1,15 @@
 using Trust.Idp.Clients;
+using Trust.Kernel.Audit;
 
 namespace Trust.Idp.Token;
 
 /// <summary>The token endpoint (RFC 6749 §3.2): authenticates the client, then hands to the grant.</summary>
-public static class TokenEndpoint
+public sealed class AnswerTokenRequest(ClientAuthentication authentication, RedeemCode redeem, ClientCredentials credentials, RefusalCounter strangers)
 {
-    /// <summary>Maps POST; the client authenticates in the body.</summary>
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/token", Handle).AllowAnonymous();
-
-    private static async Task<IResult> Handle(HttpContext context, ClientAuthentication authentication, RedeemCode redeem, ClientCredentials credentials, CancellationToken ct)
+    /// <summary>Answers; the client authenticates in the body.</summary>
+    public async Task<IResult> Handle(HttpContext context, CancellationToken ct)
     {
-        if (!context.Request.HasFormContentType || FormFields.Of(await context.Request.ReadFormAsync(ct)) is not { } form)
+        if (await FormFields.OfBody(context.Request, ct) is not { } form)
         {
             return OAuthError.Of(context, "invalid_request", "Send each parameter once, as application/x-www-form-urlencoded.");
         }
@@ -27,10 +26,10 @@ public static class TokenEndpoint
                     _ => OAuthError.Of(context, "unsupported_grant_type", "Send grant_type."),
                 };
             case ClientOutcome.Refused(var rule):
-                context.RequestServices.GetService<Action<string>>()?.Invoke("invalid-client");
-                return OAuthError.Of(context, "invalid_client", rule, StatusCodes.Status401Unauthorized);
+                strangers.Count("invalid-client");
+                return OAuthError.OfClient(context, rule);
             default:
-                throw new InvalidOperationException("Unknown outcome.");
+                throw new InvalidOperationException("A closed set.");
         }
     }
 }

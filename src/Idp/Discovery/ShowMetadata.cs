@@ -1,24 +1,17 @@
 using System.Text.Json;
-using Trust.Idp.Keys;
+using Trust.Idp.Token;
 
 namespace Trust.Idp.Discovery;
 
-/// <summary>OpenID Connect Discovery / RFC 8414 metadata and the JWKS. Every URL comes from the configured issuer, never from the request.</summary>
-public static class DiscoveryEndpoints
+/// <summary>OpenID Connect Discovery and RFC 8414 metadata. Every URL comes from the configured issuer, never from the request.</summary>
+public sealed class ShowMetadata(IdpOptions options)
 {
-    /// <summary>Maps both; open to anyone.</summary>
-    public static void Map(IEndpointRouteBuilder app)
-    {
-        app.MapGet("/.well-known/openid-configuration", Metadata).AllowAnonymous();
-        app.MapGet("/.well-known/oauth-authorization-server", Metadata).AllowAnonymous();
-        app.MapGet("/jwks", Keys).AllowAnonymous();
-    }
-
-    private static IResult Metadata(HttpContext context, IdpOptions options)
+    /// <summary>Answers from the configuration.</summary>
+    public IResult Handle(HttpContext context)
     {
         context.Response.Headers.CacheControl = "public, max-age=300";
         var issuer = options.Issuer;
-        return Results.Bytes(Write(json =>
+        return Results.Bytes(TokenIssuer.Write(json =>
         {
             json.WriteString("issuer", issuer);
             json.WriteString("authorization_endpoint", issuer + "/authorize");
@@ -45,42 +38,6 @@ public static class DiscoveryEndpoints
             json.WriteBoolean("request_parameter_supported", false);
             json.WriteBoolean("request_uri_parameter_supported", false);
         }), "application/json");
-    }
-
-    private static IResult Keys(HttpContext context, SigningKeys keys)
-    {
-        context.Response.Headers.CacheControl = "public, max-age=300";
-        return Results.Bytes(Write(json =>
-        {
-            json.WriteStartArray("keys");
-            foreach (var key in keys.Published)
-            {
-                json.WriteStartObject();
-                json.WriteString("kty", "EC");
-                json.WriteString("crv", "P-256");
-                json.WriteString("use", "sig");
-                json.WriteString("alg", "ES256");
-                json.WriteString("kid", key.Kid);
-                json.WriteString("x", key.X);
-                json.WriteString("y", key.Y);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-        }), "application/json");
-    }
-
-    private static byte[] Write(Action<Utf8JsonWriter> members)
-    {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
-        {
-            json.WriteStartObject();
-            members(json);
-            json.WriteEndObject();
-        }
-
-        return stream.ToArray();
     }
 
     private static void Array(Utf8JsonWriter json, string name, params ReadOnlySpan<string> values)

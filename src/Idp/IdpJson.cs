@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+using Trust.Idp.Login;
+using Trust.Idp.Patients;
+using Trust.Idp.Token;
+
+namespace Trust.Idp;
+
+/// <summary>JSON contracts of the provider.</summary>
+[JsonSerializable(typeof(CardHolder))]
+[JsonSerializable(typeof(OAuthErrorBody))]
+[JsonSerializable(typeof(TokenBody))]
+[JsonSerializable(typeof(PatientRequest))]
+[JsonSerializable(typeof(PatientAnswer))]
+[JsonSerializable(typeof(ConsentRequest))]
+[JsonSerializable(typeof(ConsentAnswer))]
+internal sealed partial class IdpJson : JsonSerializerContext;

@@ -95,13 +95,14 @@ public sealed class SignatureClaims
     }
 
     // RFC 9110 8.3.1: a media type is compared without regard to case, and may carry parameters.
-    [Theory]
-    [InlineData("application/Timestamp-Query")]
-    [InlineData("application/timestamp-query; charset=binary")]
-    public async Task N_A_media_type_in_another_spelling_is_unsupported(string type)
+    [Fact]
+    public async Task N_A_media_type_in_another_spelling_is_unsupported()
     {
         await using var rig = await SignRig.Start(withSeal: false);
-        Assert.Equal(415, (await Ask(rig, new TimeStampRequest(Oids.Sha256, SHA256.HashData([])).Encode(), type)).Status);
+        foreach (var type in new[] { "application/Timestamp-Query", "application/timestamp-query; charset=binary" })
+        {
+            Assert.Equal(415, (await Ask(rig, new TimeStampRequest(Oids.Sha256, SHA256.HashData([])).Encode(), type)).Status);
+        }
     }
 
     // RFC 3161 2.4.1: a nonce is an INTEGER; this one is negative, as stock clients of random bytes send it.

@@ -1,7 +1,9 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Reflection;
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -21,6 +23,9 @@ namespace Trust.Kernel.Hosting;
 /// <param name="English">The same in English.</param>
 public sealed record Refusal(string Name, int Status, string Chinese, string English) : IResult, IStatusCodeHttpResult, IEndpointMetadataProvider
 {
+    // Chinese stays readable; what HTML could take for markup is escaped all the same.
+    private static readonly JavaScriptEncoder Readable = JavaScriptEncoder.Create(UnicodeRanges.All);
+
     private FrozenDictionary<string, object?> Members { get; init; } = FrozenDictionary<string, object?>.Empty;
 
     int? IStatusCodeHttpResult.StatusCode => Status;
@@ -45,7 +50,7 @@ public sealed record Refusal(string Name, int Status, string Chinese, string Eng
         response.StatusCode = Status;
         response.ContentType = "application/problem+json";
         response.Headers.ContentLanguage = PrefersChinese(languages) ? "zh-CN" : "en";
-        await using var json = new Utf8JsonWriter(response.BodyWriter, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.Default });
+        await using var json = new Utf8JsonWriter(response.BodyWriter, new JsonWriterOptions { Encoder = Readable });
         json.WriteStartObject();
         json.WriteString("type", $"urn:trust:problem:{service}:{Name}");
         json.WriteString("title", Name);

@@ -19,15 +19,17 @@ public sealed class IdpClaims(RunningTrust trust)
 
     private string Issuer => trust.Installation.Addresses.Idp;
 
-    // A text that goes into an event should be judged; today the hash of a notice may be any 64 characters, and adds members to the event.
+    // A text that goes into an event is judged at the door: 64 characters that are no hash add nothing to it.
     [Fact]
-    public async Task F3_The_hash_of_a_notice_writes_a_member_of_the_event_beside_itself()
+    public async Task F3_A_notices_hash_that_is_none_is_refused_and_no_event_is_shaped_by_it()
     {
         using var driver = new PrescriptionDriver(trust);
         var patient = await driver.Patient();
         const string injected = "\",\"class\":\"RESTRICTED";
-        await (await driver.System()).Post("/consents", Consent(patient, new string('0', 64 - injected.Length) + injected), None);
-        Assert.Equal(1, await Count("SELECT count(*) FROM idp.audit_outbox WHERE action = 'CONSENT.grant' AND convert_from(body, 'UTF8')::json->>'class' = 'RESTRICTED'"));
+        var answer = await (await driver.System()).Send(HttpMethod.Post, "/consents", Consent(patient, new string('0', 64 - injected.Length) + injected), null, None);
+        Assert.Equal(400, answer.Status);
+        Assert.Equal("urn:trust:problem:idp:consent-malformed", answer.Json!["type"]!.GetValue<string>());
+        Assert.Equal(0, await Count("SELECT count(*) FROM idp.audit_outbox WHERE action = 'CONSENT.grant' AND convert_from(body, 'UTF8')::json->>'class' = 'RESTRICTED'"));
     }
 
     // A closed institution loses everything at once; today its systems get tokens.

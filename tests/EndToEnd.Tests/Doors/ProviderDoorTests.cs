@@ -92,6 +92,7 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
         request.Headers.AcceptLanguage.ParseAdd("zh-CN, en;q=0.5");
         using var answer = await _client.SendAsync(request);
         Assert.Equal(["zh-CN"], answer.Content.Headers.ContentLanguage);
+        // Readable as it stands, without escapes.
         Assert.Contains("没有这个地址", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 

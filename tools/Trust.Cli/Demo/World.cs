@@ -112,7 +112,7 @@ public sealed class World : IAsyncDisposable
             var name = rows["practitioners"]![practitioner]!["name"]!.GetValue<string>();
             foreach (var (key, profile) in new[] { (Card.AuthenticationKey, "practitioner-authentication"), (Card.SignatureKey, "practitioner-signature") })
             {
-                var request = await Officers[0].RequestCertificate(profile, Practitioners[practitioner], Institutions[0], await card.Request(key, name, ct), label, ct);
+                var request = await Officers[0].RequestCertificate(profile, Practitioners[practitioner], Institutions[institution], await card.Request(key, name, ct), label, ct);
                 await card.Store(key, await ApproveByTwo(request, ct), ct);
             }
         }

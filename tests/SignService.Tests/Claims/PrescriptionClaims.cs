@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Residency;
 using Trust.LogFormat;
 using Trust.SignService.Prescriptions;
@@ -50,9 +51,9 @@ public sealed class PrescriptionClaims
         var id = await rig.Signed();
         var options = rig.Database.Options;
         await using var one = Outbound.Database(options with { ConnectionString = options.ConnectionString + ";Maximum Pool Size=1;Timeout=1" });
-        var transition = new Transition(one, new PrescriptionStore(one), rig.Parts.GetRequiredService<PersonalSigning>(), TimeProvider.System);
+        var transition = new Transition(one, new PrescriptionStore(one), rig.Parts.GetRequiredService<Outbox>(), TimeProvider.System);
         var lost = new AuditEvent { Action = "RX.claim", Actor = new Actor("x"), Outcome = EventOutcome.Success, Subjects = [SubjectKey.Prescription(id.ToString())] };
-        var thrown = await Assert.ThrowsAsync<NpgsqlException>(() => transition.Run(id, (_, _) => Task.FromResult(false), lost, CancellationToken.None));
+        var thrown = await Assert.ThrowsAsync<NpgsqlException>(() => transition.Move(id, PrescriptionStatus.Claimed, (_, _) => Task.FromResult(false), lost, CancellationToken.None));
         Assert.IsType<TimeoutException>(thrown.InnerException);
     }
 
@@ -162,10 +163,11 @@ public sealed class PrescriptionClaims
     {
         var bundle = SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital);
         change(bundle);
-        var refusal = PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()), out var content, out var payload);
-        Assert.True(refusal is null, $"{what}: {refusal?.Rule}");
-        Assert.Null(ServiceScope.Judge(content!, new SignOptions(), DateTimeOffset.UtcNow));
-        Assert.True(payload.Length > Trust.Crypto.Json.CanonicalJson.Encode(SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital)).Length);
+        var outcome = PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()));
+        Assert.True(outcome is ProfileOutcome.Holds, $"{what}: {(outcome as ProfileOutcome.Broken)?.Why.Name}");
+        var read = (ProfileOutcome.Holds)outcome;
+        Assert.Null(ServiceScope.Judge(read.Content, new SignOptions(), DateTimeOffset.UtcNow));
+        Assert.True(read.Payload.Length > Trust.Crypto.Json.CanonicalJson.Encode(SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital)).Length);
     }
 
     // UAX #15 names what normalisation form C changes; today a list by hand refuses stable characters and takes changing ones.
@@ -184,8 +186,7 @@ public sealed class PrescriptionClaims
     {
         var bundle = SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital);
         bundle.Resource("Organization")["name"] = text;
-        var refusal = PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()), out _, out _);
-        Assert.Equal(taken ? null : "profile-not-normalised", refusal?.Rule);
+        Assert.Equal(taken ? null : "profile-not-normalised", bundle.RefusedBy());
     }
 
     // A FHIR dateTime may have any fraction and needs a colon in its offset; today fractions are refused and +0800 is taken.
@@ -198,7 +199,7 @@ public sealed class PrescriptionClaims
     {
         var bundle = SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital);
         bundle.Resource("Composition")["date"] = instant;
-        Assert.Equal(taken ? null : "profile-not-an-instant", PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()), out _, out _)?.Rule);
+        Assert.Equal(taken ? null : "profile-not-an-instant", bundle.RefusedBy());
     }
 
     // ICD-10 pairs a cause with its manifestation (dagger and asterisk), and the national edition has longer codes.
@@ -212,6 +213,6 @@ public sealed class PrescriptionClaims
     {
         var bundle = SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital);
         bundle.Resource("Condition")["code"]!["coding"]![0]!["code"] = code;
-        Assert.Equal("profile-diagnosis-code", PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()), out _, out _)?.Rule);
+        Assert.Equal("profile-diagnosis-code", bundle.RefusedBy());
     }
 }

@@ -49,6 +49,7 @@ internal sealed class PreparePrescription(
 
         return PrescriptionProfile.Read(bundle) switch
         {
+            ProfileOutcome.Holds read when SecondReader.Compare(read) is { } differs => differs,
             ProfileOutcome.Holds read => await Prepare(read, certificate, caller, ct),
             ProfileOutcome.Broken broken => broken.Why,
             _ => throw new InvalidOperationException("A closed set."),

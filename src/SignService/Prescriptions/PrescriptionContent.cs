@@ -35,4 +35,14 @@ public sealed record PrescriptionContent(
 /// <param name="ControlClass">none, or a special-control class.</param>
 /// <param name="Days">Supply in days.</param>
 /// <param name="LongTermReason">Why more than seven days.</param>
-public sealed record PrescribedMedicine(string NationalCode, string InsuranceCode, string ControlClass, int Days, string? LongTermReason);
+public sealed record PrescribedMedicine(string NationalCode, string InsuranceCode, string ControlClass, int Days, string? LongTermReason)
+{
+    /// <summary>Name and strength as text.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The dose of each dosage instruction, as text; null where one has none.</summary>
+    public required IReadOnlyList<string?> Doses { get; init; }
+
+    /// <summary>How much is to be handed over, in units of the pack.</summary>
+    public required decimal Quantity { get; init; }
+}

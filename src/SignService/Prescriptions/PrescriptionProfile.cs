@@ -33,6 +33,9 @@ public static partial class PrescriptionProfile
     /// <summary>Largest canonical form, in bytes.</summary>
     public const int MaxBytes = 128 * 1024;
 
+    /// <summary>The extension of a dispense request that states the quantity, decimal digits as text.</summary>
+    public const string QuantityExtension = Extensions + "quantity";
+
     private const string Extensions = "urn:trust:fhir:";
 
     private static readonly string[] Sections =
@@ -49,7 +52,7 @@ public static partial class PrescriptionProfile
         }
         catch (ProfileException e)
         {
-            return new ProfileOutcome.Broken(e.Rule.With("member", Shown(e.Path)));
+            return new ProfileOutcome.Broken(e.Rule.With("member", MemberPath.Shown(e.Path)));
         }
     }
 
@@ -125,12 +128,12 @@ public static partial class PrescriptionProfile
         Refers(entry, "subject", patient);
         Refers(entry, "requester", role);
         Require(request.Items("category", 1, 1)[0].Items("coding", 1, 1)[0].Text("code") == category, ProfileRefusals.CategoryDiffers, request.Path + ".category");
-        request.Member("medicationCodeableConcept").Text("text");
-        request.Items("dosageInstruction", 1, 4)[0].Text("text");
+        var dosages = request.Items("dosageInstruction", 1, 4);
+        dosages[0].Text("text");
         var dispense = request.Member("dispenseRequest");
         var duration = dispense.Member("expectedSupplyDuration").Must("code", "d").Whole("value");
         Require(decimal.TryParse(
-            dispense.Extension(Extensions + "quantity"), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var quantity) && quantity > 0,
+            dispense.Extension(QuantityExtension), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var quantity) && quantity > 0,
             ProfileRefusals.Quantity, dispense.Path);
         return (
             new PrescribedMedicine(
@@ -138,7 +141,12 @@ public static partial class PrescriptionProfile
                 request.Coding("medicationCodeableConcept", "urn:trust:nhsa"),
                 request.Extension(Extensions + "control-class") ?? "none",
                 duration,
-                request.Extension(Extensions + "long-term-reason")),
+                request.Extension(Extensions + "long-term-reason"))
+            {
+                Name = request.Member("medicationCodeableConcept").Text("text"),
+                Doses = [.. dosages.Select(d => d.OptionalText("text"))],
+                Quantity = quantity,
+            },
             dispense.Member("validityPeriod").Date("end"));
     }
 
@@ -180,9 +188,6 @@ public static partial class PrescriptionProfile
     // The system of an identifier of ours is its prefix without the last colon.
     private static TUrn Identifier<TUrn>(Entry entry) where TUrn : struct, IUrn<TUrn> =>
         TUrn.TryParse(entry.Resource.Identifier(TUrn.Prefix[..^1]), out var id) ? id : throw new ProfileException(ProfileRefusals.Identifier, entry.Type + ".identifier");
-
-    // Member names come from the caller: shown short, and in plain letters only.
-    private static string Shown(string path) => new([.. path.Take(160).Where(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '[' or ']' or '(' or ')' or '-')]);
 
     private static void Require(bool holds, Refusal rule, string path)
     {

@@ -121,4 +121,13 @@ public static class ProfileRefusals
     /// <summary>A character with a second spelling.</summary>
     public static readonly Refusal NotNormalised = new("profile-not-normalised", 422,
         "{member} 含有写法不唯一的字符，请用规范字符（NFC）。", "{member} holds a character that can be written in two ways; use the normalised one (NFC).");
+
+    /// <summary>The FHIR library does not take it.</summary>
+    public static readonly Refusal NotFhir = new("not-fhir", 422,
+        "{member} 不符合 FHIR R4，其他系统将无法读取，请更正。", "{member} is not FHIR R4, so other systems could not read it; correct it.");
+
+    /// <summary>The FHIR library reads something else than the profile does.</summary>
+    public static readonly Refusal ReadersDiffer = new("readers-differ", 422,
+        "{member} 在其他 FHIR 系统中会有不同的含义，请删除或与处方其余内容保持一致。",
+        "Another FHIR system would read {member} differently from us; remove it or make it agree with the rest.");
 }

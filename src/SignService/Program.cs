@@ -1,10 +1,10 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
 using Trust.SignService.Keys;
 using Trust.SignService.Prescriptions;
+using Trust.SignService.Seals;
 using Trust.SignService.Signatures;
 using Trust.SignService.Timestamps;
 using Trust.SignService.Validation;
@@ -21,7 +21,7 @@ public static class Program
         Assembly = typeof(Program),
         Json = [SignJson.Default],
         Configure = Configure,
-        Map = Map,
+        Routes = Map.Routes,
         Provision = (services, ct) => services.GetRequiredService<TimeStampKey>().Provision(ct),
     };
 
@@ -33,29 +33,14 @@ public static class Program
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.GetSection("SignService").Exists()
             ? builder.Configuration.Section<SignOptions>("SignService") : new SignOptions());
-        services.AddSingleton<TrustAnchors>().AddSingleton<TimeStampKey>().AddSingleton<SealStore>().AddSingleton<SealDirectory>().AddSingleton<SealDocument.Sealing>();
+        services.AddSingleton<TrustAnchors>().AddSingleton<TimeStampKey>().AddSingleton<SealStore>().AddSingleton<SealDirectory>();
         services.AddSingleton<TimeStampAuthority>();
         services.AddSingleton<CommitPoints>().AddSingleton<SignatureStore>().AddSingleton<FinishSignature>();
-        services.AddSingleton<PrescriptionStore>().AddSingleton<ConsentClient>().AddSingleton<PersonalSigning>();
-        services.AddSingleton<Transition>().AddSingleton<SealPrescription>().AddHostedService<SealingPass>();
+        services.AddSingleton<PrescriptionStore>().AddSingleton<PatientConsents>().AddSingleton<PersonalSigning>();
+        services.AddSingleton<Transition>().AddSingleton<SealPrescription>().AddSingleton<SealingPass>();
+        services.AddLoop<SealingPass>("sealing", SealingPass.Pause, (pass, ct) => pass.Round(ct));
         services.AddSingleton<SignatureJudge>().AddSingleton<HolderClient>();
         services.AddLiveStatus();
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("time-stamp", p.GetRequiredService<TimeStampKey>().Check));
-    }
-
-    private static void Map(WebApplication app)
-    {
-        PreparePrescription.Map(app);
-        CompletePrescription.Map(app);
-        ReviewPrescription.Map(app);
-        ReturnPrescription.Map(app);
-        ClaimPrescription.Map(app);
-        DispensePrescription.Map(app);
-        VoidPrescription.Map(app);
-        ReadPrescription.Map(app);
-        AnswerTimeStampRequest.Map(app);
-        InstitutionSeals.Map(app);
-        SealDocument.Map(app);
-        ValidateSignatures.Map(app);
     }
 }

@@ -1,8 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Trust.SignService.Keys;
 using Trust.SignService.Prescriptions;
-using Trust.SignService.Signatures;
+using Trust.SignService.Seals;
 using Trust.SignService.Validation;
 
 namespace Trust.SignService;
@@ -27,6 +26,6 @@ public sealed partial class SignJson : JsonSerializerContext;
 
 /// <summary>Answers of peers: members that a newer peer adds are skipped.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
-[JsonSerializable(typeof(Consent))]
+[JsonSerializable(typeof(PatientConsent))]
 [JsonSerializable(typeof(Holder))]
 public sealed partial class SignPeerJson : JsonSerializerContext;

@@ -14,6 +14,6 @@ internal static partial class SignLog
     [LoggerMessage(6003, LogLevel.Warning, "Consent or registry did not answer: {Reason}")]
     public static partial void PeerAway(ILogger log, string reason);
 
-    [LoggerMessage(6004, LogLevel.Warning, "Sealing pass failed")]
-    public static partial void SealPassFailed(ILogger log, Exception exception);
+    [LoggerMessage(6004, LogLevel.Warning, "Prescription {Id} could not be sealed; it is tried again")]
+    public static partial void SealFailed(ILogger log, Guid id, Exception exception);
 }

@@ -198,7 +198,7 @@ public sealed class FaultTests
         var (id, _) = await rig.Reviewed();
         await rig.CertifySeal();
         var seal = rig.Parts.GetRequiredService<SealPrescription>();
-        Assert.All(await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => seal.TryRun(id)))), Assert.Null);
+        Assert.All(await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => seal.TrySeal(id)))), Assert.Null);
         Assert.Equal("released", await rig.StatusOf(id));
         Assert.Equal(1, await rig.Count("SELECT count(*) FROM signatures WHERE kind = 'seal'"));
         Assert.Equal(1, await rig.Count("SELECT count(*) FROM audit_outbox WHERE action = 'RX.seal'"));

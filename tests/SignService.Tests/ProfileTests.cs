@@ -30,7 +30,7 @@ public sealed class ProfileTests
     }
 
     [Fact]
-    public void Four_days_are_too_long() => Assert.Equal("validity-too-long", ServiceScope.Judge(Content(Bundle(4)), Options, Now)!.Rule);
+    public void Four_days_are_too_long() => Assert.Equal("validity-too-long", ServiceScope.Judge(Content(Bundle(4)), Options, Now)!.Name);
 
     [Fact]
     public void Not_counting_the_day_of_issue_gives_one_day_more()
@@ -45,7 +45,7 @@ public sealed class ProfileTests
         var late = new DateTimeOffset(2026, 11, 21, 15, 59, 0, TimeSpan.Zero); // 23:59 in China
         var content = Content(Bundle(now: late));
         Assert.Null(ServiceScope.Judge(content, Options, late));
-        Assert.Equal("expired", ServiceScope.Judge(content, Options, late.AddMinutes(1))!.Rule);
+        Assert.Equal("expired", ServiceScope.Judge(content, Options, late.AddMinutes(1))!.Name);
     }
 
     public static TheoryData<string, Action<JsonObject>> Scope => new()
@@ -68,7 +68,7 @@ public sealed class ProfileTests
     {
         var bundle = Bundle();
         change(bundle);
-        Assert.Equal(rule, ServiceScope.Judge(Content(bundle), Options, Now)!.Rule);
+        Assert.Equal(rule, ServiceScope.Judge(Content(bundle), Options, Now)!.Name);
     }
 
     public static TheoryData<string, Action<JsonObject>> Profile => new()
@@ -101,8 +101,7 @@ public sealed class ProfileTests
     {
         var bundle = Bundle();
         change(bundle);
-        var refusal = PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()), out _, out _);
-        Assert.Equal("profile-" + rule, refusal?.Rule);
+        Assert.Equal("profile-" + rule, bundle.RefusedBy());
     }
 
     [Fact]
@@ -119,10 +118,10 @@ public sealed class ProfileTests
             }
 
             if (StrictJson.TryParse(bytes, new JsonLimits(bytes.Length), out var element, out _)
-                && PrescriptionProfile.Read(element, out var content, out var payload) is null)
+                && PrescriptionProfile.Read(element) is ProfileOutcome.Holds read)
             {
-                Assert.Equal(CanonicalJson.Encode(element), payload);
-                _ = ServiceScope.Judge(content!, Options, Now);
+                Assert.Equal(CanonicalJson.Encode(element), read.Payload);
+                _ = ServiceScope.Judge(read.Content, Options, Now);
             }
         }
     }
@@ -131,9 +130,9 @@ public sealed class ProfileTests
 
     private static PrescriptionContent Content(JsonObject bundle)
     {
-        var refusal = PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()), out var content, out _);
-        Assert.True(refusal is null, refusal?.Detail);
-        return content!;
+        var outcome = PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()));
+        Assert.True(outcome is ProfileOutcome.Holds, (outcome as ProfileOutcome.Broken)?.Why.Detail("en"));
+        return ((ProfileOutcome.Holds)outcome).Content;
     }
 
     private static void Category(JsonObject bundle, string code) => bundle.Resource("MedicationRequest")["category"]![0]!["coding"]![0]!["code"] = code;

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Trust.SignService.Prescriptions;
 
@@ -58,4 +59,8 @@ internal static class SamplePrescription
     /// <summary>The resource of a type inside the bundle.</summary>
     public static JsonObject Resource(this JsonObject bundle, string type) =>
         bundle["entry"]!.AsArray().Select(e => e!["resource"]!.AsObject()).First(r => r["resourceType"]!.GetValue<string>() == type);
+
+    /// <summary>The name of the profile's rule that refuses the bundle; null when none does.</summary>
+    public static string? RefusedBy(this JsonObject bundle) =>
+        (PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString())) as ProfileOutcome.Broken)?.Why.Name;
 }

@@ -70,7 +70,7 @@ internal sealed class SignRig : IAsyncDisposable
 
     private string Data => Path.Combine(directory, "data");
 
-    public static async Task<SignRig> Start(bool withSeal = true, TimeSpan? prepareLifetime = null, bool ownServer = false)
+    public static async Task<SignRig> Start(bool withSeal = true, Action<JsonNode>? settings = null, bool ownServer = false)
     {
         var assembly = typeof(Program).Assembly;
         var made = ownServer ? await TestDatabase.OnOwnServer("sign", assembly) : await TestDatabase.Create("sign", assembly);
@@ -78,7 +78,7 @@ internal sealed class SignRig : IAsyncDisposable
         await rig.MakeAuthorities();
         var (token, faults) = await FaultyTokens.NewToken("sign");
         (rig.token, rig.Faults) = (token, faults);
-        await rig.Boot(token, prepareLifetime);
+        await rig.Boot(token, settings);
         if (withSeal)
         {
             await rig.CertifySeal();
@@ -283,7 +283,7 @@ internal sealed class SignRig : IAsyncDisposable
         PharmacistCard = await Card.Issue(Practitioners, Pharmacist);
     }
 
-    private async Task<string> Configure(TimeSpan? prepareLifetime, TokenOptions? own = null)
+    private async Task<string> Configure(Action<JsonNode>? change, TokenOptions? own = null)
     {
         using (var identity = await TlsIdentity("sign"))
         {
@@ -302,20 +302,21 @@ internal sealed class SignRig : IAsyncDisposable
             Peers = new[] { "idp", "ca", "ledger" }.Select(n => new { Name = n, Address = Peers.Address.ToString(), Region = "510000" }),
             Ledger = new { ConfirmWithin = "00:00:03" },
             Tokens = new { Issuer = "https://idp.example", Audience },
-            SignService = new { PrepareLifetime = (prepareLifetime ?? TimeSpan.FromMinutes(5)).ToString("c") },
+            SignService = new { PrepareLifetime = "00:05:00" },
         })!;
         if (own is not null)
         {
             settings["Token"] = JsonSerializer.SerializeToNode(new { own.ModulePath, own.TokenLabel, own.PinFile, own.Sessions, Region = "510000" });
         }
 
+        change?.Invoke(settings);
         await File.WriteAllTextAsync(file, settings.ToJsonString());
         return file;
     }
 
-    private async Task Boot(IToken held, TimeSpan? prepareLifetime)
+    private async Task Boot(IToken held, Action<JsonNode>? settings)
     {
-        var file = await Configure(prepareLifetime);
+        var file = await Configure(settings);
         app = ServiceHost.Build(["run", "--config", file], Program.Service with
         {
             Configure = builder =>

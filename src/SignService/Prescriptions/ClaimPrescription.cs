@@ -1,47 +1,35 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
 using Trust.LogFormat;
 
 namespace Trust.SignService.Prescriptions;
 
-/// <summary><c>POST /prescriptions/{id}/claim</c>: one pharmacy locks a released prescription, once; of many at a time one wins.</summary>
-public static class ClaimPrescription
+/// <summary>One pharmacy locks a released prescription, once; of many at a time one wins.</summary>
+internal sealed class ClaimPrescription(PrescriptionStore store, Transition transition, EntitlementClient entitlements)
 {
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.MapPost("/prescriptions/{id:guid}/claim", Handle).RequireScope("rx.claim").Idempotent();
-
-    private static async Task<Results<Ok<StatusResponse>, ProblemHttpResult>> Handle(
-        Guid id, HttpContext context, PrescriptionStore store, Transition transition, EntitlementClient entitlements, ProblemSet problems)
+    /// <summary>Claims it.</summary>
+    public async Task<Results<Ok<StatusResponse>, Refusal>> Handle(Guid id, HttpContext context)
     {
         var ct = context.RequestAborted;
         var caller = context.Caller();
-        if (caller.Institution is not { } pharmacy)
+        if (caller.ActsFor is not { } pharmacy)
         {
-            return Refusal.Forbidden("no-institution", "Claim for a pharmacy: the access token names none.").ToProblem(problems);
+            return SignRefusals.NoInstitution;
         }
 
-        if (await entitlements.Check(new EntitlementQuestion(null, pharmacy, "claim"), ct) is Entitlement.Deny deny)
+        if (await entitlements.Check(new EntitlementQuestion(null, pharmacy.Value, "claim"), ct) is Entitlement.Deny deny)
         {
-            return Entitled(deny).ToProblem(problems);
+            return RegistryRefusals.From(deny);
         }
 
         if (await store.Find(id, ct) is not { } prescription)
         {
-            return Refusal.NotFound.ToProblem(problems);
+            return SignRefusals.NotFound;
         }
 
-        var e = PrescriptionEvents.Of("RX.claim", prescription, new Actor(caller.Subject, caller.LoginCertificate, caller.Role ?? "pharmacy-system", pharmacy));
-        var refusal = await transition.Run(id, (tx, now) => PrescriptionStore.Claim(tx, id, pharmacy, now, ct), e, ct);
-        return Transition.Answer(id, PrescriptionStatus.Claimed, refusal, problems);
+        var e = PrescriptionEvents.Of("RX.claim", prescription, new Actor(caller.Subject, caller.LoginCertificate, caller.Role ?? "pharmacy-system", pharmacy.Value));
+        return await transition.Move(id, PrescriptionStatus.Claimed, (tx, now) => PrescriptionStore.Claim(tx, id, pharmacy, now, ct), e, ct);
     }
-
-    /// <summary>The registry's denial as a refusal.</summary>
-    internal static Refusal Entitled(Entitlement.Deny deny) => deny.Reason == "status-unknown"
-        ? Refusal.Unavailable("status-unknown", "The registry does not answer, and nothing is done on old knowledge. Try again shortly.")
-        : Refusal.Forbidden(deny.Reason, "The registry does not permit this now.");
 }

@@ -1,72 +1,73 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Trust.Kernel.Hosting;
-using Trust.LogFormat;
 using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Prescriptions;
 
-/// <summary><c>POST /prescriptions/{id}/signature</c>: takes the doctor's signature, checks the entitlement again, stamps the time, releases.</summary>
-public static class CompletePrescription
+/// <summary>The card's answer.</summary>
+/// <param name="Signature">base64url r‖s.</param>
+public sealed record SignatureRequest(string Signature);
+
+/// <summary>A released signature.</summary>
+/// <param name="Id">The prescription.</param>
+/// <param name="Status">Its state now.</param>
+/// <param name="Protected">base64url header.</param>
+/// <param name="Signature">base64url r‖s.</param>
+/// <param name="Timestamp">RFC 3161 token over the ASCII of <paramref name="Signature"/>.</param>
+public sealed record SignedResponse(Guid Id, string Status, string Protected, string Signature, byte[] Timestamp)
+{
+    internal static SignedResponse For(Guid id, string status, SignedValue value) => new(id, status, value.Protected, value.Signature, value.TimeStamp);
+}
+
+/// <summary>Takes the doctor's signature, checks the entitlement again, stamps the time, releases.</summary>
+internal sealed class CompletePrescription(PersonalSigning signing, PrescriptionStore store, TimeProvider clock)
 {
     private static readonly string[] Roles = ["physician"];
+    private static readonly SignedStep Step = new(PrescriptionStatus.Draft, PrescriptionStatus.Signed, "RX.sign");
 
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.MapPost("/prescriptions/{id:guid}/signature", Handle).RequireScope("rx.sign").Idempotent();
-
-    private static async Task<Results<Ok<SignedResponse>, ProblemHttpResult>> Handle(
-        Guid id, SignatureRequest request, HttpContext context, PersonalSigning signing, PrescriptionStore store, TimeProvider clock, ProblemSet problems)
+    /// <summary>Completes the signature; the same key and value get the same answer again.</summary>
+    public async Task<Results<Ok<SignedResponse>, Refusal>> Handle(Guid id, SignatureRequest request, HttpContext context)
     {
         var ct = context.RequestAborted;
         var caller = context.Caller();
-        if (await store.Find(id, ct) is not { } prescription || !string.Equals(prescription.Author, caller.Subject, StringComparison.Ordinal))
+        if (await store.Find(id, ct) is not { } prescription || prescription.Author != caller.Person)
         {
-            return Refusal.NotFound.ToProblem(problems);
+            return SignRefusals.NotFound;
         }
 
-        var key = context.IdempotencyKey();
-        var (row, already, why) = await signing.Find(prescription, SignatureKind.Prescribe, caller, request.Signature, key, ct);
-        if (already is not null)
+        return await signing.FindPrepared(prescription, SignatureKind.Prescribe, caller, request.Signature, context.IdempotencyKey(), ct) switch
         {
-            return TypedResults.Ok(Response(id, prescription.Status, already));
-        }
-
-        if (row is null)
-        {
-            return why!.ToProblem(problems);
-        }
-
-        var actor = new Actor(caller.Subject, row.Leaf.Sha256Hex, caller.Role, caller.Institution);
-        (_, _, why) = await signing.Entitled(caller, "prescribe", Roles, row.Certificates[0], ct);
-        why ??= Standing(prescription, row, caller, clock.GetUtcNow());
-        if (why is not null)
-        {
-            await signing.Deny(prescription, actor, why.Rule, ct);
-            return why.ToProblem(problems);
-        }
-
-        var outcome = await signing.Finish(
-            row, prescription, request.Signature, key, actor, PrescriptionStatus.Draft, PrescriptionStatus.Signed, "RX.sign", ct);
-        return outcome switch
-        {
-            FinishOutcome.Done done => TypedResults.Ok(
-                Response(id, PrescriptionStatus.Signed, new SignedValue(row.Protected, done.Signature, done.TimeStamp))),
-            FinishOutcome.Refused refused => refused.Why.ToProblem(problems),
+            PreparedOutcome.Complete complete => TypedResults.Ok(SignedResponse.For(id, prescription.Status, complete.Value)),
+            PreparedOutcome.Fits fits => await Complete(prescription, fits.Row, request.Signature, context, ct),
+            PreparedOutcome.Refused refused => refused.Why,
             _ => throw new InvalidOperationException("A closed set."),
         };
     }
 
-    /// <summary>The answer that carries a released signature.</summary>
-    internal static SignedResponse Response(Guid id, string status, SignedValue value) =>
-        new(id, status, value.Protected, value.Signature, value.TimeStamp);
+    private async Task<Results<Ok<SignedResponse>, Refusal>> Complete(
+        PrescriptionRow prescription, SignatureRow row, string signature, HttpContext context, CancellationToken ct)
+    {
+        var caller = context.Caller();
+        var actor = caller.AsActor(row.Leaf.Sha256Hex);
+        var signer = await signing.Judge(caller, "prescribe", Roles, row.Certificates[0], ct);
+        if (((signer as SignerOutcome.Refused)?.Why ?? StillStands(prescription, row, caller, clock.GetUtcNow())) is { } why)
+        {
+            await signing.RecordDenial(prescription, actor, why, ct);
+            return why;
+        }
 
-    private static Refusal? Standing(PrescriptionRow prescription, SignatureRow row, Caller caller, DateTimeOffset now) =>
-        !string.Equals(row.Institution, caller.Institution, StringComparison.Ordinal)
-            ? Refusal.Forbidden("other-institution", "You prepared this for another institution.")
-            : prescription.ValidUntil <= now
-                ? Refusal.Conflict("expired", "The prescription's validity is over; write a new one.")
-                : null;
+        return await signing.Finish(row, prescription, signature, context.IdempotencyKey(), actor, Step, ct) switch
+        {
+            FinishOutcome.Done done => TypedResults.Ok(
+                SignedResponse.For(prescription.Id, PrescriptionStatus.Signed, new SignedValue(row.Protected, done.Signature, done.TimeStamp))),
+            FinishOutcome.Refused refused => refused.Why,
+            _ => throw new InvalidOperationException("A closed set."),
+        };
+    }
+
+    private static Refusal? StillStands(PrescriptionRow prescription, SignatureRow row, Caller caller, DateTimeOffset now) =>
+        !string.Equals(row.Institution, caller.Institution, StringComparison.Ordinal) ? SignRefusals.OtherInstitution
+        : prescription.ValidUntil <= now ? SignRefusals.Expired
+        : null;
 }

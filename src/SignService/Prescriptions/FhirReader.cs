@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
+using Trust.Kernel.Hosting;
 
 namespace Trust.SignService.Prescriptions;
 
-/// <summary>Unwinds the walk at the first rule a bundle breaks; <see cref="PrescriptionProfile"/> turns it into a refusal.</summary>
-internal sealed class ProfileException(string rule, string path) : Exception(rule + " at " + path)
+/// <summary>Unwinds the walk at the first rule a bundle breaks; <see cref="PrescriptionProfile"/> turns it into its refusal.</summary>
+internal sealed class ProfileException(Refusal rule, string path) : Exception(rule.Name + " at " + path)
 {
-    /// <summary>Stable code.</summary>
-    public string Rule => rule;
+    /// <summary>The rule.</summary>
+    public Refusal Rule => rule;
 
     /// <summary>Where.</summary>
     public string Path => path;
@@ -23,7 +24,7 @@ internal readonly record struct FhirReader(JsonElement Element, string Path)
             return new FhirReader(value, Path + "." + name);
         }
 
-        throw new ProfileException("missing", Path + "." + name);
+        throw new ProfileException(ProfileRefusals.Missing, Path + "." + name);
     }
 
     public bool Has(string name) => Element.ValueKind == JsonValueKind.Object && Element.TryGetProperty(name, out _);
@@ -33,7 +34,7 @@ internal readonly record struct FhirReader(JsonElement Element, string Path)
         var member = Member(name);
         return member.Element.ValueKind == JsonValueKind.String && member.Element.GetString() is { Length: > 0 and <= 1024 } text
             ? text
-            : throw new ProfileException("not-text", member.Path);
+            : throw new ProfileException(ProfileRefusals.NotText, member.Path);
     }
 
     public string? OptionalText(string name) => Has(name) ? Text(name) : null;
@@ -50,7 +51,7 @@ internal readonly record struct FhirReader(JsonElement Element, string Path)
             }
         }
 
-        throw new ProfileException("not-allowed", Path + "." + name);
+        throw new ProfileException(ProfileRefusals.NotAllowed, Path + "." + name);
     }
 
     public IReadOnlyList<FhirReader> Items(string name, int least, int most)
@@ -58,13 +59,13 @@ internal readonly record struct FhirReader(JsonElement Element, string Path)
         var member = Member(name);
         if (member.Element.ValueKind != JsonValueKind.Array)
         {
-            throw new ProfileException("not-a-list", member.Path);
+            throw new ProfileException(ProfileRefusals.NotAList, member.Path);
         }
 
         var count = member.Element.GetArrayLength();
         if (count < least || count > most)
         {
-            throw new ProfileException("cardinality", member.Path);
+            throw new ProfileException(ProfileRefusals.Cardinality, member.Path);
         }
 
         var path = member.Path;
@@ -76,7 +77,7 @@ internal readonly record struct FhirReader(JsonElement Element, string Path)
         var member = Member(name);
         return member.Element.ValueKind == JsonValueKind.Number && member.Element.TryGetInt32(out var value)
             ? value
-            : throw new ProfileException("not-a-whole-number", member.Path);
+            : throw new ProfileException(ProfileRefusals.NotAWholeNumber, member.Path);
     }
 
     public DateTimeOffset Instant(string name)
@@ -87,19 +88,19 @@ internal readonly record struct FhirReader(JsonElement Element, string Path)
             text, ["yyyy-MM-dd'T'HH:mm:sszzz", "yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd'T'HH:mm:ss.fffzzz"], CultureInfo.InvariantCulture,
             DateTimeStyles.AssumeUniversal, out var at)
             ? at
-            : throw new ProfileException("not-an-instant", Path + "." + name);
+            : throw new ProfileException(ProfileRefusals.NotAnInstant, Path + "." + name);
     }
 
     public DateOnly Date(string name) =>
         DateOnly.TryParseExact(Text(name), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date)
             ? date
-            : throw new ProfileException("not-a-date", Path + "." + name);
+            : throw new ProfileException(ProfileRefusals.NotADate, Path + "." + name);
 
     /// <summary>The value of the one identifier of a system.</summary>
     public string Identifier(string system)
     {
         var found = Items("identifier", 1, 8).Where(i => string.Equals(i.OptionalText("system"), system, StringComparison.Ordinal)).ToList();
-        return found.Count == 1 ? found[0].Text("value") : throw new ProfileException("identifier", Path + ".identifier");
+        return found.Count == 1 ? found[0].Text("value") : throw new ProfileException(ProfileRefusals.Identifier, Path + ".identifier");
     }
 
     /// <summary>The valueString or valueCode of an extension; null when absent.</summary>
@@ -115,7 +116,7 @@ internal readonly record struct FhirReader(JsonElement Element, string Path)
         {
             0 => null,
             1 => found[0].OptionalText("valueString") ?? found[0].Text("valueCode"),
-            _ => throw new ProfileException("cardinality", Path + ".extension"),
+            _ => throw new ProfileException(ProfileRefusals.Cardinality, Path + ".extension"),
         };
     }
 
@@ -123,6 +124,6 @@ internal readonly record struct FhirReader(JsonElement Element, string Path)
     public string Coding(string concept, string system)
     {
         var found = Member(concept).Items("coding", 1, 8).Where(c => string.Equals(c.OptionalText("system"), system, StringComparison.Ordinal)).ToList();
-        return found.Count == 1 ? found[0].Text("code") : throw new ProfileException("coding", $"{Path}.{concept}.coding");
+        return found.Count == 1 ? found[0].Text("code") : throw new ProfileException(ProfileRefusals.Coding, $"{Path}.{concept}.coding");
     }
 }

@@ -9,6 +9,49 @@ using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Prescriptions;
 
+/// <summary>Whether a person may sign now.</summary>
+public abstract record SignerOutcome
+{
+    private SignerOutcome()
+    {
+    }
+
+    /// <summary>Certificate and registry permit it.</summary>
+    /// <param name="Permit">The registry's permit.</param>
+    /// <param name="Certificates">Leaf first, root excluded.</param>
+    public sealed record Entitled(Entitlement.Permit Permit, IReadOnlyList<Certificate> Certificates) : SignerOutcome;
+
+    /// <summary>Not now.</summary>
+    /// <param name="Why">The rule.</param>
+    public sealed record Refused(Refusal Why) : SignerOutcome;
+}
+
+/// <summary>What a signature value that the signer sent meets.</summary>
+public abstract record PreparedOutcome
+{
+    private PreparedOutcome()
+    {
+    }
+
+    /// <summary>It fits the prepared signature that waits for it.</summary>
+    /// <param name="Row">The prepared signature.</param>
+    public sealed record Fits(SignatureRow Row) : PreparedOutcome;
+
+    /// <summary>An earlier completion with this key was answered so.</summary>
+    /// <param name="Value">The released signature.</param>
+    public sealed record Complete(SignedValue Value) : PreparedOutcome;
+
+    /// <summary>It is not accepted.</summary>
+    /// <param name="Why">The rule.</param>
+    public sealed record Refused(Refusal Why) : PreparedOutcome;
+}
+
+/// <summary>A released signature's value.</summary>
+/// <param name="Protected">base64url header.</param>
+/// <param name="Signature">base64url r‖s.</param>
+/// <param name="TimeStamp">RFC 3161 token.</param>
+public sealed record SignedValue(string Protected, string Signature, byte[] TimeStamp);
+
 /// <summary>What is common to the doctor's and the pharmacist's signature: certificate and live entitlement, at prepare and again at complete.</summary>
 public sealed class PersonalSigning(
     NpgsqlDataSource db,
@@ -26,31 +69,30 @@ public sealed class PersonalSigning(
     /// <param name="roles">Roles that may.</param>
     /// <param name="certificate">The signature certificate, DER.</param>
     /// <param name="ct">Cancels the question.</param>
-    /// <returns>The permit with the certificates (leaf first, root excluded), or the refusal.</returns>
-    public async Task<(Entitlement.Permit? Permit, IReadOnlyList<Certificate> Certificates, Refusal? Why)> Entitled(
-        Caller caller, string act, IReadOnlyList<string> roles, ReadOnlyMemory<byte> certificate, CancellationToken ct)
+    public async Task<SignerOutcome> Judge(Caller caller, string act, IReadOnlyList<string> roles, ReadOnlyMemory<byte> certificate, CancellationToken ct)
     {
         // A service account has no person behind it: no one, and no program, stands in for a practitioner.
-        if (!caller.Subject.StartsWith("urn:mdid:p:", StringComparison.Ordinal) || caller.Institution is null)
+        if (caller.Person is not { } person || caller.ActsFor is not { } institution)
         {
-            return (null, [], Refusal.Forbidden("not-a-practitioner", "Only a practitioner logged in for an institution signs."));
+            return new SignerOutcome.Refused(SignRefusals.NotAPractitioner);
         }
 
-        if (SigningCertificate.Judge(certificate, caller.Subject, anchors, clock.GetUtcNow(), out var certificates) is { } unfit)
+        switch (SigningCertificate.Judge(certificate, person, anchors, clock.GetUtcNow()))
         {
-            return (null, [], unfit);
+            case SigningCertificateOutcome.Unfit unfit:
+                return new SignerOutcome.Refused(unfit.Why);
+            case SigningCertificateOutcome.Fit fit:
+                var question = new EntitlementQuestion(person.Value, institution.Value, act, fit.Certificates[0].Sha256Hex);
+                return await entitlements.Check(question, ct) switch
+                {
+                    Entitlement.Permit permit when roles.Contains(permit.Role, StringComparer.Ordinal) => new SignerOutcome.Entitled(permit, fit.Certificates),
+                    Entitlement.Permit => new SignerOutcome.Refused(RegistryRefusals.NotInRole),
+                    Entitlement.Deny deny => new SignerOutcome.Refused(RegistryRefusals.From(deny)),
+                    _ => throw new InvalidOperationException("A closed set."),
+                };
+            default:
+                throw new InvalidOperationException("A closed set.");
         }
-
-        var question = new EntitlementQuestion(caller.Subject, caller.Institution, act, certificates[0].Sha256Hex);
-        return await entitlements.Check(question, ct) switch
-        {
-            Entitlement.Permit permit when roles.Contains(permit.Role, StringComparer.Ordinal) => (permit, certificates, null),
-            Entitlement.Permit => (null, [], Refusal.Forbidden("not-in-role", "The registry knows you in another role.")),
-            Entitlement.Deny { Reason: "status-unknown" } =>
-                (null, [], Refusal.Unavailable("status-unknown", "The registry does not answer, and nothing is signed on old knowledge. Try again shortly.")),
-            Entitlement.Deny deny => (null, [], Refusal.Forbidden(deny.Reason, "The registry does not permit this now.")),
-            _ => throw new InvalidOperationException("A closed set."),
-        };
     }
 
     /// <summary>A row for a signature to be prepared.</summary>
@@ -65,73 +107,71 @@ public sealed class PersonalSigning(
     }
 
     /// <summary>Finds the caller's prepared signature and checks the value given for it.</summary>
-    /// <returns>The row, or the answer of an earlier completion with this key, or the refusal.</returns>
-    public async Task<(SignatureRow? Row, SignedValue? Already, Refusal? Why)> Find(
+    public async Task<PreparedOutcome> FindPrepared(
         PrescriptionRow prescription, SignatureKind kind, Caller caller, string signature, string key, CancellationToken ct)
     {
         if (await signatures.Latest(prescription.Id, kind, caller.Subject, ct) is not { } row)
         {
-            return (null, null, Refusal.Conflict("not-prepared", "Prepare the signature first."));
+            return new PreparedOutcome.Refused(SignRefusals.NotPrepared);
         }
 
+        var isSameValue = string.Equals(row.Signature, signature, StringComparison.Ordinal);
         if (row.Status == "done")
         {
-            return string.Equals(row.CompletionKey, key, StringComparison.Ordinal) && string.Equals(row.Signature, signature, StringComparison.Ordinal)
-                ? (null, new SignedValue(row.Protected, row.Signature!, row.TimeStamp!), null)
-                : (null, null, Refusal.Conflict("already-signed", "This signature is complete; it is not accepted twice."));
+            return isSameValue && string.Equals(row.CompletionKey, key, StringComparison.Ordinal)
+                ? new PreparedOutcome.Complete(new SignedValue(row.Protected, row.Signature!, row.TimeStamp!))
+                : new PreparedOutcome.Refused(SignRefusals.AlreadySigned);
         }
 
-        if (row.Status == "intended" && !string.Equals(row.Signature, signature, StringComparison.Ordinal))
+        if (row.Status == "intended" && !isSameValue)
         {
-            return (null, null, Refusal.Conflict("already-signed", "Another value for this signature is on its way."));
+            return new PreparedOutcome.Refused(SignRefusals.AlreadySigned);
         }
 
         if (JadesVerification.Verify(row.Protected, signature, row.Payload ?? prescription.Payload) is not JadesOutcome.Intact)
         {
-            await Deny(prescription, new Actor(caller.Subject, row.Leaf.Sha256Hex, caller.Role, caller.Institution), "signature-mismatch", ct);
-            return (null, null, Refusal.Conflict("signature-mismatch", "The signature is not over the prepared bytes by the prepared key; nothing is signed."));
+            await RecordDenial(prescription, caller.AsActor(row.Leaf.Sha256Hex), SignRefusals.SignatureMismatch, ct);
+            return new PreparedOutcome.Refused(SignRefusals.SignatureMismatch);
         }
 
-        return (row, null, null);
+        return new PreparedOutcome.Fits(row);
     }
 
     /// <summary>Finishes a person's signature: state, SIGN.done and the transition's event in one transaction.</summary>
+    /// <param name="row">The prepared signature.</param>
+    /// <param name="prescription">What it belongs to.</param>
+    /// <param name="signature">The value, verified.</param>
+    /// <param name="key">Idempotency key of the completion.</param>
+    /// <param name="actor">The signer.</param>
+    /// <param name="step">How the prescription advances.</param>
+    /// <param name="ct">Cancels waiting; what was signed is stored all the same.</param>
     public Task<FinishOutcome> Finish(
-        SignatureRow row, PrescriptionRow prescription, string signature, string key, Actor actor, string from, string to, string action, CancellationToken ct) =>
-        finish.Run(row, signature, sign: null, key, PrescriptionEvents.Of("SIGN.request", prescription, actor), async tx =>
+        SignatureRow row, PrescriptionRow prescription, string signature, string key, Actor actor, SignedStep step, CancellationToken ct) =>
+        finish.Release(row, new SignatureSource.Given(signature), key, PrescriptionEvents.Of("SIGN.request", prescription, actor), async tx =>
         {
             try
             {
-                if (!await PrescriptionStore.Change(tx, prescription.Id, from, to, clock.GetUtcNow()))
+                if (!await PrescriptionStore.Change(tx, prescription.Id, step.From, step.To, clock.GetUtcNow()))
                 {
-                    return Refusal.Conflict("wrong-state", "The prescription has moved on meanwhile.");
+                    return SignRefusals.WrongState.With("state", prescription.Status);
                 }
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
             {
-                return Refusal.Conflict("number-in-use", "Another prescription of this number is in force.");
+                return SignRefusals.NumberInUse;
             }
 
-            return await Append(tx, PrescriptionEvents.Of("SIGN.done", prescription, actor))
-                ?? await Append(tx, PrescriptionEvents.Of(action, prescription, actor));
+            return await outbox.Record(tx, PrescriptionEvents.Of("SIGN.done", prescription, actor))
+                ?? await outbox.Record(tx, PrescriptionEvents.Of(step.Action, prescription, actor));
         }, ct);
 
-    /// <summary>Appends an event in a transaction; a refusal means roll back.</summary>
-    public async Task<Refusal?> Append(NpgsqlTransaction tx, AuditEvent e) =>
-        await outbox.Append(tx, e, CancellationToken.None) is AppendOutcome.Refused refused ? Refusal.From(refused.Reason) : null;
-
-    /// <summary>Records that signing was denied. Never waits for the ledger.</summary>
-    public async Task Deny(PrescriptionRow prescription, Actor actor, string reason, CancellationToken ct)
-    {
-        await using var connection = await db.OpenConnectionAsync(ct);
-        await using var tx = await connection.BeginTransactionAsync(ct);
-        await Append(tx, PrescriptionEvents.Of("SIGN.deny", prescription, actor, reason, refused: true));
-        await tx.CommitAsync(ct);
-    }
+    /// <summary>Records that signing was denied.</summary>
+    public Task RecordDenial(PrescriptionRow prescription, Actor actor, Refusal why, CancellationToken ct) =>
+        outbox.RecordDenial(db, PrescriptionEvents.Of("SIGN.deny", prescription, actor, why.Name, refused: true), ct);
 }
 
-/// <summary>A released signature's value.</summary>
-/// <param name="Protected">base64url header.</param>
-/// <param name="Signature">base64url r‖s.</param>
-/// <param name="TimeStamp">RFC 3161 token.</param>
-public sealed record SignedValue(string Protected, string Signature, byte[] TimeStamp);
+/// <summary>How a prescription advances when a person's signature is released.</summary>
+/// <param name="From">State before.</param>
+/// <param name="To">State after.</param>
+/// <param name="Action">The event that tells of it.</param>
+public sealed record SignedStep(string From, string To, string Action);

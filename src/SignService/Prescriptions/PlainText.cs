@@ -18,7 +18,7 @@ internal static class PlainText
                     // A narrative could show other text than the coded content says.
                     if (member.Name is "div" || (member.Name is "text" && member.Value.ValueKind == JsonValueKind.Object))
                     {
-                        throw new ProfileException("narrative", path + "." + member.Name);
+                        throw new ProfileException(ProfileRefusals.Narrative, path + "." + member.Name);
                     }
 
                     CheckText(member.Name, path);
@@ -39,9 +39,9 @@ internal static class PlainText
                 break;
             case JsonValueKind.Number when !element.TryGetInt32(out _) || element.GetRawText().AsSpan().ContainsAny('.', 'e', 'E'):
                 // FHIR decimals carry precision that a double loses: they stand as text in extensions.
-                throw new ProfileException("decimal-not-text", path);
+                throw new ProfileException(ProfileRefusals.DecimalNotText, path);
             case JsonValueKind.Null:
-                throw new ProfileException("null", path);
+                throw new ProfileException(ProfileRefusals.Null, path);
         }
     }
 
@@ -49,7 +49,7 @@ internal static class PlainText
     {
         if (text.Contains("://", StringComparison.Ordinal))
         {
-            throw new ProfileException("absolute-address", path);
+            throw new ProfileException(ProfileRefusals.AbsoluteAddress, path);
         }
 
         foreach (var rune in text.EnumerateRunes())
@@ -58,14 +58,14 @@ internal static class PlainText
             // Control and format characters hide or reorder text (bidirectional overrides, zero width).
             if (category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned)
             {
-                throw new ProfileException("hidden-character", path);
+                throw new ProfileException(ProfileRefusals.HiddenCharacter, path);
             }
 
             // JCS does not normalise. Text that normalisation form C could change has two spellings: refused instead of compared.
             if (category == UnicodeCategory.NonSpacingMark
                 || rune.Value is (>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F) or (>= 0x1100 and <= 0x11FF) or 0x2126 or 0x212A or 0x212B)
             {
-                throw new ProfileException("not-normalised", path);
+                throw new ProfileException(ProfileRefusals.NotNormalised, path);
             }
         }
     }

@@ -1,10 +1,12 @@
+using Trust.Kernel.Identifiers;
+
 namespace Trust.SignService.Prescriptions;
 
 /// <summary>What the rules need to know of a prescription, read from its bundle.</summary>
 /// <param name="Number">Prescription number.</param>
-/// <param name="Author">Doctor URN.</param>
-/// <param name="Institution">Institution URN.</param>
-/// <param name="Patient">Patient pseudonym URN.</param>
+/// <param name="Author">Doctor.</param>
+/// <param name="Institution">Institution.</param>
+/// <param name="Patient">The patient's pseudonym.</param>
 /// <param name="BirthDate">The patient's.</param>
 /// <param name="Category">ordinary, emergency, paediatric, chronic, or a controlled class.</param>
 /// <param name="FollowUp">Follow-up visit with the record of an earlier diagnosis.</param>
@@ -15,9 +17,9 @@ namespace Trust.SignService.Prescriptions;
 /// <param name="Medicines">1 to 5.</param>
 public sealed record PrescriptionContent(
     string Number,
-    string Author,
-    string Institution,
-    string Patient,
+    PersonId Author,
+    InstitutionId Institution,
+    PatientId Patient,
     DateOnly BirthDate,
     string Category,
     bool FollowUp,
@@ -33,4 +35,14 @@ public sealed record PrescriptionContent(
 /// <param name="ControlClass">none, or a special-control class.</param>
 /// <param name="Days">Supply in days.</param>
 /// <param name="LongTermReason">Why more than seven days.</param>
-public sealed record PrescribedMedicine(string NationalCode, string InsuranceCode, string ControlClass, int Days, string? LongTermReason);
+public sealed record PrescribedMedicine(string NationalCode, string InsuranceCode, string ControlClass, int Days, string? LongTermReason)
+{
+    /// <summary>Name and strength as text.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The dose of each dosage instruction, as text; null where one has none.</summary>
+    public required IReadOnlyList<string?> Doses { get; init; }
+
+    /// <summary>How much is to be handed over, in units of the pack.</summary>
+    public required decimal Quantity { get; init; }
+}

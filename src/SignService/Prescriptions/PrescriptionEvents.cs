@@ -1,3 +1,4 @@
+using Trust.Kernel.Identifiers;
 using Trust.LogFormat;
 
 namespace Trust.SignService.Prescriptions;
@@ -17,12 +18,12 @@ public static class PrescriptionEvents
         {
             SubjectKey.Prescription(row.Id.ToString("D")),
             SubjectKey.Patient(row.PatientKey),
-            SubjectKey.Practitioner(row.Author),
-            SubjectKey.Institution(row.Institution),
+            SubjectKey.Practitioner(row.Author.Value),
+            SubjectKey.Institution(row.Institution.Value),
         };
-        if (actor.Subject.StartsWith("urn:mdid:p:", StringComparison.Ordinal))
+        if (PersonId.TryParse(actor.Subject, out var person))
         {
-            subjects.Add(SubjectKey.Practitioner(actor.Subject));
+            subjects.Add(SubjectKey.Practitioner(person.Value));
         }
 
         if (actor.Institution is { } institution)

@@ -1,3 +1,5 @@
+using Trust.Kernel.Identifiers;
+
 namespace Trust.SignService.Prescriptions;
 
 /// <summary>States of a prescription (docs/RULES.md §5), as stored and shown.</summary>
@@ -35,9 +37,9 @@ public static class PrescriptionStatus
 /// <param name="Id">Identifier, in every address and event.</param>
 /// <param name="Region">Governing region, GB/T 2260.</param>
 /// <param name="Number">Prescription number at its institution.</param>
-/// <param name="Institution">Prescribing institution URN.</param>
-/// <param name="Author">Doctor URN.</param>
-/// <param name="Patient">Patient pseudonym URN.</param>
+/// <param name="Institution">Prescribing institution.</param>
+/// <param name="Author">The doctor.</param>
+/// <param name="Patient">The patient's pseudonym.</param>
 /// <param name="PatientKey">The patient's ledger key, 32 bytes.</param>
 /// <param name="Category">ordinary, emergency, paediatric or chronic.</param>
 /// <param name="Payload">RFC 8785 bytes.</param>
@@ -49,9 +51,9 @@ public sealed record PrescriptionRow(
     Guid Id,
     string Region,
     string Number,
-    string Institution,
-    string Author,
-    string Patient,
+    InstitutionId Institution,
+    PersonId Author,
+    PatientId Patient,
     byte[] PatientKey,
     string Category,
     byte[] Payload,
@@ -61,7 +63,7 @@ public sealed record PrescriptionRow(
     string RuleVersion)
 {
     /// <summary>Pharmacy that holds the lock.</summary>
-    public string? ClaimedBy { get; init; }
+    public InstitutionId? ClaimedBy { get; init; }
 
     /// <summary>The pharmacist's reason.</summary>
     public string? ReturnReason { get; init; }

@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 
 namespace Trust.SignService.Prescriptions;
@@ -40,21 +41,31 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         WHERE id = $1 AND status IN ('signed', 'approved', 'released', 'claimed') AND valid_until <= $2
         """;
 
-    private const string FindUnsealed = $"SELECT {Columns} FROM prescriptions WHERE status = 'approved' ORDER BY changed_at LIMIT 50";
+    private const string FindUnsealed = """
+        SELECT id FROM prescriptions WHERE status = 'approved' AND (next_try IS NULL OR next_try <= $1) ORDER BY next_try NULLS FIRST, changed_at LIMIT 50
+        """;
+
+    // 1, 2, 4 … 64 seconds.
+    private const string PostponeRow = """
+        UPDATE prescriptions SET tries = tries + 1, next_try = $2 + interval '1 second' * power(2, least(tries, 6)) WHERE id = $1 AND status = 'approved'
+        """;
 
     /// <summary>One prescription, or null.</summary>
     public Task<PrescriptionRow?> Find(Guid id, CancellationToken ct) => db.Sql(FindRow).With(id).One(Read, ct);
 
-    /// <summary>Approved ones that still lack their seal, oldest first.</summary>
-    public Task<List<PrescriptionRow>> Unsealed(CancellationToken ct) => db.Sql(FindUnsealed).All(Read, ct);
+    /// <summary>Approved ones that still lack their seal and may be tried now: those never tried first, then those that wait longest.</summary>
+    public Task<List<Guid>> Unsealed(DateTimeOffset now, CancellationToken ct) => db.Sql(FindUnsealed).With(now).All(r => r.GetGuid(0), ct);
+
+    /// <summary>Has one that could not be sealed wait, twice as long as after its last failure.</summary>
+    public Task PostponeSeal(Guid id, DateTimeOffset now, CancellationToken ct) => db.Sql(PostponeRow).With(id).With(now).Execute(ct);
 
     /// <summary>Whether a number is in force at an institution.</summary>
-    public async Task<bool> IsNumberInForce(string institution, string number, CancellationToken ct) =>
-        await db.Sql(InForce).With(institution).With(number).Scalar<int>(ct) == 1;
+    public async Task<bool> IsNumberInForce(InstitutionId institution, string number, CancellationToken ct) =>
+        await db.Sql(InForce).With(institution.Value).With(number).Scalar<int>(ct) == 1;
 
     /// <summary>Stores a draft.</summary>
     public static Task<int> Insert(NpgsqlTransaction tx, PrescriptionRow row, DateTimeOffset now, CancellationToken ct) =>
-        tx.Sql(InsertRow).With(row.Id).With(row.Region).With(row.Number).With(row.Institution).With(row.Author).With(row.Patient).With(row.PatientKey)
+        tx.Sql(InsertRow).With(row.Id).With(row.Region).With(row.Number).With(row.Institution.Value).With(row.Author.Value).With(row.Patient.Value).With(row.PatientKey)
             .With(row.Category).With(row.Payload).With(row.PayloadSha256).With(row.ValidUntil).With(row.RuleVersion).With(now).Execute(ct);
 
     /// <summary>One state to the next; false when it was not in that state.</summary>
@@ -66,12 +77,12 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         await tx.Sql(ReturnRow).With(id).With(reason).With(now).Execute(ct) == 1;
 
     /// <summary>released → claimed, for one pharmacy only and while valid.</summary>
-    public static async Task<bool> Claim(NpgsqlTransaction tx, Guid id, string pharmacy, DateTimeOffset now, CancellationToken ct) =>
-        await tx.Sql(ClaimRow).With(id).With(pharmacy).With(now).Execute(ct) == 1;
+    public static async Task<bool> Claim(NpgsqlTransaction tx, Guid id, InstitutionId pharmacy, DateTimeOffset now, CancellationToken ct) =>
+        await tx.Sql(ClaimRow).With(id).With(pharmacy.Value).With(now).Execute(ct) == 1;
 
     /// <summary>claimed → dispensed, by the pharmacy that claimed and while valid.</summary>
-    public static async Task<bool> Dispense(NpgsqlTransaction tx, Guid id, string pharmacy, DateTimeOffset now, CancellationToken ct) =>
-        await tx.Sql(DispenseRow).With(id).With(pharmacy).With(now).Execute(ct) == 1;
+    public static async Task<bool> Dispense(NpgsqlTransaction tx, Guid id, InstitutionId pharmacy, DateTimeOffset now, CancellationToken ct) =>
+        await tx.Sql(DispenseRow).With(id).With(pharmacy.Value).With(now).Execute(ct) == 1;
 
     /// <summary>Any state before dispensed → voided.</summary>
     public static async Task<bool> Void(NpgsqlTransaction tx, Guid id, DateTimeOffset now, CancellationToken ct) =>
@@ -82,10 +93,11 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         await tx.Sql(ExpireRow).With(id).With(now).Execute(ct) == 1;
 
     private static PrescriptionRow Read(NpgsqlDataReader r) => new(
-        r.GetGuid(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetString(5), r.GetFieldValue<byte[]>(6), r.GetString(7),
+        r.GetGuid(0), r.GetString(1), r.GetString(2), InstitutionId.Parse(r.GetString(3), null), PersonId.Parse(r.GetString(4), null),
+        PatientId.Parse(r.GetString(5), null), r.GetFieldValue<byte[]>(6), r.GetString(7),
         r.GetFieldValue<byte[]>(8), r.GetFieldValue<byte[]>(9), r.GetString(10), r.GetFieldValue<DateTimeOffset>(11), r.GetString(12))
     {
-        ClaimedBy = r.Nullable<string>(13),
+        ClaimedBy = r.Nullable<string>(13) is { } pharmacy ? InstitutionId.Parse(pharmacy, null) : null,
         ReturnReason = r.Nullable<string>(14),
     };
 }

@@ -1,73 +1,71 @@
-using Microsoft.AspNetCore.Builder;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
-using Trust.LogFormat;
+using Trust.Kernel.Identifiers;
 using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Prescriptions;
 
-/// <summary>
-/// <c>GET /prescriptions/{id}</c> for the prescribing institution and the pharmacy that claimed it, and <c>…/evidence</c> for the ledger.
-/// A disclosure is announced to the ledger before the answer leaves.
-/// </summary>
-public static class ReadPrescription
-{
-    /// <summary>Maps the endpoints.</summary>
-    public static void Map(IEndpointRouteBuilder app)
-    {
-        app.MapGet("/prescriptions/{id:guid}", Handle).RequireScope("rx.read");
-        app.MapGet("/prescriptions/{id:guid}/evidence", Evidence).RequirePeer("ledger");
-    }
+/// <summary>A prescription as its institution or pharmacy sees it.</summary>
+/// <param name="Id">Identifier.</param>
+/// <param name="Number">Number.</param>
+/// <param name="Status">State.</param>
+/// <param name="ValidUntil">First instant at which it is not valid.</param>
+/// <param name="Payload">base64 of the signed document.</param>
+/// <param name="ReturnReason">Why it was returned.</param>
+/// <param name="Signatures">Released signatures in order.</param>
+public sealed record PrescriptionResponse(
+    Guid Id, string Number, string Status, DateTimeOffset ValidUntil, byte[] Payload,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ReturnReason, IReadOnlyList<SignatureEvidence> Signatures);
 
-    private static async Task<Results<Ok<PrescriptionResponse>, ProblemHttpResult>> Handle(
-        Guid id, HttpContext context, PrescriptionStore store, SignatureStore signatures, NpgsqlDataSource db, Outbox outbox, ProblemSet problems)
+/// <summary>A prescription's signed material, as it goes into evidence.</summary>
+/// <param name="Prescription">Identifier.</param>
+/// <param name="Payload">base64 of the signed document.</param>
+/// <param name="Signatures">Released signatures in order.</param>
+public sealed record PrescriptionEvidence(Guid Prescription, byte[] Payload, IReadOnlyList<SignatureEvidence> Signatures);
+
+/// <summary>
+/// Discloses a prescription: to the prescribing institution and the pharmacy that claimed it, announced to the ledger before the answer
+/// leaves; and as evidence to the ledger, which announces the regulator's query itself before it asks here.
+/// </summary>
+internal sealed class ReadPrescription(PrescriptionStore store, SignatureStore signatures, NpgsqlDataSource db, Outbox outbox)
+{
+    /// <summary>The prescription with its state.</summary>
+    public async Task<Results<Ok<PrescriptionResponse>, Refusal>> Handle(Guid id, HttpContext context)
     {
         var ct = context.RequestAborted;
         var caller = context.Caller();
         var row = await store.Find(id, ct);
-        if (row is null || caller.Institution is not { } institution || !MaySee(row, caller, institution))
+        if (row is null || caller.ActsFor is not { } institution || !MaySee(row, caller, institution))
         {
-            return Refusal.NotFound.ToProblem(problems);
+            return SignRefusals.NotFound;
         }
 
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        var actor = new Actor(caller.Subject, caller.LoginCertificate, caller.Role, institution);
-        switch (await outbox.AppendConfirmed(tx, PrescriptionEvents.Of("REC.read", row, actor), ct))
+        return await outbox.AppendConfirmed(tx, PrescriptionEvents.Of("REC.read", row, caller.AsActor()), ct) switch
         {
-            case ConfirmOutcome.Confirmed:
-                return TypedResults.Ok(new PrescriptionResponse(
-                    row.Id, row.Number, row.Status, row.ValidUntil, row.Payload, row.ReturnReason, await Signatures(signatures, id, ct)));
-            case ConfirmOutcome.Refused refused:
-                return Refusal.From(refused.Reason).ToProblem(problems);
-            default:
-                return Refusal.Unavailable("ledger-unconfirmed", "The audit ledger has not confirmed this disclosure; try again.").ToProblem(problems);
-        }
+            ConfirmOutcome.Confirmed => TypedResults.Ok(new PrescriptionResponse(
+                row.Id, row.Number, row.Status, row.ValidUntil, row.Payload, row.ReturnReason, await Released(id, ct))),
+            ConfirmOutcome.Refused refused => CommonRefusals.From(refused.Reason),
+            _ => SignRefusals.LedgerUnconfirmed,
+        };
     }
+
+    /// <summary>Its signed material, for the ledger's evidence file.</summary>
+    public async Task<Results<Ok<PrescriptionEvidence>, Refusal>> Evidence(Guid id, CancellationToken ct) =>
+        await store.Find(id, ct) is { } row ? TypedResults.Ok(new PrescriptionEvidence(row.Id, row.Payload, await Released(id, ct))) : SignRefusals.NotFound;
 
     // Within an institution employment is not enough (docs/RULES.md §7): the author, its pharmacists, and its own system acting for them.
-    private static bool MaySee(PrescriptionRow row, Caller caller, string institution) =>
-        string.Equals(row.ClaimedBy, institution, StringComparison.Ordinal)
-        || (string.Equals(row.Institution, institution, StringComparison.Ordinal)
-            && (string.Equals(row.Author, caller.Subject, StringComparison.Ordinal)
-                || caller.Role is "pharmacist" or "retail-pharmacist"
-                || !caller.Subject.StartsWith("urn:mdid:p:", StringComparison.Ordinal)));
+    private static bool MaySee(PrescriptionRow row, Caller caller, InstitutionId institution) =>
+        row.ClaimedBy == institution
+        || (row.Institution == institution
+            && (caller.Person is not { } person || row.Author == person || caller.Role is "pharmacist" or "retail-pharmacist"));
 
-    // The ledger announces the regulator's query itself, before it asks here.
-    private static async Task<Results<Ok<PrescriptionEvidence>, ProblemHttpResult>> Evidence(
-        Guid id, HttpContext context, PrescriptionStore store, SignatureStore signatures, ProblemSet problems)
-    {
-        var ct = context.RequestAborted;
-        return await store.Find(id, ct) is { } row
-            ? TypedResults.Ok(new PrescriptionEvidence(row.Id, row.Payload, await Signatures(signatures, id, ct)))
-            : Refusal.NotFound.ToProblem(problems);
-    }
-
-    private static async Task<List<SignatureEvidence>> Signatures(SignatureStore signatures, Guid id, CancellationToken ct) =>
+    private async Task<List<SignatureEvidence>> Released(Guid id, CancellationToken ct) =>
         [.. (await signatures.Done(id, ct)).Select(s => new SignatureEvidence(
             s.Kind.Name(), s.Protected, s.Signature!, s.Certificates, s.TimeStamp!, s.Payload))];
 }

@@ -1,44 +1,46 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
-using Trust.LogFormat;
 
 namespace Trust.SignService.Prescriptions;
 
-/// <summary><c>POST /prescriptions/{id}/return</c>: the pharmacist sends it back with a reason; a changed prescription is a new one.</summary>
-public static class ReturnPrescription
-{
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.MapPost("/prescriptions/{id:guid}/return", Handle).RequireScope("rx.review").Idempotent();
+/// <summary>Why.</summary>
+/// <param name="Reason">For the other party, at most 500 characters; stays in this service.</param>
+public sealed record ReasonRequest(string Reason);
 
-    private static async Task<Results<Ok<StatusResponse>, ProblemHttpResult>> Handle(
-        Guid id, ReasonRequest request, HttpContext context, PrescriptionStore store, Transition transition, EntitlementClient entitlements,
-        TimeProvider clock, ProblemSet problems)
+/// <summary>The pharmacist sends a prescription back with a reason; a changed prescription is a new one.</summary>
+internal sealed class ReturnPrescription(PrescriptionStore store, Transition transition, EntitlementClient entitlements, TimeProvider clock)
+{
+    private const int LongestReason = 500;
+
+    /// <summary>Returns it.</summary>
+    public async Task<Results<Ok<StatusResponse>, Refusal>> Handle(Guid id, ReasonRequest request, HttpContext context)
     {
         var ct = context.RequestAborted;
         var caller = context.Caller();
-        var prescription = await store.Find(id, ct);
-        var why = ReviewPrescription.Judge(prescription, caller, clock.GetUtcNow())
-            ?? (request.Reason.Trim() is { Length: > 0 and <= 500 } ? null : Refusal.Content("reason", "Give a reason of at most 500 characters."));
-        if (why is null
-            && await entitlements.Check(new EntitlementQuestion(caller.Subject, caller.Institution, "review"), ct) is Entitlement.Deny deny)
+        if (await store.Find(id, ct) is not { } prescription)
         {
-            why = ClaimPrescription.Entitled(deny);
+            return SignRefusals.NotFound;
         }
 
-        if (why is not null)
+        if (ReviewPrescription.JudgeReviewer(prescription, caller, clock.GetUtcNow()) is { } refused)
         {
-            return why.ToProblem(problems);
+            return refused;
+        }
+
+        if (request.Reason.Trim() is not { Length: > 0 and <= LongestReason } reason)
+        {
+            return SignRefusals.Reason;
+        }
+
+        if (await entitlements.Check(new EntitlementQuestion(caller.Subject, caller.Institution, "review"), ct) is Entitlement.Deny deny)
+        {
+            return RegistryRefusals.From(deny);
         }
 
         // The reason is clinical text: it stays here; the event says only that it was returned.
-        var actor = new Actor(caller.Subject, caller.LoginCertificate, caller.Role, caller.Institution);
-        var e = PrescriptionEvents.Of("RX.return", prescription!, actor, "returned");
-        var refusal = await transition.Run(id, (tx, now) => PrescriptionStore.Return(tx, id, request.Reason.Trim(), now, ct), e, ct);
-        return Transition.Answer(id, PrescriptionStatus.Returned, refusal, problems);
+        var e = PrescriptionEvents.Of("RX.return", prescription, caller.AsActor(), "returned");
+        return await transition.Move(id, PrescriptionStatus.Returned, (tx, now) => PrescriptionStore.Return(tx, id, reason, now, ct), e, ct);
     }
 }

@@ -1,123 +1,138 @@
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Npgsql;
 using Trust.Crypto.Json;
 using Trust.Kernel.Hosting;
-using Trust.LogFormat;
 using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Prescriptions;
 
+/// <summary>A pharmacist's decision.</summary>
+/// <param name="Decision">Only <c>approve</c>; anything else is a return with a reason.</param>
+/// <param name="Certificate">DER of the pharmacist's signature certificate.</param>
+public sealed record ReviewRequest(string Decision, byte[] Certificate);
+
 /// <summary>
-/// <c>POST /prescriptions/{id}/review</c> and <c>…/review/signature</c>: a pharmacist, another person, countersigns. The statement signed
-/// names the prescription, the hash of its bytes, the doctor's signature value and the decision.
+/// A pharmacist, another person, countersigns: first the statement to be signed, which names the prescription, the hash of its bytes, the
+/// doctor's signature value and the decision; then its signature. The institution's seal follows at once where it can.
 /// </summary>
-public static class ReviewPrescription
+internal sealed class ReviewPrescription(
+    PersonalSigning signing, SealPrescription seal, PrescriptionStore store, SignatureStore signatures, NpgsqlDataSource db, TimeProvider clock)
 {
     private static readonly string[] Roles = ["pharmacist", "retail-pharmacist"];
-
-    /// <summary>Maps the endpoints.</summary>
-    public static void Map(IEndpointRouteBuilder app)
-    {
-        app.MapPost("/prescriptions/{id:guid}/review", Prepare).RequireScope("rx.review").Idempotent();
-        app.MapPost("/prescriptions/{id:guid}/review/signature", Complete).RequireScope("rx.review").Idempotent();
-    }
+    private static readonly SignedStep Step = new(PrescriptionStatus.Signed, PrescriptionStatus.Approved, "RX.review");
 
     /// <summary>Whether the caller may review this prescription at all.</summary>
-    internal static Refusal? Judge(PrescriptionRow? prescription, Caller caller, DateTimeOffset now)
+    internal static Refusal? JudgeReviewer(PrescriptionRow prescription, Caller caller, DateTimeOffset now)
     {
         // A pharmacist of another institution learns nothing, not even that it exists.
-        if (prescription is null || !string.Equals(prescription.Institution, caller.Institution, StringComparison.Ordinal))
+        if (prescription.Institution != caller.ActsFor)
         {
-            return Refusal.NotFound;
+            return SignRefusals.NotFound;
         }
 
-        if (string.Equals(prescription.Author, caller.Subject, StringComparison.Ordinal))
-        {
-            return Refusal.Forbidden("own-prescription", "The one who prescribes does not review: another person must.");
-        }
-
-        return prescription.ValidUntil <= now ? Refusal.Conflict("expired", "The prescription's validity is over.") : null;
+        return prescription.Author == caller.Person ? SignRefusals.OwnPrescription
+            : prescription.ValidUntil <= now ? SignRefusals.Expired
+            : null;
     }
 
-    private static async Task<Results<Ok<PreparedResponse>, ProblemHttpResult>> Prepare(
-        Guid id, ReviewRequest request, HttpContext context, PersonalSigning signing, PrescriptionStore store, SignatureStore signatures,
-        NpgsqlDataSource db, TimeProvider clock, ProblemSet problems)
+    /// <summary>Answers the statement to be signed.</summary>
+    public async Task<Results<Ok<PreparedResponse>, Refusal>> Prepare(Guid id, ReviewRequest request, HttpContext context)
     {
         var ct = context.RequestAborted;
         var caller = context.Caller();
-        var prescription = await store.Find(id, ct);
-        var why = request.Decision == "approve" ? null : Refusal.Content("decision", "Only approve is signed; return it with a reason instead.");
-        why ??= Judge(prescription, caller, clock.GetUtcNow());
-        why ??= prescription!.Status == PrescriptionStatus.Signed ? null : Refusal.Conflict("wrong-state", $"The prescription is {prescription.Status}.");
-        if (why is not null)
+        if (request.Decision != "approve")
         {
-            return why.ToProblem(problems);
+            return SignRefusals.Decision;
         }
 
-        (var permit, var certificates, why) = await signing.Entitled(caller, "review", Roles, request.Certificate, ct);
-        if (permit is null)
+        if (await store.Find(id, ct) is not { } prescription)
         {
-            await signing.Deny(prescription!, new Actor(caller.Subject, caller.LoginCertificate, caller.Role, caller.Institution), why!.Rule, ct);
-            return why.ToProblem(problems);
+            return SignRefusals.NotFound;
         }
 
-        var doctor = await signatures.Started(id, SignatureKind.Prescribe, ct);
-        var statement = Statement(prescription!, doctor!.Signature!);
-        var row = signing.NewRow(prescription!, SignatureKind.Review, caller, certificates, statement, prescription!.ObjectUri + "#review");
+        if (JudgeReviewer(prescription, caller, clock.GetUtcNow()) is { } refused)
+        {
+            return refused;
+        }
+
+        if (prescription.Status != PrescriptionStatus.Signed)
+        {
+            return SignRefusals.WrongState.With("state", prescription.Status);
+        }
+
+        switch (await signing.Judge(caller, "review", Roles, request.Certificate, ct))
+        {
+            case SignerOutcome.Refused not:
+                await signing.RecordDenial(prescription, caller.AsActor(), not.Why, ct);
+                return not.Why;
+            case SignerOutcome.Entitled entitled:
+                return TypedResults.Ok(await PrepareStatement(prescription, caller, entitled, ct));
+            default:
+                throw new InvalidOperationException("A closed set.");
+        }
+    }
+
+    /// <summary>Takes the pharmacist's signature.</summary>
+    public async Task<Results<Ok<SignedResponse>, Refusal>> Complete(Guid id, SignatureRequest request, HttpContext context)
+    {
+        var ct = context.RequestAborted;
+        var caller = context.Caller();
+        if (await store.Find(id, ct) is not { } prescription)
+        {
+            return SignRefusals.NotFound;
+        }
+
+        if (JudgeReviewer(prescription, caller, clock.GetUtcNow()) is { } refused)
+        {
+            return refused;
+        }
+
+        return await signing.FindPrepared(prescription, SignatureKind.Review, caller, request.Signature, context.IdempotencyKey(), ct) switch
+        {
+            PreparedOutcome.Complete complete => TypedResults.Ok(SignedResponse.For(id, prescription.Status, complete.Value)),
+            PreparedOutcome.Fits fits => await CompleteReview(prescription, fits.Row, request.Signature, context, ct),
+            PreparedOutcome.Refused not => not.Why,
+            _ => throw new InvalidOperationException("A closed set."),
+        };
+    }
+
+    private async Task<PreparedResponse> PrepareStatement(PrescriptionRow prescription, Caller caller, SignerOutcome.Entitled signer, CancellationToken ct)
+    {
+        var doctor = await signatures.Started(prescription.Id, SignatureKind.Prescribe, ct);
+        var statement = Statement(prescription, doctor!.Signature!);
+        var row = signing.NewRow(prescription, SignatureKind.Review, caller, signer.Certificates, statement, prescription.ObjectUri + "#review");
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         await SignatureStore.Insert(tx, row, clock.GetUtcNow(), ct);
         await tx.CommitAsync(ct);
-        return TypedResults.Ok(PreparePrescription.Prepared(prescription, row, statement));
+        return PreparedResponse.For(prescription, row, statement);
     }
 
-    private static async Task<Results<Ok<SignedResponse>, ProblemHttpResult>> Complete(
-        Guid id, SignatureRequest request, HttpContext context, PersonalSigning signing, SealPrescription seal, PrescriptionStore store,
-        TimeProvider clock, ProblemSet problems)
+    private async Task<Results<Ok<SignedResponse>, Refusal>> CompleteReview(
+        PrescriptionRow prescription, SignatureRow row, string signature, HttpContext context, CancellationToken ct)
     {
-        var ct = context.RequestAborted;
         var caller = context.Caller();
-        var prescription = await store.Find(id, ct);
-        if (Judge(prescription, caller, clock.GetUtcNow()) is { } refused)
+        var actor = caller.AsActor(row.Leaf.Sha256Hex);
+        if (await signing.Judge(caller, "review", Roles, row.Certificates[0], ct) is SignerOutcome.Refused refused)
         {
-            return refused.ToProblem(problems);
+            await signing.RecordDenial(prescription, actor, refused.Why, ct);
+            return refused.Why;
         }
 
-        var key = context.IdempotencyKey();
-        var (row, already, why) = await signing.Find(prescription!, SignatureKind.Review, caller, request.Signature, key, ct);
-        if (already is not null)
+        switch (await signing.Finish(row, prescription, signature, context.IdempotencyKey(), actor, Step, ct))
         {
-            return TypedResults.Ok(CompletePrescription.Response(id, prescription!.Status, already));
+            case FinishOutcome.Refused stopped:
+                return stopped.Why;
+            case FinishOutcome.Done done:
+                // Another process of this service may have sealed it, and a pharmacy claimed it, meanwhile: the state is read, not guessed.
+                var status = await seal.TrySeal(prescription.Id) is null
+                    ? PrescriptionStatus.Released : (await store.Find(prescription.Id, CancellationToken.None))!.Status;
+                return TypedResults.Ok(SignedResponse.For(prescription.Id, status, new SignedValue(row.Protected, done.Signature, done.TimeStamp)));
+            default:
+                throw new InvalidOperationException("A closed set.");
         }
-
-        if (row is null)
-        {
-            return why!.ToProblem(problems);
-        }
-
-        var actor = new Actor(caller.Subject, row.Leaf.Sha256Hex, caller.Role, caller.Institution);
-        (_, _, why) = await signing.Entitled(caller, "review", Roles, row.Certificates[0], ct);
-        if (why is not null)
-        {
-            await signing.Deny(prescription!, actor, why.Rule, ct);
-            return why.ToProblem(problems);
-        }
-
-        var outcome = await signing.Finish(
-            row, prescription!, request.Signature, key, actor, PrescriptionStatus.Signed, PrescriptionStatus.Approved, "RX.review", ct);
-        if (outcome is FinishOutcome.Refused stopped)
-        {
-            return stopped.Why.ToProblem(problems);
-        }
-
-        var done = (FinishOutcome.Done)outcome;
-        // Another process of this service may have sealed it, and a pharmacy claimed it, meanwhile: the state is read, not guessed.
-        var status = await seal.TryRun(id) is null ? PrescriptionStatus.Released : (await store.Find(id, CancellationToken.None))!.Status;
-        return TypedResults.Ok(CompletePrescription.Response(id, status, new SignedValue(row.Protected, done.Signature, done.TimeStamp)));
     }
 
     private static byte[] Statement(PrescriptionRow prescription, string doctorSignature) => CanonicalJson.Encode(new JsonObject

@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Trust.Crypto.Json;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
 using Trust.LogFormat;
 using Trust.Pkcs11;
-using Trust.SignService.Keys;
+using Trust.SignService.Seals;
 using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Prescriptions;
@@ -21,7 +22,8 @@ public sealed class SealPrescription(
     SignatureStore signatures,
     SealDirectory seals,
     FinishSignature finish,
-    PersonalSigning events,
+    Transition transition,
+    Outbox outbox,
     NpgsqlDataSource db,
     SignOptions options,
     TimeProvider clock,
@@ -34,9 +36,9 @@ public sealed class SealPrescription(
     /// have joined.
     /// </summary>
     /// <returns>Null when sealed and released, by this run or before it.</returns>
-    public async Task<Refusal?> TryRun(Guid id)
+    public async Task<Refusal?> TrySeal(Guid id)
     {
-        var run = running.GetOrAdd(id, static (key, self) => new Lazy<Task<Refusal?>>(() => self.Attempt(key)), this);
+        var run = running.GetOrAdd(id, static (key, self) => new Lazy<Task<Refusal?>>(() => self.SealOrSayWhy(key)), this);
         try
         {
             return await run.Value;
@@ -47,14 +49,14 @@ public sealed class SealPrescription(
         }
     }
 
-    private async Task<Refusal?> Attempt(Guid id)
+    private async Task<Refusal?> SealOrSayWhy(Guid id)
     {
         try
         {
-            var refusal = await Run(id, CancellationToken.None);
+            var refusal = await SealApproved(id, CancellationToken.None);
             if (refusal is not null)
             {
-                SignLog.SealPending(log, id, refusal.Rule);
+                SignLog.SealPending(log, id, refusal.Name);
             }
 
             return refusal;
@@ -62,37 +64,51 @@ public sealed class SealPrescription(
         catch (TokenException e)
         {
             SignLog.SealPending(log, id, e.Message);
-            return Refusal.Unavailable("token-away", "The seal's token does not answer.");
+            return SignRefusals.TokenAway;
         }
     }
 
-    private async Task<Refusal?> Run(Guid id, CancellationToken ct)
+    private async Task<Refusal?> SealApproved(Guid id, CancellationToken ct)
     {
-        var found = await store.Find(id, ct);
-        if (found is not { Status: PrescriptionStatus.Approved } prescription)
+        switch (await store.Find(id, ct))
         {
-            return found?.Status == PrescriptionStatus.Released ? null : Refusal.Conflict("wrong-state", "Only an approved prescription is sealed.");
+            case null:
+                return SignRefusals.NotFound;
+            case { Status: PrescriptionStatus.Released }:
+                return null;
+            case { Status: not PrescriptionStatus.Approved and var state }:
+                return SignRefusals.WrongState.With("state", state);
+            // What is over is not put into force any more.
+            case var over when over.ValidUntil <= clock.GetUtcNow():
+                await transition.Expire(over, ct);
+                return SignRefusals.Expired;
+            case var prescription:
+                return await seals.Find(prescription.Institution, ct) switch
+                {
+                    SealOutcome.Ready seal => await PutSeal(prescription, seal, ct),
+                    SealOutcome.Refused refused => refused.Why,
+                    _ => throw new InvalidOperationException("A closed set."),
+                };
         }
+    }
 
-        var (seal, why) = await seals.Find(prescription.Institution, ct);
-        if (seal is null)
-        {
-            return why;
-        }
-
-        var row = await Row(prescription, seal, ct);
-        var actor = new Actor(prescription.Institution, seal.Certificates[0].Sha256Hex, "institution", prescription.Institution);
-        var outcome = await finish.Run(
-            row, given: null, cancel => seals.Sign(seal, Jades.SigningInput(row.Protected, row.Payload), cancel), "seal", PrescriptionEvents.Of("SIGN.request", prescription, actor), async tx =>
-                !await PrescriptionStore.Change(tx, id, PrescriptionStatus.Approved, PrescriptionStatus.Released, clock.GetUtcNow())
-                    ? Refusal.Conflict("wrong-state", "The prescription has moved on meanwhile.")
-                    : await events.Append(tx, PrescriptionEvents.Of("SIGN.done", prescription, actor))
-                        ?? await events.Append(tx, PrescriptionEvents.Of("RX.seal", prescription, actor)),
+    private async Task<Refusal?> PutSeal(PrescriptionRow prescription, SealOutcome.Ready seal, CancellationToken ct)
+    {
+        var row = await StartedOrNewRow(prescription, seal, ct);
+        var institution = prescription.Institution.Value;
+        var actor = new Actor(institution, seal.Certificates[0].Sha256Hex, "institution", institution);
+        var source = new SignatureSource.OwnKey(cancel => seals.Sign(seal, Jades.SigningInput(row.Protected, row.Payload), cancel));
+        var outcome = await finish.Release(
+            row, source, "seal", PrescriptionEvents.Of("SIGN.request", prescription, actor), async tx =>
+                !await PrescriptionStore.Change(tx, prescription.Id, PrescriptionStatus.Approved, PrescriptionStatus.Released, clock.GetUtcNow())
+                    ? SignRefusals.WrongState.With("state", prescription.Status)
+                    : await outbox.Record(tx, PrescriptionEvents.Of("SIGN.done", prescription, actor))
+                        ?? await outbox.Record(tx, PrescriptionEvents.Of("RX.seal", prescription, actor)),
             ct);
         return (outcome as FinishOutcome.Refused)?.Why;
     }
 
-    private async Task<SignatureRow> Row(PrescriptionRow prescription, ReadySeal seal, CancellationToken ct)
+    private async Task<SignatureRow> StartedOrNewRow(PrescriptionRow prescription, SealOutcome.Ready seal, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         if (await signatures.Started(prescription.Id, SignatureKind.Seal, ct) is { } started)
@@ -108,8 +124,9 @@ public sealed class SealPrescription(
             ["prescription"] = prescription.ObjectUri,
             ["signatures"] = new JsonArray([.. given.Select(s => (JsonNode)s)]),
         });
+        var institution = prescription.Institution.Value;
         var row = new SignatureRow(
-            Guid.CreateVersion7(now), prescription.Id, prescription.Region, SignatureKind.Seal, prescription.Institution, prescription.Institution,
+            Guid.CreateVersion7(now), prescription.Id, prescription.Region, SignatureKind.Seal, institution, institution,
             seal.Row.Certificates, Jades.Protect(seal.Certificates, now, options.SignaturePolicy, SignatureKind.Seal, prescription.ObjectUri + "#seal"),
             statement, now + options.PrepareLifetime);
         await using var connection = await db.OpenConnectionAsync(ct);
@@ -117,52 +134,5 @@ public sealed class SealPrescription(
         await SignatureStore.Insert(tx, row, now, ct);
         await tx.CommitAsync(ct);
         return row;
-    }
-}
-
-/// <summary>Seals what was approved while something was away: looks every second, and tries each one again after 1, 2, 4 … 64 seconds.</summary>
-public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, TimeProvider clock, ILogger<SealingPass> log) : BackgroundService
-{
-    private const int MostDoublings = 6;
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
-    private readonly Dictionary<Guid, (int Tries, DateTimeOffset Next)> waiting = [];
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Pause, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                foreach (var prescription in await store.Unsealed(stoppingToken))
-                {
-                    await Try(prescription.Id);
-                }
-            }
-            catch (Exception e) when (e is NpgsqlException or IOException)
-            {
-                // The database is away: the next pass finds the same work.
-                SignLog.SealPassFailed(log, e);
-            }
-        }
-    }
-
-    private async Task Try(Guid id)
-    {
-        var now = clock.GetUtcNow();
-        var (tries, next) = waiting.GetValueOrDefault(id);
-        if (now < next)
-        {
-            return;
-        }
-
-        if (await seal.TryRun(id) is null)
-        {
-            waiting.Remove(id);
-            return;
-        }
-
-        waiting[id] = (Math.Min(tries + 1, MostDoublings), now + (Pause * (1 << Math.Min(tries, MostDoublings))));
     }
 }

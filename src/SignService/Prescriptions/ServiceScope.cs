@@ -1,6 +1,8 @@
+using Trust.Kernel.Hosting;
+
 namespace Trust.SignService.Prescriptions;
 
-/// <summary>What may be prescribed online, and for how long it holds (docs/RULES.md §4 and 5). Pure: content and instant in, refusal out.</summary>
+/// <summary>What may be prescribed online, and for how long it holds (docs/RULES.md §4 and 5). Content and instant in, refusal out; no other input.</summary>
 public static class ServiceScope
 {
     // China has one time zone and no daylight saving since 1991; the machine may lack the zone database.
@@ -17,12 +19,12 @@ public static class ServiceScope
     {
         var today = DayOf(now);
         return Written(content, now)
-            ?? (content.FollowUp ? null : Refusal.Content("first-visit", "Online service is for follow-up visits with the record of an earlier diagnosis."))
+            ?? (content.FollowUp ? null : ServiceScopeRefusals.FirstVisit)
             ?? (Categories.Contains(content.Category, StringComparer.Ordinal) && content.Medicines.All(m => m.ControlClass == "none")
-                ? null : Refusal.Content("controlled-medicine", "Narcotic, psychotropic and other special-control medicines are not prescribed online."))
+                ? null : ServiceScopeRefusals.ControlledMedicine)
             ?? Child(content, today)
             ?? Quantity(content, options)
-            ?? (ValidUntil(content, options) <= now ? Refusal.Content("expired", "The prescription's validity is already over.") : null)
+            ?? (ValidUntil(content, options) <= now ? ServiceScopeRefusals.Expired : null)
             ?? Stated(content, options);
     }
 
@@ -38,29 +40,29 @@ public static class ServiceScope
     private static Refusal? Written(PrescriptionContent content, DateTimeOffset now) =>
         (content.AuthoredOn - now).Duration() <= AuthoredTolerance
             ? null
-            : Refusal.Content("authored-on", "A prescription is dated when it is written, within five minutes of this service's clock.");
+            : ServiceScopeRefusals.AuthoredOn;
 
     private static Refusal? Child(PrescriptionContent content, DateOnly today)
     {
         var age = today.Year - content.BirthDate.Year - (today < content.BirthDate.AddYears(today.Year - content.BirthDate.Year) ? 1 : 0);
         if (age < 0)
         {
-            return Refusal.Content("birth-date", "The patient's birth date lies in the future.");
+            return ServiceScopeRefusals.BirthDate;
         }
 
         if (age < 6 && !content.GuardianPresent)
         {
-            return Refusal.Content("child-under-six", "A child under six needs its guardian and the relevant specialist present.");
+            return ServiceScopeRefusals.ChildUnderSix;
         }
 
-        return age < 14 && content.Weight is null ? Refusal.Content("weight-missing", "A child's prescription states the weight.") : null;
+        return age < 14 && content.Weight is null ? ServiceScopeRefusals.WeightMissing : null;
     }
 
     private static Refusal? Quantity(PrescriptionContent content, SignOptions options)
     {
         if (content.Medicines.Count > options.MaximumMedicines)
         {
-            return Refusal.Content("too-many-medicines", $"At most {options.MaximumMedicines} medicines stand on one prescription.");
+            return ServiceScopeRefusals.TooManyMedicines.With("most", options.MaximumMedicines);
         }
 
         foreach (var medicine in content.Medicines)
@@ -73,7 +75,7 @@ public static class ServiceScope
             };
             if (medicine.Days < 1 || medicine.Days > most)
             {
-                return Refusal.Content("quantity", $"The supply is {medicine.Days} days; {most} are allowed for this category (longer for chronic disease, with a reason).");
+                return ServiceScopeRefusals.Quantity.With("days", medicine.Days).With("most", most);
             }
         }
 
@@ -84,7 +86,7 @@ public static class ServiceScope
     {
         var issued = DayOf(content.AuthoredOn);
         return content.ValidUntil > LastDay(issued, options.MaximumValidityDays, options)
-            ? Refusal.Content("validity-too-long", $"A prescription is valid for at most {options.MaximumValidityDays} days.")
+            ? ServiceScopeRefusals.ValidityTooLong.With("days", options.MaximumValidityDays)
             : null;
     }
 

@@ -1,70 +1,89 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.LogFormat;
 
 namespace Trust.SignService.Prescriptions;
 
+/// <summary>A prescription's state.</summary>
+/// <param name="Id">The prescription.</param>
+/// <param name="Status">Its state now.</param>
+public sealed record StatusResponse(Guid Id, string Status);
+
 /// <summary>Moves a prescription with its event in one transaction; when it cannot move, says why and notes expiry on the way.</summary>
-public sealed class Transition(NpgsqlDataSource db, PrescriptionStore store, PersonalSigning events, TimeProvider clock)
+public sealed class Transition(NpgsqlDataSource db, PrescriptionStore store, Outbox outbox, TimeProvider clock)
 {
     /// <summary>Runs one compare-and-swap and appends its event.</summary>
+    /// <param name="id">The prescription.</param>
+    /// <param name="to">The state it moves to.</param>
     /// <param name="move">The statement; false when the state did not allow it.</param>
     /// <param name="e">The event of the transition.</param>
-    /// <param name="id">The prescription.</param>
     /// <param name="ct">Cancels before commit.</param>
-    public async Task<Refusal?> Run(Guid id, Func<NpgsqlTransaction, DateTimeOffset, Task<bool>> move, AuditEvent e, CancellationToken ct)
+    public async Task<Results<Ok<StatusResponse>, Refusal>> Move(
+        Guid id, string to, Func<NpgsqlTransaction, DateTimeOffset, Task<bool>> move, AuditEvent e, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using (var tx = await connection.BeginTransactionAsync(ct))
         {
             if (await move(tx, clock.GetUtcNow()))
             {
-                var refusal = await events.Append(tx, e);
-                if (refusal is null)
+                if (await outbox.Record(tx, e) is { } refusal)
                 {
-                    await tx.CommitAsync(CancellationToken.None);
+                    return refusal;
                 }
 
-                return refusal;
+                await tx.CommitAsync(CancellationToken.None);
+                return TypedResults.Ok(new StatusResponse(id, to));
             }
         }
 
-        return await Why(connection, id, ct);
+        return await WhyNot(connection, id, ct);
     }
 
-    /// <summary>The status answer, or the refusal.</summary>
-    public static Results<Ok<StatusResponse>, ProblemHttpResult> Answer(Guid id, string status, Refusal? refusal, ProblemSet problems) =>
-        refusal is null ? Microsoft.AspNetCore.Http.TypedResults.Ok(new StatusResponse(id, status)) : refusal.ToProblem(problems);
-
-    private async Task<Refusal> Why(NpgsqlConnection connection, Guid id, CancellationToken ct)
+    /// <summary>Notes that a prescription's validity is over, with its event, unless it has ended otherwise.</summary>
+    public async Task Expire(PrescriptionRow row, CancellationToken ct)
     {
-        var now = clock.GetUtcNow();
-        if (await store.Find(id, ct) is not { } row)
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await Expire(connection, row, ct);
+    }
+
+    // True when it had expired; the note itself may have to wait for the ledger, and is then made the next time somebody asks.
+    private async Task<bool> Expire(NpgsqlConnection connection, PrescriptionRow row, CancellationToken ct)
+    {
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        if (!await PrescriptionStore.Expire(tx, row.Id, clock.GetUtcNow(), ct))
         {
-            return Refusal.NotFound;
+            return false;
         }
 
-        await using var tx = await connection.BeginTransactionAsync(ct);
-        if (await PrescriptionStore.Expire(tx, id, now, ct))
+        if (await outbox.Record(tx, PrescriptionEvents.Of("RX.expire", row, new Actor("sign", Institution: row.Institution.Value))) is null)
         {
-            var service = new Actor("sign", Institution: row.Institution);
-            if (await events.Append(tx, PrescriptionEvents.Of("RX.expire", row, service)) is null)
-            {
-                await tx.CommitAsync(CancellationToken.None);
-            }
+            await tx.CommitAsync(CancellationToken.None);
+        }
 
-            return Expired;
+        return true;
+    }
+
+    private async Task<Refusal> WhyNot(NpgsqlConnection connection, Guid id, CancellationToken ct)
+    {
+        if (await store.Find(id, ct) is not { } row)
+        {
+            return SignRefusals.NotFound;
+        }
+
+        if (await Expire(connection, row, ct))
+        {
+            return SignRefusals.Expired;
         }
 
         return row.Status switch
         {
-            PrescriptionStatus.Claimed or PrescriptionStatus.Dispensed => Refusal.Conflict("already-claimed", "A pharmacy holds this prescription, or has dispensed it."),
-            PrescriptionStatus.Expired => Expired,
-            PrescriptionStatus.Voided => Refusal.Conflict("voided", "The prescription was withdrawn."),
-            _ => Refusal.Conflict("wrong-state", $"The prescription is {row.Status}."),
+            PrescriptionStatus.Claimed or PrescriptionStatus.Dispensed => SignRefusals.AlreadyClaimed,
+            PrescriptionStatus.Expired => SignRefusals.Expired,
+            PrescriptionStatus.Voided => SignRefusals.Voided,
+            var state => SignRefusals.WrongState.With("state", state),
         };
     }
-
-    private static Refusal Expired => Refusal.Conflict("expired", "The prescription's validity is over.");
 }

@@ -1,5 +1,6 @@
 using Npgsql;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
 using Trust.LogFormat;
 using Trust.SignService.Timestamps;
 
@@ -13,10 +14,29 @@ public abstract record FinishOutcome
     }
 
     /// <summary>Released: stored with its time-stamp, the prescription advanced, the events written.</summary>
+    /// <param name="Signature">base64url r‖s.</param>
+    /// <param name="TimeStamp">RFC 3161 token.</param>
     public sealed record Done(string Signature, byte[] TimeStamp) : FinishOutcome;
 
     /// <summary>Not released. A retry with the same key goes on where this stopped.</summary>
+    /// <param name="Why">The rule.</param>
     public sealed record Refused(Refusal Why) : FinishOutcome;
+}
+
+/// <summary>Who makes the signature's value.</summary>
+public abstract record SignatureSource
+{
+    private SignatureSource()
+    {
+    }
+
+    /// <summary>The signer's card made it.</summary>
+    /// <param name="Value">base64url r‖s, verified.</param>
+    public sealed record Given(string Value) : SignatureSource;
+
+    /// <summary>A key of the service's own makes it, after the intent is confirmed.</summary>
+    /// <param name="Sign">Signs; answers base64url r‖s.</param>
+    public sealed record OwnKey(Func<CancellationToken, Task<string>> Sign) : SignatureSource;
 }
 
 /// <summary>
@@ -26,40 +46,51 @@ public abstract record FinishOutcome
 public sealed class FinishSignature(
     NpgsqlDataSource db, Outbox outbox, SignatureStore store, TimeStampAuthority authority, CommitPoints points, TimeProvider clock)
 {
-    /// <summary>Finishes.</summary>
+    /// <summary>Takes the signature to release.</summary>
     /// <param name="row">As loaded: prepared or intended.</param>
-    /// <param name="given">The value the signer gave, verified; null when <paramref name="sign"/> makes it.</param>
-    /// <param name="sign">Signs with a key of the service's own, after the intent is confirmed.</param>
+    /// <param name="source">Who makes the value.</param>
     /// <param name="key">Idempotency key of this completion.</param>
     /// <param name="intent">The event that announces the act.</param>
     /// <param name="advance">Changes the prescription and appends its events in the result's transaction; a refusal rolls back.</param>
     /// <param name="ct">Cancels waiting; what was signed is stored all the same.</param>
-    public async Task<FinishOutcome> Run(
+    public async Task<FinishOutcome> Release(
         SignatureRow row,
-        string? given,
-        Func<CancellationToken, Task<string>>? sign,
+        SignatureSource source,
         string key,
         AuditEvent intent,
         Func<NpgsqlTransaction, Task<Refusal?>> advance,
         CancellationToken ct)
     {
         points.Pass(CommitPoints.BeforeIntent);
-        var (announced, refusal) = row.Status == "prepared" ? await Intend(row, given, key, intent, ct) : await Resume(row, intent, ct);
-        if (refusal is not null)
+        switch (row.Status == "prepared" ? await Intend(row, source, key, intent, ct) : await ResumeIntent(row, intent, ct))
         {
-            return new FinishOutcome.Refused(refusal);
+            case IntentOutcome.Refused refused:
+                return new FinishOutcome.Refused(refused.Why);
+            case IntentOutcome.Confirmed confirmed:
+                return await Act(row, source, confirmed.Intent, advance, ct);
+            default:
+                throw new InvalidOperationException("A closed set.");
         }
+    }
 
+    private async Task<FinishOutcome> Act(
+        SignatureRow row, SignatureSource source, Guid announced, Func<NpgsqlTransaction, Task<Refusal?>> advance, CancellationToken ct)
+    {
         points.Pass(CommitPoints.AfterIntent);
-        var signature = given ?? await sign!(ct);
+        var signature = source switch
+        {
+            SignatureSource.Given given => given.Value,
+            SignatureSource.OwnKey own => await own.Sign(ct),
+            _ => throw new InvalidOperationException("A closed set."),
+        };
         if (await authority.Stamp(Jades.TimeStampInput(signature), CancellationToken.None) is not StampOutcome.Stamped stamp)
         {
-            return new FinishOutcome.Refused(Refusal.Unavailable("time-not-available", "No time-stamp can be given now; try again with the same key."));
+            return new FinishOutcome.Refused(SignRefusals.TimeNotAvailable);
         }
 
         points.Pass(CommitPoints.AfterAct);
         // Signed: a caller hanging up must not lose it.
-        if (await Record(row, signature, stamp.Token, announced, advance) is { } lost)
+        if (await RecordResult(row, signature, stamp.Token, announced, advance) is { } lost)
         {
             return new FinishOutcome.Refused(lost);
         }
@@ -68,62 +99,63 @@ public sealed class FinishSignature(
         return new FinishOutcome.Done(signature, stamp.Token);
     }
 
-    private async Task<(Guid Intent, Refusal? Why)> Intend(SignatureRow row, string? given, string key, AuditEvent intent, CancellationToken ct)
+    private async Task<IntentOutcome> Intend(SignatureRow row, SignatureSource source, string key, AuditEvent intent, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         try
         {
-            if (!await SignatureStore.Intend(tx, row.Id, given, key, clock.GetUtcNow(), ct))
+            if (!await SignatureStore.Intend(tx, row.Id, (source as SignatureSource.Given)?.Value, key, clock.GetUtcNow(), ct))
             {
-                return (default, Refusal.Conflict("not-prepared", "The prepared signature has expired or was completed; prepare again."));
+                return new IntentOutcome.Refused(SignRefusals.NotPrepared);
             }
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
         {
-            return (default, Refusal.Conflict("already-signed", "Another signature of this kind is complete or on its way."));
+            return new IntentOutcome.Refused(SignRefusals.AlreadySigned);
         }
 
-        return await Confirm(tx, row, intent, ct);
+        return await ConfirmIntent(tx, row, intent, ct);
     }
 
-    private async Task<(Guid Intent, Refusal? Why)> Resume(SignatureRow row, AuditEvent intent, CancellationToken ct)
+    private async Task<IntentOutcome> ResumeIntent(SignatureRow row, AuditEvent intent, CancellationToken ct)
     {
         if (row.Intent is { } announced)
         {
-            return await outbox.FindReceipt(new Trust.LogFormat.EventId(announced), ct) is not null ? (announced, null) : (default, Unconfirmed);
+            return await outbox.FindReceipt(new Trust.LogFormat.EventId(announced), ct) is not null
+                ? new IntentOutcome.Confirmed(announced) : new IntentOutcome.Refused(SignRefusals.LedgerUnconfirmed);
         }
 
         // Stopped between commit and note: the ledger may hold the first announcement too; announcing twice is harmless.
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        return await Confirm(tx, row, intent, ct);
+        return await ConfirmIntent(tx, row, intent, ct);
     }
 
-    private async Task<(Guid Intent, Refusal? Why)> Confirm(NpgsqlTransaction tx, SignatureRow row, AuditEvent intent, CancellationToken ct)
+    private async Task<IntentOutcome> ConfirmIntent(NpgsqlTransaction tx, SignatureRow row, AuditEvent intent, CancellationToken ct)
     {
         switch (await outbox.AppendConfirmed(tx, intent, ct))
         {
             case ConfirmOutcome.Confirmed confirmed:
-                return (confirmed.Id.Value, null);
+                return new IntentOutcome.Confirmed(confirmed.Id.Value);
             case ConfirmOutcome.Refused refused:
-                return (default, Refusal.From(refused.Reason));
+                return new IntentOutcome.Refused(CommonRefusals.From(refused.Reason));
             case ConfirmOutcome.Unknown unknown:
                 await store.Announce(row.Id, unknown.Id.Value, CancellationToken.None);
-                return (default, Unconfirmed);
+                return new IntentOutcome.Refused(SignRefusals.LedgerUnconfirmed);
             default:
                 throw new InvalidOperationException("A closed set.");
         }
     }
 
-    private async Task<Refusal?> Record(
+    private async Task<Refusal?> RecordResult(
         SignatureRow row, string signature, byte[] token, Guid announced, Func<NpgsqlTransaction, Task<Refusal?>> advance)
     {
         await using var connection = await db.OpenConnectionAsync(CancellationToken.None);
         await using var tx = await connection.BeginTransactionAsync(CancellationToken.None);
         if (!await SignatureStore.Complete(tx, row.Id, signature, token, announced, clock.GetUtcNow(), CancellationToken.None))
         {
-            return Refusal.Conflict("already-completed", "This signature was completed by another request.");
+            return SignRefusals.AlreadyCompleted;
         }
 
         if (await advance(tx) is { } refusal)
@@ -135,6 +167,10 @@ public sealed class FinishSignature(
         return null;
     }
 
-    private static Refusal Unconfirmed => Refusal.Unavailable(
-        "ledger-unconfirmed", "The audit ledger has not confirmed the act yet; ask again with the same key.");
+    private abstract record IntentOutcome
+    {
+        public sealed record Confirmed(Guid Intent) : IntentOutcome;
+
+        public sealed record Refused(Refusal Why) : IntentOutcome;
+    }
 }

@@ -42,16 +42,3 @@ public static class SignatureKinds
         _ => "urn:oid:1.2.840.10065.1.12.1.14",
     };
 }
-
-/// <summary>How a signer's key is activated. A closed set; only the own card is built (docs/ARCHITECTURE.md §4).</summary>
-public enum Activation
-{
-    /// <summary>The signer's own card, PIN each time; the client hashes and signs.</summary>
-    OwnCard,
-
-    /// <summary>A service-held key, activated by its owner on this service's own page.</summary>
-    ServiceHeld,
-
-    /// <summary>A key split between phone and service.</summary>
-    Split,
-}

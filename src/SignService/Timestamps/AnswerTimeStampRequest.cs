@@ -1,32 +1,45 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Hosting;
 using Trust.Pkcs11;
 
 namespace Trust.SignService.Timestamps;
 
-/// <summary><c>POST /timestamp</c>: RFC 3161 over HTTP (3.4). Open to everyone who reaches the listener: an imprint says nothing.</summary>
-public static class AnswerTimeStampRequest
+/// <summary>RFC 3161 over HTTP (3.4). Open to everyone who reaches the listener: an imprint says nothing.</summary>
+internal sealed class AnswerTimeStampRequest(TimeStampAuthority authority)
 {
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/timestamp", Handle).AllowAnonymous();
+    private const string ReplyType = "application/timestamp-reply";
 
-    private static async Task<IResult> Handle(HttpContext context, TimeStampAuthority authority)
+    /// <summary>Stamps the imprint, or answers the protocol's own rejection.</summary>
+    [Consumes("application/timestamp-query")]
+    public async Task<Results<FileContentHttpResult, Refusal>> Handle(HttpContext context)
     {
-        if (context.Request.ContentType is not "application/timestamp-query")
+        // Routing takes a request without any type; RFC 3161 3.4 asks for this one.
+        if (context.Request.ContentType is null)
         {
-            return TypedResults.StatusCode(StatusCodes.Status415UnsupportedMediaType);
+            return CommonRefusals.UnsupportedMediaType;
         }
 
-        var body = await RequestBody.Read(context.Request, TimeStampRequest.MaxBytes, context.RequestAborted);
+        var ct = context.RequestAborted;
+        var body = await RequestBody.Read(context.Request, TimeStampRequest.MaxBytes, ct);
         var answer = body is null ? TimeStamp.Rejected(TimeStampFailure.BadDataFormat, "The request is too large.")
-            : TimeStampRequest.TryParse(body, out var request, out var failure) ? await Answer(authority, request, context.RequestAborted)
+            : TimeStampRequest.TryParse(body, out var request, out var failure) ? await Stamp(request, ct)
             : TimeStamp.Rejected(failure, "The request is not acceptable.");
-        return TypedResults.Bytes(answer, "application/timestamp-reply");
+        return TypedResults.Bytes(answer, ReplyType);
     }
 
-    private static async Task<byte[]> Answer(TimeStampAuthority authority, TimeStampRequest request, CancellationToken ct)
+    /// <summary>A refusal of the doors, or a fault, as a response without a token. What went wrong stands in the response, as RFC 3161 has it; only being called too often is HTTP's.</summary>
+    public static async Task WriteRejection(HttpContext context, Refusal refusal)
+    {
+        var failure = refusal.Status >= StatusCodes.Status500InternalServerError ? TimeStampFailure.SystemFailure : TimeStampFailure.BadRequest;
+        context.Response.StatusCode = refusal.Status == StatusCodes.Status429TooManyRequests ? refusal.Status : StatusCodes.Status200OK;
+        context.Response.ContentType = ReplyType;
+        await context.Response.Body.WriteAsync(TimeStamp.Rejected(failure, refusal.Detail("en")), context.RequestAborted);
+    }
+
+    private async Task<byte[]> Stamp(TimeStampRequest request, CancellationToken ct)
     {
         try
         {

@@ -3,10 +3,14 @@ using System.Text.Json;
 using Trust.Crypto.Asn1;
 using Trust.Crypto.Json;
 using Trust.SignService.Keys;
-using Trust.SignService.Prescriptions;
 using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Validation;
+
+/// <summary>What judging gives.</summary>
+/// <param name="Faults">Findings; none means valid as of the stamps.</param>
+/// <param name="Leaves">The signers' certificates, of the signatures that are intact.</param>
+public sealed record Judgement(IReadOnlyList<ValidationReason> Faults, IReadOnlyList<Certificate> Leaves);
 
 /// <summary>Judges signatures offline: value, time-stamp, path at that time, commitment, order, and what each says about the ones before.</summary>
 public sealed class SignatureJudge(TrustAnchors anchors)
@@ -16,8 +20,7 @@ public sealed class SignatureJudge(TrustAnchors anchors)
     private static readonly TimeSpan After = TimeSpan.FromSeconds(5);
 
     /// <summary>Judges all signatures of one prescription.</summary>
-    /// <returns>Findings (none means valid as of the stamps) and the leaf certificates.</returns>
-    public (List<ValidationReason> Faults, List<Certificate> Leaves) Judge(byte[] payload, IReadOnlyList<SignatureEvidence> signatures, CancellationToken ct)
+    public Judgement Judge(byte[] payload, IReadOnlyList<SignatureEvidence> signatures, CancellationToken ct)
     {
         var faults = new List<ValidationReason>();
         var leaves = new List<Certificate>();
@@ -57,7 +60,7 @@ public sealed class SignatureJudge(TrustAnchors anchors)
             }
         }
 
-        return (faults, leaves);
+        return new Judgement(faults, leaves);
     }
 
     private DateTimeOffset JudgeOne(SignatureKind kind, SignatureEvidence one, JadesOutcome.Intact intact, DateTimeOffset last, Action<string> fault, CancellationToken ct)

@@ -1,14 +1,8 @@
-using System.Net;
-using System.Net.Http.Json;
-using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.Logging;
 using Trust.Kernel.Hosting;
-using Trust.Kernel.Residency;
 using Trust.SignService.Prescriptions;
+using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Validation;
 
@@ -27,37 +21,30 @@ public sealed record ValidationResponse(string Verdict, IReadOnlyList<Validation
 /// <param name="Code">Stable code.</param>
 public sealed record ValidationReason(int Signature, string Code);
 
-/// <summary>The registry's word on a certificate.</summary>
-/// <param name="Status">good, hold, revoked or expired.</param>
-public sealed record Holder(string Status);
-
-/// <summary><c>POST /validations</c>: judges a prescription's signatures as of their time-stamps, and the certificates' status as of now.</summary>
-public static class ValidateSignatures
+/// <summary>Judges a prescription's signatures as of their time-stamps, and the certificates' status as of now.</summary>
+internal sealed class ValidateSignatures(SignatureJudge judge, HolderClient holders)
 {
     private const int Most = 8;
 
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) => app.MapPost("/validations", Handle).RequireScope("validate").Idempotent();
-
-    private static async Task<Results<Ok<ValidationResponse>, ProblemHttpResult>> Handle(
-        ValidationRequest request, HttpContext context, SignatureJudge judge, HolderClient holders, ProblemSet problems)
+    /// <summary>Judges them.</summary>
+    public async Task<Results<Ok<ValidationResponse>, Refusal>> Handle(ValidationRequest request, CancellationToken ct)
     {
         if (request.Signatures.Count is 0 or > Most || request.Payload.Length is 0 or > PrescriptionProfile.MaxBytes)
         {
-            return Refusal.Content("too-much", $"Send 1 to {Most} signatures and a payload of at most {PrescriptionProfile.MaxBytes} bytes.").ToProblem(problems);
+            return SignRefusals.TooMuch.With("signatures", Most).With("bytes", PrescriptionProfile.MaxBytes);
         }
 
-        var (faults, leaves) = judge.Judge(request.Payload, request.Signatures, context.RequestAborted);
-        if (faults.Count > 0)
+        var judgement = judge.Judge(request.Payload, request.Signatures, ct);
+        if (judgement.Faults.Count > 0)
         {
-            return TypedResults.Ok(new ValidationResponse("invalid", faults));
+            return TypedResults.Ok(new ValidationResponse("invalid", judgement.Faults));
         }
 
         var doubts = new List<ValidationReason>();
-        for (var i = 0; i < leaves.Count; i++)
+        for (var i = 0; i < judgement.Leaves.Count; i++)
         {
             // A certificate revoked since then does not undo an earlier signature, but who relies on it should look (TS 119 102-1: indeterminate).
-            switch (await holders.Status(leaves[i].Sha256Hex, context.RequestAborted))
+            switch (await holders.Status(judgement.Leaves[i].Sha256Hex, ct))
             {
                 case "good" or "expired":
                     break;
@@ -71,26 +58,5 @@ public static class ValidateSignatures
         }
 
         return TypedResults.Ok(new ValidationResponse(doubts.Count == 0 ? "valid" : "indeterminate", doubts));
-    }
-}
-
-/// <summary>Asks the CA about a certificate.</summary>
-public sealed class HolderClient(Outbound outbound, ILogger<HolderClient> log)
-{
-    /// <summary>good, hold, revoked or expired; null when there is no answer.</summary>
-    public async Task<string?> Status(string certificateSha256, CancellationToken ct)
-    {
-        try
-        {
-            using var answer = await outbound.Client("ca").GetAsync("holders/" + certificateSha256, ct);
-            return answer.StatusCode == HttpStatusCode.OK
-                ? (await answer.Content.ReadFromJsonAsync(SignPeerJson.Default.Holder, ct))?.Status
-                : null;
-        }
-        catch (Exception e) when (e is HttpRequestException or JsonException || (e is OperationCanceledException && !ct.IsCancellationRequested))
-        {
-            SignLog.PeerAway(log, e.GetType().Name);
-            return null;
-        }
     }
 }

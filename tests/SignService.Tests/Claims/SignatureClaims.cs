@@ -94,15 +94,22 @@ public sealed class SignatureClaims
         Assert.Contains("另一家医院", request.Subject.Name, StringComparison.Ordinal);
     }
 
-    // RFC 9110 8.3.1: a media type is compared without regard to case, and may carry parameters.
+    // RFC 9110 8.3.1: a media type is compared without regard to case.
     [Fact]
-    public async Task N_A_media_type_in_another_spelling_is_unsupported()
+    public async Task N_A_media_type_in_another_case_is_the_same_type()
     {
         await using var rig = await SignRig.Start(withSeal: false);
-        foreach (var type in new[] { "application/Timestamp-Query", "application/timestamp-query; charset=binary" })
-        {
-            Assert.Equal(415, (await Ask(rig, new TimeStampRequest(Oids.Sha256, SHA256.HashData([])).Encode(), type)).Status);
-        }
+        var (status, reply) = await Ask(rig, new TimeStampRequest(Oids.Sha256, SHA256.HashData([])).Encode(), "application/Timestamp-Query");
+        Assert.Equal(200, status);
+        Assert.NotNull(TimeStamp.TokenOf(reply));
+    }
+
+    // RFC 9110 8.3.1: it may carry parameters; today a charset that is none of text's is unsupported.
+    [Fact]
+    public async Task N_A_media_type_with_a_charset_of_no_text_is_unsupported()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        Assert.Equal(415, (await Ask(rig, new TimeStampRequest(Oids.Sha256, SHA256.HashData([])).Encode(), "application/timestamp-query; charset=binary")).Status);
     }
 
     // RFC 3161 2.4.1: a nonce is an INTEGER; this one is negative, as stock clients of random bytes send it.

@@ -1,14 +1,15 @@
 using Npgsql;
+using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 
-namespace Trust.SignService.Keys;
+namespace Trust.SignService.Seals;
 
 /// <summary>One institution's seal.</summary>
-/// <param name="Institution">Its URN.</param>
+/// <param name="Institution">Whose it is.</param>
 /// <param name="KeyLabel">The key's name in the token.</param>
 /// <param name="Request">PKCS#10 for the CA.</param>
 /// <param name="Certificates">Leaf first, root excluded; empty until certified.</param>
-public sealed record SealRow(string Institution, string KeyLabel, byte[] Request, IReadOnlyList<byte[]> Certificates);
+public sealed record SealRow(InstitutionId Institution, string KeyLabel, byte[] Request, IReadOnlyList<byte[]> Certificates);
 
 /// <summary>SQL over the table <c>seals</c>.</summary>
 public sealed class SealStore(NpgsqlDataSource db)
@@ -23,14 +24,14 @@ public sealed class SealStore(NpgsqlDataSource db)
     private const string CertifyRow = "UPDATE seals SET certificates = $2, certified_at = $3 WHERE institution = $1";
 
     /// <summary>A seal, or null.</summary>
-    public Task<SealRow?> Find(string institution, CancellationToken ct) => db.Sql(FindRow).With(institution).One(
-        r => new SealRow(r.GetString(0), r.GetString(1), r.GetFieldValue<byte[]>(2), r.Nullable<byte[][]>(3) ?? []), ct);
+    public Task<SealRow?> Find(InstitutionId institution, CancellationToken ct) => db.Sql(FindRow).With(institution.Value).One(
+        r => new SealRow(InstitutionId.Parse(r.GetString(0), null), r.GetString(1), r.GetFieldValue<byte[]>(2), r.Nullable<byte[][]>(3) ?? []), ct);
 
     /// <summary>Stores a new seal, or the request again while there is no certificate.</summary>
-    public Task<int> Insert(string institution, string region, string keyLabel, byte[] request, DateTimeOffset now, CancellationToken ct) =>
-        db.Sql(InsertRow).With(institution).With(region).With(keyLabel).With(request).With(now).Execute(ct);
+    public Task<int> Insert(InstitutionId institution, string region, string keyLabel, byte[] request, DateTimeOffset now, CancellationToken ct) =>
+        db.Sql(InsertRow).With(institution.Value).With(region).With(keyLabel).With(request).With(now).Execute(ct);
 
     /// <summary>Stores the certificate.</summary>
-    public Task<int> Certify(string institution, IReadOnlyList<byte[]> certificates, DateTimeOffset now, CancellationToken ct) =>
-        db.Sql(CertifyRow).With(institution).With(certificates.ToArray()).With(now).Execute(ct);
+    public Task<int> Certify(InstitutionId institution, IReadOnlyList<byte[]> certificates, DateTimeOffset now, CancellationToken ct) =>
+        db.Sql(CertifyRow).With(institution.Value).With(certificates.ToArray()).With(now).Execute(ct);
 }

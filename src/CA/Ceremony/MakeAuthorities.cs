@@ -71,7 +71,7 @@ public sealed class MakeAuthorities(
         var plan = CertificatePlan.Make(
             profiles[parent is null ? "root" : "issuing"], parent, suite, new CertificateSubject($"{organization} {commonName}", organization, []), spki,
             clock.GetUtcNow(), options.Base);
-        var certificate = await issuance.IssueForSystem(plan, "ca", signer, new Actor("ca"), ct, traced: false);
+        var certificate = await issuance.IssueForSystem(plan, "ca", signer, new Actor("ca"), traced: false);
         var authority = new Authority(name, parent?.Name, certificate, name);
         await issuers.Add(authority, ct);
         return authority;

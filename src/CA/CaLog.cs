@@ -23,7 +23,7 @@ internal static partial class CaLog
     [LoggerMessage(2008, LogLevel.Warning, "{Count} reservations that nobody finished are closed")]
     public static partial void ReservationsClosed(ILogger log, int count);
 
-    [LoggerMessage(2009, LogLevel.Error, "No OCSP responder of {Issuer} can be made; its questions are answered tryLater, or with the one before while it is valid")]
+    [LoggerMessage(2009, LogLevel.Error, "No OCSP responder of {Issuer} can be made; the one before serves while it is valid, then tryLater")]
     public static partial void ResponderFailed(ILogger log, string issuer, Exception e);
 
     [LoggerMessage(2010, LogLevel.Error, "The CRL of {Issuer} cannot be published; the last one stays until it expires")]

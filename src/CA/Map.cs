@@ -26,7 +26,8 @@ internal static class Map
         .Post<CloseInstitution>("/institutions/{urn}/state", Officer, Limit.Card, e => e.Handle, "Closes an institution for good.")
 
         // Certificates.
-        .Post<RequestCertificate>("/certificate-requests", Officer, Limit.Card, e => e.Handle, "Asks for a certificate, with a holder's key and identity proof.")
+        .Post<RequestCertificate>("/certificate-requests", Officer, Limit.Card, e => e.Handle,
+            "Asks for a certificate, with a holder's key and identity proof.")
         .Get<ShowRequest>("/certificate-requests/{id:guid}", Officer, Limit.Card, e => e.Handle, "Where a request stands, with the certificate once issued.")
         .Post<ApproveRequest>("/certificate-requests/{id:guid}/approvals", Officer, Limit.Card, e => e.Handle,
             "Approves a request by the officer's signature; the second approval issues.")

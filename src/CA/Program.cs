@@ -28,7 +28,7 @@ public static class Program
         Provision = Provision,
         Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal)
         {
-            ["ceremony"] = HoldCeremony.Run,
+            ["ceremony"] = HoldCeremony.RunVerb,
         },
     };
 

@@ -22,7 +22,8 @@ public sealed class EnrolFirstHolders(
     private const string FindOfficer = "SELECT person FROM officers WHERE identity_lookup = $1";
     private const string InsertOfficer = "INSERT INTO officers (person, name, identity_lookup, region, recorded_at) VALUES ($1, $2, $3, $4, $5)";
     private const string Existing = """
-        SELECT der FROM certificates WHERE profile = $1 AND holder = $2 AND spki_sha256 = $3 AND state = 'good' AND not_after > $4 ORDER BY issued_at DESC LIMIT 1
+        SELECT der FROM certificates WHERE profile = $1 AND holder = $2 AND spki_sha256 = $3 AND state = 'good' AND not_after > $4
+        ORDER BY issued_at DESC LIMIT 1
         """;
 
     /// <summary>Issues what is missing and writes every chain to its path.</summary>

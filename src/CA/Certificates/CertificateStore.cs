@@ -162,6 +162,6 @@ public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, O
     };
 
     private static CertificateRow Read(NpgsqlDataReader r) => new(
-        r.GetString(0), r.GetFieldValue<byte[]>(1), r.GetString(2), r.Nullable<string>(3), r.Nullable<Guid?>(4), r.GetString(5), r.GetString(6), r.Nullable<string>(7),
-        r.GetFieldValue<byte[]>(8), r.Nullable<byte[]>(9), r.GetFieldValue<DateTimeOffset>(10), r.GetFieldValue<DateTimeOffset>(11));
+        r.GetString(0), r.GetFieldValue<byte[]>(1), r.GetString(2), r.Nullable<string>(3), r.Nullable<Guid?>(4), r.GetString(5), r.GetString(6),
+        r.Nullable<string>(7), r.GetFieldValue<byte[]>(8), r.Nullable<byte[]>(9), r.GetFieldValue<DateTimeOffset>(10), r.GetFieldValue<DateTimeOffset>(11));
 }

@@ -108,7 +108,8 @@ internal sealed class ChangeCertificateState(NpgsqlDataSource db, CertificateSto
     }
 
     // Giving a right back takes two officers (docs/RULES.md §3): the first wish is recorded, another person's carries it out.
-    private async Task<Resumption> AskForResumption(NpgsqlTransaction tx, Officer officer, CertificateRow row, EventText reason, DateTimeOffset now, CancellationToken ct)
+    private async Task<Resumption> AskForResumption(
+        NpgsqlTransaction tx, Officer officer, CertificateRow row, EventText reason, DateTimeOffset now, CancellationToken ct)
     {
         if (await tx.Sql(LastCause).With(row.Sha256).Scalar<string>(ct) is { } cause && !cause.StartsWith("officer:", StringComparison.Ordinal))
         {

@@ -51,7 +51,7 @@ public sealed class Issuance(
         var profile = profiles[request.Profile];
 
         // Asked again at the last moment: what was true at the request may not be true now.
-        if (await snapshots.Take(profile, request.Holder, request.Institution, now, ct) is not SnapshotOutcome.Fit fit
+        if (await snapshots.JudgeHolder(profile, request.Holder, request.Institution, now, ct) is not SnapshotOutcome.Fit fit
             || !fit.Sha256.AsSpan().SequenceEqual(request.RegistrySha256))
         {
             return await Refuse(request.Id, CaRefusals.RegistryChanged, ct);
@@ -91,7 +91,7 @@ public sealed class Issuance(
     {
         var now = Microseconds.Truncate(clock.GetUtcNow());
         var profile = profiles[row.Profile];
-        if (row.Request is { } request && await snapshots.Take(profile, row.Holder, row.Institution, now, ct) is SnapshotOutcome.Unfit unfit)
+        if (row.Request is { } request && await snapshots.JudgeHolder(profile, row.Holder, row.Institution, now, ct) is SnapshotOutcome.Unfit unfit)
         {
             return await Refuse(request, unfit.Why, ct);
         }

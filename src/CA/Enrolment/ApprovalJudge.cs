@@ -40,7 +40,7 @@ internal sealed class ApprovalJudge(RequestStore requests, OfficerDirectory offi
             return new ApprovalOutcome.Refused(drift);
         }
 
-        // Two certificates of one person are one voice.
+        // A person who approves under a second certificate counts once.
         return await requests.ApprovedUnder(request.Id, officer.Person, ct) is { } before && !string.Equals(before, good.Certificate, StringComparison.Ordinal)
             ? new ApprovalOutcome.Refused(CaRefusals.SamePerson) : good;
     }
@@ -80,7 +80,7 @@ internal sealed class ApprovalJudge(RequestStore requests, OfficerDirectory offi
             return CaRefusals.ProfileChanged;
         }
 
-        return await snapshots.Take(profile, request.Holder, request.Institution, now, ct) is SnapshotOutcome.Fit fit
+        return await snapshots.JudgeHolder(profile, request.Holder, request.Institution, now, ct) is SnapshotOutcome.Fit fit
             && fit.Sha256.AsSpan().SequenceEqual(request.RegistrySha256) ? null : CaRefusals.RegistryChanged;
     }
 }

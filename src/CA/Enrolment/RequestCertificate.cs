@@ -46,7 +46,7 @@ internal sealed class RequestCertificate(
             case Pkcs10.Bad(var why):
                 return await Refuse(officer, body, why, ct);
             case Pkcs10.Good(var pkcs10):
-                return await snapshots.Take(profile, body.Holder, body.Institution?.Value, now, ct) switch
+                return await snapshots.JudgeHolder(profile, body.Holder, body.Institution?.Value, now, ct) switch
                 {
                     SnapshotOutcome.Fit fit when Matches(pkcs10, fit.Subject) => await Record(body, profile, pkcs10, fit, officer, now, ct),
                     SnapshotOutcome.Fit => await Refuse(officer, body, CaRefusals.SubjectMismatch, ct),

@@ -26,7 +26,8 @@ public sealed class RequestStore(NpgsqlDataSource db, Outbox outbox)
     private const string KeyInUse = "SELECT EXISTS (SELECT 1 FROM certificates WHERE spki_sha256 = $1)";
     private const string InsertApproval = """
         WITH act AS (
-            INSERT INTO approvals (request, officer, certificate_sha256, signature, approved_at) VALUES ($6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING 1)
+            INSERT INTO approvals (request, officer, certificate_sha256, signature, approved_at) VALUES ($6, $7, $8, $9, $10)
+            ON CONFLICT DO NOTHING RETURNING 1)
         """ + Outbox.Trace;
     private const string SelectCount = "SELECT count(*) FROM approvals WHERE request = $1";
     private const string CertificateOf = "SELECT certificate_sha256 FROM approvals WHERE request = $1 AND officer = $2";

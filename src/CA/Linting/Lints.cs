@@ -27,7 +27,8 @@ internal static class Lints
         new("issuer-key-fits-suite", (_, p) => p.Suite.KeyKind == PublicKeyCheck.KindOf(p.Issuer?.Certificate.SubjectPublicKeyInfo ?? p.Spki)),
         // RFC 5280 4.1.2.4: byte for byte as in the issuer's own certificate, or path building fails.
         new("issuer-name", (c, p) => c.Issuer.Span.SequenceEqual(p.Issuer is null ? c.Subject.Span : p.Issuer.Certificate.Subject.Span)),
-        new("issuer-is-a-ca", (_, p) => p.Issuer is null || (p.Issuer.Certificate.IsCa && p.Issuer.Certificate.KeyUsage is { } ku && ku.HasFlag(KeyUsages.KeyCertSign))),
+        new("issuer-is-a-ca", (_, p) => p.Issuer is null
+            || (p.Issuer.Certificate.IsCa && p.Issuer.Certificate.KeyUsage is { } ku && ku.HasFlag(KeyUsages.KeyCertSign))),
         new("issuer-as-profile-says", (_, p) => p.Issuer is null
             ? p.Profile.Issuer is "self"
             : p.Profile.Issuer is "any" || string.Equals(p.Issuer.Name, p.Profile.Issuer, StringComparison.Ordinal)
@@ -53,7 +54,8 @@ internal static class Lints
         // A key that both logs in and signs would let a login be replayed as consent.
         new("one-purpose", (c, p) => p.Profile.Ca || c.KeyUsage is KeyUsages.DigitalSignature or KeyUsages.NonRepudiation),
         new("constraints-critical", (c, _) => c.Extensions.Where(e => Is(e, Oids.BasicConstraints) || Is(e, Oids.KeyUsage)).All(e => e.Critical)),
-        new("alternative-names", (c, p) => Equal(c, Oids.SubjectAltName, p.Subject.Names.Count == 0 ? null : CertificateExtension.SubjectAltName(p.Subject.Names))),
+        new("alternative-names", (c, p) => Equal(
+            c, Oids.SubjectAltName, p.Subject.Names.Count == 0 ? null : CertificateExtension.SubjectAltName(p.Subject.Names))),
         new("holder-named", (c, p) => p.Profile.Holder is not ("practitioner" or "institution" or "officer")
             || c.SubjectUris.Any(u => PersonId.TryParse(u, out _) || InstitutionId.TryParse(u, out _))),
         new("subject-key-identifier", (c, p) => c.SubjectKeyIdentifier.Span.SequenceEqual(CertificateExtension.KeyIdentifier(p.Spki))),

@@ -68,7 +68,8 @@ public sealed class ApplyRows(RegistryKeys keys, NpgsqlTransaction tx, DateTimeO
         var warning = RowRules.Warning(row);
         if (await tx.Sql(FindInstitution).With(row.CreditCode).Scalar<string>(ct) is { } known)
         {
-            var updated = await tx.Sql(UpdateInstitution).With(known).With(row.Name).With(row.Kind).With(row.RegistrationNumber).With(row.Region).Execute(ct) == 1;
+            var updated = await tx.Sql(UpdateInstitution).With(known).With(row.Name).With(row.Kind).With(row.RegistrationNumber)
+                .With(row.Region).Execute(ct) == 1;
             if (updated)
             {
                 Changes.Add(new FeedChange("institution", known, null, "updated"));
@@ -78,7 +79,8 @@ public sealed class ApplyRows(RegistryKeys keys, NpgsqlTransaction tx, DateTimeO
         }
 
         var urn = InstitutionId.New(now).Value;
-        await tx.Sql(InsertInstitution).With(urn).With(row.CreditCode).With(row.Name).With(row.Kind).With(row.RegistrationNumber).With(row.Region).With(now).Execute(ct);
+        await tx.Sql(InsertInstitution).With(urn).With(row.CreditCode).With(row.Name).With(row.Kind).With(row.RegistrationNumber).With(row.Region)
+            .With(now).Execute(ct);
         await tx.Sql(InsertInstitutionState).With(urn).With(Effective(row.EffectiveFrom)).With(now).With(officer).Execute(ct);
         Changes.Add(new FeedChange("institution", urn, null, "active"));
         return new ImportResult("institution", at, "created", urn, warning);

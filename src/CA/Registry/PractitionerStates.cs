@@ -31,7 +31,8 @@ internal static class PractitionerStates
 
     /// <summary>Adds a state from now on.</summary>
     public static Task Add(
-        NpgsqlTransaction tx, PersonId person, string state, DateTimeOffset now, string by, string? confirmedBy, string reason, string? basis, CancellationToken ct) =>
+        NpgsqlTransaction tx, PersonId person, string state, DateTimeOffset now, string by, string? confirmedBy, string reason, string? basis,
+        CancellationToken ct) =>
         tx.Sql(Insert).With(person.Value).With(state).With(now).With(by).With(confirmedBy).With(reason).With(basis).Execute(ct);
 
     /// <summary>The event of a change, with the certificates that follow it.</summary>

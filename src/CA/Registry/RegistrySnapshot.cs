@@ -25,13 +25,14 @@ public abstract record SnapshotOutcome
     public sealed record Unfit(Refusal Why) : SnapshotOutcome;
 }
 
-/// <summary>Takes snapshots.</summary>
+/// <summary>Says whether a holder may have a certificate, and pins the facts it says so by.</summary>
 public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db)
 {
     private const string SelectOfficer = "SELECT name FROM officers WHERE person = $1 AND active";
 
-    /// <summary>The facts about a holder of a profile, at an instant.</summary>
-    public async Task<SnapshotOutcome> Take(Profile profile, string holder, string? institution, DateTimeOffset at, CancellationToken ct) => profile.Holder switch
+    /// <summary>Judges a holder of a profile by the registry as it stands at an instant.</summary>
+    public async Task<SnapshotOutcome> JudgeHolder(
+        Profile profile, string holder, string? institution, DateTimeOffset at, CancellationToken ct) => profile.Holder switch
     {
         "practitioner" => await OfPractitioner(holder, institution, at, ct),
         "institution" when institution is null || string.Equals(institution, holder, StringComparison.Ordinal) => await OfInstitution(holder, at, ct),
@@ -98,7 +99,9 @@ public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db
         var name = await db.Sql(SelectOfficer).With(holder).Scalar<string>(ct);
         return name is null
             ? new SnapshotOutcome.Unfit(CaRefusals.HolderUnknownOfficer)
-            : Fit(new CertificateSubject(name, null, [new GeneralName.Uri(holder)]), new JsonObject { ["holder"] = holder, ["name"] = name, ["role"] = "ra-officer" });
+            : Fit(
+                new CertificateSubject(name, null, [new GeneralName.Uri(holder)]),
+                new JsonObject { ["holder"] = holder, ["name"] = name, ["role"] = "ra-officer" });
     }
 
     private static SnapshotOutcome OfService(string holder) => holder is "idp" or "ca" or "sign" or "ledger"

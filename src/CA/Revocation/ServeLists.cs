@@ -10,7 +10,8 @@ internal sealed class ServeLists(CrlPublication publication, IssuerDirectory iss
 {
     /// <summary>An issuer's latest list.</summary>
     public async Task<Results<FileContentHttpResult, Refusal>> List(string file, CancellationToken ct) =>
-        TryName(file, ".crl") is { } name && await publication.Find(name, ct) is { } der ? TypedResults.Bytes(der, "application/pkix-crl") : CaRefusals.NoSuchList;
+        TryName(file, ".crl") is { } name && await publication.Find(name, ct) is { } der
+            ? TypedResults.Bytes(der, "application/pkix-crl") : CaRefusals.NoSuchList;
 
     /// <summary>An issuer's certificate.</summary>
     public async Task<Results<FileContentHttpResult, Refusal>> Certificate(string file, CancellationToken ct) =>

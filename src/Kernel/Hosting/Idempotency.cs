@@ -68,6 +68,8 @@ public static class Idempotency
         try
         {
             await next(context);
+            // What a handler wrote through the pipe is not in the stream before.
+            await context.Response.BodyWriter.FlushAsync(CancellationToken.None);
         }
         catch
         {

@@ -28,7 +28,7 @@ public sealed class UnfinishedTests
         """;
 
     [Fact]
-    public async Task F13_Reservations_of_the_system_stop_nobody_and_are_closed()
+    public async Task Reservations_of_the_system_stop_nobody_and_are_closed()
     {
         await using var ca = await CaFixture.Own();
         Assert.Equal(30, await ca.Database.Owner.Sql(SystemRows).Execute(default));
@@ -41,7 +41,7 @@ public sealed class UnfinishedTests
     }
 
     [Fact]
-    public async Task F13_F15_Issuances_that_can_never_be_finished_stop_neither_the_service_nor_the_others_and_are_tried_less_and_less_often()
+    public async Task Issuances_that_can_never_be_finished_stop_neither_the_service_nor_the_others_and_are_tried_less_and_less_often()
     {
         await using var ca = await CaFixture.Own();
         Assert.Equal(30, await ca.Database.Owner.Sql(HopelessRequests).Execute(default));
@@ -56,7 +56,7 @@ public sealed class UnfinishedTests
     }
 
     [Fact]
-    public async Task F13_A_stranger_who_hangs_up_while_the_responder_is_made_leaves_no_reservation()
+    public async Task A_stranger_who_hangs_up_while_the_responder_is_made_leaves_no_reservation()
     {
         await using var ca = await CaFixture.Own();
         using var gate = new ManualResetEventSlim();
@@ -77,11 +77,11 @@ public sealed class UnfinishedTests
     }
 
     [Fact]
-    public async Task F13_While_no_responder_can_be_made_questions_are_answered_tryLater_and_reserve_nothing_more()
+    public async Task While_no_responder_can_be_made_questions_are_answered_tryLater_and_reserve_nothing_more()
     {
         await using var ca = await CaFixture.Own();
-        // One session out of step: the token stays, and no signature comes.
-        (ca.Faults.SignCode, ca.Faults.FailSigns) = (0x06, 100_000);
+        // CKR_MECHANISM_INVALID: keys are found, and no signature comes.
+        (ca.Faults.SignCode, ca.Faults.FailSignInits) = (0x70, 100_000);
 
         for (var i = 0; i < 10; i++)
         {
@@ -90,7 +90,7 @@ public sealed class UnfinishedTests
 
         // Whatever the first waits: a second try may fall due while a slow machine asks.
         Assert.InRange(await Responders(ca, "reserved"), 1, 3);
-        ca.Faults.FailSigns = 0;
+        ca.Faults.FailSignInits = 0;
         await Eventually.Holds(async () => (await Ask(ca, default)).Length > 16, "the responder is made once the token signs");
     }
 

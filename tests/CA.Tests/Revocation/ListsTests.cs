@@ -9,7 +9,7 @@ namespace Trust.CA.Tests.Revocation;
 public sealed class ListsTests
 {
     [Fact]
-    public async Task F15_M6_An_issuer_whose_key_is_gone_stops_no_other_issuers_list()
+    public async Task An_issuer_whose_key_is_gone_stops_no_other_issuers_list()
     {
         await using var ca = await CaFixture.Own();
         var (person, institution, name) = await ca.NewPractitioner();

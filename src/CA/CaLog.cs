@@ -8,21 +8,24 @@ internal static partial class CaLog
     [LoggerMessage(2001, LogLevel.Information, "Issued certificate {Sha256} under {Issuer}, profile {Profile}")]
     public static partial void Issued(ILogger log, string sha256, string issuer, string profile);
 
-    [LoggerMessage(2002, LogLevel.Warning, "The change feed is silent: the database does not answer")]
-    public static partial void FeedSilent(ILogger log, Exception e);
-
     [LoggerMessage(2003, LogLevel.Information, "CRL {Number} of {Issuer} with {Count} entries")]
     public static partial void CrlPublished(ILogger log, long number, string issuer, int count);
 
-    [LoggerMessage(2004, LogLevel.Error, "CRLs cannot be published; the last ones stay until they expire")]
-    public static partial void CrlFailed(ILogger log, Exception e);
-
     [LoggerMessage(2005, LogLevel.Warning, "Issuance of request {Request} waits: {Reason}")]
-    public static partial void IssuanceWaits(ILogger log, Guid request, string reason);
+    public static partial void IssuanceWaits(ILogger log, Guid? request, string reason);
 
-    [LoggerMessage(2006, LogLevel.Error, "Unfinished issuances cannot be resumed now")]
-    public static partial void ResumeFailed(ILogger log, Exception e);
+    [LoggerMessage(2006, LogLevel.Error, "Issuance of request {Request} cannot be resumed now; it is tried again later")]
+    public static partial void IssuanceFailed(ILogger log, Guid? request, Exception e);
 
     [LoggerMessage(2007, LogLevel.Information, "Ceremony: {Step}")]
     public static partial void CeremonyStep(ILogger log, string step);
+
+    [LoggerMessage(2008, LogLevel.Warning, "{Count} reservations that nobody finished are closed")]
+    public static partial void ReservationsClosed(ILogger log, int count);
+
+    [LoggerMessage(2009, LogLevel.Error, "No OCSP responder of {Issuer} can be made; the one before serves while it is valid, then tryLater")]
+    public static partial void ResponderFailed(ILogger log, string issuer, Exception e);
+
+    [LoggerMessage(2010, LogLevel.Error, "The CRL of {Issuer} cannot be published; the last one stays until it expires")]
+    public static partial void CrlFailed(ILogger log, string issuer, Exception e);
 }

@@ -23,11 +23,12 @@ public static class Program
         Assembly = typeof(Program),
         Json = [CaJson.Default],
         Configure = Configure,
-        Map = Map,
+        Routes = Map.Routes,
+        Use = Listen,
         Provision = Provision,
         Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal)
         {
-            ["ceremony"] = HoldCeremony.Run,
+            ["ceremony"] = HoldCeremony.RunVerb,
         },
     };
 
@@ -38,33 +39,20 @@ public static class Program
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<CaOptions>("Ca"));
-        services.AddSingleton<RegistryKeys>().AddSingleton<RegistryStore>().AddSingleton<RegistrySnapshot>();
-        services.AddSingleton<CommitPoints>().AddSingleton<ProfileSet>().AddSingleton<IssuerDirectory>().AddSingleton<CaKeys>().AddSingleton<CertificateStore>().AddSingleton<Issuance>();
-        services.AddSingleton<RequestStore>().AddSingleton<StateOfRequest>().AddSingleton<OfficerDirectory>();
-        services.AddSingleton<CrlPublication>().AddSingleton<OcspResponders>().AddSingleton<AnswerOcsp>();
-        services.AddSingleton<FeedHub>().AddHostedService(p => p.GetRequiredService<FeedHub>());
-        services.AddSingleton<CrlPublisher>().AddHostedService(p => p.GetRequiredService<CrlPublisher>());
-        services.AddSingleton<IReadinessCheck>(p => p.GetRequiredService<CrlPublisher>());
-        services.AddSingleton<ResumeIssuance>().AddHostedService(p => p.GetRequiredService<ResumeIssuance>());
+        services.AddSingleton<RegistryKeys>().AddSingleton<RegistryStore>().AddSingleton<RegistrySnapshot>().AddSingleton<OfficerDirectory>();
+        services.AddSingleton<CommitPoints>().AddSingleton<ProfileSet>().AddSingleton<IssuerDirectory>().AddSingleton<CaKeys>();
+        services.AddSingleton<CertificateStore>().AddSingleton<CertificateChains>().AddSingleton<Issuance>();
+        services.AddSingleton<RequestStore>().AddSingleton<RequestStates>().AddSingleton<ApprovalJudge>().AddSingleton<RefusedRequests>();
+        services.AddSingleton<CrlPublication>().AddSingleton<OcspResponders>();
+        services.AddSingleton<FeedHub>().AddLoop<FeedHub>(
+            "change-feed", TimeSpan.Zero, (hub, ct) => hub.Round(ct), (work, _) => work with { LongestPause = TimeSpan.FromSeconds(1) });
+        services.AddSingleton<CrlPublisher>().AddSingleton<IReadinessCheck>(p => p.GetRequiredService<CrlPublisher>()).AddLoop<CrlPublisher>(
+            "crl-publisher", CrlPublisher.Pause, (publisher, ct) => publisher.Round(ct), (work, _) => work with { LongestPause = CrlPublisher.Pause });
+        services.AddSingleton<ResumeIssuance>().AddLoop<ResumeIssuance>("resume-issuance", ResumeIssuance.Pause, (resume, ct) => resume.Round(ct));
     }
 
-    private static void Map(WebApplication app)
-    {
-        // Made now, so that its cache listens before the feed starts.
-        _ = app.Services.GetRequiredService<AnswerOcsp>();
-        ImportRegistry.Map(app);
-        ChangePractitionerState.Map(app);
-        CloseInstitution.Map(app);
-        RequestCertificate.Map(app);
-        ApproveRequest.Map(app);
-        RenewServiceCertificate.Map(app);
-        ChangeCertificateState.Map(app);
-        AnswerEntitlement.Map(app);
-        ShowHolder.Map(app);
-        StreamFeed.Map(app);
-        AnswerOcsp.Map(app);
-        ServeLists.Map(app);
-    }
+    // Made now, so that its cache listens before the feed starts.
+    private static void Listen(WebApplication app) => _ = app.Services.GetRequiredService<AnswerOcsp>();
 
     private static async Task Provision(IServiceProvider services, CancellationToken ct)
     {

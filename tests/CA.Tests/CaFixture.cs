@@ -241,6 +241,8 @@ public sealed class CaFixture : IAsyncLifetime
             Token = new { Token.ModulePath, Token.TokenLabel, Token.PinFile, Region = "510000" },
             Peers = new[] { new { Name = "ledger", Address = $"https://127.0.0.1:{PostgresCluster.FreePort()}", Region = "510000" } },
             Ledger = new { Peer = "ledger" },
+            // Every test calls with the same three cards.
+            RateLimits = new { Card = 0 },
             Ca = new { PublicBaseUrl = PublicUrl.ToString(), RootTokenLabel = Root.TokenLabel, AllowSoftwareSm2 = true, ResumeAfter = "00:00:01" },
         }));
     }

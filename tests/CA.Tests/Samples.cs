@@ -6,6 +6,7 @@ using System.Text.Json.Serialization.Metadata;
 using Trust.CA.Enrolment;
 using Trust.CA.Registry;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Identifiers;
 using Trust.TestKit;
 
 namespace Trust.CA.Tests;
@@ -54,7 +55,7 @@ internal static class Samples
     public static CertificateRequestBody Request(string profile, string holder, byte[] p10, string? institution = null) => new(
         profile, holder, Convert.ToBase64String(p10),
         new IdentityProof("in-person", new string('a', 64), DateTimeOffset.UtcNow.AddHours(-1), "Registration office Chengdu"),
-        new Carrier("TestKey 1.0", "0001"), institution);
+        new Carrier("TestKey 1.0", "0001"), institution is null ? null : InstitutionId.Parse(institution, null));
 
     /// <summary>Posts JSON with a fresh idempotency key.</summary>
     public static Task<HttpResponseMessage> Post<T>(this HttpClient client, string path, T body, JsonTypeInfo<T> type, string? key = null) =>

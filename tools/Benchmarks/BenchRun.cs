@@ -88,7 +88,7 @@ internal sealed class BenchRun(bool extended) : IAsyncDisposable
 
     private async Task<World> Open(CancellationToken ct)
     {
-        _installation = new Installation(_directory, AddressPlan.FreePorts(), Cli.Program.RepositoryRoot());
+        _installation = new Installation(_directory, AddressPlan.FreePorts(), Cli.Program.RepositoryRoot()) { Unlimited = true };
         // An interrupted run may have left processes and data.
         await _installation.Reset(ct);
         await _installation.Start(step => Console.Error.WriteLine(step + " …"), ct);

@@ -16,13 +16,14 @@ namespace Trust.CA.Ceremony;
 /// certificate can be made anew here, for the key of its request.
 /// </summary>
 public sealed class EnrolFirstHolders(
-    NpgsqlDataSource db, IssuerDirectory issuers, CaKeys keys, Issuance issuance, ProfileSet profiles, RegistryKeys registryKeys, StateOfRequest chains,
+    NpgsqlDataSource db, IssuerDirectory issuers, CaKeys keys, Issuance issuance, ProfileSet profiles, RegistryKeys registryKeys, CertificateChains chains,
     CaOptions options, TimeProvider clock, string directory, bool closed)
 {
     private const string FindOfficer = "SELECT person FROM officers WHERE identity_lookup = $1";
     private const string InsertOfficer = "INSERT INTO officers (person, name, identity_lookup, region, recorded_at) VALUES ($1, $2, $3, $4, $5)";
     private const string Existing = """
-        SELECT der FROM certificates WHERE profile = $1 AND holder = $2 AND spki_sha256 = $3 AND state = 'good' AND not_after > $4 ORDER BY issued_at DESC LIMIT 1
+        SELECT der FROM certificates WHERE profile = $1 AND holder = $2 AND spki_sha256 = $3 AND state = 'good' AND not_after > $4
+        ORDER BY issued_at DESC LIMIT 1
         """;
 
     /// <summary>Issues what is missing and writes every chain to its path.</summary>
@@ -32,38 +33,38 @@ public sealed class EnrolFirstHolders(
         var people = new HashSet<string>(StringComparer.Ordinal);
         foreach (var officer in file.Officers)
         {
-            var person = await Officer(officer, ct);
+            var person = await PersonOf(officer, ct);
             if (!people.Add(person))
             {
                 throw new CeremonyException($"Officer {officer.Name} is in the file twice: one person is one voice.");
             }
 
             var subject = new CertificateSubject(officer.Name, null, [new GeneralName.Uri(person)]);
-            made.Add(await One("officer-authentication", person, subject, officer.AuthenticationRequest, officer.AuthenticationCertificate, ct));
-            made.Add(await One("officer-signature", person, subject, officer.SignatureRequest, officer.SignatureCertificate, ct));
+            made.Add(await Issue("officer-authentication", person, subject, officer.AuthenticationRequest, officer.AuthenticationCertificate, ct));
+            made.Add(await Issue("officer-signature", person, subject, officer.SignatureRequest, officer.SignatureCertificate, ct));
         }
 
         foreach (var service in file.Services)
         {
             var request = await Read(service.Request, ct);
-            var names = ServiceNames.Of(request.RequestedExtensions);
+            var names = ServiceNames.Among(request.RequestedExtensions);
             if (!names.Contains(new GeneralName.Dns(ServiceIdentity.TlsName(service.Name))))
             {
                 throw new CeremonyException($"{service.Request} does not ask for the name of service {service.Name}.");
             }
 
-            made.Add(await One("service-tls", service.Name, new CertificateSubject(service.Name, null, names), service.Request, service.Certificate, ct));
+            made.Add(await Issue("service-tls", service.Name, new CertificateSubject(service.Name, null, names), service.Request, service.Certificate, ct));
         }
 
         if (file.TimeStamping is { } stamp)
         {
-            made.Add(await One("time-stamping", "sign", new CertificateSubject(stamp.Name, file.Organization, []), stamp.Request, stamp.Certificate, ct));
+            made.Add(await Issue("time-stamping", "sign", new CertificateSubject(stamp.Name, file.Organization, []), stamp.Request, stamp.Certificate, ct));
         }
 
         return made;
     }
 
-    private async Task<string> Officer(CeremonyOfficer officer, CancellationToken ct)
+    private async Task<string> PersonOf(CeremonyOfficer officer, CancellationToken ct)
     {
         if (string.Equals(officer.IdentityType, "resident-id", StringComparison.Ordinal) && !ResidentIdentityNumber.TryParse(officer.IdentityNumber, out _))
         {
@@ -77,12 +78,12 @@ public sealed class EnrolFirstHolders(
         }
 
         var now = Microseconds.Truncate(clock.GetUtcNow());
-        var person = InternalId.NewPerson(now);
+        var person = PersonId.New(now).Value;
         await db.Sql(InsertOfficer).With(person).With(officer.Name).With(lookup).With(officer.Region).With(now).Execute(ct);
         return person;
     }
 
-    private async Task<TranscriptCertificate> One(
+    private async Task<TranscriptCertificate> Issue(
         string profileName, string holder, CertificateSubject subject, string requestPath, string certificatePath, CancellationToken ct)
     {
         var profile = profiles[profileName];
@@ -104,12 +105,12 @@ public sealed class EnrolFirstHolders(
 
             var issuer = await issuers.Find(profile.Issuer, ct) ?? throw new CeremonyException($"There is no {profile.Issuer}.");
             var plan = CertificatePlan.Make(profile, issuer, issuer.Suite, subject, spki, clock.GetUtcNow(), options.Base);
-            der = (await issuance.IssueForSystem(plan, holder, await keys.SignerOf(issuer.KeyLabel, ct), new Actor("ca"), ct, traced: closed)).Der.ToArray();
+            der = (await issuance.IssueForSystem(plan, holder, await keys.SignerOf(issuer.KeyLabel, ct), new Actor("ca"), traced: closed)).Der.ToArray();
         }
 
         var path = Path.Combine(directory, certificatePath);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        await File.WriteAllTextAsync(path, await chains.PemChain(profile.Issuer, der, ct), ct);
+        await File.WriteAllTextAsync(path, await chains.Pem(profile.Issuer, der, ct), ct);
         return new TranscriptCertificate(profileName, holder, Certificate.Parse(der).Sha256Hex);
     }
 

@@ -24,11 +24,12 @@ public static class HoldCeremony
     private const string Begin = "INSERT INTO ceremony (file_sha256) VALUES ($1) ON CONFLICT DO NOTHING";
     private const string Held = "SELECT file_sha256, transcript FROM ceremony";
     private const string Close = "UPDATE ceremony SET transcript = $1, closed_at = $2 WHERE closed_at IS NULL";
-    private static readonly TimeSpan RootListLifetime = TimeSpan.FromDays(365);
+    /// <summary>How long a root's list may be relied on: the root token is offline until the next one.</summary>
+    internal static readonly TimeSpan RootListLifetime = TimeSpan.FromDays(365);
     private static readonly JsonLimits Limits = new(64 * 1024);
 
     /// <summary>Runs the verb.</summary>
-    public static async Task<int> Run(WebApplication app, string[] args, CancellationToken ct)
+    public static async Task<int> RunVerb(WebApplication app, string[] args, CancellationToken ct)
     {
         try
         {
@@ -59,13 +60,14 @@ public static class HoldCeremony
             throw new CeremonyException("A ceremony was held from another file: only that very file can be replayed.");
         }
 
-        var officers = ActivatorUtilities.CreateInstance<EnrolFirstHolders>(services, Path.GetDirectoryName(Path.GetFullPath(path))!, held.Transcript is not null);
+        var directory = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        var officers = ActivatorUtilities.CreateInstance<EnrolFirstHolders>(services, directory, held.Transcript is not null);
         var authorities = ActivatorUtilities.CreateInstance<MakeAuthorities>(services);
         List<TranscriptAuthority> made;
         if (held.Transcript is null)
         {
             await using var root = await OpenRoot(services, rootPinFile, ct);
-            made = await authorities.Make(root, file.Organization, ct);
+            made = await authorities.MakeMissing(root, file.Organization, ct);
         }
         else
         {
@@ -75,7 +77,7 @@ public static class HoldCeremony
         var certificates = await officers.Enrol(file, ct);
         var transcript = held.Transcript ?? await CloseWith(services, db, new Transcript(
             1, Convert.ToHexStringLower(fileSha256), Microseconds.Truncate(services.GetRequiredService<TimeProvider>().GetUtcNow()), made, certificates), ct);
-        await ActivatorUtilities.CreateInstance<PublishCeremony>(services, Path.GetDirectoryName(Path.GetFullPath(path))!).Write(file, transcript, ct);
+        await ActivatorUtilities.CreateInstance<PublishCeremony>(services, directory).Write(file, transcript, ct);
     }
 
     private static CeremonyFile Parse(byte[] bytes)
@@ -112,7 +114,8 @@ public static class HoldCeremony
     }
 
     private static TokenOptions Configured(IServiceProvider services) =>
-        services.GetRequiredService<IConfiguration>().GetSection("Token").Get<TokenOptions>() ?? throw new CeremonyException("Configuration section Token is missing.");
+        services.GetRequiredService<IConfiguration>().GetSection("Token").Get<TokenOptions>()
+            ?? throw new CeremonyException("Configuration section Token is missing.");
 
     // The first event of all: the ledger takes nothing before it. The certificates' own events follow in the same transaction.
     private static async Task<byte[]> CloseWith(IServiceProvider services, NpgsqlDataSource db, Transcript transcript, CancellationToken ct)
@@ -157,7 +160,4 @@ public static class HoldCeremony
     }
 
     private sealed record State(byte[] FileSha256, byte[]? Transcript);
-
-    /// <summary>How long a root's list may be relied on: the root token is offline until the next one.</summary>
-    internal static TimeSpan RootLists => RootListLifetime;
 }

@@ -22,7 +22,7 @@ public sealed class MakeAuthorities(
     ];
 
     /// <summary>Makes what is missing.</summary>
-    public async Task<List<TranscriptAuthority>> Make(IToken root, string organization, CancellationToken ct)
+    public async Task<List<TranscriptAuthority>> MakeMissing(IToken root, string organization, CancellationToken ct)
     {
         var made = new List<TranscriptAuthority>();
         foreach (var (name, commonName, algorithm) in new[] { ("root", "Root CA", KeyAlgorithm.EcdsaP256), ("root-sm2", "Root CA (SM2)", KeyAlgorithm.Sm2) })
@@ -38,19 +38,19 @@ public sealed class MakeAuthorities(
             made.Add(Describe(authority, algorithm));
             foreach (var below in Issuing.Where(i => string.Equals(i.Root, name, StringComparison.Ordinal)))
             {
-                made.Add(Describe(await Below(authority, below.Name, below.CommonName, organization, below.Algorithm, signer, ct), below.Algorithm));
+                made.Add(Describe(await MakeBelow(authority, below.Name, below.CommonName, organization, below.Algorithm, signer, ct), below.Algorithm));
             }
 
             if (await lists.Find(name, ct) is null)
             {
-                _ = await lists.Publish(authority, signer, HoldCeremony.RootLists, ct, traced: false);
+                _ = await lists.Publish(authority, signer, HoldCeremony.RootListLifetime, ct, traced: false);
             }
         }
 
         return made;
     }
 
-    private async Task<Authority> Below(
+    private async Task<Authority> MakeBelow(
         Authority root, string name, string commonName, string organization, KeyAlgorithm algorithm, DigestSigner rootSigner, CancellationToken ct)
     {
         if (await issuers.Find(name, ct) is { } known)
@@ -71,7 +71,7 @@ public sealed class MakeAuthorities(
         var plan = CertificatePlan.Make(
             profiles[parent is null ? "root" : "issuing"], parent, suite, new CertificateSubject($"{organization} {commonName}", organization, []), spki,
             clock.GetUtcNow(), options.Base);
-        var certificate = await issuance.IssueForSystem(plan, "ca", signer, new Actor("ca"), ct, traced: false);
+        var certificate = await issuance.IssueForSystem(plan, "ca", signer, new Actor("ca"), traced: false);
         var authority = new Authority(name, parent?.Name, certificate, name);
         await issuers.Add(authority, ct);
         return authority;

@@ -8,7 +8,8 @@ namespace Trust.CA.Ceremony;
 
 /// <summary>
 /// Writes what everybody may know into the public folder: roots and issuing certificates as PEM, the transcript, and
-/// <c>trusted-list.json</c> = { version, roots, issuers, timeStamping (base64 DER), checkpointKeys (vkeys), witnesses (vkeys), witnessQuorum, sources: [{ name, batchKey }] }.
+/// <c>trusted-list.json</c> = { version, roots, issuers, timeStamping (base64 DER), checkpointKeys (vkeys), witnesses (vkeys), witnessQuorum,
+/// sources: [{ name, batchKey }] }.
 /// </summary>
 public sealed class PublishCeremony(IssuerDirectory issuers, ServiceOptions service, string directory)
 {
@@ -20,11 +21,11 @@ public sealed class PublishCeremony(IssuerDirectory issuers, ServiceOptions serv
         var authorities = (await issuers.All(ct)).OrderBy(a => a.Name, StringComparer.Ordinal).ToList();
         foreach (var authority in authorities)
         {
-            await Put(authority.Name + ".pem", System.Text.Encoding.ASCII.GetBytes(authority.Certificate.ToPem()), ct);
+            await WriteFile(authority.Name + ".pem", System.Text.Encoding.ASCII.GetBytes(authority.Certificate.ToPem()), ct);
         }
 
-        await Put("ceremony-transcript.json", transcript, ct);
-        await Put("trusted-list.json", JsonSerializer.SerializeToUtf8Bytes(await TrustedList(file, authorities, ct), Indented), ct);
+        await WriteFile("ceremony-transcript.json", transcript, ct);
+        await WriteFile("trusted-list.json", JsonSerializer.SerializeToUtf8Bytes(await TrustedList(file, authorities, ct), Indented), ct);
     }
 
     private async Task<JsonObject> TrustedList(CeremonyFile file, List<Authority> authorities, CancellationToken ct)
@@ -71,7 +72,7 @@ public sealed class PublishCeremony(IssuerDirectory issuers, ServiceOptions serv
     private static JsonArray Ders(IEnumerable<Authority> authorities) =>
         new([.. authorities.Select(a => JsonValue.Create(Convert.ToBase64String(a.Certificate.Der.Span)))]);
 
-    private async Task Put(string name, byte[] bytes, CancellationToken ct)
+    private async Task WriteFile(string name, byte[] bytes, CancellationToken ct)
     {
         Directory.CreateDirectory(service.PublicDirectory);
         await File.WriteAllBytesAsync(Path.Combine(service.PublicDirectory, name), bytes, ct);

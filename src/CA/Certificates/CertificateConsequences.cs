@@ -36,26 +36,26 @@ public static class CertificateConsequences
     /// <summary>Revokes everything a holder has.</summary>
     public static Task<List<FeedChange>> RevokeAll(
         NpgsqlTransaction tx, string holder, RevocationReason reason, DateTimeOffset at, string by, CancellationToken ct) =>
-        Run(tx.Sql(Revoke).With(holder).With(string.Empty).With((short)reason).With(at).With(by), holder, "revoked", ct);
+        Collect(tx.Sql(Revoke).With(holder).With(string.Empty).With((short)reason).With(at).With(by), holder, "revoked", ct);
 
     /// <summary>Revokes what a person holds under one institution.</summary>
     public static Task<List<FeedChange>> RevokeUnder(
         NpgsqlTransaction tx, string holder, string institution, RevocationReason reason, DateTimeOffset at, string by, CancellationToken ct) =>
-        Run(tx.Sql(Revoke).With(holder).With(institution).With((short)reason).With(at).With(by), holder, "revoked", ct);
+        Collect(tx.Sql(Revoke).With(holder).With(institution).With((short)reason).With(at).With(by), holder, "revoked", ct);
 
     /// <summary>Revokes what anyone holds under an institution.</summary>
     public static Task<List<FeedChange>> RevokeDependants(
         NpgsqlTransaction tx, string institution, RevocationReason reason, DateTimeOffset at, string by, CancellationToken ct) =>
-        Run(tx.Sql(Revoke).With(string.Empty).With(institution).With((short)reason).With(at).With(by), null, "revoked", ct);
+        Collect(tx.Sql(Revoke).With(string.Empty).With(institution).With((short)reason).With(at).With(by), null, "revoked", ct);
 
     /// <summary>Puts everything a holder has on hold.</summary>
     public static Task<List<FeedChange>> HoldAll(NpgsqlTransaction tx, string holder, DateTimeOffset at, string by, CancellationToken ct) =>
-        Run(tx.Sql(Hold).With(holder).With(at).With(by), holder, "hold", ct);
+        Collect(tx.Sql(Hold).With(holder).With(at).With(by), holder, "hold", ct);
 
     /// <summary>Takes the registry's own holds back.</summary>
     public static Task<List<FeedChange>> ResumeAll(NpgsqlTransaction tx, string holder, DateTimeOffset at, string by, CancellationToken ct) =>
-        Run(tx.Sql(Resume).With(holder).With(at).With(by), holder, "good", ct);
+        Collect(tx.Sql(Resume).With(holder).With(at).With(by), holder, "good", ct);
 
-    private static async Task<List<FeedChange>> Run(NpgsqlCommand command, string? person, string state, CancellationToken ct) =>
+    private static async Task<List<FeedChange>> Collect(NpgsqlCommand command, string? person, string state, CancellationToken ct) =>
         [.. (await command.All(r => r.GetString(0), ct)).Select(sha => new FeedChange("certificate", sha, person, state))];
 }

@@ -1,3 +1,4 @@
+using Trust.Kernel.Identifiers;
 using Trust.LogFormat;
 
 namespace Trust.CA.Certificates;
@@ -11,7 +12,7 @@ internal static class CertificateEvents
         List<SubjectKey> subjects = [SubjectKey.Of(KindOf(holder), holder)];
         if (institution is not null && !string.Equals(institution, holder, StringComparison.Ordinal))
         {
-            subjects.Add(SubjectKey.Of("institution", institution));
+            subjects.Add(SubjectKey.Institution(institution));
         }
 
         if (sha256 is not null)
@@ -22,8 +23,9 @@ internal static class CertificateEvents
         return subjects;
     }
 
+    /// <summary>The holder when it is a person, as the feed names people; null otherwise.</summary>
+    public static string? PersonAmong(string holder) => PersonId.TryParse(holder, out _) ? holder : null;
+
     private static string KindOf(string holder) =>
-        holder.StartsWith("urn:mdid:p:", StringComparison.Ordinal) ? "practitioner"
-        : holder.StartsWith("urn:mdid:o:", StringComparison.Ordinal) ? "institution"
-        : "service";
+        PersonId.TryParse(holder, out _) ? "practitioner" : InstitutionId.TryParse(holder, out _) ? "institution" : "service";
 }

@@ -1,9 +1,11 @@
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Trust.CA.Linting;
 using Trust.CA.Registry;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
 using Trust.LogFormat;
 
 namespace Trust.CA.Certificates;
@@ -24,8 +26,11 @@ public abstract record IssueOutcome
     /// <param name="Der">Its bytes.</param>
     public sealed record Issued(string Issuer, byte[] Der) : IssueOutcome;
 
-    /// <summary>Refused for good by a rule.</summary>
-    public sealed record Refused(string Rule) : IssueOutcome;
+    /// <summary>Refused for good.</summary>
+    public sealed record Refused(Refusal Why) : IssueOutcome;
+
+    /// <summary>Not now: the outbox refuses the intent.</summary>
+    public sealed record LedgerAway(AppendRefusal Reason) : IssueOutcome;
 
     /// <summary>Not now: it goes on by itself, or when asked again.</summary>
     public sealed record Waiting(string Reason) : IssueOutcome;
@@ -37,7 +42,7 @@ public abstract record IssueOutcome
 /// </summary>
 public sealed class Issuance(
     NpgsqlDataSource db, IssuerDirectory issuers, CaKeys keys, CertificateStore store, RegistrySnapshot snapshots, ProfileSet profiles,
-    Outbox outbox, CommitPoints points, CaOptions options, TimeProvider clock, ILogger<Issuance> log)
+    Outbox outbox, CommitPoints points, CaOptions options, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<Issuance> log)
 {
     /// <summary>Issues what a request with enough approvals asks for.</summary>
     public async Task<IssueOutcome> Issue(ApprovedRequest request, Actor actor, CancellationToken ct)
@@ -46,15 +51,15 @@ public sealed class Issuance(
         var profile = profiles[request.Profile];
 
         // Asked again at the last moment: what was true at the request may not be true now.
-        if (await snapshots.Take(profile, request.Holder, request.Institution, now, ct) is not SnapshotOutcome.Fit fit
+        if (await snapshots.JudgeHolder(profile, request.Holder, request.Institution, now, ct) is not SnapshotOutcome.Fit fit
             || !fit.Sha256.AsSpan().SequenceEqual(request.RegistrySha256))
         {
-            return await Refuse(request.Id, "registry-changed", ct);
+            return await Refuse(request.Id, CaRefusals.RegistryChanged, ct);
         }
 
         if (!profile.Sha256.AsSpan().SequenceEqual(request.ProfileSha256))
         {
-            return await Refuse(request.Id, "profile-changed", ct);
+            return await Refuse(request.Id, CaRefusals.ProfileChanged, ct);
         }
 
         if (await issuers.Find(profile.Issuer, ct) is not { } issuer)
@@ -65,7 +70,7 @@ public sealed class Issuance(
         var plan = CertificatePlan.Make(profile, issuer, issuer.Suite, fit.Subject, request.Spki, now, options.Base);
         if (Linter.Lint(plan) is not LintOutcome.Passed passed)
         {
-            return await Refuse(request.Id, "lint", ct);
+            return await Refuse(request.Id, CaRefusals.BreaksLint, ct);
         }
 
         points.Pass(CommitPoints.BeforeReserve);
@@ -73,9 +78,10 @@ public sealed class Issuance(
         return await store.Reserve(row, plan, Intent(request.Holder, request.Institution, actor, profile, request.Id), now, ct) switch
         {
             ConfirmOutcome.Confirmed => await Complete(row, actor, ct),
-            ConfirmOutcome.Refused refused => new IssueOutcome.Waiting(refused.Reason.Code),
+            ConfirmOutcome.Refused refused => new IssueOutcome.LedgerAway(refused.Reason),
             // Another approval came first; its issuance is under way or done.
-            ConfirmOutcome.NoEffect => await store.FindByRequest(request.Id, ct) is { Der: { } done } first ? new IssueOutcome.Issued(first.Issuer, done) : new IssueOutcome.Waiting("under-way"),
+            ConfirmOutcome.NoEffect => await store.FindByRequest(request.Id, ct) is { Der: { } done } first
+                ? new IssueOutcome.Issued(first.Issuer, done) : new IssueOutcome.Waiting("under-way"),
             _ => Wait(request.Id, "no-receipt-yet"),
         };
     }
@@ -85,9 +91,9 @@ public sealed class Issuance(
     {
         var now = Microseconds.Truncate(clock.GetUtcNow());
         var profile = profiles[row.Profile];
-        if (row.Request is { } request && await snapshots.Take(profile, row.Holder, row.Institution, now, ct) is SnapshotOutcome.Unfit unfit)
+        if (row.Request is { } request && await snapshots.JudgeHolder(profile, row.Holder, row.Institution, now, ct) is SnapshotOutcome.Unfit unfit)
         {
-            return await Refuse(request, unfit.Rule, ct);
+            return await Refuse(request, unfit.Why, ct);
         }
 
         var actor = new Actor("ca");
@@ -101,28 +107,29 @@ public sealed class Issuance(
         return await outbox.AppendConfirmed(tx, Intent(row.Holder, row.Institution, actor, profile, row.Request), ct) switch
         {
             ConfirmOutcome.Confirmed => await Complete(row, actor, ct),
-            ConfirmOutcome.Refused refused => new IssueOutcome.Waiting(refused.Reason.Code),
+            ConfirmOutcome.Refused refused => new IssueOutcome.LedgerAway(refused.Reason),
             _ => new IssueOutcome.Waiting("no-receipt-yet"),
         };
     }
 
     /// <summary>
-    /// Issues for the system itself: service TLS, OCSP responders, the ceremony's. Traced, not confirmed: the ledger needs such
-    /// certificates itself before it can confirm anything.
+    /// Issues for the system itself: service TLS, OCSP responders, the ceremony's. Recorded, not confirmed: the ledger needs such
+    /// certificates itself before it can confirm anything. Only the end of the service stops it: a caller who hangs up must not leave
+    /// a reservation behind.
     /// </summary>
     /// <param name="traced">False inside the ceremony, whose one first event covers its certificates by the transcript.</param>
     /// <exception cref="InvalidOperationException">The plan breaks a lint: a fault of the program or of the ceremony file.</exception>
-    public async Task<Certificate> IssueForSystem(CertificatePlan plan, string holder, DigestSigner signer, Actor actor, CancellationToken ct, bool traced = true)
+    public async Task<Certificate> IssueForSystem(CertificatePlan plan, string holder, DigestSigner signer, Actor actor, bool traced = true)
     {
-        if (Linter.Lint(plan) is not LintOutcome.Passed passed)
+        var linted = Linter.Lint(plan);
+        if (linted is not LintOutcome.Passed passed)
         {
-            var failed = (LintOutcome.Failed)Linter.Lint(plan);
-            throw new InvalidOperationException($"Profile {plan.Profile.Name} for {holder} breaks: {string.Join(", ", failed.Rules)}");
+            throw new InvalidOperationException($"Profile {plan.Profile.Name} for {holder} breaks: {string.Join(", ", ((LintOutcome.Failed)linted).Rules)}");
         }
 
         var row = CertificateRow.Reserved(plan, passed.Certificate.Redeem(), null, holder, null);
         await store.Reserve(row, plan, Microseconds.Truncate(clock.GetUtcNow()));
-        var der = await Sign(row, plan.Suite, plan.Issuer?.Certificate.SubjectPublicKeyInfo ?? plan.Spki, signer, ct);
+        var der = await Sign(row, plan.Suite, plan.Issuer?.Certificate.SubjectPublicKeyInfo ?? plan.Spki, signer, lifetime.ApplicationStopping);
         return Certificate.Parse(await store.Record(row, der, actor, null, traced));
     }
 
@@ -141,7 +148,8 @@ public sealed class Issuance(
     {
         points.Pass(CommitPoints.AfterReserve);
         var issuer = await issuers.Find(row.Issuer, ct) ?? throw new InvalidOperationException($"Issuer {row.Issuer} vanished.");
-        var der = await Sign(row, issuer.Suite, issuer.Certificate.SubjectPublicKeyInfo, await keys.SignerOf(issuer.KeyLabel, ct), CancellationToken.None);
+        var signer = await keys.SignerOf(issuer.KeyLabel, ct);
+        var der = await Sign(row, issuer.Suite, issuer.Certificate.SubjectPublicKeyInfo, signer, CancellationToken.None);
         points.Pass(CommitPoints.AfterSign);
         der = await store.Record(row, der, actor, row.Request?.ToString());
         points.Pass(CommitPoints.AfterRecord);
@@ -159,10 +167,10 @@ public sealed class Issuance(
             : throw new InvalidOperationException("The token's signature over a certificate does not verify.");
     }
 
-    private async Task<IssueOutcome> Refuse(Guid request, string rule, CancellationToken ct)
+    private async Task<IssueOutcome> Refuse(Guid request, Refusal why, CancellationToken ct)
     {
-        await store.Abandon(request, rule, ct);
-        return new IssueOutcome.Refused(rule);
+        await store.RefuseRequest(request, why.Name, ct);
+        return new IssueOutcome.Refused(why);
     }
 
     private IssueOutcome.Waiting Wait(Guid request, string reason)

@@ -1,45 +1,73 @@
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Npgsql;
-using Trust.Pkcs11;
 
 namespace Trust.CA.Certificates;
 
-/// <summary>Finishes issuances that a crash, a lost token or an absent ledger left reserved.</summary>
-public sealed class ResumeIssuance(Issuance issuance, CertificateStore store, CaOptions options, TimeProvider clock, ILogger<ResumeIssuance> log) : BackgroundService
+/// <summary>
+/// Finishes issuances that a crash, a lost token or an absent ledger left reserved, and closes reservations that nobody will finish.
+/// One that cannot be finished waits twice as long each time, in its row, while the others go on.
+/// </summary>
+public sealed class ResumeIssuance(Issuance issuance, CertificateStore store, CaOptions options, TimeProvider clock, ILogger<ResumeIssuance> log)
 {
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
+    /// <summary>From one round to the next.</summary>
+    internal static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
-    /// <summary>Takes up everything that waits long enough; answers how many were finished.</summary>
-    public async Task<int> Run(CancellationToken ct)
+    // Longer than any signature can take: what is closed here, nobody is working on.
+    private static readonly TimeSpan AbandonAfter = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+
+    /// <summary>Takes up what waits long enough; answers how many were finished.</summary>
+    public async Task<int> Round(CancellationToken ct)
     {
-        var finished = 0;
-        foreach (var row in await store.Unfinished(clock.GetUtcNow() - options.ResumeAfter, ct))
+        var now = clock.GetUtcNow();
+        if (await store.CloseAbandoned(now - AbandonAfter, ct) is > 0 and var closed)
         {
-            // A system certificate without a request is simply made anew by whoever needs it.
-            if (row.Request is not null && await issuance.Resume(row, ct) is IssueOutcome.Issued)
+            CaLog.ReservationsClosed(log, closed);
+        }
+
+        var finished = 0;
+        foreach (var row in await store.Unfinished(now - options.ResumeAfter, now, ct))
+        {
+            if (await Resume(row, ct))
             {
                 finished++;
+            }
+            else
+            {
+                await store.TryLater(row, clock.GetUtcNow(), options.ResumeAfter, LongestWait, ct);
             }
         }
 
         return finished;
     }
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private async Task<bool> Resume(CertificateRow row, CancellationToken ct)
     {
-        using var tick = new PeriodicTimer(Look, clock);
-        while (await tick.WaitForNextTickAsync(stoppingToken))
+        try
         {
-            try
+            switch (await issuance.Resume(row, ct))
             {
-                _ = await Run(stoppingToken);
+                case IssueOutcome.Issued:
+                    return true;
+                case IssueOutcome.Refused(var why):
+                    CaLog.IssuanceWaits(log, row.Request, why.Name);
+                    return false;
+                case IssueOutcome.LedgerAway(var reason):
+                    CaLog.IssuanceWaits(log, row.Request, reason.Code);
+                    return false;
+                default:
+                    return false;
             }
-            catch (Exception e) when (e is NpgsqlException or TokenException)
-            {
-                CaLog.ResumeFailed(log, e);
-            }
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            throw;
+        }
+#pragma warning disable CA1031 // Whatever is wrong with this one, the others must go on.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            CaLog.IssuanceFailed(log, row.Request, e);
+            return false;
         }
     }
 }

@@ -6,6 +6,7 @@ namespace Trust.CA.Enrolment;
 public static class ApprovalBytes
 {
     /// <summary>The bytes for one request.</summary>
-    public static byte[] Of(Guid id, byte[] requestSha256, byte[] profileSha256, byte[] registrySha256) => Encoding.ASCII.GetBytes(
-        $"trust.approval.v1\nid {id:D}\nrequest {Convert.ToHexStringLower(requestSha256)}\nprofile {Convert.ToHexStringLower(profileSha256)}\nregistry {Convert.ToHexStringLower(registrySha256)}\n");
+    public static byte[] Encode(Guid id, byte[] requestSha256, byte[] profileSha256, byte[] registrySha256) => Encoding.ASCII.GetBytes(
+        $"trust.approval.v1\nid {id:D}\nrequest {Convert.ToHexStringLower(requestSha256)}\nprofile {Convert.ToHexStringLower(profileSha256)}\n"
+        + $"registry {Convert.ToHexStringLower(registrySha256)}\n");
 }

@@ -1,11 +1,7 @@
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Npgsql;
 using Trust.CA.Certificates;
 using Trust.CA.Officers;
@@ -14,6 +10,7 @@ using Trust.Crypto.Asn1;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Identifiers;
 using Trust.LogFormat;
 
 namespace Trust.CA.Enrolment;
@@ -22,134 +19,124 @@ namespace Trust.CA.Enrolment;
 /// <c>POST /certificate-requests</c>: binds a key whose possession is proved, a holder the registry knows and an identity proof into
 /// one request that two other officers must approve.
 /// </summary>
-public static class RequestCertificate
+internal sealed class RequestCertificate(
+    NpgsqlDataSource db, ProfileSet profiles, RegistrySnapshot snapshots, RefusedRequests refused, Outbox outbox, TimeProvider clock)
 {
     // 2019, eHBA: identification apart in time from the request let a stranger obtain a doctor's card.
     private static readonly TimeSpan ProofWindow = TimeSpan.FromDays(30);
 
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.MapPost("/certificate-requests", Handle).RequireOfficer().Idempotent();
-
-    private static async Task<Results<Created<CertificateRequestCreated>, ProblemHttpResult>> Handle(
-        HttpContext context, CertificateRequestBody body, NpgsqlDataSource db, ProfileSet profiles, RegistrySnapshot snapshots,
-        Outbox outbox, TimeProvider clock, ProblemSet problems)
+    /// <summary>Records a request.</summary>
+    public async Task<Results<Created<CertificateRequestCreated>, Refusal>> Handle(HttpContext context, CertificateRequestBody body)
     {
         var ct = context.RequestAborted;
-        var officer = OfficerDirectory.Of(context);
+        var officer = context.Officer();
         var now = Microseconds.Truncate(clock.GetUtcNow());
         if (profiles.Find(body.Profile) is not { Ca: false, NoCheck: false } profile)
         {
-            return problems.Of("unknown-profile", 400, "No profile of that name can be requested.");
+            return CaRefusals.UnknownProfile;
         }
 
-        if (ProofRefusal(body, now) is { } proof)
+        if (JudgeProof(body, now) is { } badProof)
         {
-            return problems.Of(proof, 422, "The identity proof needs a method, 64 hex digits of evidence hash, who performed it, and an instant of the last 30 days.");
+            return badProof;
         }
 
-        if (Read(body.Pkcs10, profile) is not (CertificationRequest pkcs10, _) parsed)
+        switch (Read(body.Pkcs10, profile))
         {
-            var rule = Read(body.Pkcs10, profile).Rule;
-            return await Refuse(outbox, db, officer, body, rule, problems.Of(rule, 422, "The PKCS#10 is refused: " + rule + "."), ct);
-        }
-
-        switch (await snapshots.Take(profile, body.Holder, body.Institution, now, ct))
-        {
-            case SnapshotOutcome.Fit fit when Matches(pkcs10, fit.Subject):
-                return await Record(context, body, profile, pkcs10, fit, officer, now, db, outbox, problems);
-            case SnapshotOutcome.Fit:
-                return await Refuse(outbox, db, officer, body, "subject-mismatch",
-                    problems.Of("subject-mismatch", 422, "The PKCS#10's subject is not the holder as registered: its CN must be the registered name."), ct);
-            case SnapshotOutcome.Unfit unfit:
-                return await Refuse(outbox, db, officer, body, unfit.Rule,
-                    problems.Of(unfit.Rule, 422, "The registry does not let this holder have such a certificate now."), ct);
+            case Pkcs10.Bad(var why):
+                return await Refuse(officer, body, why, ct);
+            case Pkcs10.Good(var pkcs10):
+                return await snapshots.JudgeHolder(profile, body.Holder, body.Institution?.Value, now, ct) switch
+                {
+                    SnapshotOutcome.Fit fit when Matches(pkcs10, fit.Subject) => await Record(body, profile, pkcs10, fit, officer, now, ct),
+                    SnapshotOutcome.Fit => await Refuse(officer, body, CaRefusals.SubjectMismatch, ct),
+                    SnapshotOutcome.Unfit(var why) => await Refuse(officer, body, why, ct),
+                    _ => throw new InvalidOperationException("Unknown snapshot outcome."),
+                };
             default:
-                throw new InvalidOperationException("Unknown snapshot outcome.");
+                throw new InvalidOperationException("Unknown outcome of reading a PKCS#10.");
         }
     }
 
-    private static async Task<Results<Created<CertificateRequestCreated>, ProblemHttpResult>> Record(
-        HttpContext context, CertificateRequestBody body, Profile profile, CertificationRequest pkcs10, SnapshotOutcome.Fit fit, Officer officer,
-        DateTimeOffset now, NpgsqlDataSource db, Outbox outbox, ProblemSet problems)
+    private async Task<Results<Created<CertificateRequestCreated>, Refusal>> Record(
+        CertificateRequestBody body, Profile profile, CertificationRequest pkcs10, SnapshotOutcome.Fit fit, Officer officer, DateTimeOffset now,
+        CancellationToken ct)
     {
-        var ct = context.RequestAborted;
         var proof = CanonicalJson.Encode(JsonSerializer.SerializeToElement(body.IdentityProof, CaJson.Default.IdentityProof));
         var carrier = CanonicalJson.Encode(JsonSerializer.SerializeToElement(body.Carrier, CaJson.Default.Carrier));
         var requestSha256 = SHA256.HashData(CanonicalJson.Encode(JsonSerializer.SerializeToElement(body, CaJson.Default.CertificateRequestBody)));
         var row = new RequestRow(
-            Guid.CreateVersion7(now), profile.Name, profile.Sha256, body.Holder, body.Institution, pkcs10.Der.ToArray(), fit.Sha256, requestSha256,
+            Guid.CreateVersion7(now), profile.Name, profile.Sha256, body.Holder, body.Institution?.Value, pkcs10.Der.ToArray(), fit.Sha256, requestSha256,
             officer.Person, "pending", null);
-        await using var connection = await db.OpenConnectionAsync(ct);
-        await using var tx = await connection.BeginTransactionAsync(ct);
-        if (!await RequestStore.Add(tx, row, SHA256.HashData(pkcs10.Key.SubjectPublicKeyInfo.Span), proof, carrier, now, ct))
+        if (await Store(row, SHA256.HashData(pkcs10.Key.SubjectPublicKeyInfo.Span), proof, carrier, officer, body, now, ct) is { } why)
         {
-            await tx.RollbackAsync(ct);
-            return await Refuse(outbox, db, officer, body, "reused-key",
-                problems.Of("reused-key", 422, "This key was used in a request before: generate a new one."), ct);
+            return why == CaRefusals.ReusedKey ? await Refuse(officer, body, why, ct) : why;
         }
 
-        var traced = await outbox.Append(tx, Event(officer, body, EventOutcome.Success, "recorded", row.Id), ct);
-        if (traced is AppendOutcome.Refused refused)
-        {
-            await tx.RollbackAsync(CancellationToken.None);
-            return problems.Of(refused.Reason.Code, 503, "The audit ledger is away for too long; nothing was recorded. Try again later.");
-        }
-
-        await tx.CommitAsync(CancellationToken.None);
         return TypedResults.Created($"/certificate-requests/{row.Id}", new CertificateRequestCreated(
             row.Id, Convert.ToHexStringLower(requestSha256), Convert.ToHexStringLower(profile.Sha256), Convert.ToHexStringLower(fit.Sha256),
-            Convert.ToBase64String(ApprovalBytes.Of(row.Id, requestSha256, profile.Sha256, fit.Sha256))));
+            Convert.ToBase64String(ApprovalBytes.Encode(row.Id, requestSha256, profile.Sha256, fit.Sha256))));
     }
 
-    // Refusals of officers' requests are events too.
-    private static async Task<ProblemHttpResult> Refuse(
-        Outbox outbox, NpgsqlDataSource db, Officer officer, CertificateRequestBody body, string rule, ProblemHttpResult answer, CancellationToken ct)
+    private async Task<Refusal?> Store(
+        RequestRow row, byte[] spkiSha256, byte[] proof, byte[] carrier, Officer officer, CertificateRequestBody body, DateTimeOffset now, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        _ = await outbox.Append(tx, Event(officer, body, EventOutcome.Refused, rule, null), ct);
-        await tx.CommitAsync(ct);
-        return answer;
+        if (!await RequestStore.Add(tx, row, spkiSha256, proof, carrier, now, ct))
+        {
+            return CaRefusals.ReusedKey;
+        }
+
+        if (await outbox.Append(tx, Event(officer, body, EventOutcome.Success, "recorded", row.Id), ct) is AppendOutcome.Refused notRecorded)
+        {
+            return CommonRefusals.From(notRecorded.Reason);
+        }
+
+        await tx.CommitAsync(CancellationToken.None);
+        return null;
     }
+
+    private Task<Refusal> Refuse(Officer officer, CertificateRequestBody body, Refusal why, CancellationToken ct) =>
+        refused.Record(Event(officer, body, EventOutcome.Refused, why.Name, null), why, ct);
 
     private static AuditEvent Event(Officer officer, CertificateRequestBody body, string outcome, string reason, Guid? id) => new()
     {
         Action = "CERT.request",
         Actor = officer.Actor,
-        Subjects = InternalId.Is(body.Holder, InternalId.PersonPrefix) || InternalId.Is(body.Holder, InternalId.InstitutionPrefix)
+        Subjects = PersonId.TryParse(body.Holder, out _) || InstitutionId.TryParse(body.Holder, out _)
             ? CertificateEvents.Subjects(body.Holder, null, null) : [SubjectKey.Of("service", "ca")],
         Outcome = outcome,
         Reason = reason,
         Correlation = id?.ToString(),
     };
 
-    private static string? ProofRefusal(CertificateRequestBody body, DateTimeOffset now)
+    private static Refusal? JudgeProof(CertificateRequestBody body, DateTimeOffset now)
     {
         var proof = body.IdentityProof;
         return proof.Method.Length is 0 or > 60 || proof.PerformedBy.Length is 0 or > 100
-            || proof.EvidenceSha256.Length != 64 || !proof.EvidenceSha256.All(char.IsAsciiHexDigit) ? "identity-proof"
-            : proof.PerformedAt > now.AddMinutes(5) || proof.PerformedAt < now - ProofWindow ? "identity-proof-too-old"
-            : body.Carrier.Model.Length is 0 or > 100 || body.Carrier.Serial.Length is 0 or > 100 ? "carrier"
+            || proof.EvidenceSha256.Length != 64 || !proof.EvidenceSha256.All(char.IsAsciiHexDigit) ? CaRefusals.IdentityProof
+            : proof.PerformedAt > now.AddMinutes(5) || proof.PerformedAt < now - ProofWindow ? CaRefusals.IdentityProofTooOld
+            : body.Carrier.Model.Length is 0 or > 100 || body.Carrier.Serial.Length is 0 or > 100 ? CaRefusals.Carrier
             : null;
     }
 
-    private static (CertificationRequest? Request, string Rule) Read(string base64, Profile profile)
+    private static Pkcs10 Read(string base64, Profile profile)
     {
         var buffer = new byte[CertificationRequest.MaxBytes];
         if (!Convert.TryFromBase64String(base64, buffer, out var length))
         {
-            return (null, "malformed-request");
+            return new Pkcs10.Bad(CaRefusals.MalformedPkcs10);
         }
 
         return CertificationRequest.Read(buffer.AsMemory(0, length)) switch
         {
-            RequestOutcome.Proved proved when profile.Keys.Contains(proved.Request.Key.Kind) => (proved.Request, string.Empty),
-            RequestOutcome.Proved => (null, "key-not-of-profile"),
-            RequestOutcome.Refused { Reason: RequestRefusal.BadSignature } => (null, "bad-possession-proof"),
-            RequestOutcome.Refused { Reason: RequestRefusal.WeakKey } => (null, "weak-key"),
-            RequestOutcome.Refused { Reason: RequestRefusal.UnsupportedKey } => (null, "unsupported-key"),
-            _ => (null, "malformed-request"),
+            RequestOutcome.Proved proved when profile.Keys.Contains(proved.Request.Key.Kind) => new Pkcs10.Good(proved.Request),
+            RequestOutcome.Proved => new Pkcs10.Bad(CaRefusals.KeyNotOfProfile),
+            RequestOutcome.Refused { Reason: RequestRefusal.BadSignature } => new Pkcs10.Bad(CaRefusals.BadPossessionProof),
+            RequestOutcome.Refused { Reason: RequestRefusal.WeakKey } => new Pkcs10.Bad(CaRefusals.WeakKey),
+            RequestOutcome.Refused { Reason: RequestRefusal.UnsupportedKey } => new Pkcs10.Bad(CaRefusals.UnsupportedKey),
+            _ => new Pkcs10.Bad(CaRefusals.MalformedPkcs10),
         };
     }
 
@@ -178,7 +165,16 @@ public static class RequestCertificate
         }
 
         var asked = request.RequestedExtensions.Where(e => string.Equals(e.Oid, Oids.SubjectAltName, StringComparison.Ordinal)).ToList();
-        return (string.Equals(commonName, subject.CommonName, StringComparison.Ordinal) || subject.Names.OfType<GeneralName.Uri>().Any(u => u.Value == commonName))
+        return (string.Equals(commonName, subject.CommonName, StringComparison.Ordinal)
+                || subject.Names.OfType<GeneralName.Uri>().Any(u => string.Equals(u.Value, commonName, StringComparison.Ordinal)))
             && asked.TrueForAll(e => e.Value.Span.SequenceEqual(CertificateExtension.SubjectAltName(subject.Names).Value.Span));
+    }
+
+    private abstract record Pkcs10
+    {
+        // Possession of the key is proved.
+        public sealed record Good(CertificationRequest Request) : Pkcs10;
+
+        public sealed record Bad(Refusal Why) : Pkcs10;
     }
 }

@@ -26,9 +26,10 @@ public sealed class RequestStore(NpgsqlDataSource db, Outbox outbox)
     private const string KeyInUse = "SELECT EXISTS (SELECT 1 FROM certificates WHERE spki_sha256 = $1)";
     private const string InsertApproval = """
         WITH act AS (
-            INSERT INTO approvals (request, officer, certificate_sha256, signature, approved_at) VALUES ($6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING 1)
+            INSERT INTO approvals (request, officer, certificate_sha256, signature, approved_at) VALUES ($6, $7, $8, $9, $10)
+            ON CONFLICT DO NOTHING RETURNING 1)
         """ + Outbox.Trace;
-    private const string CountApprovals = "SELECT count(*) FROM approvals WHERE request = $1";
+    private const string SelectCount = "SELECT count(*) FROM approvals WHERE request = $1";
     private const string CertificateOf = "SELECT certificate_sha256 FROM approvals WHERE request = $1 AND officer = $2";
 
     /// <summary>A request; null when unknown.</summary>
@@ -50,7 +51,7 @@ public sealed class RequestStore(NpgsqlDataSource db, Outbox outbox)
         outbox.Commit(e, InsertApproval, c => c.With(id).With(officer).With(certificate).With(signature).With(at));
 
     /// <summary>How many people approved.</summary>
-    public async Task<int> Approvals(Guid id, CancellationToken ct) => (int)await db.Sql(CountApprovals).With(id).Scalar<long>(ct);
+    public async Task<int> CountApprovals(Guid id, CancellationToken ct) => (int)await db.Sql(SelectCount).With(id).Scalar<long>(ct);
 
     /// <summary>The certificate under which a person approved; null when not.</summary>
     public Task<string?> ApprovedUnder(Guid id, string officer, CancellationToken ct) => db.Sql(CertificateOf).With(id).With(officer).Scalar<string>(ct);

@@ -9,7 +9,7 @@ namespace Trust.CA.Enrolment;
 internal static class ServiceNames
 {
     /// <summary>DNS names and addresses among the extensions; empty when there are none or they cannot be read.</summary>
-    public static List<GeneralName> Of(IReadOnlyList<CertificateExtension> extensions)
+    public static List<GeneralName> Among(IReadOnlyList<CertificateExtension> extensions)
     {
         var extension = extensions.FirstOrDefault(e => string.Equals(e.Oid, Oids.SubjectAltName, StringComparison.Ordinal));
         if (extension is null)

@@ -4,15 +4,12 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Npgsql;
-using Trust.CA.Registry;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Identifiers;
 using Trust.LogFormat;
-using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 
 namespace Trust.CA.Entitlements;
@@ -21,7 +18,7 @@ namespace Trust.CA.Entitlements;
 /// <c>GET /entitlements</c>: may this person, at this institution, do this act at this instant? The answer is a JWS by the token's
 /// entitlement key, so that it can be kept as proof.
 /// </summary>
-public static class AnswerEntitlement
+internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeProvider clock)
 {
     /// <summary>The key that signs answers.</summary>
     public static KeyRef Key { get; } = new("entitlement");
@@ -29,32 +26,37 @@ public static class AnswerEntitlement
     private static readonly string[] Acts = ["login", "prescribe", "review", "dispense", "claim", "seal"];
     private static readonly string Header = Base64Url.EncodeToString("""{"alg":"ES256","typ":"entitlement+jwt"}"""u8);
 
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.MapGet("/entitlements", Handle).RequirePeer("idp", "sign");
+    private const DateTimeStyles InUniversalTime = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
 
-    private static async Task<Results<ContentHttpResult, ProblemHttpResult>> Handle(
-        HttpContext context, NpgsqlDataSource db, IToken token, TimeProvider clock, ProblemSet problems,
-        string act, string? person, string? institution, string? certificate, string? at)
+    /// <summary>Answers.</summary>
+    public async Task<Results<ContentHttpResult, Refusal>> Handle(
+        string act, string? person, string? institution, string? certificate, string? at, CancellationToken ct)
     {
         var now = Microseconds.Truncate(clock.GetUtcNow());
-        var instant = now;
-        if (!Acts.Contains(act, StringComparer.Ordinal)
-            || (person is not null && !InternalId.Is(person, InternalId.PersonPrefix))
-            || (institution is not null && !InternalId.Is(institution, InternalId.InstitutionPrefix))
-            || (certificate is not null && (certificate.Length != 64 || !certificate.All(char.IsAsciiHexDigitLower)))
-            || (at is not null && !DateTimeOffset.TryParse(at, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out instant))
-            || instant > now.AddMinutes(1))
+        if (Parse(act, person, institution, certificate, at, now) is not { } query)
         {
-            return problems.Of("malformed-question", 400, "Ask with act, person and institution as URNs, certificate as SHA-256 hex, and no future instant.");
+            return CaRefusals.MalformedQuestion;
         }
 
-        var query = new EntitlementQuery(person, institution, act, certificate, instant);
-        var facts = await EntitlementFacts.Read(db, person, institution, certificate, instant, context.RequestAborted);
+        var facts = await EntitlementFacts.Read(db, query.Person, query.Institution, certificate, query.At, ct);
         var payload = Base64Url.EncodeToString(Payload(query, facts, EntitlementRules.Decide(query, facts), now));
         var signed = Encoding.ASCII.GetBytes($"{Header}.{payload}");
-        var signature = await token.Sign(Key, SHA256.HashData(signed), context.RequestAborted);
+        var signature = await token.Sign(Key, SHA256.HashData(signed), ct);
         return TypedResults.Text($"{Header}.{payload}.{Base64Url.EncodeToString(signature)}", "application/jwt", Encoding.ASCII);
+    }
+
+    private static EntitlementQuery? Parse(string act, string? person, string? institution, string? certificate, string? at, DateTimeOffset now)
+    {
+        var instant = now;
+        var (who, place) = (default(PersonId), default(InstitutionId));
+        return !Acts.Contains(act, StringComparer.Ordinal)
+            || (person is not null && !PersonId.TryParse(person, out who))
+            || (institution is not null && !InstitutionId.TryParse(institution, out place))
+            || (certificate is not null && (certificate.Length != 64 || !certificate.All(char.IsAsciiHexDigitLower)))
+            || (at is not null && !DateTimeOffset.TryParse(at, CultureInfo.InvariantCulture, InUniversalTime, out instant))
+            || instant > now.AddMinutes(1)
+                ? null
+                : new EntitlementQuery(person is null ? null : who, institution is null ? null : place, act, certificate, instant);
     }
 
     private static byte[] Payload(EntitlementQuery query, EntitlementFacts facts, string reason, DateTimeOffset now)
@@ -64,8 +66,8 @@ public static class AnswerEntitlement
         {
             var permit = reason is EntitlementRules.Permitted;
             json.WriteStartObject();
-            json.WriteString("person"u8, query.Person);
-            json.WriteString("institution"u8, query.Institution);
+            json.WriteString("person"u8, query.Person?.Value);
+            json.WriteString("institution"u8, query.Institution?.Value);
             json.WriteString("act"u8, query.Act);
             json.WriteString("certificate"u8, query.Certificate);
             json.WriteString("at"u8, query.At);

@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 
 namespace Trust.CA.Entitlements;
@@ -77,8 +78,8 @@ public sealed record EntitlementFacts
 
     /// <summary>Reads the facts.</summary>
     public static async Task<EntitlementFacts> Read(
-        NpgsqlDataSource db, string? person, string? institution, string? certificate, DateTimeOffset at, CancellationToken ct) =>
-        await db.Sql(Select).With(person ?? string.Empty).With(institution ?? string.Empty).With(certificate ?? string.Empty).With(at).One(
+        NpgsqlDataSource db, PersonId? person, InstitutionId? institution, string? certificate, DateTimeOffset at, CancellationToken ct) =>
+        await db.Sql(Select).With(person?.Value ?? "").With(institution?.Value ?? "").With(certificate ?? "").With(at).One(
             r => new EntitlementFacts
             {
                 Feed = r.GetInt64(0),

@@ -1,14 +1,15 @@
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Identifiers;
 
 namespace Trust.CA.Entitlements;
 
 /// <summary>What is asked.</summary>
-/// <param name="Person">Practitioner URN; null when an institution acts alone.</param>
-/// <param name="Institution">Institution URN; null only for <c>login</c>.</param>
+/// <param name="Person">The practitioner; null when an institution acts alone.</param>
+/// <param name="Institution">The institution; null only for <c>login</c>.</param>
 /// <param name="Act">The act.</param>
 /// <param name="Certificate">SHA-256 hex of the certificate used; null when none is.</param>
 /// <param name="At">The instant.</param>
-public sealed record EntitlementQuery(string? Person, string? Institution, string Act, string? Certificate, DateTimeOffset At);
+public sealed record EntitlementQuery(PersonId? Person, InstitutionId? Institution, string Act, string? Certificate, DateTimeOffset At);
 
 /// <summary>Who may do what: pure rules over facts, default deny. <see cref="Version"/> changes with any of them.</summary>
 public static class EntitlementRules
@@ -63,7 +64,7 @@ public static class EntitlementRules
         }
 
         if (facts.CertificateProfile is null || facts.CertificateState is null
-            || !string.Equals(facts.CertificateHolder, query.Person ?? query.Institution, StringComparison.Ordinal))
+            || !string.Equals(facts.CertificateHolder, query.Person?.Value ?? query.Institution?.Value, StringComparison.Ordinal))
         {
             return "certificate-unknown";
         }

@@ -1,7 +1,5 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Trust.CA.Certificates;
 using Trust.CA.Registry;
 using Trust.Kernel.Hosting;
@@ -21,16 +19,11 @@ public sealed record HolderAffiliation(string Institution, string InstitutionNam
 public sealed record Holder(string Person, string Name, string Usage, string Status, string State, IReadOnlyList<HolderAffiliation> Affiliations);
 
 /// <summary><c>GET /holders/{certificateSha256}</c>: the person behind a card, for services only.</summary>
-public static class ShowHolder
+internal sealed class ShowHolder(CertificateStore certificates, RegistryStore registry, TimeProvider clock)
 {
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.MapGet("/holders/{sha256}", Handle).RequirePeer("idp", "sign");
-
-    private static async Task<Results<Ok<Holder>, ProblemHttpResult>> Handle(
-        HttpContext context, string sha256, CertificateStore certificates, RegistryStore registry, TimeProvider clock, ProblemSet problems)
+    /// <summary>Shows.</summary>
+    public async Task<Results<Ok<Holder>, Refusal>> Handle(string sha256, CancellationToken ct)
     {
-        var ct = context.RequestAborted;
         var now = clock.GetUtcNow();
         var row = await certificates.Find(sha256, ct);
         var usage = row?.Profile switch
@@ -41,7 +34,7 @@ public static class ShowHolder
         };
         if (row is null || usage is null || await registry.FindPractitioner(row.Holder, ct) is not { } person)
         {
-            return problems.Of("unknown-certificate", 404, "No practitioner holds a certificate with this SHA-256.");
+            return CaRefusals.UnknownHolder;
         }
 
         var status = row.State is "good" && row.NotAfter < now ? "expired" : row.State;

@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 using Trust.Kernel.Postgres;
 
@@ -12,9 +10,9 @@ public sealed record FeedLine(long Seq, string? Kind, string? Id, string? Person
 
 /// <summary>
 /// Reads new changes once for all followers of this instance, whichever instance wrote them, and beats every second.
-/// A beat follows only a successful read, so silence means that the CA does not know either.
+/// A beat follows only a successful read, so silence means that the CA does not know either: followers void their permits after three seconds.
 /// </summary>
-public sealed class FeedHub(NpgsqlDataSource db, TimeProvider clock, ILogger<FeedHub> log) : BackgroundService
+public sealed class FeedHub(NpgsqlDataSource db, TimeProvider clock) : IDisposable
 {
     private const string Next = "SELECT seq, kind, id, person, state, at FROM feed WHERE seq > $1 ORDER BY seq LIMIT 1000";
     private const string Last = "SELECT coalesce(max(seq), 0) FROM feed";
@@ -26,11 +24,12 @@ public sealed class FeedHub(NpgsqlDataSource db, TimeProvider clock, ILogger<Fee
     private readonly List<Action<FeedLine>> _listeners = [];
     private readonly SemaphoreSlim _written = new(0);
     private long _seq = -1;
+    private DateTimeOffset _beaten = DateTimeOffset.MinValue;
 
     /// <summary>Called for each change inside this process, for caches; register before the start.</summary>
     public void Listen(Action<FeedLine> listener) => _listeners.Add(listener);
 
-    /// <summary>Numbers the changes, commits the transaction that made them, and tells the followers now instead of at the next look.</summary>
+    /// <summary>Numbers the changes, commits the transaction that made them, and tells the followers now instead of at the next round.</summary>
     public async Task Commit(NpgsqlTransaction tx, IReadOnlyCollection<FeedChange> changes, DateTimeOffset at, CancellationToken ct)
     {
         await FeedWriter.Append(tx, changes, at, ct);
@@ -59,37 +58,21 @@ public sealed class FeedHub(NpgsqlDataSource db, TimeProvider clock, ILogger<Fee
     /// <summary>The last number given out.</summary>
     public Task<long> LastSeq(CancellationToken ct) => db.Sql(Last).Scalar<long>(ct);
 
-    /// <inheritdoc/>
-    public override void Dispose()
+    /// <summary>Waits a tenth of a second or until something was written, sends what is new, and beats when it is time.</summary>
+    public async Task Round(CancellationToken ct)
     {
-        _written.Dispose();
-        base.Dispose();
+        _ = await _written.WaitAsync(Poll, ct);
+        await Advance(ct);
+        var now = clock.GetUtcNow();
+        if (now - _beaten >= Beat)
+        {
+            _beaten = now;
+            Send(new FeedLine(_seq, null, null, null, null, now));
+        }
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var beaten = DateTimeOffset.MinValue;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                _ = await _written.WaitAsync(Poll, stoppingToken);
-                await Advance(stoppingToken);
-                var now = clock.GetUtcNow();
-                if (now - beaten >= Beat)
-                {
-                    beaten = now;
-                    Send(new FeedLine(_seq, null, null, null, null, now));
-                }
-            }
-            catch (NpgsqlException e)
-            {
-                // No beat is sent; followers void their permits after three seconds.
-                CaLog.FeedSilent(log, e);
-            }
-        }
-    }
+    public void Dispose() => _written.Dispose();
 
     private async Task Advance(CancellationToken ct)
     {

@@ -1,48 +1,57 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Trust.Kernel.Hosting;
 
 namespace Trust.CA.Feed;
 
 /// <summary><c>GET /feed?after=N</c>: the change feed as NDJSON with a heartbeat a second; without <c>after</c> it starts now.</summary>
-public static class StreamFeed
+internal sealed class StreamFeed(FeedHub hub)
 {
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.MapGet("/feed", Handle).RequirePeer("idp", "sign");
-
-    private static async Task Handle(HttpContext context, FeedHub hub, string? after)
+    /// <summary>Streams until the follower leaves.</summary>
+    public async Task<Results<FeedStream, Refusal>> Handle(string? after, CancellationToken ct)
     {
-        var seq = await hub.LastSeq(context.RequestAborted);
-        if (after is not null && (!long.TryParse(after, NumberStyles.None, CultureInfo.InvariantCulture, out seq) || seq < 0))
+        if (after is null)
         {
-            context.Response.StatusCode = StatusCodes.Status400BadRequest;
+            return new FeedStream(hub, await hub.LastSeq(ct));
+        }
+
+        return long.TryParse(after, NumberStyles.None, CultureInfo.InvariantCulture, out var seq) ? new FeedStream(hub, seq) : CaRefusals.MalformedPosition;
+    }
+}
+
+/// <summary>The feed after a number, as the body of an answer.</summary>
+internal sealed class FeedStream(FeedHub hub, long after) : IResult
+{
+    /// <inheritdoc/>
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        httpContext.Response.ContentType = "application/x-ndjson";
+        if (HttpMethods.IsHead(httpContext.Request.Method))
+        {
             return;
         }
 
-        context.Response.ContentType = "application/x-ndjson";
-        context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         var channel = hub.Follow();
         try
         {
             // Followed first, then caught up: a line may come twice and is dropped by its number, but none is missed.
-            seq = await CatchUp(context, hub, seq);
-            await foreach (var line in channel.Reader.ReadAllAsync(context.RequestAborted))
+            var seq = await CatchUp(httpContext, after);
+            await foreach (var line in channel.Reader.ReadAllAsync(httpContext.RequestAborted))
             {
                 if (line.Kind is null || line.Seq > seq)
                 {
                     // A beat of before the catch-up would claim less than was sent.
-                    await Write(context, line.Kind is null ? line with { Seq = Math.Max(line.Seq, seq) } : line);
+                    await Write(httpContext, line.Kind is null ? line with { Seq = Math.Max(line.Seq, seq) } : line);
                     seq = Math.Max(seq, line.Seq);
                 }
             }
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (httpContext.RequestAborted.IsCancellationRequested)
         {
             // The follower left.
             return;
@@ -53,7 +62,7 @@ public static class StreamFeed
         }
     }
 
-    private static async Task<long> CatchUp(HttpContext context, FeedHub hub, long seq)
+    private async Task<long> CatchUp(HttpContext context, long seq)
     {
         while (await hub.After(seq, context.RequestAborted) is { Count: > 0 } lines)
         {

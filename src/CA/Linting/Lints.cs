@@ -1,5 +1,6 @@
 using Trust.CA.Certificates;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Identifiers;
 
 namespace Trust.CA.Linting;
 
@@ -26,7 +27,8 @@ internal static class Lints
         new("issuer-key-fits-suite", (_, p) => p.Suite.KeyKind == PublicKeyCheck.KindOf(p.Issuer?.Certificate.SubjectPublicKeyInfo ?? p.Spki)),
         // RFC 5280 4.1.2.4: byte for byte as in the issuer's own certificate, or path building fails.
         new("issuer-name", (c, p) => c.Issuer.Span.SequenceEqual(p.Issuer is null ? c.Subject.Span : p.Issuer.Certificate.Subject.Span)),
-        new("issuer-is-a-ca", (_, p) => p.Issuer is null || (p.Issuer.Certificate.IsCa && p.Issuer.Certificate.KeyUsage is { } ku && ku.HasFlag(KeyUsages.KeyCertSign))),
+        new("issuer-is-a-ca", (_, p) => p.Issuer is null
+            || (p.Issuer.Certificate.IsCa && p.Issuer.Certificate.KeyUsage is { } ku && ku.HasFlag(KeyUsages.KeyCertSign))),
         new("issuer-as-profile-says", (_, p) => p.Issuer is null
             ? p.Profile.Issuer is "self"
             : p.Profile.Issuer is "any" || string.Equals(p.Issuer.Name, p.Profile.Issuer, StringComparison.Ordinal)
@@ -41,7 +43,8 @@ internal static class Lints
         new("validity-inside-issuer", (c, p) => p.Issuer is null
             || (c.NotBefore >= p.Issuer.Certificate.NotBefore.AddMinutes(-2) && c.NotAfter <= p.Issuer.Certificate.NotAfter)),
         new("key-as-requested", (c, p) => c.SubjectPublicKeyInfo.Span.SequenceEqual(p.Spki.Span)),
-        new("key-accepted", (c, p) => PublicKeyCheck.Examine(c.SubjectPublicKeyInfo) is PublicKeyVerdict.Accepted accepted && p.Profile.Keys.Contains(accepted.Key.Kind)),
+        new("key-accepted", (c, p) => PublicKeyCheck.Examine(c.SubjectPublicKeyInfo) is PublicKeyVerdict.Accepted accepted
+            && p.Profile.Keys.Contains(accepted.Key.Kind)),
         new("key-not-the-issuers", (c, p) => p.Issuer is null || !c.SubjectPublicKeyInfo.Span.SequenceEqual(p.Issuer.Certificate.SubjectPublicKeyInfo.Span)),
         // RFC 5280 4.2.1.9, 4.2.1.3, 4.2.1.12: exactly what the profile says.
         new("basic-constraints", (c, p) => c.IsCa == p.Profile.Ca && c.PathLength == p.Profile.PathLength),
@@ -51,12 +54,15 @@ internal static class Lints
         // A key that both logs in and signs would let a login be replayed as consent.
         new("one-purpose", (c, p) => p.Profile.Ca || c.KeyUsage is KeyUsages.DigitalSignature or KeyUsages.NonRepudiation),
         new("constraints-critical", (c, _) => c.Extensions.Where(e => Is(e, Oids.BasicConstraints) || Is(e, Oids.KeyUsage)).All(e => e.Critical)),
-        new("alternative-names", (c, p) => Equal(c, Oids.SubjectAltName, p.Subject.Names.Count == 0 ? null : CertificateExtension.SubjectAltName(p.Subject.Names))),
-        new("holder-named", (c, p) => p.Profile.Holder is not ("practitioner" or "institution" or "officer") || c.SubjectUris.Any(u => u.StartsWith("urn:mdid:", StringComparison.Ordinal))),
+        new("alternative-names", (c, p) => Equal(
+            c, Oids.SubjectAltName, p.Subject.Names.Count == 0 ? null : CertificateExtension.SubjectAltName(p.Subject.Names))),
+        new("holder-named", (c, p) => p.Profile.Holder is not ("practitioner" or "institution" or "officer")
+            || c.SubjectUris.Any(u => PersonId.TryParse(u, out _) || InstitutionId.TryParse(u, out _))),
         new("subject-key-identifier", (c, p) => c.SubjectKeyIdentifier.Span.SequenceEqual(CertificateExtension.KeyIdentifier(p.Spki))),
         new("authority-key-identifier", (c, p) => c.AuthorityKeyIdentifier.Span.SequenceEqual(
             p.Issuer is null ? CertificateExtension.KeyIdentifier(p.Spki) : p.Issuer.Certificate.SubjectKeyIdentifier.Span)),
-        new("status-addresses", (c, p) => Equal(c, Oids.CrlDistributionPoints, p.StatusExtensions().FirstOrDefault()) && Equal(c, Oids.AuthorityInfoAccess, p.StatusExtensions().LastOrDefault())),
+        new("status-addresses", (c, p) => Equal(c, Oids.CrlDistributionPoints, p.StatusExtensions().FirstOrDefault())
+            && Equal(c, Oids.AuthorityInfoAccess, p.StatusExtensions().LastOrDefault())),
         new("ocsp-no-check", (c, p) => Has(c, Oids.OcspNoCheck) == p.Profile.NoCheck),
         new("no-unknown-extension", (c, _) => c.Extensions.All(e => Known.Contains(e.Oid, StringComparer.Ordinal))),
         new("no-extension-twice", (c, _) => c.Extensions.Select(e => e.Oid).Distinct(StringComparer.Ordinal).Count() == c.Extensions.Count),

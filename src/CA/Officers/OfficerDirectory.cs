@@ -1,5 +1,6 @@
-using Microsoft.AspNetCore.Builder;
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
@@ -20,45 +21,43 @@ public sealed record Officer(string Person, string CertificateSha256)
 /// Knows officers by their cards. A certificate counts when this CA's own database holds exactly it as good: stronger than a
 /// path, and nothing inside the certificate is followed.
 /// </summary>
-public sealed class OfficerDirectory(NpgsqlDataSource db, TimeProvider clock, ProblemSet problems)
+public sealed class OfficerDirectory(NpgsqlDataSource db, TimeProvider clock)
 {
     private const string Find = """
         SELECT o.person FROM certificates c JOIN officers o ON o.person = c.holder
         WHERE c.sha256 = $1 AND c.profile = $2 AND c.state = 'good' AND c.not_before <= $3 AND c.not_after >= $3 AND o.active
         """;
 
-    private static readonly object Item = new();
-
     /// <summary>The officer whose good certificate of that profile this is; null when it is none.</summary>
     public Task<string?> PersonOf(string certificateSha256, string profile, CancellationToken ct) =>
         db.Sql(Find).With(certificateSha256).With(profile).With(clock.GetUtcNow()).Scalar<string>(ct);
 
-    /// <summary>The officer of this request.</summary>
-    /// <exception cref="InvalidOperationException">The endpoint is not an officers' endpoint.</exception>
-    public static Officer Of(HttpContext context) =>
-        context.Items[Item] as Officer ?? throw new InvalidOperationException("The endpoint is not for officers.");
-
-    /// <summary>Lets only officers through; the card's status is asked at each request.</summary>
-    internal async ValueTask<object?> Gate(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
+    /// <summary>Lets only officers through, before their request's body is read; the card's status is asked at each request.</summary>
+    internal static async ValueTask<Refusal?> Admit(HttpContext context)
     {
-        var context = invocation.HttpContext;
-        var sha = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(context.Card().RawDataMemory.Span));
-        if (await PersonOf(sha, "officer-authentication", context.RequestAborted) is not { } person)
+        var directory = context.RequestServices.GetRequiredService<OfficerDirectory>();
+        var sha = Convert.ToHexStringLower(SHA256.HashData(context.Card().RawDataMemory.Span));
+        if (await directory.PersonOf(sha, "officer-authentication", context.RequestAborted) is not { } person)
         {
-            return problems.Of("not-an-officer", 403, "This card is not a valid officer's authentication card.");
+            return CaRefusals.NotAnOfficer;
         }
 
-        context.Items[Item] = new Officer(person, sha);
-        return await next(invocation);
+        context.SetOfficer(new Officer(person, sha));
+        return null;
     }
 }
 
-/// <summary>Marks endpoints that only officers may call.</summary>
-public static class OfficerEndpoints
+/// <summary>The officer of a request.</summary>
+public static class OfficerOfRequest
 {
-    /// <summary>Requires a card, and that it is an officer's.</summary>
-    public static RouteHandlerBuilder RequireOfficer(this RouteHandlerBuilder builder) => builder
-        .RequireCard()
-        .AddEndpointFilter((invocation, next) =>
-            ((OfficerDirectory)invocation.HttpContext.RequestServices.GetService(typeof(OfficerDirectory))!).Gate(invocation, next));
+    private static readonly object Item = new();
+
+    extension(HttpContext context)
+    {
+        /// <summary>The officer who calls.</summary>
+        /// <exception cref="InvalidOperationException">The endpoint is not an officers' endpoint.</exception>
+        public Officer Officer() => context.Items[Item] as Officer ?? throw new InvalidOperationException("The endpoint is not for officers.");
+
+        internal void SetOfficer(Officer officer) => context.Items[Item] = officer;
+    }
 }

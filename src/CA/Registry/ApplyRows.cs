@@ -68,7 +68,8 @@ public sealed class ApplyRows(RegistryKeys keys, NpgsqlTransaction tx, DateTimeO
         var warning = RowRules.Warning(row);
         if (await tx.Sql(FindInstitution).With(row.CreditCode).Scalar<string>(ct) is { } known)
         {
-            var updated = await tx.Sql(UpdateInstitution).With(known).With(row.Name).With(row.Kind).With(row.RegistrationNumber).With(row.Region).Execute(ct) == 1;
+            var updated = await tx.Sql(UpdateInstitution).With(known).With(row.Name).With(row.Kind).With(row.RegistrationNumber)
+                .With(row.Region).Execute(ct) == 1;
             if (updated)
             {
                 Changes.Add(new FeedChange("institution", known, null, "updated"));
@@ -77,8 +78,9 @@ public sealed class ApplyRows(RegistryKeys keys, NpgsqlTransaction tx, DateTimeO
             return new ImportResult("institution", at, updated ? "updated" : "unchanged", known, warning);
         }
 
-        var urn = InternalId.NewInstitution(now);
-        await tx.Sql(InsertInstitution).With(urn).With(row.CreditCode).With(row.Name).With(row.Kind).With(row.RegistrationNumber).With(row.Region).With(now).Execute(ct);
+        var urn = InstitutionId.New(now).Value;
+        await tx.Sql(InsertInstitution).With(urn).With(row.CreditCode).With(row.Name).With(row.Kind).With(row.RegistrationNumber).With(row.Region)
+            .With(now).Execute(ct);
         await tx.Sql(InsertInstitutionState).With(urn).With(Effective(row.EffectiveFrom)).With(now).With(officer).Execute(ct);
         Changes.Add(new FeedChange("institution", urn, null, "active"));
         return new ImportResult("institution", at, "created", urn, warning);
@@ -114,7 +116,7 @@ public sealed class ApplyRows(RegistryKeys keys, NpgsqlTransaction tx, DateTimeO
             return new ImportResult("practitioner", at, updated ? "updated" : "unchanged", known);
         }
 
-        var urn = InternalId.NewPerson(now);
+        var urn = PersonId.New(now).Value;
         var state = row.State ?? "active";
         await tx.Sql(InsertPractitioner).With(urn).With(row.Name).With(row.IdentityType).With(await keys.Seal(urn, number, ct)).With(lookup).With(row.Role)
             .With(row.LicenceNumber).With(row.Category).With(scope)
@@ -198,7 +200,7 @@ public sealed class ApplyRows(RegistryKeys keys, NpgsqlTransaction tx, DateTimeO
 
     private async Task<string?> Person(string reference, CancellationToken ct)
     {
-        if (InternalId.Is(reference, InternalId.PersonPrefix))
+        if (PersonId.TryParse(reference, out _))
         {
             return await tx.Sql(RoleOf).With(reference).Scalar<string>(ct) is null ? null : reference;
         }

@@ -1,7 +1,5 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Npgsql;
 using Trust.CA.Certificates;
 using Trust.CA.Feed;
@@ -9,6 +7,7 @@ using Trust.CA.Officers;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
 
@@ -18,50 +17,47 @@ namespace Trust.CA.Registry;
 /// <c>POST /institutions/{urn}/state</c> with <c>closed</c>: ends the institution's own certificates and those its people hold under
 /// it, at once. A closed institution does not open again under its old identifier.
 /// </summary>
-public static class CloseInstitution
+internal sealed class CloseInstitution(NpgsqlDataSource db, Outbox outbox, FeedHub feed, TimeProvider clock)
 {
     private const string Insert = """
         INSERT INTO institution_states (institution, state, effective_from, recorded_at, recorded_by, reason, basis)
         SELECT urn, 'closed', $2, $2, $3, $4, $5 FROM institutions WHERE urn = $1
         """;
 
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.MapPost("/institutions/{urn}/state", Handle).RequireOfficer().Idempotent();
-
-    private static async Task<Results<Ok<StateResponse>, ProblemHttpResult>> Handle(
-        HttpContext context, string urn, StateRequest request, NpgsqlDataSource db, Outbox outbox, FeedHub feed, TimeProvider clock, ProblemSet problems)
+    /// <summary>Closes.</summary>
+    public async Task<Results<Ok<StateResponse>, Refusal>> Handle(HttpContext context, InstitutionId urn, StateRequest request)
     {
-        if (request.State is not "closed" || request.Reason.Length is 0 or > 60 || !EventText.TryParse(request.Reason, out _) || (request.Basis is not null && !EventText.TryParse(request.Basis, out _)))
+        if (request.State is not "closed" || !request.HasReason())
         {
-            return problems.Of("malformed-state", 400, "The state can only become closed, with a reason of 1 to 60 characters; reason and basis are at most 256 bytes, without quotation marks, backslashes and control characters.");
+            return CaRefusals.MalformedInstitutionState;
         }
 
         var ct = context.RequestAborted;
-        var officer = OfficerDirectory.Of(context);
+        var officer = context.Officer();
         var now = Microseconds.Truncate(clock.GetUtcNow());
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        if (await tx.Sql(Insert).With(urn).With(now).With(officer.Person).With(request.Reason).With(request.Basis).Execute(ct) == 0)
+        if (await tx.Sql(Insert).With(urn.Value).With(now).With(officer.Person).With(request.Reason).With(request.Basis).Execute(ct) == 0)
         {
-            return problems.Of("unknown-institution", 404, "No institution has this identifier.");
+            return CaRefusals.UnknownInstitution;
         }
 
         List<FeedChange> certificates =
         [
-            .. await CertificateConsequences.RevokeAll(tx, urn, RevocationReason.CessationOfOperation, now, officer.Person, ct),
-            .. await CertificateConsequences.RevokeDependants(tx, urn, RevocationReason.CessationOfOperation, now, officer.Person, ct),
+            .. await CertificateConsequences.RevokeAll(tx, urn.Value, RevocationReason.CessationOfOperation, now, officer.Person, ct),
+            .. await CertificateConsequences.RevokeDependants(tx, urn.Value, RevocationReason.CessationOfOperation, now, officer.Person, ct),
         ];
-        _ = await outbox.Append(tx, new AuditEvent
+        var recorded = await outbox.Append(tx, new AuditEvent
         {
             Action = "ID.suspend",
             Actor = officer.Actor,
-            Subjects = [SubjectKey.Of("institution", urn), .. certificates.Take(60).Select(c => SubjectKey.Certificate(c.Id))],
+            Subjects = [SubjectKey.Institution(urn.Value), .. certificates.Take(60).Select(c => SubjectKey.Certificate(c.Id))],
             Outcome = EventOutcome.Success,
             Reason = "closed",
             Basis = request.Basis,
         }, ct);
-        await feed.Commit(tx, [new FeedChange("institution", urn, null, "closed"), .. certificates], now, ct);
+        recorded.IsNeverRefused();
+        await feed.Commit(tx, [new FeedChange("institution", urn.Value, null, "closed"), .. certificates], now, ct);
         return TypedResults.Ok(new StateResponse("closed", Certificates: certificates.Count));
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
+using Trust.Kernel.Hosting;
 
 namespace Trust.CA.Registry;
 
@@ -17,17 +18,17 @@ public static class CsvRows
     /// <param name="kind"><c>institutions</c>, <c>practitioners</c>, <c>affiliations</c> or <c>filings</c>.</param>
     /// <param name="rows">The rows when the form is right.</param>
     /// <param name="why">What is wrong otherwise, with its line.</param>
-    public static bool TryRead(ReadOnlySpan<byte> utf8, string? kind, [NotNullWhen(true)] out ImportRequest? rows, out string why)
+    public static bool TryRead(
+        ReadOnlySpan<byte> utf8, string? kind, [NotNullWhen(true)] out ImportRequest? rows, [NotNullWhen(false)] out Refusal? why)
     {
-        rows = null;
-        why = string.Empty;
+        (rows, why) = (null, null);
         try
         {
             var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(utf8.StartsWith("\uFEFF"u8) ? utf8[3..] : utf8);
             var lines = Parse(text);
             if (lines.Count == 0)
             {
-                why = "The file is empty.";
+                why = CaRefusals.CsvEmpty;
                 return false;
             }
 
@@ -40,12 +41,17 @@ public static class CsvRows
                 "filings" => new ImportRequest(Filings: [.. records.Select(Filing)]),
                 _ => null,
             };
-            why = rows is null ? "Say which kind of rows: ?kind=institutions, practitioners, affiliations or filings." : why;
-            return rows is not null;
+            why = rows is null ? CaRefusals.CsvKind : null;
+            return why is null;
         }
-        catch (Exception e) when (e is FormatException or DecoderFallbackException)
+        catch (MalformedCsvException e)
         {
-            why = e is FormatException ? e.Message : "The file is not UTF-8.";
+            why = e.Refusal;
+            return false;
+        }
+        catch (DecoderFallbackException)
+        {
+            why = CaRefusals.CsvNotUtf8;
             return false;
         }
     }
@@ -106,13 +112,13 @@ public static class CsvRows
 
             if (field.Length > MaxField)
             {
-                throw new FormatException($"A field of line {lines.Count + 1} is too long.");
+                throw new MalformedCsvException(CaRefusals.CsvFieldTooLong.With("line", lines.Count + 1));
             }
         }
 
         if (quoted)
         {
-            throw new FormatException("A quoted field is not closed.");
+            throw new MalformedCsvException(CaRefusals.CsvOpenQuote);
         }
 
         if (field.Length > 0 || fields.Count > 0)
@@ -142,24 +148,32 @@ public static class CsvRows
 
     private sealed class Record(List<string> names, List<string> values, int line)
     {
-        public string this[string name] => Optional(name) ?? throw new FormatException($"Line {line} has no {name}.");
+        public string this[string name] => Optional(name) ?? throw Missing(name);
 
         public string? Optional(string name)
         {
             if (values.Count != names.Count)
             {
-                throw new FormatException($"Line {line} has {values.Count} fields, the header {names.Count}.");
+                throw new MalformedCsvException(CaRefusals.CsvFieldCount.With("line", line).With("fields", values.Count).With("columns", names.Count));
             }
 
             var at = names.IndexOf(name);
             return at < 0 || values[at].Length == 0 ? null : values[at];
         }
 
-        public DateTimeOffset Time(string name) => OptionalTime(name) ?? throw new FormatException($"Line {line} has no {name}.");
+        public DateTimeOffset Time(string name) => OptionalTime(name) ?? throw Missing(name);
 
         public DateTimeOffset? OptionalTime(string name) =>
             Optional(name) is not { } text ? null
             : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time
-            : throw new FormatException($"Line {line}: {name} is not a date.");
+            : throw new MalformedCsvException(CaRefusals.CsvNoDate.With("line", line).With("member", name));
+
+        private MalformedCsvException Missing(string name) => new(CaRefusals.CsvFieldMissing.With("line", line).With("member", name));
+    }
+
+    // Leaves the middle of a line; it never leaves this file.
+    private sealed class MalformedCsvException(Refusal refusal) : Exception
+    {
+        public Refusal Refusal => refusal;
     }
 }

@@ -1,7 +1,6 @@
-using Microsoft.AspNetCore.Builder;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Routing;
 using Npgsql;
 using Trust.CA.Feed;
 using Trust.CA.Officers;
@@ -16,31 +15,30 @@ namespace Trust.CA.Registry;
 /// <c>POST /registry/imports</c>: institutions, practitioners, affiliations and filings, as JSON or as CSV of one kind. Rows stand
 /// alone: a refused row names its rule and does not stop the others.
 /// </summary>
-public static class ImportRegistry
+internal sealed class ImportRegistry(NpgsqlDataSource db, RegistryKeys keys, Outbox outbox, TimeProvider clock)
 {
-    private const int MaxRows = 2_000;
+    private const int MostRows = 2_000;
     private static readonly JsonLimits Limits = new((int)ServiceHost.MaximumBody);
 
-    /// <summary>Maps the endpoint.</summary>
-    public static void Map(IEndpointRouteBuilder app) =>
-        app.MapPost("/registry/imports", Handle).RequireOfficer().Idempotent();
-
-    private static async Task<Results<Ok<ImportResponse>, ProblemHttpResult>> Handle(
-        HttpContext context, NpgsqlDataSource db, RegistryKeys keys, Outbox outbox, TimeProvider clock, ProblemSet problems, string? kind)
+    /// <summary>Imports.</summary>
+    public async Task<Results<Ok<ImportResponse>, Refusal>> Handle(HttpContext context, string? kind)
     {
         var ct = context.RequestAborted;
-        var (rows, refusal) = await Read(context, kind, ct);
-        if (rows is null)
+        switch (await Read(context, kind, ct))
         {
-            return problems.Of("malformed-import", 400, refusal);
+            case RowsOutcome.Malformed(var why):
+                return why;
+            case RowsOutcome.Rows(var rows) when Count(rows) > MostRows:
+                return CaRefusals.TooManyRows.With("most", MostRows);
+            case RowsOutcome.Rows(var rows):
+                return await Import(rows, context.Officer(), ct);
+            default:
+                throw new InvalidOperationException("Unknown outcome of reading an import.");
         }
+    }
 
-        if (Count(rows) > MaxRows)
-        {
-            return problems.Of("too-many-rows", 413, $"At most {MaxRows} rows at once.");
-        }
-
-        var officer = OfficerDirectory.Of(context);
+    private async Task<Results<Ok<ImportResponse>, Refusal>> Import(ImportRequest rows, Officer officer, CancellationToken ct)
+    {
         var now = Microseconds.Truncate(clock.GetUtcNow());
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
@@ -51,7 +49,7 @@ public static class ImportRegistry
             if (await outbox.Append(tx, Event(officer, result), ct) is AppendOutcome.Refused refused)
             {
                 await tx.RollbackAsync(CancellationToken.None);
-                return problems.Of(refused.Reason.Code, 503, "The audit ledger is away for too long; nothing was imported. Try again later.");
+                return CommonRefusals.From(refused.Reason);
             }
         }
 
@@ -96,31 +94,39 @@ public static class ImportRegistry
         Reason = result.Result,
     };
 
-    private static async Task<(ImportRequest? Rows, string Refusal)> Read(HttpContext context, string? kind, CancellationToken ct)
+    private static async Task<RowsOutcome> Read(HttpContext context, string? kind, CancellationToken ct)
     {
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, ct);
         var bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
         if (context.Request.ContentType?.StartsWith("text/csv", StringComparison.Ordinal) == true)
         {
-            return CsvRows.TryRead(bytes.Span, kind, out var fromCsv, out var why) ? (fromCsv, string.Empty) : (null, why);
+            return CsvRows.TryRead(bytes.Span, kind, out var fromCsv, out var why) ? new RowsOutcome.Rows(fromCsv) : new RowsOutcome.Malformed(why);
         }
 
         if (!StrictJson.TryParse(bytes.Span, Limits, out var element, out var refusal))
         {
-            return (null, $"The JSON is refused: {refusal.Reason} at byte {refusal.Offset}.");
+            return new RowsOutcome.Malformed(CaRefusals.ImportNotJson.With("offset", refusal.Offset));
         }
 
         try
         {
-            return (System.Text.Json.JsonSerializer.Deserialize(element, CaJson.Default.ImportRequest), "The JSON is null.");
+            return JsonSerializer.Deserialize(element, CaJson.Default.ImportRequest) is { } rows
+                ? new RowsOutcome.Rows(rows) : new RowsOutcome.Malformed(CaRefusals.ImportMembers);
         }
-        catch (System.Text.Json.JsonException e)
+        catch (JsonException)
         {
-            return (null, $"A member is missing, unknown or of the wrong kind at {e.Path}.");
+            return new RowsOutcome.Malformed(CaRefusals.ImportMembers);
         }
     }
 
     private static int Count(ImportRequest rows) =>
         (rows.Institutions?.Count ?? 0) + (rows.Practitioners?.Count ?? 0) + (rows.Affiliations?.Count ?? 0) + (rows.Filings?.Count ?? 0);
+
+    private abstract record RowsOutcome
+    {
+        public sealed record Rows(ImportRequest Request) : RowsOutcome;
+
+        public sealed record Malformed(Refusal Why) : RowsOutcome;
+    }
 }

@@ -4,6 +4,7 @@ using Npgsql;
 using Trust.CA.Certificates;
 using Trust.Crypto.Asn1;
 using Trust.Crypto.Json;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 
 namespace Trust.CA.Registry;
@@ -20,41 +21,42 @@ public abstract record SnapshotOutcome
     /// <param name="Sha256">Hash of the facts; changes with any of them.</param>
     public sealed record Fit(CertificateSubject Subject, byte[] Sha256) : SnapshotOutcome;
 
-    /// <summary>The holder may not; the rule.</summary>
-    public sealed record Unfit(string Rule) : SnapshotOutcome;
+    /// <summary>The holder may not; why.</summary>
+    public sealed record Unfit(Refusal Why) : SnapshotOutcome;
 }
 
-/// <summary>Takes snapshots.</summary>
+/// <summary>Says whether a holder may have a certificate, and pins the facts it says so by.</summary>
 public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db)
 {
     private const string SelectOfficer = "SELECT name FROM officers WHERE person = $1 AND active";
 
-    /// <summary>The facts about a holder of a profile, at an instant.</summary>
-    public async Task<SnapshotOutcome> Take(Profile profile, string holder, string? institution, DateTimeOffset at, CancellationToken ct) => profile.Holder switch
+    /// <summary>Judges a holder of a profile by the registry as it stands at an instant.</summary>
+    public async Task<SnapshotOutcome> JudgeHolder(
+        Profile profile, string holder, string? institution, DateTimeOffset at, CancellationToken ct) => profile.Holder switch
     {
         "practitioner" => await OfPractitioner(holder, institution, at, ct),
         "institution" when institution is null || string.Equals(institution, holder, StringComparison.Ordinal) => await OfInstitution(holder, at, ct),
         "officer" when institution is null => await OfOfficer(holder, ct),
         "service" when institution is null => OfService(holder),
-        _ => new SnapshotOutcome.Unfit("holder-does-not-fit-profile"),
+        _ => new SnapshotOutcome.Unfit(CaRefusals.HolderDoesNotFitProfile),
     };
 
     private async Task<SnapshotOutcome> OfPractitioner(string holder, string? institution, DateTimeOffset at, CancellationToken ct)
     {
         if (await registry.StandingOf(holder, institution, at, ct) is not { Person: var person } standing)
         {
-            return new SnapshotOutcome.Unfit("unknown-person");
+            return new SnapshotOutcome.Unfit(CaRefusals.HolderUnknownPerson);
         }
 
         var state = standing.State ?? "pending";
-        if (state is not "active")
+        if (CaRefusals.OfState(state) is { } why)
         {
-            return new SnapshotOutcome.Unfit(state);
+            return new SnapshotOutcome.Unfit(why);
         }
 
         if (institution is not null && (standing.Affiliation is null || standing.InstitutionState is not "active"))
         {
-            return new SnapshotOutcome.Unfit(standing.Affiliation is null ? "no-affiliation" : "institution-closed");
+            return new SnapshotOutcome.Unfit(standing.Affiliation is null ? CaRefusals.NoAffiliation : CaRefusals.InstitutionClosed);
         }
 
         var facts = new JsonObject
@@ -76,12 +78,12 @@ public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db
     {
         if (await registry.FindInstitution(holder, ct) is not { } institution)
         {
-            return new SnapshotOutcome.Unfit("unknown-institution");
+            return new SnapshotOutcome.Unfit(CaRefusals.HolderUnknownInstitution);
         }
 
         if (await registry.StateOfInstitution(holder, at, ct) is not "active")
         {
-            return new SnapshotOutcome.Unfit("institution-closed");
+            return new SnapshotOutcome.Unfit(CaRefusals.InstitutionClosed);
         }
 
         var facts = new JsonObject
@@ -96,13 +98,15 @@ public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db
     {
         var name = await db.Sql(SelectOfficer).With(holder).Scalar<string>(ct);
         return name is null
-            ? new SnapshotOutcome.Unfit("unknown-officer")
-            : Fit(new CertificateSubject(name, null, [new GeneralName.Uri(holder)]), new JsonObject { ["holder"] = holder, ["name"] = name, ["role"] = "ra-officer" });
+            ? new SnapshotOutcome.Unfit(CaRefusals.HolderUnknownOfficer)
+            : Fit(
+                new CertificateSubject(name, null, [new GeneralName.Uri(holder)]),
+                new JsonObject { ["holder"] = holder, ["name"] = name, ["role"] = "ra-officer" });
     }
 
     private static SnapshotOutcome OfService(string holder) => holder is "idp" or "ca" or "sign" or "ledger"
         ? Fit(new CertificateSubject(holder, null, []), new JsonObject { ["holder"] = holder, ["role"] = "service" })
-        : new SnapshotOutcome.Unfit("unknown-service");
+        : new SnapshotOutcome.Unfit(CaRefusals.HolderUnknownService);
 
     private static SnapshotOutcome.Fit Fit(CertificateSubject subject, JsonObject facts) => new(subject, SHA256.HashData(CanonicalJson.Encode(facts)));
 }

@@ -44,12 +44,14 @@ public sealed class RegistryStore(NpgsqlDataSource db)
 
     private const string SelectStanding = """
         SELECT p.urn, p.name, p.role, p.licence_number, p.licence_category, p.licence_scope, p.region,
-               (SELECT state FROM practitioner_states s WHERE s.practitioner = p.urn AND s.effective_from <= $3 ORDER BY s.effective_from DESC, s.id DESC LIMIT 1),
+               (SELECT state FROM practitioner_states s WHERE s.practitioner = p.urn AND s.effective_from <= $3
+                ORDER BY s.effective_from DESC, s.id DESC LIMIT 1),
                a.id, a.name,
                (SELECT state FROM institution_states s WHERE s.institution = $2 AND s.effective_from <= $3 ORDER BY s.effective_from DESC, s.id DESC LIMIT 1)
         FROM practitioners p LEFT JOIN LATERAL (
             SELECT f.id, i.name FROM affiliations f JOIN institutions i ON i.urn = f.institution
-            WHERE f.practitioner = p.urn AND f.institution = $2 AND f.valid_from <= $3 AND (f.valid_to IS NULL OR f.valid_to > $3) ORDER BY f.id LIMIT 1) a ON true
+            WHERE f.practitioner = p.urn AND f.institution = $2 AND f.valid_from <= $3 AND (f.valid_to IS NULL OR f.valid_to > $3)
+            ORDER BY f.id LIMIT 1) a ON true
         WHERE p.urn = $1
         """;
 
@@ -63,7 +65,8 @@ public sealed class RegistryStore(NpgsqlDataSource db)
 
     /// <summary>A practitioner; null when unknown.</summary>
     public Task<Practitioner?> FindPractitioner(string urn, CancellationToken ct) => db.Sql(SelectPractitioner).With(urn).One(
-        r => new Practitioner(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetFieldValue<string[]>(5), r.GetString(6)), ct);
+        r => new Practitioner(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.GetFieldValue<string[]>(5),
+            r.GetString(6)), ct);
 
     /// <summary>An institution; null when unknown.</summary>
     public Task<Institution?> FindInstitution(string urn, CancellationToken ct) => db.Sql(SelectInstitution).With(urn).One(
@@ -80,6 +83,7 @@ public sealed class RegistryStore(NpgsqlDataSource db)
     /// <summary>Affiliations in force at an instant, each with whether online practice is filed there.</summary>
     public Task<List<Affiliation>> AffiliationsOf(string urn, DateTimeOffset at, CancellationToken ct) => db.Sql(SelectAffiliations).With(urn).With(at).All(
         r => new Affiliation(
-            r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetFieldValue<DateTimeOffset>(4), r.Nullable<DateTimeOffset?>(5), r.GetBoolean(6)),
+            r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetFieldValue<DateTimeOffset>(4), r.Nullable<DateTimeOffset?>(5),
+            r.GetBoolean(6)),
         ct);
 }

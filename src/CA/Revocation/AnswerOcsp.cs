@@ -1,7 +1,4 @@
-using System.Collections.Concurrent;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 using Npgsql;
 using Trust.CA.Certificates;
 using Trust.CA.Feed;
@@ -12,27 +9,22 @@ using Trust.Pkcs11;
 namespace Trust.CA.Revocation;
 
 /// <summary>
-/// OCSP over plain HTTP (RFC 6960, RFC 5019): <c>POST /ocsp</c> and <c>GET /ocsp/{base64}</c>. Answers without nonce are cached per serial
-/// number and dropped when the certificate changes. A serial number that was never issued is unknown, never good.
+/// OCSP over plain HTTP (RFC 6960, RFC 5019): <c>POST /ocsp</c> and <c>GET /ocsp/{base64}</c>. Answers without nonce are cached per CertID
+/// and dropped when the certificate changes. A serial number that was never issued is unknown, never good.
 /// </summary>
-public sealed class AnswerOcsp
+internal sealed class AnswerOcsp
 {
-    private const string MediaType = "application/ocsp-response";
-    private const int MaxCached = 100_000;
-    private const string UnknownSerial = "";
     private const string Status = """
-        SELECT c.state, s.at, s.reason FROM certificates c
+        SELECT c.state, s.at, s.reason, c.sha256 FROM certificates c
         LEFT JOIN LATERAL (SELECT at, reason FROM certificate_states s WHERE s.sha256 = c.sha256 ORDER BY id DESC LIMIT 1) s ON true
         WHERE c.issuer = $1 AND c.serial = $2
         """;
+    private static readonly Standing NeverIssued = new(new CertificateStatus.Unknown(), null);
 
-    private readonly ConcurrentDictionary<string, Cached> _cache = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, ConcurrentBag<string>> _keysOf = new(StringComparer.Ordinal);
     private readonly NpgsqlDataSource _db;
     private readonly OcspResponders _responders;
     private readonly CaOptions _options;
     private readonly TimeProvider _clock;
-    private long _generation;
 
     /// <summary>Drops cached answers as the feed tells of changes.</summary>
     public AnswerOcsp(NpgsqlDataSource db, OcspResponders responders, CaOptions options, TimeProvider clock, FeedHub hub)
@@ -40,150 +32,127 @@ public sealed class AnswerOcsp
         (_db, _responders, _options, _clock) = (db, responders, options, clock);
         hub.Listen(line =>
         {
-            if (line.Kind is "certificate")
+            if (line is { Kind: "certificate", Id: { } sha256 })
             {
-                // Whatever is being computed from older rows must not enter the cache either.
-                _ = Interlocked.Increment(ref _generation);
-                Drop(line.Id ?? UnknownSerial);
-                Drop(UnknownSerial);
+                Cache.Changed(sha256);
             }
         });
     }
 
-    /// <summary>Maps both forms.</summary>
-    public static void Map(IEndpointRouteBuilder app)
-    {
-        app.MapPost("/ocsp", (HttpContext context, AnswerOcsp ocsp) => ocsp.Post(context)).AllowAnonymous();
-        app.MapGet("/ocsp/{**request}", (HttpContext context, string request, AnswerOcsp ocsp) => ocsp.Get(context, request)).AllowAnonymous();
-    }
+    /// <summary>What is kept.</summary>
+    internal OcspCache Cache { get; } = new();
 
-    private async Task Post(HttpContext context)
+    /// <summary>Answers a question in the body.</summary>
+    public async Task<OcspAnswer> Post(HttpContext context)
     {
         using var body = new MemoryStream();
-        if (context.Request.ContentLength is > OcspRequest.MaxBytes)
-        {
-            await Write(context, OcspResponse.Error(OcspError.MalformedRequest));
-            return;
-        }
-
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        await Write(context, OcspRequest.TryParse(body.ToArray(), out var request)
-            ? await Answer(request, context.RequestAborted)
-            : OcspResponse.Error(OcspError.MalformedRequest));
+        return OcspRequest.TryParse(body.ToArray(), out var request) ? await Answer(request, null, context.RequestAborted) : OcspAnswer.Malformed;
     }
 
-    private async Task Get(HttpContext context, string base64)
+    /// <summary>Answers a question in the path (RFC 6960 A.1).</summary>
+    public ValueTask<OcspAnswer> Get(HttpContext context, string request) =>
+        Cache.FindByText(request) is { } kept ? new ValueTask<OcspAnswer>(kept)
+        : OcspRequest.TryParseGet(Uri.UnescapeDataString(request), out var parsed) ? new ValueTask<OcspAnswer>(Answer(parsed, request, context.RequestAborted))
+        : new ValueTask<OcspAnswer>(OcspAnswer.Malformed);
+
+    private async Task<OcspAnswer> Answer(OcspRequest request, string? text, CancellationToken ct)
     {
-        if (_cache.TryGetValue(base64, out var cached) && cached.Until > _clock.GetUtcNow())
+        if (request is not { Nonce: null, Certificates: [var only] })
         {
-            SetCaching(context, cached.Until);
-            await Write(context, cached.Response);
-            return;
-        }
-
-        var generation = Interlocked.Read(ref _generation);
-        if (!OcspRequest.TryParseGet(Uri.UnescapeDataString(base64), out var request))
-        {
-            await Write(context, OcspResponse.Error(OcspError.MalformedRequest));
-            return;
-        }
-
-        var response = await Answer(request, context.RequestAborted);
-        if (request is { Nonce: null, Certificates.Count: 1 } && response.Length > 16)
-        {
-            await Keep(base64, request.Certificates[0], response, generation, context);
-        }
-
-        await Write(context, response);
-    }
-
-    private void Drop(string sha256)
-    {
-        if (_keysOf.TryRemove(sha256, out var keys))
-        {
-            foreach (var key in keys)
+            return await Make(request, ct) switch
             {
-                _ = _cache.TryRemove(key, out _);
-            }
+                Making.Signed signed => new OcspAnswer(signed.Response),
+                Making.Refused refused => refused.Answer,
+                _ => throw new InvalidOperationException("Unknown outcome of making an answer."),
+            };
+        }
+
+        var key = OcspCache.KeyOf(only);
+        if (Cache.Find(key, text) is { } kept)
+        {
+            return kept;
+        }
+
+        var generation = Cache.Generation;
+        switch (await Make(request, ct))
+        {
+            case Making.Signed signed:
+                // Half the answer's life, so that a reader's cache does not outlive it by ours.
+                var answer = new KeptOcspAnswer(signed.Response, _clock.GetUtcNow() + (_options.OcspLifetime / 2), _clock);
+                Cache.Keep(key, text, signed.Sha256, answer, generation);
+                return answer;
+            case Making.Refused refused:
+                return refused.Answer;
+            default:
+                throw new InvalidOperationException("Unknown outcome of making an answer.");
         }
     }
 
-    private async Task Keep(string key, CertificateId id, byte[] response, long generation, HttpContext context)
+    private async Task<Making> Make(OcspRequest request, CancellationToken ct)
     {
-        // Half the answer's life, so that a reader's cache does not outlive it by ours.
-        var until = _clock.GetUtcNow() + (_options.OcspLifetime / 2);
-        SetCaching(context, until);
-        if (_cache.Count >= MaxCached)
+        var issuer = await _responders.FindIssuer(request.Certificates[0], ct);
+        if (issuer is null)
         {
-            _cache.Clear();
-            _keysOf.Clear();
+            return new Making.Refused(OcspAnswer.Unauthorized);
         }
 
-        var responder = await _responders.For(id, context.RequestAborted);
-        var sha256 = responder is null ? null : await _db.Sql("SELECT sha256 FROM certificates WHERE issuer = $1 AND serial = $2")
-            .With(responder.Issuer.Name).With(id.SerialNumber.ToArray()).Scalar<string>(context.RequestAborted);
-        if (generation == Interlocked.Read(ref _generation))
-        {
-            _keysOf.GetOrAdd(sha256 ?? UnknownSerial, _ => []).Add(key);
-            _cache[key] = new Cached(response, until);
-        }
-    }
-
-    private async Task<byte[]> Answer(OcspRequest request, CancellationToken ct)
-    {
         var now = _clock.GetUtcNow();
-        var responses = new List<SingleResponse>();
-        OcspResponder? responder = null;
+        var responses = new List<SingleResponse>(request.Certificates.Count);
+        string? sha256 = null;
         foreach (var id in request.Certificates)
         {
-            var found = await _responders.For(id, ct);
-            if (found is null || (responder is not null && found != responder))
+            if (!id.IsIssuedBy(issuer.Certificate))
             {
-                // RFC 5019 2.2.3: not ours to answer, or of two issuers, whom one signature cannot speak for.
-                return OcspResponse.Error(OcspError.Unauthorized);
+                // Of two issuers, for whom one signature cannot speak.
+                return new Making.Refused(OcspAnswer.Unauthorized);
             }
 
-            responder = found;
-            responses.Add(new SingleResponse(id, await StatusOf(found.Issuer.Name, id.SerialNumber.ToArray(), ct), now, now + _options.OcspLifetime));
+            var standing = await FindStanding(issuer.Name, id.SerialNumber.ToArray(), ct);
+            sha256 = standing.Sha256;
+            responses.Add(new SingleResponse(id, standing.Status, now, now + _options.OcspLifetime));
         }
 
-        if (responder is null)
-        {
-            return OcspResponse.Error(OcspError.MalformedRequest);
-        }
+        return await _responders.Find(issuer, ct) is { } responder
+            ? await Sign(responder, responses, request.Nonce, now, sha256, ct)
+            : new Making.Refused(OcspAnswer.TryLater);
+    }
 
-        var tbs = OcspResponse.EncodeTbs(responder.Certificate, now, responses, request.Nonce);
+    private static async Task<Making> Sign(
+        OcspResponder responder, List<SingleResponse> responses, ReadOnlyMemory<byte>? nonce, DateTimeOffset now, string? sha256, CancellationToken ct)
+    {
+        var tbs = OcspResponse.EncodeTbs(responder.Certificate, now, responses, nonce);
         try
         {
             var raw = await responder.Signer(responder.Suite.DigestToSign(responder.Certificate.SubjectPublicKeyInfo, tbs), ct);
-            return OcspResponse.Assemble(tbs, responder.Suite, raw, responder.Certificate);
+            return new Making.Signed(OcspResponse.Assemble(tbs, responder.Suite, raw, responder.Certificate), sha256);
         }
         catch (TokenException)
         {
-            // RFC 6960 2.3: the responder is there and cannot sign at the moment. Strangers' sessions may be full.
-            return OcspResponse.Error(OcspError.TryLater);
+            // Strangers' sessions may be full.
+            return new Making.Refused(OcspAnswer.TryLater);
         }
     }
 
-    private async Task<CertificateStatus> StatusOf(string issuer, byte[] serial, CancellationToken ct) =>
-        await _db.Sql(Status).With(issuer).With(serial).One<CertificateStatus>(
-            r => r.GetString(0) switch
-            {
-                "good" => new CertificateStatus.Good(),
-                "hold" or "revoked" => new CertificateStatus.Revoked(r.GetFieldValue<DateTimeOffset>(1), (RevocationReason)r.GetInt16(2)),
-                _ => new CertificateStatus.Unknown(),
-            },
-            ct) ?? new CertificateStatus.Unknown();
+    private async Task<Standing> FindStanding(string issuer, byte[] serial, CancellationToken ct) =>
+        await _db.Sql(Status).With(issuer).With(serial).One(
+            r => new Standing(
+                r.GetString(0) switch
+                {
+                    "good" => new CertificateStatus.Good(),
+                    "hold" or "revoked" => new CertificateStatus.Revoked(r.GetFieldValue<DateTimeOffset>(1), (RevocationReason)r.GetInt16(2)),
+                    _ => new CertificateStatus.Unknown(),
+                },
+                r.Nullable<string>(3)),
+            ct) ?? NeverIssued;
 
-    private void SetCaching(HttpContext context, DateTimeOffset until) =>
-        context.Response.Headers.CacheControl = $"max-age={Math.Max(0, (int)(until - _clock.GetUtcNow()).TotalSeconds)}, public, no-transform, must-revalidate";
+    // What is known of a serial number; the certificate's hash is null before it is issued.
+    private sealed record Standing(CertificateStatus Status, string? Sha256);
 
-    private static async Task Write(HttpContext context, byte[] response)
+    private abstract record Making
     {
-        context.Response.ContentType = MediaType;
-        context.Response.ContentLength = response.Length;
-        await context.Response.Body.WriteAsync(response, context.RequestAborted);
-    }
+        public sealed record Signed(byte[] Response, string? Sha256) : Making;
 
-    private sealed record Cached(byte[] Response, DateTimeOffset Until);
+        public sealed record Refused(OcspAnswer Answer) : Making;
+    }
 }

@@ -33,8 +33,8 @@ public sealed class CrlPublication(
     /// <summary>Whether a new list is due: something changed, or the last one grows old.</summary>
     public async Task<bool> IsDue(string issuer, CancellationToken ct)
     {
-        var last = await db.Sql(Latest).With(issuer).One(r => Tuple.Create(r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(3)), ct);
-        return last is null || clock.GetUtcNow() - last.Item1 >= options.CrlInterval || await db.Sql(LastChange).Scalar<long>(ct) > last.Item2;
+        var last = await db.Sql(Latest).With(issuer).One(r => new LastList(r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(3)), ct);
+        return last is null || clock.GetUtcNow() - last.ThisUpdate >= options.CrlInterval || await db.Sql(LastChange).Scalar<long>(ct) > last.FeedSeq;
     }
 
     /// <summary>Publishes a list. The number rises in the transaction that stores it, so it never repeats nor goes back, whoever publishes.</summary>
@@ -70,7 +70,7 @@ public sealed class CrlPublication(
         await tx.Sql(Prune).With(issuer.Name).With(number).Execute(ct);
         if (traced)
         {
-            _ = await outbox.Append(tx, new AuditEvent
+            var recorded = await outbox.Append(tx, new AuditEvent
             {
                 Action = "CERT.crl",
                 Actor = new Actor("ca"),
@@ -78,10 +78,13 @@ public sealed class CrlPublication(
                 Outcome = EventOutcome.Success,
                 Reason = $"number-{number}",
             }, ct);
+            recorded.IsNeverRefused();
         }
 
         await tx.CommitAsync(CancellationToken.None);
         CaLog.CrlPublished(log, number, issuer.Name, entries.Count);
         return number;
     }
+
+    private sealed record LastList(DateTimeOffset ThisUpdate, long FeedSeq);
 }

@@ -1,61 +1,73 @@
-using Microsoft.Extensions.Hosting;
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 using Trust.CA.Certificates;
 using Trust.Kernel.Hosting;
-using Trust.Pkcs11;
 
 namespace Trust.CA.Revocation;
 
-/// <summary>Publishes a new CRL within a second of a change, and at the latest every interval. Roots publish at the ceremony.</summary>
-public sealed class CrlPublisher(CrlPublication publication, IssuerDirectory issuers, CaKeys keys, CaOptions options, TimeProvider clock, ILogger<CrlPublisher> log)
-    : BackgroundService, IReadinessCheck
+/// <summary>
+/// Publishes a new CRL within a second of a change, and at the latest every interval. Roots publish at the ceremony. An issuer whose
+/// list cannot be signed waits by itself, while the others' lists go on; the round fails for as long as any of them waits.
+/// </summary>
+public sealed class CrlPublisher(
+    CrlPublication publication, IssuerDirectory issuers, CaKeys keys, CaOptions options, TimeProvider clock, ILogger<CrlPublisher> log) : IReadinessCheck
 {
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
-    private long _succeededAt = -1;
+    /// <summary>From one round to the next, whether it failed or not.</summary>
+    internal static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly Backoff<string> _backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30), clock);
+    private readonly Dictionary<string, Exception> _failing = new(StringComparer.Ordinal);
+    private volatile bool _published;
 
     /// <inheritdoc/>
     public string Name => "crl";
 
     /// <inheritdoc/>
-    public ValueTask<Readiness> Check(CancellationToken ct)
-    {
-        var at = Interlocked.Read(ref _succeededAt);
-        var age = at < 0 ? TimeSpan.MaxValue : clock.GetElapsedTime(at);
-        return ValueTask.FromResult(age < TimeSpan.FromSeconds(30)
-            ? new Readiness(true, "current")
-            : new Readiness(false, at < 0 ? "no CRL published yet" : $"no CRL could be published for {age.TotalSeconds:F0} s"));
-    }
+    public ValueTask<Readiness> Check(CancellationToken ct) =>
+        ValueTask.FromResult(_published ? new Readiness(true, "every issuer has a list") : new Readiness(false, "no CRL published yet"));
 
     /// <summary>Publishes what is due.</summary>
-    public async Task Run(CancellationToken ct)
+    public async Task Round(CancellationToken ct)
     {
-        foreach (var issuer in (await issuers.All(ct)).Where(a => a.Parent is not null))
+        foreach (var issuer in (await issuers.All(ct)).Where(a => a.Parent is not null && _backoff.IsDue(a.Name)))
+        {
+            await Publish(issuer, ct);
+        }
+
+        if (_failing.Values.FirstOrDefault() is { } e)
+        {
+            ExceptionDispatchInfo.Throw(e);
+        }
+
+        _published = true;
+    }
+
+    private async Task Publish(Authority issuer, CancellationToken ct)
+    {
+        try
         {
             if (await publication.IsDue(issuer.Name, ct))
             {
-                _ = await publication.Publish(issuer, await keys.SignerOf(issuer.KeyLabel, ct), options.CrlLifetime, ct);
+                await publication.Publish(issuer, await keys.SignerOf(issuer.KeyLabel, ct), options.CrlLifetime, ct);
             }
+
+            _failing.Remove(issuer.Name);
+            _backoff.Done(issuer.Name);
         }
-
-        Interlocked.Exchange(ref _succeededAt, clock.GetTimestamp());
-    }
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var tick = new PeriodicTimer(Look, clock);
-        do
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            try
-            {
-                await Run(stoppingToken);
-            }
-            catch (Exception e) when (e is NpgsqlException or TokenException)
-            {
-                CaLog.CrlFailed(log, e);
-            }
+            throw;
         }
-        while (await tick.WaitForNextTickAsync(stoppingToken));
+#pragma warning disable CA1031 // Whatever is wrong with this issuer, the others' lists must go on.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            if (_failing.TryAdd(issuer.Name, e))
+            {
+                CaLog.CrlFailed(log, issuer.Name, e);
+            }
+
+            _backoff.Failed(issuer.Name);
+        }
     }
 }

@@ -4,6 +4,7 @@ using Trust.CA.Enrolment;
 using Trust.CA.Registry;
 using Trust.Cli.Local;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 using Trust.TestKit;
 
@@ -127,7 +128,7 @@ public sealed class EnrolmentTests(CaFixture ca)
         using var client = ca.Officer(0);
         using var changed = await client.Post($"/practitioners/{suspended}/state", new StateRequest("suspended", "order"), CaJson.Default.StateRequest);
 
-        Assert.Equal("unknown-person", await Refusal(await Fresh(InternalId.NewPerson(DateTimeOffset.UtcNow), name)));
+        Assert.Equal("unknown-person", await Refusal(await Fresh(PersonId.New(DateTimeOffset.UtcNow).Value, name)));
         Assert.Equal("suspended", await Refusal(await Fresh(suspended, suspendedName)));
         Assert.Equal("no-affiliation", await Refusal(await Fresh(person, name, elsewhere)));
         Assert.Equal("unknown-service", await Refusal(await Fresh(person, name, null, "service-tls")));

@@ -8,6 +8,7 @@ using Trust.CA.Certificates;
 using Trust.CA.Entitlements;
 using Trust.CA.Registry;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Identifiers;
 using Trust.TestKit;
 
 namespace Trust.CA.Tests.Entitlements;
@@ -41,9 +42,9 @@ public sealed class EntitlementTests(CaFixture ca)
         var (_, elsewhere, _) = await ca.NewPractitioner();
         var (unfiled, unfiledAt, _) = await ca.NewPractitioner(filed: false);
 
-        Assert.Equal("unknown-person", await Reason($"person={InternalId.NewPerson(DateTimeOffset.UtcNow)}&institution={institution}&act=prescribe"));
+        Assert.Equal("unknown-person", await Reason($"person={PersonId.New(DateTimeOffset.UtcNow)}&institution={institution}&act=prescribe"));
         Assert.Equal("no-affiliation", await Reason($"person={person}&institution={elsewhere}&act=prescribe"));
-        Assert.Equal("institution-closed", await Reason($"person={person}&institution={InternalId.NewInstitution(DateTimeOffset.UtcNow)}&act=prescribe"));
+        Assert.Equal("institution-closed", await Reason($"person={person}&institution={InstitutionId.New(DateTimeOffset.UtcNow)}&act=prescribe"));
         Assert.Equal("no-filing", await Reason($"person={unfiled}&institution={unfiledAt}&act=prescribe"));
         Assert.Equal("no-affiliation", await Reason($"person={person}&act=prescribe"));
         Assert.Equal("permitted", await Reason($"person={person}&act=login"));

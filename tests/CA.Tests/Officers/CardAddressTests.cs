@@ -33,4 +33,19 @@ public sealed class CardAddressTests(CaFixture ca)
         Assert.Equal("not-an-officer", await response.Problem());
         Assert.False(trap.Pending());
     }
+
+    [Fact]
+    public async Task A_stranger_is_refused_before_anything_of_the_request_is_read()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=Stranger", key, HashAlgorithmName.SHA256);
+        using var leaf = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddMinutes(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var client = CaFixture.Client(ca.OfficersUrl, X509CertificateLoader.LoadPkcs12(leaf.Export(X509ContentType.Pkcs12), null));
+        using var content = new ByteArrayContent("no JSON, and no key"u8.ToArray());
+        content.Headers.ContentType = new("application/json");
+
+        using var response = await client.PostAsync("/certificate-requests", content);
+
+        Assert.Equal((HttpStatusCode.Forbidden, "not-an-officer"), (response.StatusCode, await response.Problem()));
+    }
 }

@@ -56,10 +56,10 @@ public sealed class IdentifierTests
     public void Internal_identifiers_are_ULIDs_in_time_order()
     {
         var now = DateTimeOffset.UtcNow;
-        var first = InternalId.NewPerson(now);
-        var second = InternalId.NewPerson(now.AddMilliseconds(1));
-        Assert.True(InternalId.Is(first, InternalId.PersonPrefix));
-        Assert.False(InternalId.Is(first, InternalId.InstitutionPrefix));
-        Assert.True(string.CompareOrdinal(first, second) < 0);
+        var first = PersonId.New(now);
+        var second = PersonId.New(now.AddMilliseconds(1));
+        Assert.True(PersonId.TryParse(first.Value, out _));
+        Assert.False(InstitutionId.TryParse(first.Value, out _));
+        Assert.True(string.CompareOrdinal(first.Value, second.Value) < 0);
     }
 }

@@ -28,6 +28,11 @@ public sealed partial class Installation
                 ["Ledger"] = new JsonObject { ["Peer"] = "ledger", ["BudgetAge"] = Timespan(TimeSpan.FromMinutes(5)), ["BudgetCount"] = 10_000 },
             };
             Own(name, root);
+            if (Unlimited)
+            {
+                root["RateLimits"] = new JsonObject { ["Read"] = 0, ["Sign"] = 0, ["Login"] = 0, ["Client"] = 0, ["Card"] = 0 };
+            }
+
             System.IO.Directory.CreateDirectory(PublicDirectory);
             await WriteJson(At("config", name + ".json"), root, ct);
         }

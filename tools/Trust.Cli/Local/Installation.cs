@@ -39,6 +39,9 @@ public sealed partial class Installation
     /// <summary>Where the services listen.</summary>
     public AddressPlan Addresses { get; }
 
+    /// <summary>Whether callers may call as often as they like: a benchmark's come from one address and with few cards.</summary>
+    public bool Unlimited { get; init; }
+
     /// <summary>The services and the witness by name.</summary>
     public IReadOnlyDictionary<string, ServiceProcess> Services { get; }
 

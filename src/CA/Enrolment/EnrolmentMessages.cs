@@ -1,3 +1,5 @@
+using Trust.Kernel.Identifiers;
+
 namespace Trust.CA.Enrolment;
 
 /// <summary>How the holder's identity was proved.</summary>
@@ -20,7 +22,7 @@ public sealed record Carrier(string Model, string Serial);
 /// <param name="Carrier">What carries the key.</param>
 /// <param name="Institution">URN of the institution under which the holder acts; absent for none.</param>
 public sealed record CertificateRequestBody(
-    string Profile, string Holder, string Pkcs10, IdentityProof IdentityProof, Carrier Carrier, string? Institution = null);
+    string Profile, string Holder, string Pkcs10, IdentityProof IdentityProof, Carrier Carrier, InstitutionId? Institution = null);
 
 /// <summary>The recorded request.</summary>
 /// <param name="Id">Identifier.</param>

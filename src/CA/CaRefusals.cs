@@ -1,0 +1,298 @@
+using Trust.Kernel.Hosting;
+
+namespace Trust.CA;
+
+/// <summary>Every rule by which the CA refuses, with what to do next.</summary>
+[RefusalCatalogue("ca")]
+public static class CaRefusals
+{
+    // Officers.
+
+    /// <summary>The card is no good officer's authentication card.</summary>
+    public static readonly Refusal NotAnOfficer = new("not-an-officer", 403,
+        "此证书卡不是有效的注册审批员认证卡，请插入本人的认证卡后重试。",
+        "This card is not a valid officer's authentication card; insert your own and call again.");
+
+    /// <summary>Asked for, or held, by the same person.</summary>
+    public static readonly Refusal OwnRequest = new("own-request", 403,
+        "证书的申请人和持有人都不能审批该申请，请由其他注册审批员审批。",
+        "Who asked for a certificate, or will hold it, does not approve it; another officer must.");
+
+    /// <summary>The wish to reinstate is one's own.</summary>
+    public static readonly Refusal OwnReinstatement = new("own-request", 403,
+        "恢复执业须由另一名注册审批员确认，提出人不能自行确认。",
+        "Another officer must confirm what you asked for.");
+
+    /// <summary>A second approval of one person.</summary>
+    public static readonly Refusal SamePerson = new("same-person", 403,
+        "您已用另一张证书审批过此申请；须由两名不同的注册审批员审批。",
+        "You approved this request before, under another certificate: two people must approve.");
+
+    // Registry.
+
+    /// <summary>An import in JSON that is no strict JSON.</summary>
+    public static readonly Refusal ImportNotJson = new("malformed-import", 400,
+        "导入内容不是规范的 JSON（第 {offset} 字节）：请检查格式、有无重复的成员或多余的内容。",
+        "The import is not strict JSON at byte {offset}: check its form, members that occur twice, and anything after its end.");
+
+    /// <summary>An import in JSON whose members are not those of the rows.</summary>
+    public static readonly Refusal ImportMembers = new("malformed-import", 400,
+        "导入内容缺少必填成员，或有未知成员、类型不符的成员：请对照接口说明检查各行。",
+        "A member of the import is missing, unknown or of the wrong kind: compare the rows with the document of this endpoint.");
+
+    /// <summary>CSV without lines.</summary>
+    public static readonly Refusal CsvEmpty = new("malformed-import", 400, "CSV 文件为空：请至少提供表头行。", "The file is empty: send at least the header line.");
+
+    /// <summary>CSV that is no UTF-8.</summary>
+    public static readonly Refusal CsvNotUtf8 = new("malformed-import", 400,
+        "CSV 文件不是 UTF-8 编码：请另存为 UTF-8 后重试。", "The file is not UTF-8: save it as UTF-8 and send it again.");
+
+    /// <summary>CSV without the kind of its rows.</summary>
+    public static readonly Refusal CsvKind = new("malformed-import", 400,
+        "请用参数 kind 说明 CSV 的行类型：institutions（机构）、practitioners（人员）、affiliations（执业地点）或 filings（备案）。",
+        "Say which kind of rows: ?kind=institutions, practitioners, affiliations or filings.");
+
+    /// <summary>A field of CSV is absent.</summary>
+    public static readonly Refusal CsvFieldMissing = new("malformed-import", 400,
+        "第 {line} 行缺少 {member}：请补填后重试。", "Line {line} has no {member}: fill it in and send the file again.");
+
+    /// <summary>A line of CSV with too few or too many fields.</summary>
+    public static readonly Refusal CsvFieldCount = new("malformed-import", 400,
+        "第 {line} 行有 {fields} 个字段，与表头的 {columns} 个不符：请检查逗号和引号。",
+        "Line {line} has {fields} fields, the header {columns}: check commas and quotation marks.");
+
+    /// <summary>A field of CSV that is no date.</summary>
+    public static readonly Refusal CsvNoDate = new("malformed-import", 400,
+        "第 {line} 行的 {member} 不是日期：请写成如 2026-01-31T00:00:00+08:00。",
+        "Line {line}: {member} is not a date; write it like 2026-01-31T00:00:00+08:00.");
+
+    /// <summary>A field of CSV beyond the limit.</summary>
+    public static readonly Refusal CsvFieldTooLong = new("malformed-import", 400,
+        "第 {line} 行有字段过长：每个字段最多 4096 个字符。", "A field of line {line} is too long: at most 4096 characters each.");
+
+    /// <summary>A quoted field of CSV that does not end.</summary>
+    public static readonly Refusal CsvOpenQuote = new("malformed-import", 400,
+        "CSV 文件中有引号没有闭合：请补上右引号。", "A quoted field is not closed: add the closing quotation mark.");
+
+    /// <summary>More rows than one import takes.</summary>
+    public static readonly Refusal TooManyRows = new("too-many-rows", 413,
+        "一次最多导入 {most} 行：请分批提交。", "At most {most} rows at once: send them in parts.");
+
+    /// <summary>A practitioner's wished state cannot be read.</summary>
+    public static readonly Refusal MalformedPractitionerState = new("malformed-state", 400,
+        "状态须为 suspended（暂停）、active（恢复）、revoked（吊销）、deregistered（注销）或 blacklisted（列入黑名单）；"
+        + "原因为 1 至 60 个字符，原因和依据各不超过 256 字节，不含引号、反斜杠、控制字符和居民身份证号码。",
+        "Name a state (suspended, active, revoked, deregistered, blacklisted) and a reason of 1 to 60 characters; reason and basis are at most "
+        + "256 bytes, without quotation marks, backslashes, control characters and identity numbers.");
+
+    /// <summary>An institution's wished state cannot be read.</summary>
+    public static readonly Refusal MalformedInstitutionState = new("malformed-state", 400,
+        "机构状态只能改为 closed（关闭）；原因为 1 至 60 个字符，原因和依据各不超过 256 字节，不含引号、反斜杠、控制字符和居民身份证号码。",
+        "The state can only become closed, with a reason of 1 to 60 characters; reason and basis are at most 256 bytes, without quotation marks, "
+        + "backslashes, control characters and identity numbers.");
+
+    /// <summary>No practitioner of that identifier.</summary>
+    public static readonly Refusal UnknownPerson = new("unknown-person", 404,
+        "没有此标识的执业人员，请核对标识。", "No practitioner has this identifier; check it.");
+
+    /// <summary>No institution of that identifier.</summary>
+    public static readonly Refusal UnknownInstitution = new("unknown-institution", 404,
+        "没有此标识的机构，请核对标识。", "No institution has this identifier; check it.");
+
+    /// <summary>Revoked or deregistered licences do not come back (医师法 16).</summary>
+    public static readonly Refusal LicenceEnded = new("final-state", 409,
+        "该执业注册已被吊销或注销（{state}），不能再变更；须重新申请执业注册。",
+        "The licence is {state}; only a new registration follows.");
+
+    /// <summary>No wish waits under that identifier.</summary>
+    public static readonly Refusal UnknownReinstatement = new("unknown-reinstatement", 404,
+        "没有待确认的恢复申请，可能已被确认；请查看该人员的当前状态。",
+        "Nothing waits for confirmation under this identifier; it may have been confirmed. Look at the practitioner's state.");
+
+    // Certificates.
+
+    /// <summary>No certificate of that hash.</summary>
+    public static readonly Refusal UnknownCertificate = new("unknown-certificate", 404,
+        "没有此 SHA-256 指纹的证书，请核对指纹。", "No certificate has this SHA-256; check it.");
+
+    /// <summary>No practitioner holds it.</summary>
+    public static readonly Refusal UnknownHolder = new("unknown-certificate", 404,
+        "没有执业人员持有此 SHA-256 指纹的证书。", "No practitioner holds a certificate with this SHA-256.");
+
+    /// <summary>Not a reason of the closed list, or no text that an event can carry.</summary>
+    public static readonly Refusal UnknownReason = new("unknown-reason", 400,
+        "吊销原因须为 unspecified、keyCompromise（私钥泄露）、affiliationChanged（执业机构变更）、superseded（被替换）、cessationOfOperation（停止使用）"
+        + "或 privilegeWithdrawn（资格撤销）；挂起和恢复的原因为 1 至 60 个字符，不含引号、反斜杠和控制字符。",
+        "Name a reason: unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation or privilegeWithdrawn; for hold and "
+        + "resume 1 to 60 characters without quotation marks, backslashes and control characters.");
+
+    /// <summary>The registry's hold is lifted at the holder.</summary>
+    public static readonly Refusal HeldByRegistry = new("held-by-registry", 409,
+        "该证书因持有人的执业状态而挂起：请先恢复持有人的执业状态。",
+        "The holder's standing put this certificate on hold: reinstate the holder instead.");
+
+    /// <summary>No way from one state to the other.</summary>
+    public static readonly Refusal CertificateStateFinal = new("final-state", 409,
+        "证书当前状态为 {state}，不能变更为 {wished}。", "A certificate that is {state} cannot become {wished}.");
+
+    // Enrolment.
+
+    /// <summary>No profile of that name is given on request.</summary>
+    public static readonly Refusal UnknownProfile = new("unknown-profile", 400,
+        "没有可申请的此名称证书模板，请核对模板名称。", "No profile of that name can be requested; check the name.");
+
+    /// <summary>The identity proof is incomplete.</summary>
+    public static readonly Refusal IdentityProof = new("identity-proof", 422,
+        "身份核验信息不完整：须有核验方式、核验人和 64 位十六进制的证据摘要。",
+        "The identity proof needs a method, who performed it, and 64 hex digits of evidence hash.");
+
+    /// <summary>The identity proof is too old, or in the future.</summary>
+    public static readonly Refusal IdentityProofTooOld = new("identity-proof-too-old", 422,
+        "身份核验须在申请前 30 日内完成：请重新核验持有人身份。",
+        "The identity proof must be of the last 30 days: identify the holder again.");
+
+    /// <summary>What carries the key is not named.</summary>
+    public static readonly Refusal Carrier = new("carrier", 422,
+        "请填写密钥载体的型号和序列号，各 1 至 100 个字符。", "Name model and serial number of what carries the key, 1 to 100 characters each.");
+
+    /// <summary>No PKCS#10 (RFC 2986).</summary>
+    public static readonly Refusal MalformedPkcs10 = new("malformed-request", 422,
+        "证书请求不是规范的 PKCS#10（DER）：请用密钥载体重新生成。", "The request is not a well-formed PKCS#10 (DER): make it anew with what carries the key.");
+
+    /// <summary>The key's kind is not one of the profile's.</summary>
+    public static readonly Refusal KeyNotOfProfile = new("key-not-of-profile", 422,
+        "证书模板不接受这种密钥，请按模板要求的算法生成新密钥。", "The profile does not accept this kind of key: generate one of the kind it names.");
+
+    /// <summary>The request's own signature does not verify.</summary>
+    public static readonly Refusal BadPossessionProof = new("bad-possession-proof", 422,
+        "证书请求的签名未能证明持有私钥，请用密钥载体重新生成请求。",
+        "The request's signature does not prove possession of the key: make it anew with what carries the key.");
+
+    /// <summary>A key too short or of a known weakness.</summary>
+    public static readonly Refusal WeakKey = new("weak-key", 422, "密钥强度不足或存在已知弱点，请生成新密钥。", "The key is too weak: generate a new one.");
+
+    /// <summary>A key of an algorithm that is not known here.</summary>
+    public static readonly Refusal UnsupportedKey = new("unsupported-key", 422,
+        "不支持这种密钥算法，请使用 P-256、SM2 或模板允许的 RSA。", "This kind of key is not supported: use P-256, SM2, or RSA where the profile allows it.");
+
+    /// <summary>A key that was asked for or certified before.</summary>
+    public static readonly Refusal ReusedKey = new("reused-key", 422,
+        "此密钥以前申请过证书，请生成新密钥。", "This key was used before: generate a new one.");
+
+    /// <summary>The request names someone else than the registry.</summary>
+    public static readonly Refusal SubjectMismatch = new("subject-mismatch", 422,
+        "证书请求的主题与登记的持有人不符：CN 须为登记的姓名或名称。",
+        "The PKCS#10's subject is not the holder as registered: its CN must be the registered name.");
+
+    /// <summary>The holder is of another kind than the profile's.</summary>
+    public static readonly Refusal HolderDoesNotFitProfile = new("holder-does-not-fit-profile", 422,
+        "该持有人或机构不适用此证书模板，请选择相应的模板。", "The profile is not for such a holder or institution: choose the one that is.");
+
+    /// <summary>The holder is no registered practitioner.</summary>
+    public static readonly Refusal HolderUnknownPerson = UnknownPerson with { Status = 422 };
+
+    /// <summary>The holder is no registered institution.</summary>
+    public static readonly Refusal HolderUnknownInstitution = UnknownInstitution with { Status = 422 };
+
+    /// <summary>The holder is no officer at work.</summary>
+    public static readonly Refusal HolderUnknownOfficer = new("unknown-officer", 422,
+        "没有此标识的在任注册审批员。", "No officer at work has this identifier.");
+
+    /// <summary>The holder is none of the services.</summary>
+    public static readonly Refusal HolderUnknownService = new("unknown-service", 422, "没有此名称的服务。", "There is no service of this name.");
+
+    /// <summary>The holder's licence does not begin yet.</summary>
+    public static readonly Refusal HolderPending = new("pending", 422,
+        "持有人的执业注册尚未生效，生效后再申请。", "The holder's licence is not in force yet: ask again when it is.");
+
+    /// <summary>The holder is suspended.</summary>
+    public static readonly Refusal HolderSuspended = new("suspended", 422,
+        "持有人已被暂停执业，恢复后再申请。", "The holder is suspended: ask again after the reinstatement.");
+
+    /// <summary>The holder's licence is revoked.</summary>
+    public static readonly Refusal HolderRevoked = new("revoked", 422,
+        "持有人的执业证书已被吊销，不能申请证书。", "The holder's licence is revoked: there is no certificate for it.");
+
+    /// <summary>The holder's registration is cancelled.</summary>
+    public static readonly Refusal HolderDeregistered = new("deregistered", 422,
+        "持有人的执业注册已注销，不能申请证书。", "The holder's registration is cancelled: there is no certificate for it.");
+
+    /// <summary>The holder is on the blacklist.</summary>
+    public static readonly Refusal HolderBlacklisted = new("blacklisted", 422,
+        "持有人已被列入黑名单，不能申请证书。", "The holder is blacklisted: there is no certificate before that is lifted.");
+
+    /// <summary>The holder does not practise at that institution.</summary>
+    public static readonly Refusal NoAffiliation = new("no-affiliation", 422,
+        "持有人在该机构没有有效的执业注册或备案，请先登记。", "The holder has no affiliation to that institution: register it first.");
+
+    /// <summary>The institution is closed.</summary>
+    public static readonly Refusal InstitutionClosed = new("institution-closed", 422,
+        "该机构已关闭，不能为其申请证书。", "The institution is closed: there is no certificate under it.");
+
+    /// <summary>No request of that identifier.</summary>
+    public static readonly Refusal UnknownRequest = new("unknown-request", 404,
+        "没有此标识的证书申请，请核对标识。", "No request has this identifier; check it.");
+
+    /// <summary>The approval cannot be read.</summary>
+    public static readonly Refusal MalformedApproval = new("malformed-approval", 422,
+        "请以 base64 提交签名（r‖s，64 字节）和签名证书（DER）。",
+        "Send the signature (r‖s, 64 bytes) and the signature certificate (DER), both base64.");
+
+    /// <summary>The signature certificate is not the officer's own.</summary>
+    public static readonly Refusal NotYourSignatureCertificate = new("not-your-signature-certificate", 422,
+        "该证书不是当前登录的注册审批员本人有效的签名证书。",
+        "The certificate is not a good officer's signature certificate of the card's holder.");
+
+    /// <summary>The signature is over other bytes.</summary>
+    public static readonly Refusal ApprovalMismatch = new("approval-mismatch", 422,
+        "签名不是对此申请的审批内容所作，请对返回的审批内容重新签名。",
+        "The signature is not over this request's approval bytes: sign those that the request's answer gave.");
+
+    /// <summary>The registry says something else of the holder than at the request.</summary>
+    public static readonly Refusal RegistryChanged = new("registry-changed", 422,
+        "申请之后登记信息已变更，请重新申请。", "The registry has changed since the request: make a new one.");
+
+    /// <summary>The profile is another than at the request.</summary>
+    public static readonly Refusal ProfileChanged = new("profile-changed", 422,
+        "申请之后证书模板已变更，请重新申请。", "The profile has changed since the request: make a new one.");
+
+    /// <summary>The certificate to be signed breaks a rule.</summary>
+    public static readonly Refusal BreaksLint = new("lint", 422,
+        "待签发的证书不符合签发规则，申请已终止；请核对登记的名称后重新申请。",
+        "The certificate as planned breaks a rule of issuance and the request is ended; check the registered names and make a new one.");
+
+    /// <summary>The ceremony has not made that CA.</summary>
+    public static readonly Refusal NoSuchIssuer = new("no-such-issuer", 503,
+        "尚未举行密钥仪式，没有相应的签发机构；请通知运维人员。", "The ceremony has not been held, so there is no such issuer; tell the operator.");
+
+    /// <summary>A service asks for names that are not its own.</summary>
+    public static readonly Refusal NameNotYours = new("name-not-yours", 403,
+        "续期只能申请该服务自己的名称，且不得超出当前证书中的地址。",
+        "A renewal asks for exactly the service's own name, and no address beyond the current certificate's.");
+
+    // Services and the public.
+
+    /// <summary>An entitlement question that cannot be read.</summary>
+    public static readonly Refusal MalformedQuestion = new("malformed-question", 400,
+        "请给出 act，以 URN 给出 person 和 institution，以 SHA-256 十六进制给出 certificate，时刻 at 不得晚于现在。",
+        "Ask with act, person and institution as URNs, certificate as SHA-256 hex, and no future instant.");
+
+    /// <summary>A position of the feed that is no number.</summary>
+    public static readonly Refusal MalformedPosition = new("malformed-position", 400,
+        "参数 after 须为上次收到的序号（非负整数）。", "after must be the last number heard, 0 or more.");
+
+    /// <summary>No list or CA certificate of that name.</summary>
+    public static readonly Refusal NoSuchList = new("no-such-list", 404,
+        "没有此名称的吊销列表或签发机构证书。", "There is no revocation list or CA certificate of this name.");
+
+    /// <summary>What a practitioner's state refuses; null for one that refuses nothing.</summary>
+    public static Refusal? OfState(string state) => state switch
+    {
+        "active" => null,
+        "suspended" => HolderSuspended,
+        "revoked" => HolderRevoked,
+        "deregistered" => HolderDeregistered,
+        "blacklisted" => HolderBlacklisted,
+        _ => HolderPending,
+    };
+}

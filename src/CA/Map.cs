@@ -1,0 +1,53 @@
+using Microsoft.Extensions.Configuration;
+using Trust.CA.Certificates;
+using Trust.CA.Enrolment;
+using Trust.CA.Entitlements;
+using Trust.CA.Feed;
+using Trust.CA.Officers;
+using Trust.CA.Registry;
+using Trust.CA.Revocation;
+using Trust.Crypto.Asn1;
+using Trust.Kernel.Hosting;
+
+namespace Trust.CA;
+
+/// <summary>Every route of the CA.</summary>
+internal static class Map
+{
+    private static readonly Who Officer = Who.Card("registration officer", OfficerDirectory.Admit);
+
+    public static RouteTable Routes(IConfiguration configuration) => new RouteTable()
+        // Who exists and what they may do.
+        .Post<ImportRegistry>("/registry/imports", Officer, Limit.Card, e => e.Handle, "Enters institutions, practitioners, affiliations and filings.")
+        .Post<ChangePractitionerState>("/practitioners/{urn}/state", Officer, Limit.Card, e => e.Handle,
+            "Takes a practitioner's rights away at once, or asks for their return.")
+        .Post<ConfirmReinstatement>("/practitioners/{urn}/state/{id:guid}/confirmations", Officer, Limit.Card, e => e.Handle,
+            "Gives a practitioner's rights back, as the second officer.")
+        .Post<CloseInstitution>("/institutions/{urn}/state", Officer, Limit.Card, e => e.Handle, "Closes an institution for good.")
+
+        // Certificates.
+        .Post<RequestCertificate>("/certificate-requests", Officer, Limit.Card, e => e.Handle,
+            "Asks for a certificate, with a holder's key and identity proof.")
+        .Get<ShowRequest>("/certificate-requests/{id:guid}", Officer, Limit.Card, e => e.Handle, "Where a request stands, with the certificate once issued.")
+        .Post<ApproveRequest>("/certificate-requests/{id:guid}/approvals", Officer, Limit.Card, e => e.Handle,
+            "Approves a request by the officer's signature; the second approval issues.")
+        .Get<ShowCertificate>("/certificates/{sha256}", Officer, Limit.Card, e => e.Handle, "A certificate with its state.")
+        .Post<ChangeCertificateState>("/certificates/{sha256}/hold", Officer, Limit.Card, e => e.Hold, "Puts a certificate on hold at once.")
+        .Post<ChangeCertificateState>("/certificates/{sha256}/resume", Officer, Limit.Card, e => e.Resume, "Takes a certificate off hold; needs two officers.")
+        .Post<ChangeCertificateState>("/certificates/{sha256}/revoke", Officer, Limit.Card, e => e.Revoke, "Revokes a certificate for good, at once.")
+
+        // The other services.
+        .Post<RenewServiceCertificate>("/service-certificates", Who.Peers("ca", "idp", "sign", "ledger", "witness"), Limit.None, e => e.Handle,
+            "Renews the calling service's own TLS certificate.")
+        .Get<AnswerEntitlement>("/entitlements", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "Whether someone may do an act at an instant, signed.")
+        .Get<ShowHolder>("/holders/{sha256}", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "The practitioner behind a certificate.")
+        .Get<StreamFeed>("/feed", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "Every change, as it happens, and a heartbeat a second.")
+
+        // Anyone, over plain HTTP: what is signed needs no TLS (RFC 5280 8, RFC 6960 A.1).
+        .Protocol<AnswerOcsp>("/ocsp", Who.Anyone, Limit.Sign, e => e.Post, "Whether a certificate is good (OCSP).",
+            r => r with { MaximumBody = OcspRequest.MaxBytes, ProtocolBody = OcspAnswer.Refuse })
+        .Get<AnswerOcsp>("/ocsp/{**request}", Who.Anyone, Limit.Read, e => e.Get, "Whether a certificate is good (OCSP), from memory where it can be.",
+            r => r with { ProtocolBody = OcspAnswer.Refuse })
+        .Get<ServeLists>("/crl/{file}", Who.Anyone, Limit.Read, e => e.List, "An issuer's latest revocation list.")
+        .Get<ServeLists>("/ca/{file}", Who.Anyone, Limit.Read, e => e.Certificate, "An issuer's certificate.");
+}

@@ -1,0 +1,167 @@
+using System.Net;
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Trust.Crypto.Asn1;
+using Trust.Kernel.Hosting;
+using Trust.TestKit;
+
+namespace Trust.CA.Tests;
+
+/// <summary>The route table against the service that runs.</summary>
+public sealed class MapTests(CaFixture ca)
+{
+    private const string Officers = "card of a registration officer";
+
+    [Fact]
+    public void Every_endpoint_has_its_row_and_every_row_its_endpoint()
+    {
+        var rows = ca.App.Services.GetRequiredService<RouteTable>().Routes;
+        var endpoints = ca.App.Services.GetServices<EndpointDataSource>().SelectMany(s => s.Endpoints).OfType<RouteEndpoint>().ToList();
+
+        Assert.All(endpoints, e => Assert.Contains(e.Metadata.GetMetadata<Kernel.Hosting.Route>(), rows));
+        Assert.All(rows, row =>
+        {
+            var endpoint = Assert.Single(endpoints, e => ReferenceEquals(e.Metadata.GetMetadata<Kernel.Hosting.Route>(), row));
+            Assert.Equal(row.Path, endpoint.RoutePattern.RawText);
+            string[] methods = row.Method == "GET" ? ["GET", "HEAD"] : [row.Method];
+            Assert.Equal(methods, endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods);
+            Assert.Equal(row.Summary, endpoint.Metadata.GetMetadata<IEndpointSummaryMetadata>()!.Summary);
+        });
+    }
+
+    // Whoever opens a route to others, or makes a key needless, changes this list too.
+    [Fact]
+    public void Callers_limits_and_keys_of_every_route_are_these()
+    {
+        string[] table =
+        [
+            $"POST /registry/imports | {Officers} | Card | FirstAnswer",
+            $"POST /practitioners/{{urn}}/state | {Officers} | Card | FirstAnswer",
+            $"POST /practitioners/{{urn}}/state/{{id:guid}}/confirmations | {Officers} | Card | FirstAnswer",
+            $"POST /institutions/{{urn}}/state | {Officers} | Card | FirstAnswer",
+            $"POST /certificate-requests | {Officers} | Card | FirstAnswer",
+            $"GET /certificate-requests/{{id:guid}} | {Officers} | Card | ByProtocol",
+            $"POST /certificate-requests/{{id:guid}}/approvals | {Officers} | Card | FirstAnswer",
+            $"GET /certificates/{{sha256}} | {Officers} | Card | ByProtocol",
+            $"POST /certificates/{{sha256}}/hold | {Officers} | Card | FirstAnswer",
+            $"POST /certificates/{{sha256}}/resume | {Officers} | Card | FirstAnswer",
+            $"POST /certificates/{{sha256}}/revoke | {Officers} | Card | FirstAnswer",
+            "POST /service-certificates | service ca, idp, sign, ledger, witness | None | FirstAnswer",
+            "GET /entitlements | service idp, sign | None | ByProtocol",
+            "GET /holders/{sha256} | service idp, sign | None | ByProtocol",
+            "GET /feed | service idp, sign | None | ByProtocol",
+            "POST /ocsp | anyone | Sign | ByProtocol",
+            "GET /ocsp/{**request} | anyone | Read | ByProtocol",
+            "GET /crl/{file} | anyone | Read | ByProtocol",
+            "GET /ca/{file} | anyone | Read | ByProtocol",
+        ];
+        var rows = Map.Routes(new ConfigurationBuilder().Build()).Routes;
+        Assert.Equal(table, rows.Select(r => $"{r.Method} {r.Path} | {r.Who} | {r.Limit} | {r.Repeats}"));
+        Assert.All(rows, r => Assert.EndsWith(".", r.Summary, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("/ca/practitioner-issuing.cer")]
+    [InlineData("/ca/nobody.cer")]
+    [InlineData("/ocsp/MAA")]
+    public async Task HEAD_is_answered_like_GET_without_the_body(string path)
+    {
+        using var client = ca.Anyone();
+        using var get = await client.GetAsync(path);
+        using var request = new HttpRequestMessage(HttpMethod.Head, path);
+        using var head = await client.SendAsync(request);
+
+        Assert.Equal((get.StatusCode, get.Content.Headers.ContentType), (head.StatusCode, head.Content.Headers.ContentType));
+        Assert.Empty(await head.Content.ReadAsByteArrayAsync());
+        Assert.NotEmpty(await get.Content.ReadAsByteArrayAsync());
+    }
+
+    [Theory]
+    [InlineData("DELETE", "/crl/root.crl", "GET, HEAD")]
+    [InlineData("GET", "/registry/imports", "POST")]
+    [InlineData("PUT", "/ocsp", "GET, HEAD, POST")]
+    public async Task A_wrong_method_is_405_and_Allow_names_the_right_ones(string method, string path, string allowed)
+    {
+        using var client = ca.Anyone();
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        using var answer = await client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
+        Assert.Equal(allowed, string.Join(", ", answer.Content.Headers.Allow.Order(StringComparer.Ordinal)));
+        Assert.Equal("method-not-allowed", await answer.Problem());
+    }
+
+    [Fact]
+    public async Task A_wrong_media_type_is_415()
+    {
+        using var client = ca.Officer(0);
+        using var answer = await client.PostBytes($"/certificates/{new string('a', 64)}/hold", "{}"u8.ToArray(), "text/plain");
+
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, answer.StatusCode);
+        Assert.Equal("unsupported-media-type", await answer.Problem());
+    }
+
+    [Theory]
+    [InlineData("/practitioners/urn:mdid:o:01ARZ3NDEKTSV4RRFFQ69G5FAV/state")]
+    [InlineData("/practitioners/somebody/state")]
+    [InlineData("/institutions/urn:mdid:p:01ARZ3NDEKTSV4RRFFQ69G5FAV/state")]
+    public async Task An_identifier_of_another_kind_is_malformed_before_anything_is_asked(string path)
+    {
+        using var client = ca.Officer(0);
+        using var answer = await client.PostBytes(path, """{"state":"suspended","reason":"order"}"""u8.ToArray(), "application/json");
+
+        Assert.Equal((HttpStatusCode.BadRequest, "malformed-request"), (answer.StatusCode, await answer.Problem()));
+    }
+
+    [Fact]
+    public async Task Refusals_are_told_in_the_language_that_the_caller_prefers()
+    {
+        using var client = ca.Officer(0);
+        client.DefaultRequestHeaders.AcceptLanguage.Add(new StringWithQualityHeaderValue("zh-CN"));
+        using var chinese = await client.GetAsync("/certificates/" + new string('a', 64));
+        using var plain = ca.Officer(0);
+        using var english = await plain.GetAsync("/certificates/" + new string('a', 64));
+
+        Assert.Equal("zh-CN", chinese.Content.Headers.ContentLanguage.Single());
+        Assert.Contains("没有此 SHA-256 指纹的证书", System.Text.Json.JsonElement.Parse(await chinese.Content.ReadAsStringAsync()).GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Contains("No certificate has this SHA-256", await english.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_refusal_says_in_both_languages_what_to_do()
+    {
+        var refusals = RefusalCatalogueAttribute.In(typeof(Program).Assembly).ToList();
+        Assert.True(refusals.Count > 50);
+        Assert.All(refusals, r =>
+        {
+            Assert.Equal("ca", r.Service);
+            Assert.Matches(@"\A[a-z0-9]+(-[a-z0-9]+)*\z", r.Refusal.Name);
+            Assert.InRange(r.Refusal.Status, 400, 503);
+            Assert.Matches(@"\p{IsCJKUnifiedIdeographs}.*。\z", r.Refusal.Chinese);
+            Assert.Matches(@"\A[\x20-\x7e‖]+\.\z", r.Refusal.English);
+            // What one language names, the other does.
+            Assert.Equal(Members(r.Refusal.English), Members(r.Refusal.Chinese));
+        });
+    }
+
+    // What the host refuses about an OCSP question is said in OCSP.
+    [Theory]
+    [InlineData("/ocsp", 0)]
+    [InlineData("/ocsp", 5_000)]
+    public async Task OCSP_without_a_question_or_with_too_long_a_one_is_malformed_and_no_problem_document(string path, int length)
+    {
+        using var client = ca.Anyone();
+        using var content = new ByteArrayContent(new byte[length]);
+        content.Headers.ContentType = new("application/ocsp-request");
+        using var answer = length == 0 ? await client.GetAsync(path) : await client.PostAsync(path, content);
+
+        Assert.Equal((HttpStatusCode.OK, "application/ocsp-response"), (answer.StatusCode, answer.Content.Headers.ContentType?.MediaType));
+        Assert.Equal(OcspResponse.Error(OcspError.MalformedRequest), await answer.Content.ReadAsByteArrayAsync());
+    }
+
+    private static IEnumerable<string> Members(string text) =>
+        System.Text.RegularExpressions.Regex.Matches(text, @"\{[a-z]+\}", default, TimeSpan.FromSeconds(1)).Select(m => m.Value).Order(StringComparer.Ordinal);
+}

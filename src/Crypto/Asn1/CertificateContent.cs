@@ -66,13 +66,7 @@ public sealed record CertificateContent
         tbs.SetSubjectPublicKeyInfo(Library.SubjectPublicKeyInfo.GetInstance(SubjectPublicKeyInfo.ToArray()));
         if (Extensions.Count > 0)
         {
-            var extensions = new Library.X509ExtensionsGenerator();
-            foreach (var extension in Extensions)
-            {
-                extensions.AddExtension(new DerObjectIdentifier(extension.Oid), extension.Critical, extension.Value.ToArray());
-            }
-
-            tbs.SetExtensions(extensions.Generate());
+            tbs.SetExtensions(CertificateExtension.Encode(Extensions));
         }
 
         return tbs.GenerateTbsCertificate();

@@ -149,6 +149,21 @@ public sealed record CertificateExtension(string Oid, bool Critical, ReadOnlyMem
         return list;
     }
 
+    /// <summary>The same of extensions that the library read.</summary>
+    internal static List<CertificateExtension> ReadList(Library.X509Extensions extensions) => ReadList(Der.OneSequence(extensions.Received()));
+
+    /// <summary>Extensions for the library to write, in order.</summary>
+    internal static Library.X509Extensions Encode(IReadOnlyList<CertificateExtension> extensions)
+    {
+        var generator = new Library.X509ExtensionsGenerator();
+        foreach (var extension in extensions)
+        {
+            generator.AddExtension(new DerObjectIdentifier(extension.Oid), extension.Critical, extension.Value.ToArray());
+        }
+
+        return generator.Generate();
+    }
+
     private static Library.AccessDescription Access(string method, string uri) => new(
         new DerObjectIdentifier(method), new Library.GeneralName(Library.GeneralName.UniformResourceIdentifier, new DerIA5String(uri, validate: true)));
 }

@@ -1,5 +1,8 @@
 using System.Formats.Asn1;
 using System.Security.Cryptography.X509Certificates;
+using Org.BouncyCastle.Asn1;
+using Org.BouncyCastle.Asn1.X509;
+using Library = Org.BouncyCastle.Asn1.Pkcs;
 
 namespace Trust.Crypto.Asn1;
 
@@ -9,7 +12,7 @@ public enum RequestRefusal
     /// <summary>More than 8 KiB.</summary>
     TooLarge,
 
-    /// <summary>Not DER PKCS#10 (RFC 2986), version 1.</summary>
+    /// <summary>Not DER PKCS#10 (RFC 2986), version 1, or an attribute occurs twice.</summary>
     Malformed,
 
     /// <summary>A key algorithm or curve outside the list.</summary>
@@ -76,54 +79,40 @@ public sealed class CertificationRequest
             return new RequestOutcome.Refused(RequestRefusal.TooLarge);
         }
 
-        try
-        {
-            var (info, suite, signature) = SignedStructure.Split(der);
-            var (subject, spki, extensions) = ReadInfo(info);
-            var verdict = PublicKeyCheck.Examine(spki);
-            if (verdict is PublicKeyVerdict.Refused refused)
-            {
-                return new RequestOutcome.Refused(Map(refused.Reason), refused.Reason);
-            }
-
-            if (suite is null || suite != SignatureSuite.ForKey(spki))
-            {
-                return new RequestOutcome.Refused(RequestRefusal.UnsupportedSignature);
-            }
-
-            if (!suite.Verify(spki, info.Span, signature))
-            {
-                return new RequestOutcome.Refused(RequestRefusal.BadSignature);
-            }
-
-            var key = ((PublicKeyVerdict.Accepted)verdict).Key;
-            return new RequestOutcome.Proved(new CertificationRequest(der, subject, key, extensions));
-        }
-        catch (Exception e) when (e is AsnContentException or System.Security.Cryptography.CryptographicException)
+        if (!LibraryCall.TryRead(der, MaxBytes, Library.CertificationRequest.GetInstance, out var read)
+            || !LibraryCall.Try(() => ReadInfo(read.GetCertificationRequestInfo()), out var info, out _)
+            || !LibraryCall.Try(() => SignedStructure.Split(der), out var parts, out _))
         {
             return new RequestOutcome.Refused(RequestRefusal.Malformed);
         }
+
+        var (subject, spki, extensions) = info;
+        var verdict = PublicKeyCheck.Examine(spki);
+        if (verdict is PublicKeyVerdict.Refused refused)
+        {
+            return new RequestOutcome.Refused(Map(refused.Reason), refused.Reason);
+        }
+
+        var (tbs, suite, signature) = parts;
+        if (suite is null || suite != SignatureSuite.ForKey(spki))
+        {
+            return new RequestOutcome.Refused(RequestRefusal.UnsupportedSignature);
+        }
+
+        return suite.Verify(spki, tbs.Span, signature)
+            ? new RequestOutcome.Proved(new CertificationRequest(der, subject, ((PublicKeyVerdict.Accepted)verdict).Key, extensions))
+            : new RequestOutcome.Refused(RequestRefusal.BadSignature);
     }
 
     /// <summary>Builds the bytes that a card signs for a request; assemble with <see cref="SignedStructure.Assemble"/>.</summary>
     public static byte[] EncodeTbs(
         X500DistinguishedName subject, ReadOnlyMemory<byte> subjectPublicKeyInfo, params IReadOnlyList<CertificateExtension> extensions) =>
-        Asn1.Der.Encode(w =>
-        {
-            using (w.PushSequence())
-            {
-                w.WriteInteger(0);
-                w.WriteEncodedValue(subject.RawData);
-                w.WriteEncodedValue(subjectPublicKeyInfo.Span);
-                using (w.PushSetOf(Asn1.Der.Context(0)))
-                {
-                    if (extensions.Count > 0)
-                    {
-                        WriteExtensionRequest(w, extensions);
-                    }
-                }
-            }
-        });
+        LibraryCall.Encode(() => new Library.CertificationRequestInfo(
+            X509Name.GetInstance(subject.RawData),
+            SubjectPublicKeyInfo.GetInstance(subjectPublicKeyInfo.ToArray()),
+            extensions.Count == 0
+                ? new DerSet()
+                : new DerSet(new Library.AttributePkcs(new DerObjectIdentifier(Oids.ExtensionRequest), new DerSet(CertificateExtension.Encode(extensions))))));
 
     /// <summary>Builds and signs a request in one go.</summary>
     /// <param name="signer">The card's key; the suite follows from the public key.</param>
@@ -140,56 +129,39 @@ public sealed class CertificationRequest
         return await SignedStructure.Sign(EncodeTbs(subject, subjectPublicKeyInfo, extensions), suite, subjectPublicKeyInfo, signer, ct);
     }
 
-    private static void WriteExtensionRequest(AsnWriter w, IReadOnlyList<CertificateExtension> extensions)
+    private static Info ReadInfo(Library.CertificationRequestInfo info)
     {
-        using (w.PushSequence())
-        {
-            w.WriteObjectIdentifier(Oids.ExtensionRequest);
-            using (w.PushSetOf())
-            using (w.PushSequence())
-            {
-                foreach (var extension in extensions)
-                {
-                    extension.Write(w);
-                }
-            }
-        }
-    }
-
-    private static (X500DistinguishedName Subject, ReadOnlyMemory<byte> Spki, List<CertificateExtension> Extensions) ReadInfo(
-        ReadOnlyMemory<byte> der)
-    {
-        var info = Asn1.Der.OneSequence(der);
-        if (!info.TryReadInt32(out var version) || version != 0)
+        if (!info.Version.Equals(DerInteger.Zero))
         {
             throw new AsnContentException("The version is not 0 (v1).");
         }
 
-        var subject = new X500DistinguishedName(info.ReadEncodedValue().Span);
+        var subject = new X500DistinguishedName(info.Subject.Received());
         // Rendering walks the whole name, so that a malformed one fails here and not at a later reader.
         _ = subject.Name;
-        var spki = info.ReadEncodedValue();
-        var extensions = new List<CertificateExtension>();
-        if (info.HasData)
+        List<CertificateExtension> extensions = [];
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var element in info.Attributes ?? new DerSet())
         {
-            var attributes = info.ReadSetOf(Asn1.Der.Context(0));
-            while (attributes.HasData)
+            var attribute = LibraryCall.Part(element, Library.AttributePkcs.GetInstance);
+            // Asked for twice, extensions could be one thing to an officer and another to the authority.
+            if (attribute.AttrValues.Count == 0 || !seen.Add(attribute.AttrType.Id))
             {
-                var attribute = attributes.ReadSequence();
-                var requestsExtensions = string.Equals(attribute.ReadObjectIdentifier(), Oids.ExtensionRequest, StringComparison.Ordinal);
-                var values = attribute.ReadSetOf();
-                attribute.ThrowIfNotEmpty();
-                if (requestsExtensions)
-                {
-                    extensions.AddRange(CertificateExtension.ReadList(values.ReadSequence()));
-                    values.ThrowIfNotEmpty();
-                }
+                throw new AsnContentException("An attribute occurs twice or has no value.");
+            }
+
+            if (attribute.AttrType.Id == Oids.ExtensionRequest)
+            {
+                extensions = attribute.AttrValues.Count == 1
+                    ? CertificateExtension.ReadList(LibraryCall.Part(attribute.AttrValues[0], X509Extensions.GetInstance))
+                    : throw new AsnContentException("Extensions are asked for twice.");
             }
         }
 
-        info.ThrowIfNotEmpty();
-        return (subject, spki, extensions);
+        return new Info(subject, info.SubjectPublicKeyInfo.Received(), extensions);
     }
+
+    private sealed record Info(X500DistinguishedName Subject, ReadOnlyMemory<byte> Spki, IReadOnlyList<CertificateExtension> Extensions);
 
     private static RequestRefusal Map(PublicKeyRefusal reason) => reason switch
     {

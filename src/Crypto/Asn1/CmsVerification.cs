@@ -1,11 +1,9 @@
-using System.Formats.Asn1;
-
 namespace Trust.Crypto.Asn1;
 
 /// <summary>Why a CMS signature is not accepted. The set is closed.</summary>
 public enum CmsRefusal
 {
-    /// <summary>Not DER SignedData, or beyond the limits.</summary>
+    /// <summary>Not DER SignedData of the version that its content asks for, beyond the limits, or an attribute where or as it may not be.</summary>
     Malformed,
 
     /// <summary>No signer, or more than one.</summary>
@@ -17,7 +15,7 @@ public enum CmsRefusal
     /// <summary>The content type is missing, repeated, or not the expected one.</summary>
     ContentType,
 
-    /// <summary>The content is missing, or there twice.</summary>
+    /// <summary>The content is missing, or given beside content that is inside.</summary>
     Content,
 
     /// <summary>The message digest does not fit the content.</summary>
@@ -68,8 +66,6 @@ public static class CmsVerification
     /// <summary>Largest accepted SignedData, in bytes.</summary>
     public const int MaxBytes = 4 * 1024 * 1024;
 
-    private const int MaxCertificates = 16;
-
     /// <summary>Verifies one signature.</summary>
     /// <param name="der">The ContentInfo.</param>
     /// <param name="expectedContentType">The only eContentType accepted.</param>
@@ -81,168 +77,52 @@ public static class CmsVerification
         ReadOnlyMemory<byte>? detachedContent = null,
         IReadOnlyList<Certificate>? knownCertificates = null)
     {
-        if (der.Length > MaxBytes)
+        if (!CmsStructure.TryRead(der, out var structure))
         {
             return new CmsOutcome.Refused(CmsRefusal.Malformed);
         }
 
-        try
-        {
-            var info = Der.OneSequence(der);
-            if (!string.Equals(info.ReadObjectIdentifier(), Oids.CmsSignedData, StringComparison.Ordinal))
-            {
-                return new CmsOutcome.Refused(CmsRefusal.Malformed);
-            }
-
-            var wrapper = info.ReadSequence(Der.Context(0));
-            info.ThrowIfNotEmpty();
-            var data = wrapper.ReadSequence();
-            wrapper.ThrowIfNotEmpty();
-            return VerifyData(data, expectedContentType, detachedContent, knownCertificates ?? []);
-        }
-        catch (AsnContentException)
-        {
-            return new CmsOutcome.Refused(CmsRefusal.Malformed);
-        }
-    }
-
-    private static CmsOutcome VerifyData(
-        AsnReader data, string expectedContentType, ReadOnlyMemory<byte>? detached, IReadOnlyList<Certificate> known)
-    {
-        _ = data.TryReadInt32(out var version);
-        _ = data.ReadSetOf(skipSortOrderValidation: true);
-        var encapsulated = data.ReadSequence();
-        var contentType = encapsulated.ReadObjectIdentifier();
-        // Not a conditional of byte[] and null: that would make absent content into empty content.
-        ReadOnlyMemory<byte>? inside = null;
-        if (encapsulated.HasData)
-        {
-            inside = encapsulated.ReadSequence(Der.Context(0)).ReadOctetString();
-        }
-
-        encapsulated.ThrowIfNotEmpty();
-        if (version is not (1 or 3) || !string.Equals(contentType, expectedContentType, StringComparison.Ordinal))
+        if (structure.ContentType != expectedContentType)
         {
             return new CmsOutcome.Refused(CmsRefusal.ContentType);
         }
 
-        if (inside is null == detached is null)
+        if (structure.Content is null == detachedContent is null)
         {
             return new CmsOutcome.Refused(CmsRefusal.Content);
         }
 
-        var certificates = ReadCertificates(data);
-        if (data.HasData && data.PeekTag().HasSameClassAndValue(Der.Context(1)))
-        {
-            // Revocation information is carried beside; status is the caller's own check.
-            _ = data.ReadEncodedValue();
-        }
-
-        var signers = data.ReadSetOf(skipSortOrderValidation: true);
-        data.ThrowIfNotEmpty();
-        if (!signers.HasData)
-        {
-            return new CmsOutcome.Refused(CmsRefusal.NotOneSigner);
-        }
-
-        var signer = signers.ReadSequence();
-        return signers.HasData
-            ? new CmsOutcome.Refused(CmsRefusal.NotOneSigner)
-            : VerifySigner(signer, contentType, inside ?? detached!.Value, certificates, known);
+        return structure.Signer is { } signer
+            ? Verify(structure, signer, structure.Content ?? detachedContent!.Value, knownCertificates ?? [])
+            : new CmsOutcome.Refused(CmsRefusal.NotOneSigner);
     }
 
-    private static CmsOutcome VerifySigner(
-        AsnReader reader, string contentType, ReadOnlyMemory<byte> content, List<Certificate> carried, IReadOnlyList<Certificate> known)
+    private static CmsOutcome Verify(CmsStructure structure, CmsSigner signer, ReadOnlyMemory<byte> content, IReadOnlyList<Certificate> known)
     {
-        if (!reader.TryReadInt32(out var version) || version != 1)
-        {
-            return new CmsOutcome.Refused(CmsRefusal.Malformed);
-        }
-
-        var id = reader.ReadSequence();
-        var issuer = id.ReadEncodedValue();
-        var serial = Der.ReadUnsigned(id, 20);
-        id.ThrowIfNotEmpty();
-        var digestOid = Der.ReadAlgorithm(reader);
-        if (!reader.PeekTag().HasSameClassAndValue(Der.Context(0)))
+        if (signer.Attributes is not { } attributes)
         {
             return new CmsOutcome.Refused(CmsRefusal.NoSignedAttributes);
         }
 
-        var raw = reader.PeekEncodedValue().ToArray();
-        var attributes = SignedAttributes.Read(reader.ReadSetOf(Der.Context(0)));
-        var suite = SignatureSuite.FromAlgorithmIdentifier(reader.ReadEncodedValue().Span);
-        var signature = reader.ReadOctetString();
-        var timeStamp = ReadTimeStamp(reader);
-        reader.ThrowIfNotEmpty();
-
-        if (suite is null || !string.Equals(suite.DigestOid, digestOid, StringComparison.Ordinal))
+        if (signer.Suite is not { } suite || suite.DigestOid != signer.DigestOid || !structure.DigestAlgorithms.Contains(signer.DigestOid, StringComparer.Ordinal))
         {
             return new CmsOutcome.Refused(CmsRefusal.Algorithm);
         }
 
-        var certificate = carried.Concat(known).FirstOrDefault(c =>
-            c.Issuer.Span.SequenceEqual(issuer.Span) && c.SerialNumber.Span.SequenceEqual(serial.Span));
+        var certificate = structure.Certificates.Concat(known).FirstOrDefault(c =>
+            c.Issuer.Span.SequenceEqual(signer.Issuer.Span) && c.SerialNumber.Span.SequenceEqual(signer.SerialNumber.Span));
         if (certificate is null)
         {
             return new CmsOutcome.Refused(CmsRefusal.SignerUnknown);
         }
 
-        if (attributes.Judge(contentType, Der.Hash(digestOid, content.Span)!, certificate) is { } fault)
+        if (attributes.Judge(structure.ContentType, Der.Hash(signer.DigestOid, content.Span)!, certificate) is { } fault)
         {
             return new CmsOutcome.Refused(fault);
         }
 
-        raw[0] = 0x31;
-        return suite.Verify(certificate.SubjectPublicKeyInfo, raw, signature)
-            ? new CmsOutcome.Valid(certificate, content, carried, attributes.SigningTime, signature, timeStamp)
+        return suite.Verify(certificate.SubjectPublicKeyInfo, attributes.Signed, signer.Signature.Span)
+            ? new CmsOutcome.Valid(certificate, content, structure.Certificates, attributes.SigningTime, signer.Signature, signer.TimeStamp)
             : new CmsOutcome.Refused(CmsRefusal.BadSignature);
-    }
-
-    private static List<Certificate> ReadCertificates(AsnReader data)
-    {
-        var list = new List<Certificate>();
-        if (!data.HasData || !data.PeekTag().HasSameClassAndValue(Der.Context(0)))
-        {
-            return list;
-        }
-
-        var set = data.ReadSetOf(skipSortOrderValidation: true, Der.Context(0));
-        while (set.HasData)
-        {
-            if (Certificate.TryParse(set.ReadEncodedValue(), out var certificate, out _))
-            {
-                list.Add(certificate);
-            }
-
-            if (list.Count > MaxCertificates)
-            {
-                throw new AsnContentException("Too many certificates.");
-            }
-        }
-
-        return list;
-    }
-
-    private static ReadOnlyMemory<byte>? ReadTimeStamp(AsnReader signer)
-    {
-        ReadOnlyMemory<byte>? token = null;
-        if (signer.HasData)
-        {
-            var attributes = signer.ReadSetOf(Der.Context(1));
-            while (attributes.HasData)
-            {
-                var attribute = attributes.ReadSequence();
-                var isTimeStamp = string.Equals(attribute.ReadObjectIdentifier(), Oids.SignatureTimeStamp, StringComparison.Ordinal);
-                var values = attribute.ReadSetOf(skipSortOrderValidation: true);
-                attribute.ThrowIfNotEmpty();
-                if (isTimeStamp)
-                {
-                    token ??= values.ReadEncodedValue();
-                }
-            }
-        }
-
-        return token;
     }
 }

@@ -1,4 +1,7 @@
 using System.Formats.Asn1;
+using Org.BouncyCastle.Asn1;
+using Org.BouncyCastle.Asn1.X509;
+using BigInteger = Org.BouncyCastle.Math.BigInteger;
 
 namespace Trust.Crypto.Asn1;
 
@@ -97,6 +100,39 @@ internal static class Der
         var magnitude = bytes.Length > 1 && bytes.Span[0] == 0 ? bytes[1..] : bytes;
         return magnitude.Length <= maxBytes ? magnitude : throw new AsnContentException("A number is too long.");
     }
+
+    /// <summary>The same of a number that the library read.</summary>
+    public static ReadOnlyMemory<byte> Unsigned(DerInteger number, int maxBytes) =>
+        ReadUnsigned(new AsnReader(number.Received(), AsnEncodingRules.DER), maxBytes);
+
+    /// <summary>A number for the library to write, from a big-endian magnitude.</summary>
+    public static DerInteger Number(ReadOnlyMemory<byte> magnitude) => new(new BigInteger(1, magnitude.ToArray()));
+
+    /// <summary>The object identifier of an algorithm that the library read, when parameters are absent or NULL.</summary>
+    public static string OidOf(AlgorithmIdentifier algorithm) =>
+        algorithm.Parameters is null or Asn1Null ? algorithm.Algorithm.Id : throw new AsnContentException("An algorithm has parameters.");
+
+    /// <summary>An algorithm for the library to write, without parameters.</summary>
+    public static AlgorithmIdentifier Algorithm(string oid) => new(new DerObjectIdentifier(oid));
+
+    /// <summary>Refuses a version that is written under [0] at the start: where version 1 is the default, DER leaves it out.</summary>
+    /// <exception cref="AsnContentException">A version is written.</exception>
+    public static void RefuseVersion(Asn1Encodable structure)
+    {
+        if (((Asn1Sequence)structure.ToAsn1Object())[0] is Asn1TaggedObject tagged && tagged.HasContextTag(0))
+        {
+            throw new AsnContentException("DER leaves the default version out.");
+        }
+    }
+
+    /// <summary>An instant that the library read; its times are UTC.</summary>
+    public static DateTimeOffset Instant(Asn1GeneralizedTime time) => new(time.ToDateTime(), TimeSpan.Zero);
+
+    /// <summary>A GeneralizedTime for the library to write.</summary>
+    /// <param name="instant">The instant.</param>
+    /// <param name="unit">In ticks; what is finer is dropped.</param>
+    public static Asn1GeneralizedTime Time(DateTimeOffset instant, long unit = TimeSpan.TicksPerSecond) =>
+        new(new DateTime(instant.UtcTicks / unit * unit, DateTimeKind.Utc));
 
     /// <summary>An INTEGER from a big-endian magnitude that may have leading zeros: AsnWriter refuses those.</summary>
     public static void WriteUnsigned(AsnWriter writer, ReadOnlySpan<byte> magnitude)

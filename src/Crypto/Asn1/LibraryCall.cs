@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
+using System.Formats.Asn1;
 using System.Security.Cryptography;
 using Org.BouncyCastle.Asn1;
 using Org.BouncyCastle.Utilities;
@@ -48,6 +49,37 @@ internal static class LibraryCall
             Restore(before);
         }
     }
+
+    /// <summary>Reads one structure through the gate.</summary>
+    /// <param name="der">The bytes received.</param>
+    /// <param name="maxBytes">Largest size that is looked at.</param>
+    /// <param name="read">The library's reader of this structure.</param>
+    /// <param name="structure">
+    /// What it read. Encoded again it is what was received, byte for byte: the library read nothing in a way of its own and skipped nothing,
+    /// so a part of it that is encoded again is the part received.
+    /// </param>
+    /// <returns>False when the bytes are not exactly this structure in DER.</returns>
+    public static bool TryRead<T>(ReadOnlyMemory<byte> der, int maxBytes, Func<Asn1Object, T> read, [NotNullWhen(true)] out T? structure)
+        where T : Asn1Encodable
+    {
+        structure = null;
+        return DerGate.Check(der.Span, maxBytes) is null
+            && Try(() => read(Asn1Object.FromByteArray(der.ToArray())), out structure, out _)
+            && Try(structure.Received, out var back, out _)
+            && back.AsSpan().SequenceEqual(der.Span);
+    }
+
+    /// <summary>Reads a part that the library left unread, and holds it to the same.</summary>
+    /// <exception cref="AsnContentException">Encoded again it is something else.</exception>
+    public static T Part<T>(Asn1Encodable unread, Func<Asn1Encodable, T> read)
+        where T : Asn1Encodable
+    {
+        var part = read(unread);
+        return part.Received().AsSpan().SequenceEqual(unread.Received()) ? part : throw new AsnContentException("A part is not DER.");
+    }
+
+    /// <summary>The bytes of a part of what <see cref="TryRead"/> read, as they were received.</summary>
+    public static byte[] Received(this Asn1Encodable part) => part.GetEncoded(Asn1Encodable.DL);
 
     /// <summary>Writes a structure from what this system decided: here a failure is a fault, not a refusal.</summary>
     /// <exception cref="CryptographicException">The library refused to write it.</exception>

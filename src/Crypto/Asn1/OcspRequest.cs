@@ -1,6 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Formats.Asn1;
 using System.Security.Cryptography;
+using Org.BouncyCastle.Asn1;
+using Org.BouncyCastle.Asn1.X509;
+using Library = Org.BouncyCastle.Asn1.Ocsp;
 
 namespace Trust.Crypto.Asn1;
 
@@ -21,40 +24,27 @@ public sealed record CertificateId(
         IssuerNameHash.Span.SequenceEqual(Hash(HashOid, issuer.Subject.Span))
         && IssuerKeyHash.Span.SequenceEqual(Hash(HashOid, KeyBits(issuer.SubjectPublicKeyInfo)));
 
-    internal static CertificateId Read(AsnReader outer)
+    /// <exception cref="AsnContentException">Another hash, or one of the wrong size.</exception>
+    internal static CertificateId Of(Library.CertID id)
     {
-        var reader = outer.ReadSequence();
-        var hash = Der.ReadAlgorithm(reader);
+        var hash = Der.OidOf(id.HashAlgorithm);
         var size = hash switch
         {
             Oids.Sha1 => 20,
             Oids.Sha256 => 32,
             _ => throw new AsnContentException("The CertID hash is not supported."),
         };
-        var name = reader.ReadOctetString();
-        var key = reader.ReadOctetString();
-        var serial = Der.ReadUnsigned(reader, 20);
-        reader.ThrowIfNotEmpty();
+        var (name, key) = (id.IssuerNameHash.GetOctets(), id.IssuerKeyHash.GetOctets());
         return name.Length == size && key.Length == size
-            ? new CertificateId(hash, name, key, serial)
+            ? new CertificateId(hash, name, key, Der.Unsigned(id.SerialNumber, 20))
             : throw new AsnContentException("A CertID hash has the wrong size.");
     }
 
-    internal void Write(AsnWriter writer)
-    {
-        using (writer.PushSequence())
-        {
-            using (writer.PushSequence())
-            {
-                writer.WriteObjectIdentifier(HashOid);
-                writer.WriteNull();
-            }
-
-            writer.WriteOctetString(IssuerNameHash.Span);
-            writer.WriteOctetString(IssuerKeyHash.Span);
-            Der.WriteUnsigned(writer, SerialNumber.Span);
-        }
-    }
+    internal Library.CertID Encode() => new(
+        new AlgorithmIdentifier(new DerObjectIdentifier(HashOid), DerNull.Instance),
+        new DerOctetString(IssuerNameHash.ToArray()),
+        new DerOctetString(IssuerKeyHash.ToArray()),
+        Der.Number(SerialNumber));
 
     internal static byte[] KeyBits(ReadOnlyMemory<byte> subjectPublicKeyInfo)
     {
@@ -78,37 +68,14 @@ public sealed record OcspRequest(IReadOnlyList<CertificateId> Certificates, Read
     public const int MaxBytes = 4096;
 
     private const int MaxCertificates = 16;
-    private const int MaxNonce = 128;
 
-    /// <summary>Parses the body of a POST.</summary>
+    /// <summary>Parses the body of a POST. A requestor's own signature is optional and not evaluated (RFC 6960 4.1.2).</summary>
     /// <returns>False: answer malformedRequest.</returns>
     public static bool TryParse(ReadOnlyMemory<byte> der, [NotNullWhen(true)] out OcspRequest? request)
     {
         request = null;
-        if (der.Length is 0 or > MaxBytes)
-        {
-            return false;
-        }
-
-        try
-        {
-            var outer = Der.OneSequence(der);
-            var tbs = outer.ReadSequence();
-            request = Read(tbs);
-            // A requestor's own signature is optional and not evaluated (RFC 6960 4.1.2); it must still be one element.
-            if (outer.HasData)
-            {
-                _ = outer.ReadSequence(Der.Context(0));
-            }
-
-            outer.ThrowIfNotEmpty();
-            return true;
-        }
-        catch (AsnContentException)
-        {
-            request = null;
-            return false;
-        }
+        return LibraryCall.TryRead(der, MaxBytes, Library.OcspRequest.GetInstance, out var read)
+            && LibraryCall.Try(() => Of(read.TbsRequest), out request, out _);
     }
 
     /// <summary>Parses the path part of a GET: base64, already URL-decoded (RFC 6960 A.1, RFC 5019 5).</summary>
@@ -122,93 +89,26 @@ public sealed record OcspRequest(IReadOnlyList<CertificateId> Certificates, Read
     }
 
     /// <summary>Encodes an unsigned request.</summary>
-    public byte[] Encode() => Der.Encode(w =>
+    public byte[] Encode() => LibraryCall.Encode(() => new Library.OcspRequest(
+        new Library.TbsRequest(null, new DerSequence(Certificates.Select(id => new Library.Request(id.Encode(), null)).ToArray<Asn1Encodable>()), OcspNonce.Encode(Nonce)),
+        null));
+
+    private static OcspRequest Of(Library.TbsRequest tbs)
     {
-        using (w.PushSequence())
-        using (w.PushSequence())
+        Der.RefuseVersion(tbs);
+        if (tbs.RequestList.Count is 0 or > MaxCertificates)
         {
-            using (w.PushSequence())
-            {
-                foreach (var id in Certificates)
-                {
-                    using (w.PushSequence())
-                    {
-                        id.Write(w);
-                    }
-                }
-            }
-
-            if (Nonce is { } nonce)
-            {
-                using (w.PushSequence(Der.Context(2)))
-                using (w.PushSequence())
-                {
-                    new CertificateExtension(Oids.OcspNonce, false, Der.Encode(n => n.WriteOctetString(nonce.Span))).Write(w);
-                }
-            }
-        }
-    });
-
-    private static OcspRequest Read(AsnReader tbs)
-    {
-        if (tbs.PeekTag().HasSameClassAndValue(Der.Context(0)))
-        {
-            throw new AsnContentException("DER leaves the default version out.");
+            throw new AsnContentException("No certificate is asked about, or too many.");
         }
 
-        if (tbs.PeekTag().HasSameClassAndValue(Der.Context(1)))
-        {
-            _ = tbs.ReadSequence(Der.Context(1));
-        }
-
-        var list = tbs.ReadSequence();
         var ids = new List<CertificateId>();
-        while (list.HasData)
+        foreach (var element in tbs.RequestList)
         {
-            var single = list.ReadSequence();
-            ids.Add(CertificateId.Read(single));
-            if (single.HasData)
-            {
-                RefuseCritical(CertificateExtension.ReadList(single.ReadSequence(Der.Context(0)).ReadSequence()));
-            }
-
-            single.ThrowIfNotEmpty();
-            if (ids.Count > MaxCertificates)
-            {
-                throw new AsnContentException("Too many certificates in one request.");
-            }
+            var single = LibraryCall.Part(element, Library.Request.GetInstance);
+            ids.Add(CertificateId.Of(single.ReqCert));
+            _ = OcspNonce.Read(single.SingleRequestExtensions);
         }
 
-        ReadOnlyMemory<byte>? nonce = null;
-        if (tbs.HasData)
-        {
-            var extensions = CertificateExtension.ReadList(tbs.ReadSequence(Der.Context(2)).ReadSequence());
-            nonce = ReadNonce(extensions);
-            RefuseCritical(extensions);
-        }
-
-        tbs.ThrowIfNotEmpty();
-        return ids.Count > 0 ? new OcspRequest(ids, nonce) : throw new AsnContentException("No certificate is asked about.");
-    }
-
-    internal static ReadOnlyMemory<byte>? ReadNonce(List<CertificateExtension> extensions)
-    {
-        if (extensions.Find(e => string.Equals(e.Oid, Oids.OcspNonce, StringComparison.Ordinal)) is not { } extension)
-        {
-            return null;
-        }
-
-        var reader = new AsnReader(extension.Value, AsnEncodingRules.DER);
-        var nonce = reader.ReadOctetString();
-        reader.ThrowIfNotEmpty();
-        return nonce.Length is > 0 and <= MaxNonce ? nonce : throw new AsnContentException("The nonce has a bad size (RFC 9654).");
-    }
-
-    private static void RefuseCritical(List<CertificateExtension> extensions)
-    {
-        if (extensions.Exists(e => e.Critical && !string.Equals(e.Oid, Oids.OcspNonce, StringComparison.Ordinal)))
-        {
-            throw new AsnContentException("A critical request extension is not understood.");
-        }
+        return new OcspRequest(ids, OcspNonce.Read(tbs.RequestExtensions));
     }
 }

@@ -1,4 +1,6 @@
-using System.Formats.Asn1;
+using Org.BouncyCastle.Asn1;
+using Org.BouncyCastle.Asn1.X509;
+using Library = Org.BouncyCastle.Asn1.Ocsp;
 
 namespace Trust.Crypto.Asn1;
 
@@ -48,6 +50,11 @@ public sealed record SingleResponse(CertificateId Id, CertificateStatus Status, 
 /// <summary>Writes OCSP responses (RFC 6960 4.2) in two steps: encode the bytes to sign, then assemble.</summary>
 public static class OcspResponse
 {
+    // CertStatus, RFC 6960 4.2.1.
+    internal const int TagOfGood = 0;
+    internal const int TagOfRevoked = 1;
+    internal const int TagOfUnknown = 2;
+
     /// <summary>An unsigned error answer.</summary>
     public static byte[] Error(OcspError error) => [0x30, 0x03, 0x0A, 0x01, (byte)error];
 
@@ -57,35 +64,13 @@ public static class OcspResponse
     /// <param name="responses">The answers.</param>
     /// <param name="nonce">The request's nonce, given back; null when there was none.</param>
     public static byte[] EncodeTbs(
-        Certificate responder, DateTimeOffset producedAt, IReadOnlyList<SingleResponse> responses, ReadOnlyMemory<byte>? nonce) => Der.Encode(w =>
-    {
-        using (w.PushSequence())
-        {
-            using (w.PushSequence(Der.Context(2)))
-            {
-                // KeyHash is SHA-1 by definition (RFC 6960 4.2.1).
-                w.WriteOctetString(CertificateId.Hash(Oids.Sha1, CertificateId.KeyBits(responder.SubjectPublicKeyInfo)));
-            }
-
-            w.WriteGeneralizedTime(producedAt.ToUniversalTime(), omitFractionalSeconds: true);
-            using (w.PushSequence())
-            {
-                foreach (var response in responses)
-                {
-                    WriteSingle(w, response);
-                }
-            }
-
-            if (nonce is { } value)
-            {
-                using (w.PushSequence(Der.Context(1)))
-                using (w.PushSequence())
-                {
-                    new CertificateExtension(Oids.OcspNonce, false, Der.Encode(n => n.WriteOctetString(value.Span))).Write(w);
-                }
-            }
-        }
-    });
+        Certificate responder, DateTimeOffset producedAt, IReadOnlyList<SingleResponse> responses, ReadOnlyMemory<byte>? nonce) =>
+        LibraryCall.Encode(() => new Library.ResponseData(
+            // KeyHash is SHA-1 by definition (RFC 6960 4.2.1).
+            new Library.ResponderID(new DerOctetString(CertificateId.Hash(Oids.Sha1, CertificateId.KeyBits(responder.SubjectPublicKeyInfo)))),
+            Der.Time(producedAt),
+            new DerSequence(responses.Select(Encode).ToArray<Asn1Encodable>()),
+            OcspNonce.Encode(nonce)));
 
     /// <summary>Wraps signed ResponseData as a successful response with the responder's certificate inside.</summary>
     public static byte[] Assemble(
@@ -127,43 +112,16 @@ public static class OcspResponse
         });
     }
 
-    private static void WriteSingle(AsnWriter w, SingleResponse response)
-    {
-        using (w.PushSequence())
+    private static Library.SingleResponse Encode(SingleResponse response) => new(
+        response.Id.Encode(),
+        response.Status switch
         {
-            response.Id.Write(w);
-            switch (response.Status)
-            {
-                case CertificateStatus.Good:
-                    w.WriteNull(Der.Context(0, false));
-                    break;
-                case CertificateStatus.Revoked revoked:
-                    using (w.PushSequence(Der.Context(1)))
-                    {
-                        w.WriteGeneralizedTime(revoked.At.ToUniversalTime(), omitFractionalSeconds: true);
-                        if (revoked.Reason != RevocationReason.Unspecified)
-                        {
-                            using (w.PushSequence(Der.Context(0)))
-                            {
-                                w.WriteEncodedValue([0x0A, 0x01, (byte)revoked.Reason]);
-                            }
-                        }
-                    }
-
-                    break;
-                default:
-                    w.WriteNull(Der.Context(2, false));
-                    break;
-            }
-
-            w.WriteGeneralizedTime(response.ThisUpdate.ToUniversalTime(), omitFractionalSeconds: true);
-            if (response.NextUpdate is { } next)
-            {
-                using (w.PushSequence(Der.Context(0)))
-                {
-                    w.WriteGeneralizedTime(next.ToUniversalTime(), omitFractionalSeconds: true);
-                }
-            }
-        }
-    }
+            CertificateStatus.Good => new Library.CertStatus(),
+            CertificateStatus.Revoked revoked => new Library.CertStatus(new Library.RevokedInfo(
+                Der.Time(revoked.At), revoked.Reason == RevocationReason.Unspecified ? null : new CrlReason((int)revoked.Reason))),
+            _ => new Library.CertStatus(TagOfUnknown, DerNull.Instance),
+        },
+        Der.Time(response.ThisUpdate),
+        response.NextUpdate is { } next ? Der.Time(next) : null,
+        null);
 }

@@ -1,11 +1,13 @@
 using System.Formats.Asn1;
+using Org.BouncyCastle.Asn1;
+using Library = Org.BouncyCastle.Asn1.Ocsp;
 
 namespace Trust.Crypto.Asn1;
 
 /// <summary>Why an OCSP response says nothing about a certificate. The set is closed.</summary>
 public enum OcspRefusal
 {
-    /// <summary>Not DER, or beyond 16 KiB.</summary>
+    /// <summary>Not DER, beyond 16 KiB, or a critical extension that is not understood.</summary>
     Malformed,
 
     /// <summary>The responder answered with an error status.</summary>
@@ -17,13 +19,13 @@ public enum OcspRefusal
     /// <summary>The nonce is missing or not the one that was sent.</summary>
     NonceMismatch,
 
-    /// <summary>The signer is neither the issuer nor delegated by it.</summary>
+    /// <summary>The signer that the response names is neither the issuer nor delegated by it for good.</summary>
     ResponderNotAuthorised,
 
     /// <summary>The signature does not verify.</summary>
     BadSignature,
 
-    /// <summary>Outside thisUpdate and nextUpdate.</summary>
+    /// <summary>Outside thisUpdate and nextUpdate, or without nextUpdate and too old.</summary>
     Stale,
 }
 
@@ -47,6 +49,12 @@ public static class OcspVerification
     /// <summary>Largest accepted response, in bytes.</summary>
     public const int MaxBytes = 16 * 1024;
 
+    /// <summary>How long an answer holds that names no end: it says that a newer one can be had at any time (RFC 6960 4.2.2.1).</summary>
+    public static readonly TimeSpan MaxAgeWithoutEnd = TimeSpan.FromDays(1);
+
+    private const int MaxCandidates = 4;
+    private const int MaxResponses = 64;
+
     // RFC 5019 4: clocks differ a little.
     private static readonly TimeSpan Skew = TimeSpan.FromMinutes(1);
 
@@ -56,152 +64,142 @@ public static class OcspVerification
     /// <param name="serialNumber">The certificate asked about.</param>
     /// <param name="at">The instant at which the answer must be fresh and the responder valid.</param>
     /// <param name="nonce">The nonce sent; null when none was.</param>
+    /// <returns>Of several answers about the certificate the worst.</returns>
     public static OcspOutcome Verify(
         ReadOnlyMemory<byte> der, Certificate issuer, ReadOnlyMemory<byte> serialNumber, DateTimeOffset at, ReadOnlyMemory<byte>? nonce = null)
     {
-        if (der.Length > MaxBytes)
+        if (!LibraryCall.TryRead(der, MaxBytes, Library.OcspResponse.GetInstance, out var response))
         {
             return new OcspOutcome.Refused(OcspRefusal.Malformed);
         }
 
-        try
+        if (response.ResponseStatus.IntValueExact != 0)
         {
-            var outer = Der.OneSequence(der);
-            var status = outer.ReadEnumeratedBytes();
-            if (status.Length != 1 || status.Span[0] != 0)
-            {
-                return new OcspOutcome.Refused(OcspRefusal.NotSuccessful);
-            }
+            return new OcspOutcome.Refused(OcspRefusal.NotSuccessful);
+        }
 
-            var response = outer.ReadSequence(Der.Context(0)).ReadSequence();
-            outer.ThrowIfNotEmpty();
-            return string.Equals(response.ReadObjectIdentifier(), Oids.OcspBasic, StringComparison.Ordinal)
-                ? VerifyBasic(response.ReadOctetString(), issuer, serialNumber, at, nonce)
-                : new OcspOutcome.Refused(OcspRefusal.Malformed);
-        }
-        catch (AsnContentException)
-        {
-            return new OcspOutcome.Refused(OcspRefusal.Malformed);
-        }
+        return response.ResponseBytes is { } bytes && bytes.ResponseType.Id == Oids.OcspBasic
+            && LibraryCall.TryRead(bytes.Response.GetOctets(), MaxBytes, Library.BasicOcspResponse.GetInstance, out var basic)
+            && LibraryCall.Try(() => new Content(basic), out var content, out _)
+            ? Judge(content, issuer, serialNumber, at, nonce)
+            : new OcspOutcome.Refused(OcspRefusal.Malformed);
     }
 
-    private static OcspOutcome VerifyBasic(
-        ReadOnlyMemory<byte> der, Certificate issuer, ReadOnlyMemory<byte> serialNumber, DateTimeOffset at, ReadOnlyMemory<byte>? nonce)
+    private static OcspOutcome Judge(
+        Content content, Certificate issuer, ReadOnlyMemory<byte> serialNumber, DateTimeOffset at, ReadOnlyMemory<byte>? nonce)
     {
-        var basic = Der.OneSequence(der);
-        var tbs = basic.ReadEncodedValue();
-        var suite = SignatureSuite.FromAlgorithmIdentifier(basic.ReadEncodedValue().Span);
-        var signature = Der.ReadWholeBits(basic);
-        var responder = FindResponder(basic, issuer, at);
-        if (responder is null || suite is null)
+        if (content.Suite is not { } suite
+            || content.Certificates.Prepend(issuer).FirstOrDefault(c => MayAnswer(c, issuer, at) && content.IsBy(c)) is not { } responder)
         {
             return new OcspOutcome.Refused(OcspRefusal.ResponderNotAuthorised);
         }
 
-        if (!suite.Verify(responder.SubjectPublicKeyInfo, tbs.Span, signature))
+        if (!suite.Verify(responder.SubjectPublicKeyInfo, content.Signed, content.Signature))
         {
             return new OcspOutcome.Refused(OcspRefusal.BadSignature);
         }
 
-        var (producedAt, singles, echoed) = ReadData(tbs);
-        if (nonce is { } sent && !(echoed is { } back && back.Span.SequenceEqual(sent.Span)))
+        if (nonce is { } sent && !(content.Nonce is { } back && back.Span.SequenceEqual(sent.Span)))
         {
             return new OcspOutcome.Refused(OcspRefusal.NonceMismatch);
         }
 
-        var single = singles.Find(s => s.Id.SerialNumber.Span.SequenceEqual(serialNumber.Span.TrimStart((byte)0)) && s.Id.IsIssuedBy(issuer));
-        if (single is null)
+        var serial = serialNumber.TrimStart((byte)0);
+        var worst = content.Responses.Where(s => s.Id.SerialNumber.Span.SequenceEqual(serial.Span) && s.Id.IsIssuedBy(issuer)).MaxBy(s => Badness(s.Status));
+        if (worst is null)
         {
             return new OcspOutcome.Refused(OcspRefusal.OtherCertificate);
         }
 
-        var stale = at < single.ThisUpdate - Skew || (single.NextUpdate is { } next && at > next + Skew);
-        return stale ? new OcspOutcome.Refused(OcspRefusal.Stale) : new OcspOutcome.Answer(single, producedAt);
+        return IsFresh(worst, at) && content.ProducedAt <= at + Skew
+            ? new OcspOutcome.Answer(worst, content.ProducedAt)
+            : new OcspOutcome.Refused(OcspRefusal.Stale);
     }
 
-    // RFC 6960 4.2.2.2: the issuer itself, or a certificate the same issuer gave the OCSP-signing purpose.
-    private static Certificate? FindResponder(AsnReader basic, Certificate issuer, DateTimeOffset at)
+    private static int Badness(CertificateStatus status) => status switch
     {
-        if (!basic.HasData)
-        {
-            return issuer;
-        }
+        CertificateStatus.Good => 0,
+        CertificateStatus.Unknown => 1,
+        _ => 2,
+    };
 
-        var certificates = basic.ReadSequence(Der.Context(0)).ReadSequence();
-        basic.ThrowIfNotEmpty();
-        for (var n = 0; certificates.HasData && n < 4; n++)
+    private static bool IsFresh(SingleResponse response, DateTimeOffset at)
+    {
+        var end = response.NextUpdate ?? response.ThisUpdate + MaxAgeWithoutEnd;
+        return response.ThisUpdate <= end && at >= response.ThisUpdate - Skew && at <= end + Skew;
+    }
+
+    // RFC 6960 4.2.2.2: the issuer itself, or whom the same issuer gave the purpose. Nobody asks for the status of a delegate, so it must
+    // be one of which none is needed (4.2.2.2.1).
+    private static bool MayAnswer(Certificate candidate, Certificate issuer, DateTimeOffset at) =>
+        candidate.Der.Span.SequenceEqual(issuer.Der.Span)
+        || (candidate.FindExtension(Oids.OcspNoCheck) is not null
+            && CertificatePath.Build(candidate, [], [issuer], at, CertificateUsage.OcspSigning) is PathOutcome.Trusted);
+
+    // BasicOCSPResponse (RFC 6960 4.2.1) in parts.
+    private sealed class Content
+    {
+        private readonly Library.ResponderID responder;
+
+        public Content(Library.BasicOcspResponse basic)
         {
-            if (!Certificate.TryParse(certificates.ReadEncodedValue(), out var candidate, out _))
+            var data = basic.TbsResponseData;
+            Der.RefuseVersion(data);
+            responder = data.ResponderID;
+            Signed = data.Received();
+            Suite = SignatureSuite.FromAlgorithmIdentifier(basic.SignatureAlgorithm.Received());
+            Signature = basic.GetSignatureOctets();
+            ProducedAt = Der.Instant(data.ProducedAt);
+            Responses = data.Responses.Count <= MaxResponses
+                ? [.. data.Responses.Select(r => Read(LibraryCall.Part(r, Library.SingleResponse.GetInstance)))]
+                : throw new AsnContentException("Too many answers.");
+            Nonce = OcspNonce.Read(data.ResponseExtensions);
+            foreach (var element in basic.Certs?.Take(MaxCandidates) ?? [])
             {
-                continue;
-            }
-
-            var same = candidate.Der.Span.SequenceEqual(issuer.Der.Span);
-            if (same || (candidate.Issuer.Span.SequenceEqual(issuer.Subject.Span)
-                && at >= candidate.NotBefore && at < candidate.NotAfter.AddSeconds(1)
-                && CertificatePath.Permits(candidate, CertificateUsage.OcspSigning)
-                && candidate.IsSignedBy(issuer.SubjectPublicKeyInfo)))
-            {
-                return candidate;
+                if (Certificate.TryParse(element.Received(), out var certificate, out _))
+                {
+                    Certificates.Add(certificate);
+                }
             }
         }
 
-        return null;
-    }
+        public byte[] Signed { get; }
 
-    private static (DateTimeOffset ProducedAt, List<SingleResponse> Singles, ReadOnlyMemory<byte>? Nonce) ReadData(ReadOnlyMemory<byte> tbs)
-    {
-        var data = Der.OneSequence(tbs);
-        _ = data.ReadEncodedValue();
-        var producedAt = data.ReadGeneralizedTime();
-        var list = data.ReadSequence();
-        var singles = new List<SingleResponse>();
-        while (list.HasData && singles.Count < 64)
+        public SignatureSuite? Suite { get; }
+
+        public byte[] Signature { get; }
+
+        public DateTimeOffset ProducedAt { get; }
+
+        public List<SingleResponse> Responses { get; }
+
+        public ReadOnlyMemory<byte>? Nonce { get; }
+
+        public List<Certificate> Certificates { get; } = [];
+
+        // KeyHash is SHA-1 by definition (RFC 6960 4.2.1).
+        public bool IsBy(Certificate certificate) => responder.GetKeyHash() is { } hash
+            ? hash.AsSpan().SequenceEqual(CertificateId.Hash(Oids.Sha1, CertificateId.KeyBits(certificate.SubjectPublicKeyInfo)))
+            : PathValidation.Same(responder.Name, certificate.Structure.Subject);
+
+        private static SingleResponse Read(Library.SingleResponse response)
         {
-            singles.Add(ReadSingle(list.ReadSequence()));
+            // None is understood here, so none may be critical.
+            _ = OcspNonce.Read(response.SingleExtensions);
+            return new SingleResponse(
+                CertificateId.Of(response.CertId),
+                Read(response.CertStatus),
+                Der.Instant(response.ThisUpdate),
+                response.NextUpdate is { } next ? Der.Instant(next) : null);
         }
 
-        list.ThrowIfNotEmpty();
-        var nonce = data.HasData ? OcspRequest.ReadNonce(CertificateExtension.ReadList(data.ReadSequence(Der.Context(1)).ReadSequence())) : null;
-        data.ThrowIfNotEmpty();
-        return (producedAt, singles, nonce);
-    }
-
-    private static SingleResponse ReadSingle(AsnReader reader)
-    {
-        var id = CertificateId.Read(reader);
-        var status = ReadStatus(reader);
-        var thisUpdate = reader.ReadGeneralizedTime();
-        DateTimeOffset? nextUpdate = null;
-        if (reader.HasData && reader.PeekTag().HasSameClassAndValue(Der.Context(0)))
+        private static CertificateStatus Read(Library.CertStatus status) => status.TagNo switch
         {
-            nextUpdate = reader.ReadSequence(Der.Context(0)).ReadGeneralizedTime();
-        }
-
-        if (reader.HasData)
-        {
-            _ = reader.ReadSequence(Der.Context(1));
-        }
-
-        reader.ThrowIfNotEmpty();
-        return new SingleResponse(id, status, thisUpdate, nextUpdate);
-    }
-
-    private static CertificateStatus ReadStatus(AsnReader reader)
-    {
-        switch (reader.PeekTag())
-        {
-            case { TagClass: TagClass.ContextSpecific, TagValue: 0 }:
-                reader.ReadNull(Der.Context(0, false));
-                return new CertificateStatus.Good();
-            case { TagClass: TagClass.ContextSpecific, TagValue: 1 }:
-                var info = reader.ReadSequence(Der.Context(1));
-                var at = info.ReadGeneralizedTime();
-                var reason = info.HasData ? CertificateList.ReadReason(info.ReadSequence(Der.Context(0))) : RevocationReason.Unspecified;
-                return new CertificateStatus.Revoked(at, reason);
-            default:
-                reader.ReadNull(Der.Context(2, false));
-                return new CertificateStatus.Unknown();
-        }
+            OcspResponse.TagOfGood => new CertificateStatus.Good(),
+            OcspResponse.TagOfRevoked when status.Status is Library.RevokedInfo revoked => new CertificateStatus.Revoked(
+                Der.Instant(revoked.RevocationTime),
+                revoked.RevocationReason is { } reason ? CertificateList.ReadReason(new AsnReader(reason.Received(), AsnEncodingRules.DER)) : RevocationReason.Unspecified),
+            _ => new CertificateStatus.Unknown(),
+        };
     }
 }

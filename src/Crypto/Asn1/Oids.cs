@@ -162,6 +162,9 @@ public static class Oids
     /// <summary>signingTime attribute (RFC 5652 11.3).</summary>
     public const string SigningTimeAttribute = "1.2.840.113549.1.9.5";
 
+    /// <summary>countersignature attribute (RFC 5652 11.4).</summary>
+    public const string CountersignatureAttribute = "1.2.840.113549.1.9.6";
+
     /// <summary>signing-certificate-v2 attribute (RFC 5035).</summary>
     public const string SigningCertificateV2 = "1.2.840.113549.1.9.16.2.47";
 

@@ -1,5 +1,8 @@
-using System.Formats.Asn1;
 using System.Numerics;
+using Org.BouncyCastle.Asn1;
+using Org.BouncyCastle.Asn1.Cmp;
+using Org.BouncyCastle.Asn1.Cms;
+using Library = Org.BouncyCastle.Asn1.Tsp;
 
 namespace Trust.Crypto.Asn1;
 
@@ -47,6 +50,11 @@ public static class TimeStamp
     /// <summary>Largest accepted response, in bytes.</summary>
     public const int MaxBytes = 32 * 1024;
 
+    // PKIStatus, RFC 3161 2.4.2.
+    private const int StatusGranted = 0;
+    private const int StatusGrantedWithMods = 1;
+    private const int StatusRejected = 2;
+
     /// <summary>Makes a token.</summary>
     /// <param name="info">What it says.</param>
     /// <param name="authority">The authority's certificate; its sole purpose is time-stamping.</param>
@@ -58,68 +66,22 @@ public static class TimeStamp
         CmsSignedData.Sign(Oids.TstInfo, info.Encode(), detached: false, authority, certificates, signer, signingTime: null, ct);
 
     /// <summary>Wraps a token as a granted response.</summary>
-    public static byte[] Granted(ReadOnlyMemory<byte> token) => Der.Encode(w =>
-    {
-        using (w.PushSequence())
-        {
-            using (w.PushSequence())
-            {
-                w.WriteInteger(0);
-            }
-
-            w.WriteEncodedValue(token.Span);
-        }
-    });
+    public static byte[] Granted(ReadOnlyMemory<byte> token) =>
+        LibraryCall.Encode(() => new Library.TimeStampResp(new PkiStatusInfo(StatusGranted), ContentInfo.GetInstance(Asn1Object.FromByteArray(token.ToArray()))));
 
     /// <summary>A refusal.</summary>
     /// <param name="failure">The rule.</param>
     /// <param name="text">One sentence for people; no secrets.</param>
-    public static byte[] Rejected(TimeStampFailure failure, string text) => Der.Encode(w =>
-    {
-        using (w.PushSequence())
-        using (w.PushSequence())
-        {
-            w.WriteInteger(2);
-            using (w.PushSequence())
-            {
-                w.WriteCharacterString(UniversalTagNumber.UTF8String, text);
-            }
-
-            // failInfo is a named bit list: the highest set bit is the last one written.
-            var bits = new byte[((int)failure / 8) + 1];
-            bits[^1] = (byte)(0x80 >> ((int)failure % 8));
-            w.WriteBitString(bits, 7 - ((int)failure % 8));
-        }
-    });
+    public static byte[] Rejected(TimeStampFailure failure, string text) => LibraryCall.Encode(() => new Library.TimeStampResp(
+        // The library numbers the bits of a named bit list by byte, the highest bit of each first.
+        new PkiStatusInfo(StatusRejected, new PkiFreeText(text), new PkiFailureInfo((0x80 >> ((int)failure % 8)) << ((int)failure / 8 * 8))), null));
 
     /// <summary>Takes the token out of a response.</summary>
     /// <returns>Null when the response is malformed or not granted.</returns>
-    public static ReadOnlyMemory<byte>? TokenOf(ReadOnlyMemory<byte> response)
-    {
-        if (response.Length > MaxBytes)
-        {
-            return null;
-        }
-
-        try
-        {
-            var reader = Der.OneSequence(response);
-            var status = reader.ReadSequence();
-            var granted = status.TryReadInt32(out var value) && value is 0 or 1;
-            if (!granted || !reader.HasData)
-            {
-                return null;
-            }
-
-            var token = reader.ReadEncodedValue();
-            reader.ThrowIfNotEmpty();
-            return token;
-        }
-        catch (AsnContentException)
-        {
-            return null;
-        }
-    }
+    public static ReadOnlyMemory<byte>? TokenOf(ReadOnlyMemory<byte> response) =>
+        LibraryCall.TryRead(response, MaxBytes, Library.TimeStampResp.GetInstance, out var read)
+        && LibraryCall.Try(() => IsGranted(read.Status) && read.TimeStampToken is not null ? read.TimeStampToken.Received() : [], out var token, out _)
+        && token.Length > 0 ? (ReadOnlyMemory<byte>?)token : null;
 
     /// <summary>Verifies a token over data, at the token's own time.</summary>
     /// <param name="token">The token (ContentInfo).</param>
@@ -146,12 +108,7 @@ public static class TimeStamp
             return new TimeStampOutcome.Refused(TimeStampRefusal.Signature);
         }
 
-        TimeStampInfo info;
-        try
-        {
-            info = TimeStampInfo.Read(signed.Content);
-        }
-        catch (AsnContentException)
+        if (!TimeStampInfo.TryRead(signed.Content, out var info))
         {
             return new TimeStampOutcome.Refused(TimeStampRefusal.Malformed);
         }
@@ -174,6 +131,8 @@ public static class TimeStamp
             _ => throw new InvalidOperationException("A closed set."),
         };
     }
+
+    private static bool IsGranted(PkiStatusInfo status) => status.StatusObject.HasValue(StatusGranted) || status.StatusObject.HasValue(StatusGrantedWithMods);
 
     private static BigInteger Magnitude(ReadOnlyMemory<byte> bytes) => new(bytes.Span, isUnsigned: true, isBigEndian: true);
 }

@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Formats.Asn1;
-using System.Numerics;
+using Org.BouncyCastle.Asn1;
+using Library = Org.BouncyCastle.Asn1.Tsp;
 
 namespace Trust.Crypto.Asn1;
 
@@ -20,106 +22,64 @@ public sealed record TimeStampInfo(
     TimeSpan Accuracy,
     ReadOnlyMemory<byte>? Nonce)
 {
-    /// <summary>Encodes TSTInfo, the content of the token.</summary>
-    public byte[] Encode() => Der.Encode(w =>
-    {
-        using (w.PushSequence())
-        {
-            w.WriteInteger(1);
-            w.WriteObjectIdentifier(Policy);
-            using (w.PushSequence())
-            {
-                Der.WriteAlgorithm(w, HashOid);
-                w.WriteOctetString(Imprint.Span);
-            }
+    private const int MaxNonce = 32;
 
-            Der.WriteUnsigned(w, SerialNumber.Span);
-            // DER drops trailing zeros of the fraction, as RFC 3161 2.4.2 demands; AsnWriter does that.
-            w.WriteGeneralizedTime(new DateTimeOffset(Time.UtcTicks - (Time.UtcTicks % TimeSpan.TicksPerMillisecond), TimeSpan.Zero));
-            WriteAccuracy(w);
-            if (Nonce is { } nonce)
-            {
-                Der.WriteUnsigned(w, nonce.Span);
-            }
-        }
-    });
+    /// <summary>Encodes TSTInfo, the content of the token.</summary>
+    // DER drops trailing zeros of the fraction, as RFC 3161 2.4.2 demands.
+    public byte[] Encode() => LibraryCall.Encode(() => new Library.TstInfo(
+        new DerObjectIdentifier(Policy),
+        new Library.MessageImprint(Der.Algorithm(HashOid), Imprint.ToArray()),
+        Der.Number(SerialNumber),
+        Der.Time(Time, TimeSpan.TicksPerMillisecond),
+        EncodeAccuracy(),
+        null,
+        Nonce is { } nonce ? Der.Number(nonce) : null,
+        null,
+        null));
 
     /// <summary>Reads TSTInfo.</summary>
-    /// <exception cref="AsnContentException">Not TSTInfo version 1, or with extensions.</exception>
-    internal static TimeStampInfo Read(ReadOnlyMemory<byte> der)
+    /// <param name="der">The content of a token whose signature holds.</param>
+    /// <param name="info">What it says.</param>
+    /// <returns>False when it is not TSTInfo version 1 in DER, or has a critical extension.</returns>
+    internal static bool TryRead(ReadOnlyMemory<byte> der, [NotNullWhen(true)] out TimeStampInfo? info)
     {
-        var reader = Der.OneSequence(der);
-        if (!reader.TryReadInt32(out var version) || version != 1)
-        {
-            throw new AsnContentException("TSTInfo is not version 1.");
-        }
-
-        var policy = reader.ReadObjectIdentifier();
-        var imprint = reader.ReadSequence();
-        var hash = Der.ReadAlgorithm(imprint);
-        var hashed = imprint.ReadOctetString();
-        imprint.ThrowIfNotEmpty();
-        var serial = Der.ReadUnsigned(reader, 20);
-        var time = reader.ReadGeneralizedTime();
-        var accuracy = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Sequence) ? ReadAccuracy(reader.ReadSequence()) : TimeSpan.Zero;
-        if (reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean))
-        {
-            _ = reader.ReadBoolean();
-        }
-
-        ReadOnlyMemory<byte>? nonce = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Integer) ? (ReadOnlyMemory<byte>?)Der.ReadUnsigned(reader, 32) : null;
-        if (reader.HasData && reader.PeekTag().HasSameClassAndValue(Der.Context(0)))
-        {
-            // tsa [0] GeneralName: only a hint; the signing certificate says who it was.
-            _ = reader.ReadEncodedValue();
-        }
-
-        reader.ThrowIfNotEmpty();
-        return new TimeStampInfo(policy, hash, hashed, serial, time, accuracy, nonce);
+        info = null;
+        return LibraryCall.TryRead(der, TimeStamp.MaxBytes, Library.TstInfo.GetInstance, out var read)
+            && LibraryCall.Try(() => Of(read), out info, out _);
     }
 
-    private static TimeSpan ReadAccuracy(AsnReader reader)
+    private static TimeStampInfo Of(Library.TstInfo info)
     {
-        var seconds = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Integer) ? reader.ReadInteger() : BigInteger.Zero;
-        var millis = Fraction(reader, 0);
-        var micros = Fraction(reader, 1);
-        reader.ThrowIfNotEmpty();
-        return seconds.Sign >= 0 && seconds < 86_400
-            ? TimeSpan.FromSeconds((double)seconds) + TimeSpan.FromMilliseconds(millis) + TimeSpan.FromMicroseconds(micros)
+        // RFC 3161 2.4.2: an extension is ignored unless it is critical. tsa is only a hint: the signing certificate says who it was.
+        if (!info.Version.Equals(DerInteger.One) || (info.Extensions is { } extensions && CertificateExtension.ReadList(extensions).Exists(e => e.Critical)))
+        {
+            throw new AsnContentException("TSTInfo is not version 1, or has an extension that is not understood.");
+        }
+
+        return new TimeStampInfo(
+            info.Policy.Id,
+            Der.OidOf(info.MessageImprint.HashAlgorithm),
+            info.MessageImprint.GetHashedMessage(),
+            Der.Unsigned(info.SerialNumber, 20),
+            Der.Instant(info.GenTime),
+            info.Accuracy is { } accuracy ? ReadAccuracy(accuracy) : TimeSpan.Zero,
+            info.Nonce is { } nonce ? (ReadOnlyMemory<byte>?)Der.Unsigned(nonce, MaxNonce) : null);
+    }
+
+    // The library holds milliseconds and microseconds to 1 to 999.
+    private static TimeSpan ReadAccuracy(Library.Accuracy accuracy)
+    {
+        var seconds = accuracy.Seconds?.IntValueExact ?? 0;
+        return seconds is >= 0 and < 86_400
+            ? TimeSpan.FromSeconds(seconds) + TimeSpan.FromMilliseconds(accuracy.Millis?.IntValueExact ?? 0) + TimeSpan.FromMicroseconds(accuracy.Micros?.IntValueExact ?? 0)
             : throw new AsnContentException("The accuracy is out of range.");
     }
 
-    private static int Fraction(AsnReader reader, int tag)
+    private Library.Accuracy? EncodeAccuracy()
     {
-        if (!reader.HasData || !reader.PeekTag().HasSameClassAndValue(Der.Context(tag, false)))
-        {
-            return 0;
-        }
-
-        return reader.TryReadInt32(out var value, Der.Context(tag, false)) && value is > 0 and < 1000
-            ? value
-            : throw new AsnContentException("The accuracy is out of range.");
-    }
-
-    private void WriteAccuracy(AsnWriter w)
-    {
-        var (seconds, millis) = ((long)Accuracy.TotalSeconds, Accuracy.Milliseconds);
-        if (seconds == 0 && millis == 0)
-        {
-            return;
-        }
-
-        using (w.PushSequence())
-        {
-            if (seconds > 0)
-            {
-                w.WriteInteger(seconds);
-            }
-
-            if (millis > 0)
-            {
-                w.WriteInteger(millis, Der.Context(0, false));
-            }
-        }
+        var (seconds, millis) = ((int)Accuracy.TotalSeconds, Accuracy.Milliseconds);
+        return seconds == 0 && millis == 0
+            ? null
+            : new Library.Accuracy(seconds > 0 ? DerInteger.ValueOf(seconds) : null, millis > 0 ? DerInteger.ValueOf(millis) : null, null);
     }
 }

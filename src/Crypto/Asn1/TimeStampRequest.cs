@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Formats.Asn1;
+using Org.BouncyCastle.Asn1;
+using Library = Org.BouncyCastle.Asn1.Tsp;
 
 namespace Trust.Crypto.Asn1;
 
@@ -40,6 +41,8 @@ public sealed record TimeStampRequest(
     /// <summary>Largest accepted request, in bytes.</summary>
     public const int MaxBytes = 2048;
 
+    private const int MaxNonce = 32;
+
     /// <summary>Parses a request.</summary>
     /// <param name="der">The body.</param>
     /// <param name="request">The request when acceptable.</param>
@@ -49,88 +52,51 @@ public sealed record TimeStampRequest(
     {
         request = null;
         failure = TimeStampFailure.BadDataFormat;
-        if (der.Length is 0 or > MaxBytes)
-        {
-            return false;
-        }
-
-        try
-        {
-            var fault = Read(Der.OneSequence(der), out request);
-            failure = fault ?? TimeStampFailure.BadDataFormat;
-            return fault is null && request is not null;
-        }
-        catch (AsnContentException)
-        {
-            request = null;
-            return false;
-        }
+        // Not held to what the library writes back: some clients write that they want no certificate, which is the default.
+        return DerGate.Check(der.Span, MaxBytes) is null
+            && LibraryCall.Try(() => Library.TimeStampReq.GetInstance(Asn1Object.FromByteArray(der.ToArray())), out var read, out _)
+            && LibraryCall.Try(() => Judge(read), out var verdict, out _)
+            && verdict.TryGet(out request, out failure);
     }
 
     /// <summary>Encodes the request, as a client.</summary>
-    public byte[] Encode() => Der.Encode(w =>
+    public byte[] Encode() => LibraryCall.Encode(() => new Library.TimeStampReq(
+        new Library.MessageImprint(Der.Algorithm(HashOid), Imprint.ToArray()),
+        Policy is null ? null : new DerObjectIdentifier(Policy),
+        Nonce is { } nonce ? Der.Number(nonce) : null,
+        DerBoolean.GetInstance(CertificateWanted),
+        null));
+
+    private static Verdict Judge(Library.TimeStampReq read)
     {
-        using (w.PushSequence())
+        if (!read.Version.Equals(DerInteger.One))
         {
-            w.WriteInteger(1);
-            using (w.PushSequence())
-            {
-                Der.WriteAlgorithm(w, HashOid);
-                w.WriteOctetString(Imprint.Span);
-            }
-
-            if (Policy is not null)
-            {
-                w.WriteObjectIdentifier(Policy);
-            }
-
-            if (Nonce is { } nonce)
-            {
-                Der.WriteUnsigned(w, nonce.Span);
-            }
-
-            if (CertificateWanted)
-            {
-                w.WriteBoolean(true);
-            }
-        }
-    });
-
-    private static TimeStampFailure? Read(AsnReader reader, out TimeStampRequest? request)
-    {
-        request = null;
-        if (!reader.TryReadInt32(out var version) || version != 1)
-        {
-            return TimeStampFailure.BadRequest;
+            return new Verdict(null, TimeStampFailure.BadRequest);
         }
 
-        var imprint = reader.ReadSequence();
-        var hash = Der.ReadAlgorithm(imprint);
-        var hashed = imprint.ReadOctetString();
-        imprint.ThrowIfNotEmpty();
-        var policy = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.ObjectIdentifier) ? reader.ReadObjectIdentifier() : null;
-        ReadOnlyMemory<byte>? nonce = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Integer) ? (ReadOnlyMemory<byte>?)Der.ReadUnsigned(reader, 32) : null;
-        var wanted = reader.HasData && reader.PeekTag().HasSameClassAndValue(Asn1Tag.Boolean) && reader.ReadBoolean();
-        if (reader.HasData)
+        // RFC 3161 2.4.1: an extension that is not understood is refused whether critical or not.
+        if (read.Extensions is not null)
         {
-            _ = reader.ReadSequence(Der.Context(0));
-            reader.ThrowIfNotEmpty();
-            // RFC 3161 2.4.1: an extension that is not understood is refused whether critical or not.
-            return TimeStampFailure.UnacceptedExtension;
+            return new Verdict(null, TimeStampFailure.UnacceptedExtension);
         }
 
+        var (hash, imprint) = (Der.OidOf(read.MessageImprint.HashAlgorithm), read.MessageImprint.GetHashedMessage());
         var size = Der.HashSize(hash);
-        if (size == 0)
+        if (size == 0 || imprint.Length != size)
         {
-            return TimeStampFailure.BadAlgorithm;
+            return new Verdict(null, size == 0 ? TimeStampFailure.BadAlgorithm : TimeStampFailure.BadDataFormat);
         }
 
-        if (hashed.Length != size)
-        {
-            return TimeStampFailure.BadDataFormat;
-        }
+        var nonce = read.Nonce is { } number ? (ReadOnlyMemory<byte>?)Der.Unsigned(number, MaxNonce) : null;
+        return new Verdict(new TimeStampRequest(hash, imprint, read.ReqPolicy?.Id, nonce, read.CertReq.IsTrue), default);
+    }
 
-        request = new TimeStampRequest(hash, hashed, policy, nonce, wanted);
-        return null;
+    private sealed record Verdict(TimeStampRequest? Request, TimeStampFailure Failure)
+    {
+        public bool TryGet([NotNullWhen(true)] out TimeStampRequest? request, out TimeStampFailure failure)
+        {
+            (request, failure) = (Request, Failure);
+            return request is not null;
+        }
     }
 }

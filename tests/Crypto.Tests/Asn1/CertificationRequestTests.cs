@@ -1,9 +1,14 @@
-using System.Numerics;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Org.BouncyCastle.Asn1;
+using Org.BouncyCastle.Asn1.Pkcs;
+using Org.BouncyCastle.Asn1.X509;
 using Org.BouncyCastle.Pkcs;
 using Trust.Crypto.Asn1;
 using Trust.TestKit;
+
+using BigInteger = System.Numerics.BigInteger;
+using CertificationRequest = Trust.Crypto.Asn1.CertificationRequest;
 
 namespace Trust.Crypto.Tests.Asn1;
 
@@ -19,7 +24,7 @@ public sealed class CertificationRequestTests
     {
         using var key = SoftwareKey.New(kind);
         var der = await CertificationRequest.Create(
-            Subject, key.Spki, [CertificateExtension.SubjectAltName(new GeneralName.Dns("idp.trust.internal"))], key.Signer, CancellationToken.None);
+            Subject, key.Spki, [CertificateExtension.SubjectAltName(new Trust.Crypto.Asn1.GeneralName.Dns("idp.trust.internal"))], key.Signer, CancellationToken.None);
         var proved = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(der));
         Assert.Equal(key.Spki, proved.Request.Key.SubjectPublicKeyInfo.ToArray());
         Assert.Equal(Subject.RawData, proved.Request.Subject.RawData);
@@ -169,6 +174,78 @@ public sealed class CertificationRequestTests
                 Assert.Equal(der, proved.Request.Der.ToArray());
             }
         }
+    }
+
+    [Fact]
+    public void Extensions_asked_for_twice_are_refused()
+    {
+        var one = CertificateExtension.Encode([CertificateExtension.KeyUsage(KeyUsages.NonRepudiation)]);
+        var other = CertificateExtension.Encode([CertificateExtension.BasicConstraints(ca: true)]);
+        Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(Request(Attribute(one))));
+        Assert.Equal(RequestRefusal.Malformed, Refusal(Request(Attribute(one), Attribute(other))));
+        Assert.Equal(RequestRefusal.Malformed, Refusal(Request(Attribute(one, other))));
+        Assert.Equal(RequestRefusal.Malformed, Refusal(Request(Attribute())));
+    }
+
+    [Fact]
+    public void A_name_in_Latin_1_that_says_it_is_a_PrintableString_is_refused()
+    {
+        // CN=José.
+        byte[] name = [0x30, 0x0F, 0x31, 0x0D, 0x30, 0x0B, 0x06, 0x03, 0x55, 0x04, 0x03, 0x13, 0x04, (byte)'J', (byte)'o', (byte)'s', 0xE9];
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var tbs = new DerSequence(DerInteger.Zero, Asn1Object.FromByteArray(name), SubjectPublicKeyInfo.GetInstance(key.Spki), new DerTaggedObject(false, 0, new DerSet())).GetEncoded();
+        Assert.Equal(RequestRefusal.Malformed, Refusal(SignedStructure.Assemble(tbs, key.Suite, key.Sign(SHA256.HashData(tbs)))));
+    }
+
+    [Fact]
+    public void A_request_without_attributes_is_read()
+    {
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var tbs = new DerSequence(DerInteger.Zero, X509Name.GetInstance(Subject.RawData), SubjectPublicKeyInfo.GetInstance(key.Spki)).GetEncoded();
+        Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(SignedStructure.Assemble(tbs, key.Suite, key.Sign(SHA256.HashData(tbs)))));
+    }
+
+    [Theory]
+    [InlineData("ec_sha256.der", RequestRefusal.UnsupportedKey)] // P-384
+    [InlineData("bad-version.pem", RequestRefusal.Malformed)]
+    [InlineData("challenge-multi-valued.der", RequestRefusal.Malformed)]
+    [InlineData("freeipa-bad-critical.pem", RequestRefusal.Malformed)] // criticality as 01
+    [InlineData("rsa_sha256.pem", RequestRefusal.WeakKey)]
+    [InlineData("two_basic_constraints.pem", RequestRefusal.Malformed)]
+    public void A_request_of_the_package_is_refused_and_says_why(string file, RequestRefusal reason)
+    {
+        var bytes = File.ReadAllBytes("/usr/lib/python3/dist-packages/cryptography_vectors/x509/requests/" + file);
+        var text = System.Text.Encoding.Latin1.GetString(bytes);
+        Assert.Equal(reason, Refusal(PemEncoding.TryFind(text, out var pem) ? Convert.FromBase64String(text[pem.Base64Data]) : bytes));
+    }
+
+    [Fact]
+    public void Four_thousand_damaged_requests_under_good_signatures_are_judged_without_a_fault()
+    {
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var tbs = CertificationRequest.EncodeTbs(Subject, key.Spki, CertificateExtension.KeyUsage(KeyUsages.NonRepudiation));
+        var random = new Random(2985);
+        var outcomes = new HashSet<string>();
+        for (var i = 0; i < 4_000; i++)
+        {
+            var damaged = Mutation.Of(tbs, random);
+            if (DerGate.Check(damaged, 4096) is null)
+            {
+                var outcome = CertificationRequest.Read(SignedStructure.Assemble(damaged, key.Suite, key.Sign(SHA256.HashData(damaged))));
+                outcomes.Add(outcome is RequestOutcome.Refused refused ? refused.Reason.ToString() : "proved");
+            }
+        }
+
+        Assert.Superset(new HashSet<string> { "proved", nameof(RequestRefusal.Malformed), nameof(RequestRefusal.WeakKey), nameof(RequestRefusal.UnsupportedKey) }, outcomes);
+    }
+
+    private static AttributePkcs Attribute(params Asn1Encodable[] values) => new(new DerObjectIdentifier(Oids.ExtensionRequest), new DerSet(values));
+
+    private static byte[] Request(params AttributePkcs[] attributes)
+    {
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var tbs = new CertificationRequestInfo(X509Name.GetInstance(Subject.RawData), SubjectPublicKeyInfo.GetInstance(key.Spki), new DerSet(attributes)).GetEncoded(Asn1Encodable.Der);
+        return SignedStructure.Assemble(tbs, key.Suite, key.Sign(SHA256.HashData(tbs)));
     }
 
     private static RequestRefusal Refusal(byte[] der) => Assert.IsType<RequestOutcome.Refused>(CertificationRequest.Read(der)).Reason;

@@ -1,6 +1,10 @@
 using System.Security.Cryptography;
+using Org.BouncyCastle.Asn1;
+using Org.BouncyCastle.Asn1.X509;
 using Trust.Crypto.Asn1;
 using Trust.TestKit;
+using Certificate = Trust.Crypto.Asn1.Certificate;
+using Library = Org.BouncyCastle.Asn1.Tsp;
 
 namespace Trust.Crypto.Tests.Asn1;
 
@@ -75,6 +79,36 @@ public sealed class TimeStampTests
         Assert.Null(plain.Policy);
     }
 
+    [Fact]
+    public void A_request_is_bounded_and_an_extension_another_version_or_a_long_nonce_has_its_own_answer()
+    {
+        var imprint = new Library.MessageImprint(new AlgorithmIdentifier(new DerObjectIdentifier(Oids.Sha256)), new byte[32]);
+        var extensions = CertificateExtension.Encode([new CertificateExtension("1.2.3", false, new byte[] { 5, 0 })]);
+        Assert.Equal(TimeStampFailure.UnacceptedExtension, Failure(new Library.TimeStampReq(imprint, null, null, null, extensions)));
+        Assert.Equal(TimeStampFailure.BadRequest, Failure(new DerSequence(DerInteger.Two, imprint)));
+        Assert.Equal(TimeStampFailure.BadDataFormat, Failure(new DerSequence(DerInteger.One, imprint, DerInteger.ValueOf(-1))));
+        Assert.False(TimeStampRequest.TryParse(new TimeStampRequest(Oids.Sha256, new byte[32], Nonce: Enumerable.Repeat((byte)1, 33).ToArray()).Encode(), out _, out _));
+        Assert.True(TimeStampRequest.TryParse(new TimeStampRequest(Oids.Sha256, new byte[32], Nonce: Enumerable.Repeat((byte)1, 32).ToArray()).Encode(), out _, out _));
+
+        // Some clients write the default.
+        Assert.True(TimeStampRequest.TryParse(new DerSequence(DerInteger.One, imprint, DerBoolean.False).GetEncoded(), out var request, out _));
+        Assert.False(request.CertificateWanted);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_extension_of_a_token_is_passed_over_unless_it_is_critical(bool critical)
+    {
+        var (root, tsa, key) = await Authority(PublicKeyKind.P256);
+        var info = Library.TstInfo.GetInstance(Info(new TimeStampRequest(Oids.Sha256, SHA256.HashData(Data))).Encode());
+        var extended = new Library.TstInfo(
+            info.Policy, info.MessageImprint, info.SerialNumber, info.GenTime, info.Accuracy, DerBoolean.True, info.Nonce, null,
+            CertificateExtension.Encode([new CertificateExtension("1.2.3", critical, new byte[] { 5, 0 })]));
+        var token = await CmsSignedData.Sign(Oids.TstInfo, extended.GetEncoded(), false, tsa, [tsa], key.Signer, null, CancellationToken.None);
+        Assert.Equal(critical ? TimeStampRefusal.Malformed : null, Refusal(TimeStamp.Verify(token, Data, [], [root.Certificate])));
+    }
+
     [Theory]
     [InlineData(TimeStampFailure.BadAlgorithm)]
     [InlineData(TimeStampFailure.TimeNotAvailable)]
@@ -114,6 +148,12 @@ public sealed class TimeStampTests
                 Assert.InRange((proved.Info.Time - Now).Duration(), TimeSpan.Zero, TimeSpan.FromMilliseconds(1));
             }
         }
+    }
+
+    private static TimeStampFailure Failure(Asn1Encodable request)
+    {
+        Assert.False(TimeStampRequest.TryParse(request.GetEncoded(), out _, out var failure));
+        return failure;
     }
 
     private static TimeStampInfo Info(TimeStampRequest request) => new(

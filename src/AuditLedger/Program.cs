@@ -5,7 +5,6 @@ using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Intake;
-using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Tiles;
@@ -28,7 +27,7 @@ public static class Program
         Assembly = typeof(Program),
         Json = [LedgerJson.Default, AnchorJson.Default],
         Configure = Configure,
-        Map = Map,
+        Routes = Map.Routes,
         Provision = Provision,
         Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal)
         {
@@ -94,21 +93,6 @@ public static class Program
                 var why = p.GetRequiredService<Sequencer>().NotLeading;
                 return ValueTask.FromResult(new Readiness(why is null, why ?? "leads"));
             }));
-    }
-
-    private static void Map(WebApplication app)
-    {
-        var options = app.Services.GetRequiredService<AuditLedgerOptions>();
-        var sources = options.Sources.Select(s => s.Name).ToList();
-        PostEntries.Map(app, sources);
-        SourceEndpoints.Map(app, sources);
-        GetCheckpoint.Map(app);
-        GetTiles.Map(app, [.. options.Witnessing.Witnesses.Select(w => w.Peer)]);
-        GetProofs.Map(app);
-        GetAnchors.Map(app);
-        GetEvidence.Map(app);
-        LegalHolds.Map(app);
-        Shreddings.Map(app);
     }
 
     // Keys are born in the token at set-up; their verifiers are published for everyone who checks a checkpoint.

@@ -143,14 +143,14 @@ internal sealed class Shredder(
         {
             // Without a key it went before a crash: too late for what was placed since.
             if (await tx.Sql(CountKeys).With(old).With(d.Subject.Key.ToArray()).Scalar<long>(ct) == 0
-                || await ShreddingRules.Forbid(tx, d.Subject, retention, clock.GetUtcNow(), ct) is not (var code, _))
+                || await ShreddingRules.Forbid(tx, d.Subject, retention, clock.GetUtcNow(), ct) is not { } forbidden)
             {
                 gone.Add(d);
                 continue;
             }
 
             await tx.Sql(MarkRefused).With(d.Id).Execute(ct);
-            await Append(tx, d, EventOutcome.Refused, code, ct);
+            await Append(tx, d, EventOutcome.Refused, forbidden.Name, ct);
         }
 
         await tx.Sql(DeleteDoomed).With(old).With(gone.Select(d => d.Subject.Key.ToArray()).ToArray()).Execute(ct);
@@ -209,14 +209,10 @@ internal sealed class Shredder(
     // What cannot be recorded is not done yet: the next round takes it up again.
     private async Task Append(NpgsqlTransaction tx, Doomed d, string outcome, string reason, CancellationToken ct)
     {
-        var appended = await outbox.Append(tx, new AuditEvent
+        await outbox.AppendUnrefused(tx, new AuditEvent
         {
             Action = "KEY.destroy", Actor = new Actor(d.ApprovedBy), Subjects = [d.Subject], Outcome = outcome, Reason = reason, Correlation = d.Id.ToString(),
         }, ct);
-        if (appended is AppendOutcome.Refused(var why))
-        {
-            throw new InvalidOperationException("The shredding cannot be recorded: " + why.Detail);
-        }
     }
 
     private sealed record Doomed(Guid Id, SubjectKey Subject, string ApprovedBy);

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.AuditLedger.Retention;
 using Trust.Kernel.Audit;
@@ -14,8 +13,8 @@ namespace Trust.AuditLedger.Shredding;
 /// token destroys the old master. Each step can be repeated, so a crash anywhere is finished at the next start. One process at a time.
 /// </summary>
 internal sealed class Shredder(
-    NpgsqlDataSource db, IToken token, SubjectKeyVault vault, RetentionSchedule retention, Outbox outbox, LedgerFaults faults, TimeProvider clock, ILogger<Shredder> log)
-    : BackgroundService
+    NpgsqlDataSource db, IToken token, SubjectKeyVault vault, RetentionSchedule retention, Outbox outbox, LedgerFaults faults, TimeProvider clock)
+    : IDisposable
 {
     private const int Batch = 500;
 
@@ -39,13 +38,16 @@ internal sealed class Shredder(
     private const string MarkDestroyed = "UPDATE subject_masters SET state = 'destroyed', destroyed_at = $2 WHERE number = $1 AND state = 'retiring'";
     private const string MarkShredded = "UPDATE shreddings SET state = 'destroyed', destroyed_at = $2 WHERE id = $1 AND state = 'approved'";
 
+    /// <summary>Longest time until approved shreddings are looked for again.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+
     private readonly SemaphoreSlim _wake = new(0);
 
     /// <summary>There is something to do.</summary>
     public void Wake() => _wake.Release();
 
     /// <summary>Carries out what is approved; true when nothing is left to do here.</summary>
-    internal async Task<bool> RunOnce(CancellationToken ct)
+    internal async Task<bool> CarryOut(CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         if (!await connection.Sql(TryLock).Scalar<bool>(ct))
@@ -68,32 +70,17 @@ internal sealed class Shredder(
         }
     }
 
-    /// <inheritdoc/>
-    public override void Dispose()
+    /// <summary>Carries out what is approved, then waits to be woken. Every step can be repeated, so a round that fails is finished by the next.</summary>
+    public async Task Round(CancellationToken ct)
     {
-        _wake.Dispose();
-        base.Dispose();
+        await vault.Provision(ct);
+        vault.ForgetOld();
+        await CarryOut(ct);
+        await _wake.WaitAsync(LongestWait, ct);
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await vault.Provision(stoppingToken);
-                vault.ForgetOld();
-                await RunOnce(stoppingToken);
-            }
-            catch (Exception e) when (e is NpgsqlException or TokenException or InvalidOperationException && !stoppingToken.IsCancellationRequested)
-            {
-                LedgerLog.ShreddingFailed(log, e); // Every step can be repeated; the next round does.
-            }
-
-            await _wake.WaitAsync(TimeSpan.FromSeconds(30), stoppingToken);
-        }
-    }
+    public void Dispose() => _wake.Dispose();
 
     private async Task Shred(NpgsqlConnection connection, CancellationToken ct)
     {

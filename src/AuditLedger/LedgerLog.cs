@@ -21,9 +21,6 @@ internal static partial class LedgerLog
     [LoggerMessage(5005, LogLevel.Error, "A batch of {Source} is not signed by its batch key")]
     public static partial void BadSignature(ILogger log, string source);
 
-    [LoggerMessage(5010, LogLevel.Error, "The SM3 tree could not follow; it is loaded again")]
-    public static partial void Sm3Failed(ILogger log, Exception e);
-
     [LoggerMessage(5011, LogLevel.Error, "The stored SM3 tree of size {Size} is not the one that was signed; it is rebuilt from the entries")]
     public static partial void Sm3Rebuilt(ILogger log, long size);
 
@@ -45,9 +42,6 @@ internal static partial class LedgerLog
     [LoggerMessage(5025, LogLevel.Warning, "The witnesses cosign again, up to {Size}")]
     public static partial void QuorumAgain(ILogger log, long size);
 
-    [LoggerMessage(5040, LogLevel.Error, "A shredding stopped half-way and is taken up again")]
-    public static partial void ShreddingFailed(ILogger log, Exception e);
-
     [LoggerMessage(5050, LogLevel.Information, "The subject index stands at {Size}, taken on from {From}: {Keys} keys in the live epoch, {Sealed} epochs sealed")]
     public static partial void IndexReady(ILogger log, long size, long from, long keys, int @sealed);
 
@@ -59,9 +53,6 @@ internal static partial class LedgerLog
 
     [LoggerMessage(5030, LogLevel.Warning, "{Authority} gave no time-stamp: {Why}")]
     public static partial void NoStamp(ILogger log, string authority, string why);
-
-    [LoggerMessage(5031, LogLevel.Error, "The log could not be anchored")]
-    public static partial void AnchorFailed(ILogger log, Exception e);
 
     [LoggerMessage(5032, LogLevel.Critical, "The log has grown and is not anchored since {Since}; intake stops: {Stops}")]
     public static partial void AnchorOverdue(ILogger log, DateTimeOffset since, bool stops);
@@ -78,9 +69,6 @@ internal static partial class LedgerLog
     [LoggerMessage(5053, LogLevel.Error, "What the subject index keeps could not be stored; memory holds it, and the next start loads it from the entries")]
     public static partial void IndexNotStored(ILogger log, Exception e);
 
-    [LoggerMessage(5054, LogLevel.Error, "The mirror could not be extended; it is tried again")]
-    public static partial void MirrorFailed(ILogger log, Exception e);
-
     [LoggerMessage(5060, LogLevel.Critical, "{Alarm}: {Detail}")]
     public static partial void Alarmed(ILogger log, Watching.AlarmKind alarm, string detail);
 
@@ -89,7 +77,4 @@ internal static partial class LedgerLog
 
     [LoggerMessage(5061, LogLevel.Critical, "The log is damaged: {Faults} faults, the first {Code} at {Index}; run fsck --repair")]
     public static partial void ScrubFound(ILogger log, int faults, string code, long? index);
-
-    [LoggerMessage(5062, LogLevel.Error, "The log could not be checked; it is tried again at the next turn")]
-    public static partial void ScrubFailed(ILogger log, Exception e);
 }

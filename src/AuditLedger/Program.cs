@@ -5,7 +5,6 @@ using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Intake;
-using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Tiles;
@@ -28,7 +27,7 @@ public static class Program
         Assembly = typeof(Program),
         Json = [LedgerJson.Default, AnchorJson.Default],
         Configure = Configure,
-        Map = Map,
+        Routes = Map.Routes,
         Provision = Provision,
         Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal)
         {
@@ -36,6 +35,8 @@ public static class Program
             ["prune"] = PruneCommand.Run,
         },
     };
+
+    private static readonly TimeSpan HalfHour = TimeSpan.FromMinutes(30);
 
     /// <summary>Runs one verb of the service.</summary>
     public static Task<int> Main(string[] args) => ServiceHost.Run(args, Service);
@@ -53,38 +54,29 @@ public static class Program
             .AddSingleton<LedgerFaults>()
             .AddSingleton(new IndexPace())
             .AddSingleton<Alarms>()
-            .AddHostedService(p => p.GetRequiredService<Alarms>())
             .AddSingleton<AccessWatch>()
             .AddSingleton<IntakeWatch>()
             .AddSingleton<Scrub>()
-            .AddHostedService(p => p.GetRequiredService<Scrub>())
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("scrub", _ => ValueTask.FromResult(p.GetRequiredService<Scrub>().Health())))
             .AddSingleton<LiveIndex>()
             .AddSingleton<CompletenessProver>()
             .AddSingleton<Sequencer>()
-            .AddHostedService(p => p.GetRequiredService<Sequencer>())
             .AddSingleton<Sm3Follower>()
-            .AddHostedService(p => p.GetRequiredService<Sm3Follower>())
             .AddSingleton<WitnessSet>()
             .AddSingleton<CosignatureRounds>()
-            .AddHostedService(p => p.GetRequiredService<CosignatureRounds>())
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("witnesses", _ => ValueTask.FromResult(p.GetRequiredService<CosignatureRounds>().Health())))
             .AddSingleton<AnchorStore>()
             .AddSingleton<AnchorRounds>()
-            .AddHostedService(p => p.GetRequiredService<AnchorRounds>())
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("anchors", _ => ValueTask.FromResult(p.GetRequiredService<AnchorRounds>().Health())))
             .AddSingleton<Volumes>()
             .AddSingleton<Admission>()
-            .AddHostedService(p => p.GetRequiredService<Admission>())
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("volumes", _ => ValueTask.FromResult(p.GetRequiredService<Admission>().Health())))
             .AddSingleton<TileStore>()
             .AddSingleton<BundleReaders>()
             .AddSingleton<Mirror>()
-            .AddHostedService(p => p.GetRequiredService<Mirror>())
             .AddSingleton<RetentionSchedule>()
             .AddSingleton<SubjectKeyVault>()
             .AddSingleton<Shredder>()
-            .AddHostedService(p => p.GetRequiredService<Shredder>())
             .AddSingleton<EvidenceStore>()
             .AddSingleton<SigningEvidence>()
             .AddSingleton(options.RegionTableFile is { } file ? RegionTable.Load(file) : RegionTable.Empty)
@@ -94,21 +86,36 @@ public static class Program
                 var why = p.GetRequiredService<Sequencer>().NotLeading;
                 return ValueTask.FromResult(new Readiness(why is null, why ?? "leads"));
             }));
+        AddLoops(builder.Services, options);
     }
 
-    private static void Map(WebApplication app)
+    // Patience is long where a failure keeps nothing from being taken in: it is logged at once, and the service stays ready meanwhile.
+    private static void AddLoops(IServiceCollection services, AuditLedgerOptions options)
     {
-        var options = app.Services.GetRequiredService<AuditLedgerOptions>();
-        var sources = options.Sources.Select(s => s.Name).ToList();
-        PostEntries.Map(app, sources);
-        SourceEndpoints.Map(app, sources);
-        GetCheckpoint.Map(app);
-        GetTiles.Map(app, [.. options.Witnessing.Witnesses.Select(w => w.Peer)]);
-        GetProofs.Map(app);
-        GetAnchors.Map(app);
-        GetEvidence.Map(app);
-        LegalHolds.Map(app);
-        Shreddings.Map(app);
+        services.AddLoop<Admission>("intake-admission", Admission.Pause, (admission, ct) => admission.Round(ct))
+            // Leading lasts; what became of it is told by the check "sequencer".
+            .AddLoop<Sequencer>("sequencing", Sequencer.Pause, (sequencer, ct) => sequencer.Round(ct), (work, sequencer) => work with
+            {
+                LongestPause = Sequencer.Pause, Patience = TimeSpan.MaxValue, Last = sequencer.StoreIndex,
+            })
+            .AddLoop<CosignatureRounds>("cosignature-rounds", TimeSpan.Zero, (rounds, ct) => rounds.Round(ct), (work, _) => work with { Patience = HalfHour })
+            .AddLoop<Sm3Follower>("sm3-follower", Sm3Follower.Pause, (follower, ct) => follower.Round(ct), (work, _) => work with { Patience = HalfHour })
+            .AddLoop<Shredder>("shredder", TimeSpan.Zero, (shredder, ct) => shredder.Round(ct), (work, _) => work with { LongestPause = Shredder.LongestWait, Patience = HalfHour })
+            .AddLoop<Alarms>("alarms", TimeSpan.Zero, (alarms, ct) => alarms.Round(ct), (work, _) => work with { Patience = HalfHour });
+        if (options.Anchoring.Authorities.Count > 0)
+        {
+            services.AddLoop<AnchorRounds>("anchor-rounds", AnchorRounds.PauseOf(options.Anchoring), (rounds, ct) => rounds.Round(ct), (work, _) => work with { Patience = HalfHour });
+        }
+
+        if (options.MirrorDirectory is not null)
+        {
+            services.AddLoop<Mirror>("mirror", Mirror.Pause, (mirror, ct) => mirror.Extend(ct), (work, _) => work with { Patience = HalfHour });
+        }
+
+        if (options.Watching.ScrubEvery > TimeSpan.Zero)
+        {
+            services.AddLoop<Scrub>("log-check", options.Watching.ScrubEvery, (scrub, ct) => scrub.Round(ct));
+        }
     }
 
     // Keys are born in the token at set-up; their verifiers are published for everyone who checks a checkpoint.

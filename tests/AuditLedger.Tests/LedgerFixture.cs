@@ -201,11 +201,8 @@ public sealed class LedgerFixture : IAsyncDisposable
                 with?.Invoke(builder.Services);
             },
         };
+        await ProvisionKeys(config, service);
         var app = ServiceHost.Build(["run", "--config", config], service);
-        var own = app.Services.GetRequiredService<IToken>();
-        var batch = await own.Find(new KeyRef("batch"), default) ?? await own.Generate(new KeyRef("batch"), KeyAlgorithm.EcdsaP256, default);
-        await SetBatchKey("ledger", batch.SubjectPublicKeyInfo);
-        await Program.Service.Provision!(app.Services, CancellationToken.None);
         try
         {
             await app.StartAsync();
@@ -216,6 +213,15 @@ public sealed class LedgerFixture : IAsyncDisposable
         }
 
         return new RunningLedger(app, address);
+    }
+
+    private async Task ProvisionKeys(string config, ServiceDefinition service)
+    {
+        await using var setup = ServiceHost.Build(["provision", "--config", config], service);
+        var own = setup.Services.GetRequiredService<IToken>();
+        var batch = await own.Find(new KeyRef("batch"), default) ?? await own.Generate(new KeyRef("batch"), KeyAlgorithm.EcdsaP256, default);
+        await SetBatchKey("ledger", batch.SubjectPublicKeyInfo);
+        await Program.Service.Provision!(setup.Services, CancellationToken.None);
     }
 
     /// <summary>A client that proves to be that service.</summary>

@@ -5,6 +5,7 @@ using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
 using Trust.TestKit;
 
@@ -20,7 +21,7 @@ internal sealed class RunningLedger(WebApplication app, Uri address) : IAsyncDis
     public Sequencer Sequencer => app.Services.GetRequiredService<Sequencer>();
 
     /// <summary>Why it refuses to sign; null while it has not refused.</summary>
-    public string? SetBack => (Sequencer.ExecuteTask?.Exception?.InnerException as SetBackException)?.Message;
+    public string? SetBack => app.Services.GetRequiredService<ProcessEnd>().Code == 3 ? Sequencer.NotLeading : null;
 
     public Task Leads() => Eventually.Holds(() => Sequencer.NotLeading is null, "the ledger leads");
 

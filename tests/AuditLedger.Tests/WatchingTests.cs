@@ -64,12 +64,12 @@ public sealed class WatchingTests
         var ca = fixture.Producer("ca");
         Assert.IsType<PostOutcome.Accepted>(await new LedgerLink(client, "ca").Post(ca.Next(TestProducer.Ceremony()), 1, default));
         var scrub = ledger.App.Services.GetRequiredService<Scrub>();
-        Assert.Empty((await scrub.RunOnce(default)).Faults);
+        Assert.Empty((await scrub.CheckLog(default)).Faults);
         Assert.True(scrub.Health().Ready);
 
         await using var owner = Outbound.Database(fixture.Database.Options, asOwner: true);
         await owner.Sql("UPDATE entries SET leaf = set_bit(leaf, 600, 1 - get_bit(leaf, 600)) WHERE idx = 0").Execute(default);
-        Assert.NotEmpty((await scrub.RunOnce(default)).Faults);
+        Assert.NotEmpty((await scrub.CheckLog(default)).Faults);
         Assert.False(scrub.Health().Ready);
         var logged = await ledger.App.Services.GetRequiredService<NpgsqlDataSource>()
             .Sql("SELECT convert_from(body, 'UTF8') FROM audit_outbox WHERE action = 'LEDGER.verify' ORDER BY ordinal").All(r => r.GetString(0), default);
@@ -103,7 +103,7 @@ public sealed class WatchingTests
             Origin = "o", LockStoreDirectory = "/", Sources = [], Watching = new WatchingOptions { ReadsOfOnePatient = 3, PatientsOfOneReader = 5 },
         };
         var said = new Said();
-        return (new AccessWatch(options, new Alarms(null!, null!, TimeProvider.System, said)), said.Lines);
+        return (new AccessWatch(options, new Alarms(null!, null!, said)), said.Lines);
     }
 
     private sealed class Said : ILogger<Alarms>

@@ -19,7 +19,7 @@ public static class Program
             .AddSingleton<WatchedLogs>()
             .AddHostedService(p => p.GetRequiredService<WatchedLogs>())
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("logs", _ => ValueTask.FromResult(p.GetRequiredService<WatchedLogs>().Health()))),
-        Map = AddCheckpoint.Map,
+        Routes = Map.Routes,
         Provision = Provision,
         HasDatabase = false,
         HasOutbox = false,

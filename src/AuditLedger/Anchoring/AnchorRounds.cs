@@ -14,20 +14,22 @@ namespace Trust.AuditLedger.Anchoring;
 internal sealed class AnchorRounds(
     AnchorStore store, Sequencer sequencer, CosignatureRounds cosignatures, Outbound outbound, AuditLedgerOptions options, Alarms alarms,
     TimeProvider clock, ILogger<AnchorRounds> log)
-    : BackgroundService
 {
     private const int RenewedAtOnce = 100;
 
-    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RenewalInterval = TimeSpan.FromHours(1);
 
     private readonly AnchoringOptions _options = options.Anchoring;
-    private List<StampingAuthority> _authorities = [];
+    private readonly List<StampingAuthority> _authorities = [.. options.Anchoring.Authorities.Select(a => new StampingAuthority(a, outbound, clock))];
     private DateTimeOffset _tried;
     private DateTimeOffset _renewed;
     private long _anchored = -1;
     private long _goodAt;
     private bool _alarmed;
+
+    /// <summary>From one look at the head to the next.</summary>
+    public static TimeSpan PauseOf(AnchoringOptions options) => options.Interval < LongestPause ? options.Interval : LongestPause;
 
     /// <summary>True when the budget is spent.</summary>
     public bool IsOverdue => _options.Authorities.Count > 0 && Interlocked.Read(ref _goodAt) is > 0 and var at
@@ -41,38 +43,29 @@ internal sealed class AnchorRounds(
         ? new Readiness(false, $"not anchored since {Since():O}{(_options.StopIntake ? "; intake is stopped" : "")}")
         : new Readiness(true, _options.Authorities.Count == 0 ? "no authorities" : "anchored");
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Has the newest checkpoint stamped if it is time, and old stamps renewed.</summary>
+    public async Task Round(CancellationToken ct)
     {
-        if (_options.Authorities.Count == 0)
+        if (sequencer.Published is null || Interlocked.Read(ref _goodAt) == 0)
+        {
+            Good(); // Another process leads and anchors, or the budget begins now.
+        }
+
+        if (sequencer.Published is null)
         {
             return;
         }
 
-        _authorities = [.. _options.Authorities.Select(a => new StampingAuthority(a, outbound, clock))];
-        Good();
-        using var timer = new PeriodicTimer(_options.Interval < Tick ? _options.Interval : Tick, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        var done = false;
+        try
         {
-            if (sequencer.Published is null)
-            {
-                Good(); // Another process leads and anchors.
-                continue;
-            }
-
-            try
-            {
-                await Anchor(stoppingToken);
-                await Renew(stoppingToken);
-            }
-#pragma warning disable CA1031 // Loop top: what ends here would end the host, and intake does not need anchors.
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-#pragma warning restore CA1031
-            {
-                _anchored = -1; // Whether it was kept is unknown; the table says.
-                LedgerLog.AnchorFailed(log, e);
-            }
-
+            await Anchor(ct);
+            await Renew(ct);
+            done = true;
+        }
+        finally
+        {
+            _anchored = done ? _anchored : -1; // Whether it was kept is unknown then; the table says.
             Judge();
         }
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Witnessing;
@@ -5,20 +6,15 @@ using Trust.Kernel.Hosting;
 
 namespace Trust.AuditLedger.Checkpoints;
 
-/// <summary><c>GET /checkpoint</c>: the latest signed head, with the witnesses' lines where a quorum of them is configured; <c>GET /checkpoint/sm3</c>: the same tree under SM3, a moment later. For anyone.</summary>
-internal static class GetCheckpoint
+/// <summary>The latest signed head, with the witnesses' lines where a quorum of them is configured; for anyone.</summary>
+internal sealed class GetCheckpoint(Sequencer sequencer, CosignatureRounds rounds)
 {
-    public static void Map(WebApplication app)
-    {
-        app.MapGet("/checkpoint", Latest).AllowAnonymous();
-        app.MapGet("/checkpoint/sm3", LatestSm3).AllowAnonymous();
-    }
-
-    private static Results<ContentHttpResult, ProblemHttpResult> Latest(HttpContext context, Sequencer sequencer, CosignatureRounds rounds, ProblemSet problems)
+    /// <summary>Answers a signed note (C2SP tlog-checkpoint).</summary>
+    public Results<ContentHttpResult, Refusal> Handle(HttpContext context)
     {
         if (sequencer.Published is null)
         {
-            return SubmitRefusal.Standby.ToProblem(problems, context);
+            return SubmitRefusal.Standby.Answer(context);
         }
 
         if (rounds.Shown is { } shown)
@@ -27,18 +23,14 @@ internal static class GetCheckpoint
         }
 
         context.Response.Headers.RetryAfter = "1";
-        return problems.Of("no-quorum", 503, "No quorum of witnesses has cosigned a checkpoint yet.");
+        return LedgerRefusals.NoQuorum;
     }
 
-    private static Results<ContentHttpResult, ProblemHttpResult> LatestSm3(HttpContext context, Sm3Follower follower, ProblemSet problems) =>
-        follower.Note is { } note
-            ? Note(context, note)
-            : problems.Of("no-sm3-checkpoint", 404, "This ledger has signed no SM3 root: it has no SM2 key, does not lead, or has just started.");
-
-    private static ContentHttpResult Note(HttpContext context, string note)
+    /// <summary>A note as an answer.</summary>
+    public static ContentHttpResult Note(HttpContext context, string note)
     {
         // C2SP tlog-tiles: the one resource that changes is cached for seconds at most.
         context.Response.Headers.CacheControl = "public, max-age=1";
-        return TypedResults.Text(note, "text/plain", System.Text.Encoding.UTF8);
+        return TypedResults.Text(note, "text/plain", Encoding.UTF8);
     }
 }

@@ -12,7 +12,7 @@ namespace Trust.AuditLedger.Checkpoints;
 /// signed only after the leaves it was made from gave the published SHA-256 root of the same size too: the two trees hold the same leaves.
 /// </summary>
 internal sealed class Sm3Follower(
-    NpgsqlDataSource db, Sequencer sequencer, CheckpointSigner signer, TimeProvider clock, ILogger<Sm3Follower> log) : BackgroundService
+    NpgsqlDataSource db, Sequencer sequencer, CheckpointSigner signer, ILogger<Sm3Follower> log)
 {
     /// <summary>What is appended to the log's name.</summary>
     public const string Suffix = "/sm3";
@@ -22,42 +22,34 @@ internal sealed class Sm3Follower(
     private const string SelectLeaves = "SELECT leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     private const string MoveState = "UPDATE sm3_head SET size = $1, sm3 = $2, sha256 = $3, note = $4 WHERE size = $5";
 
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+    /// <summary>From one look at the head to the next.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private volatile string? _note;
+    private State? _state;
 
     /// <summary>The newest SM3 note; null before the first.</summary>
     public string? Note => _note;
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Follows to the published head.</summary>
+    public async Task Round(CancellationToken ct)
     {
-        using var timer = new PeriodicTimer(Interval, clock);
-        State? state = null;
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        // Taken up again only when the round has ended well: after any failure the row says where the tree stands.
+        var state = _state;
+        _state = null;
+        if (sequencer.Published is not { } head)
         {
-            if (sequencer.Published is not { } head)
-            {
-                (state, _note) = (null, null); // Another process leads and may move the row.
-                continue;
-            }
-
-            try
-            {
-                state ??= await Load(stoppingToken);
-                if (state is not null && (head.Checkpoint.Size > state.Sm3.Size || _note is null))
-                {
-                    await Follow(state, head, stoppingToken);
-                }
-            }
-#pragma warning disable CA1031 // Loop top: what ends here would end the host, and intake does not need this tree.
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-#pragma warning restore CA1031
-            {
-                state = null;
-                LedgerLog.Sm3Failed(log, e);
-            }
+            _note = null; // Another process leads and may move the row.
+            return;
         }
+
+        state ??= await Load(ct);
+        if (state is not null && (head.Checkpoint.Size > state.Sm3.Size || _note is null))
+        {
+            await Follow(state, head, ct);
+        }
+
+        _state = state;
     }
 
     private static byte[] LeafHash(byte[] leaf) => Sm3.HashData([0, .. leaf]);

@@ -1,11 +1,11 @@
 using System.Threading.Channels;
-using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Watching;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.LockStore;
 using Trust.LogFormat;
 
@@ -18,9 +18,10 @@ namespace Trust.AuditLedger.Entries;
 /// </summary>
 internal sealed class Sequencer(
     NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources declared, AuditLedgerOptions options, TimeProvider clock,
-    LiveIndex index, WitnessSet witnesses, AccessWatch access, IntakeWatch intake, LedgerFaults faults, ILogger<Sequencer> log) : BackgroundService
+    LiveIndex index, WitnessSet witnesses, AccessWatch access, IntakeWatch intake, LedgerFaults faults, ILogger<Sequencer> log)
 {
-    private static readonly TimeSpan StandbyPause = TimeSpan.FromMilliseconds(250);
+    /// <summary>From losing or not getting the lead to the next try.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     private readonly Channel<Submission> _queue = Channel.CreateBounded<Submission>(
         new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
@@ -54,41 +55,35 @@ internal sealed class Sequencer(
     /// <summary>A source's head; null while this process does not lead.</summary>
     public SourceHead? HeadOf(string source) => _leading && _heads.TryGetValue(source, out var position) ? position.ToHead() : null;
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Leads for as long as it can, if no other process does.</summary>
+    /// <exception cref="ProcessMustEndException">The database or the lock store was set back: signing here would be a second history.</exception>
+    public async Task Round(CancellationToken ct)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
-            try
-            {
-                await Lead(stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                await index.Rest();
-                return;
-            }
-            catch (SetBackException e)
-            {
-                LedgerLog.SetBack(log, e.Message);
-                Environment.ExitCode = 3;
-                throw; // The host stops: signing here would be a second history.
-            }
-#pragma warning disable CA1031 // Loop top: what was committed, swapped or signed is unknown; loading again finds out.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                _why = "failed: " + e.GetType().Name;
-                LedgerLog.LeadFailed(log, e);
-            }
-            finally
-            {
-                LetGo();
-            }
-
-            await Task.Delay(StandbyPause, clock, stoppingToken);
+            await Lead(ct);
+        }
+        catch (SetBackException e)
+        {
+            _why = e.Message;
+            LedgerLog.SetBack(log, e.Message);
+            throw new ProcessMustEndException(3, e.Message);
+        }
+        catch (Exception e) when (!ct.IsCancellationRequested)
+        {
+            // What was committed, swapped or signed is unknown; the next round loads again and finds out.
+            _why = "failed: " + e.GetType().Name;
+            LedgerLog.LeadFailed(log, e);
+            throw;
+        }
+        finally
+        {
+            LetGo();
         }
     }
+
+    /// <summary>Stores what the next start would otherwise have to replay; when the service stops.</summary>
+    public Task StoreIndex(CancellationToken ct) => index.Rest();
 
     private async Task Lead(CancellationToken ct)
     {

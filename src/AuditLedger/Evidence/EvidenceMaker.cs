@@ -32,8 +32,8 @@ internal abstract record EvidenceOutcome
     /// <summary>More than one file holds.</summary>
     public sealed record TooMuch(EvidenceOptions Most) : EvidenceOutcome;
 
-    /// <summary>No answer without its record.</summary>
-    public sealed record NotRecorded : EvidenceOutcome;
+    /// <summary>No answer without its record, and why there is none.</summary>
+    public sealed record NotRecorded(Refusal Why) : EvidenceOutcome;
 
     /// <summary>No quorum of witnesses for a tree that could answer.</summary>
     public sealed record NotWitnessed : EvidenceOutcome;
@@ -139,14 +139,20 @@ internal sealed class EvidenceMaker(
             "trust.evidence.v5", question.ToJson(size, region), witnessed.Note, tree, range, answer.Proof, events, openings,
             await Anchored(witnessed, reader, ct), await Policy(ct), attachedHere));
         // Nothing of what was prepared leaves before the ledger has on record who was given it, and what.
-        return await Recorded(QueryEvent(caller, question, EventOutcome.Success, file.Basis()), witnessed.Checkpoint.Size, ct) is { } query
-            ? new EvidenceOutcome.Made(file.With(query))
-            : new EvidenceOutcome.NotRecorded();
+        return await Record(QueryEvent(caller, question, EventOutcome.Success, file.Basis()), ct) switch
+        {
+            ConfirmOutcome.Confirmed(_, var receipt) => await Recorded(receipt, witnessed.Checkpoint.Size, ct) is { } query
+                ? new EvidenceOutcome.Made(file.With(query))
+                : new EvidenceOutcome.Standby(),
+            ConfirmOutcome.Refused(var why) => new EvidenceOutcome.NotRecorded(CommonRefusals.From(why)),
+            _ => new EvidenceOutcome.NotRecorded(CommonRefusals.LedgerAway),
+        };
     }
 
-    private async Task<QueryEvent?> Recorded(AuditEvent e, long witnessed, CancellationToken ct)
+    // Null when this process has ceased to lead since.
+    private async Task<QueryEvent?> Recorded(Receipt receipt, long witnessed, CancellationToken ct)
     {
-        if (await Record(e, ct) is not ConfirmOutcome.Confirmed(_, var receipt) || sequencer.Published is not { } now || now.Checkpoint.Size <= receipt.Index)
+        if (sequencer.Published is not { } now || now.Checkpoint.Size <= receipt.Index)
         {
             return null;
         }

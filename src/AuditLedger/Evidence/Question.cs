@@ -13,40 +13,18 @@ namespace Trust.AuditLedger.Evidence;
 /// <param name="Case">Case under which personal detail is opened; null for none.</param>
 internal sealed record Question(SubjectKey Subject, string? Identifier, long? From, long? To, long? Size, string? Case)
 {
-    /// <summary>Reads a question; null with the reason when it is none.</summary>
+    /// <summary>Reads a question; null when it is none.</summary>
     /// <param name="kind">Kind of subject.</param>
     /// <param name="subject">Identifier, or the key (base64url) for a patient.</param>
     /// <param name="from">ISO 8601 with offset.</param>
     /// <param name="to">ISO 8601 with offset.</param>
     /// <param name="size">Tree size.</param>
     /// <param name="caseNumber">1 to 64 letters, digits and hyphens.</param>
-    /// <param name="why">What is wrong.</param>
-    public static Question? TryRead(string kind, string subject, string? from, string? to, long? size, string? caseNumber, out string why)
-    {
-        why = "";
-        if (SubjectText.TryRead(kind, subject) is not { } key)
-        {
-            why = "Ask about prescription, practitioner, institution or certificate by its identifier, or about a patient by the 32-byte key (base64url) that its binding gave you.";
-        }
-        else if (!TryTime(from, out var begin) || !TryTime(to, out var end) || begin >= end)
-        {
-            why = "Times are ISO 8601 with an offset, and the first lies before the second.";
-        }
-        else if (caseNumber is not null && !CaseNumber.IsValid(caseNumber))
-        {
-            why = "A case number has 1 to 64 letters, digits and hyphens.";
-        }
-        else if (size is <= 0)
-        {
-            why = "A tree has at least one entry.";
-        }
-        else
-        {
-            return new Question(key, kind is "patient" ? null : subject, begin, end, size, caseNumber);
-        }
-
-        return null;
-    }
+    public static Question? TryRead(string kind, string subject, string? from, string? to, long? size, string? caseNumber) =>
+        SubjectText.TryRead(kind, subject) is { } key && TryTime(from, out var begin) && TryTime(to, out var end) && !(begin >= end)
+        && (caseNumber is null || CaseNumber.IsValid(caseNumber)) && size is not <= 0
+            ? new Question(key, kind is "patient" ? null : subject, begin, end, size, caseNumber)
+            : null;
 
     /// <summary>Whether an event's leaf lies in the period asked for.</summary>
     public bool Covers(ReadOnlySpan<byte> leaf) => EventLeaf.TryRead(leaf, out var e) && (From is not { } from || e.Time >= from) && (To is not { } to || e.Time < to);

@@ -1,6 +1,4 @@
 using System.Buffers.Binary;
-using Microsoft.Extensions.Hosting;
-using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Tiles;
 using Trust.LogFormat;
@@ -11,9 +9,10 @@ namespace Trust.AuditLedger.Fsck;
 /// A second copy of every entry, outside the database: full bundles of C2SP tlog-tiles as files, on a disk of their own. What is damaged in one
 /// copy is repaired from the other; the entry's hash in the signed tree says which is right, so the mirror itself need not be trusted.
 /// </summary>
-internal sealed class Mirror(AuditLedgerOptions options, TileStore tiles, Sequencer sequencer, TimeProvider clock, ILogger<Mirror> log) : BackgroundService
+internal sealed class Mirror(AuditLedgerOptions options, TileStore tiles, Sequencer sequencer)
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
+    /// <summary>From one extension to the next.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
     /// <summary>Whether one is configured.</summary>
     public bool IsKept => options.MirrorDirectory is not null;
@@ -48,7 +47,7 @@ internal sealed class Mirror(AuditLedgerOptions options, TileStore tiles, Sequen
     }
 
     /// <summary>Writes the bundles that have become full.</summary>
-    internal async Task Extend(CancellationToken ct)
+    public async Task Extend(CancellationToken ct)
     {
         if (options.MirrorDirectory is not { } folder || sequencer.Published is not { } head)
         {
@@ -65,29 +64,6 @@ internal sealed class Mirror(AuditLedgerOptions options, TileStore tiles, Sequen
             }
 
             Write(FileOf(folder, number), bundle);
-        }
-    }
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        if (!IsKept)
-        {
-            return;
-        }
-
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await Extend(stoppingToken);
-            }
-            catch (Exception e) when (e is NpgsqlException or IOException or UnauthorizedAccessException)
-            {
-                LedgerLog.MirrorFailed(log, e);
-            }
-
-            await Task.Delay(Pause, clock, stoppingToken);
         }
     }
 

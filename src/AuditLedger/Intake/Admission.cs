@@ -8,13 +8,24 @@ namespace Trust.AuditLedger.Intake;
 /// Decides before a byte of a batch is read whether it may come in: not while a volume is nearly full, not while the log should be anchored and is
 /// not, and never more bytes at once than configured. What is refused costs next to nothing, so a flood cannot take memory or disk from what was let in.
 /// </summary>
-internal sealed class Admission(AuditLedgerOptions options, Volumes volumes, AnchorRounds anchors, TimeProvider clock, ILogger<Admission> log) : BackgroundService
+internal sealed class Admission
 {
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(2);
+    /// <summary>From one look at the volumes to the next.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
-    private readonly List<string> _paths = [options.LockStoreDirectory, .. options.Volumes];
+    private readonly AuditLedgerOptions _options;
+    private readonly Volumes _volumes;
+    private readonly AnchorRounds _anchors;
+    private readonly ILogger<Admission> _log;
     private volatile string? _low;
     private long _bytes;
+
+    /// <summary>Looks at the volumes already: a full disk refuses the first batch.</summary>
+    public Admission(AuditLedgerOptions options, Volumes volumes, AnchorRounds anchors, ILogger<Admission> log)
+    {
+        (_options, _volumes, _anchors, _log) = (options, volumes, anchors, log);
+        Measure();
+    }
 
     /// <summary>Bytes of the batches that are inside now.</summary>
     public long BytesInside => Interlocked.Read(ref _bytes);
@@ -24,14 +35,14 @@ internal sealed class Admission(AuditLedgerOptions options, Volumes volumes, Anc
     /// <param name="refusal">Why not, when nothing is returned.</param>
     public IDisposable? TryEnter(long bytes, out SubmitRefusal refusal)
     {
-        refusal = _low is not null ? SubmitRefusal.DiskLow : anchors.StopsIntake ? SubmitRefusal.NotAnchored : SubmitRefusal.Busy;
+        refusal = _low is not null ? SubmitRefusal.DiskLow : _anchors.StopsIntake ? SubmitRefusal.NotAnchored : SubmitRefusal.Busy;
         if (refusal is not SubmitRefusal.Busy)
         {
             return null;
         }
 
         // Never added first and taken back: a batch that does not fit would keep out one that does.
-        for (var inside = BytesInside; bytes <= options.QueueBytes - inside;)
+        for (var inside = BytesInside; bytes <= _options.QueueBytes - inside;)
         {
             var found = Interlocked.CompareExchange(ref _bytes, inside + bytes, inside);
             if (found == inside)
@@ -48,34 +59,24 @@ internal sealed class Admission(AuditLedgerOptions options, Volumes volumes, Anc
     /// <summary>Whether there is room on the volumes.</summary>
     public Readiness Health() => _low is { } low ? new Readiness(false, low) : new Readiness(true, "room");
 
-    /// <inheritdoc/>
-    public override Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>Looks at the volumes.</summary>
+    public Task Round(CancellationToken ct)
     {
-        Measure(); // A full disk refuses the first batch already.
-        return base.StartAsync(cancellationToken);
-    }
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Look, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            Measure();
-        }
+        Measure();
+        return Task.CompletedTask;
     }
 
     private void Measure()
     {
-        var low = _paths.Select(path => (Path: path, Free: volumes.FreeShare(path))).Where(v => v.Free < options.MinimumFree)
-            .Select(v => $"{v.Path} has {v.Free:P1} free, less than {options.MinimumFree:P1}").FirstOrDefault();
+        var low = new[] { _options.LockStoreDirectory }.Concat(_options.Volumes).Select(path => (Path: path, Free: _volumes.FreeShare(path))).Where(v => v.Free < _options.MinimumFree)
+            .Select(v => $"{v.Path} has {v.Free:P1} free, less than {_options.MinimumFree:P1}").FirstOrDefault();
         if (low is not null && _low is null)
         {
-            LedgerLog.DiskLow(log, low);
+            LedgerLog.DiskLow(_log, low);
         }
         else if (low is null && _low is not null)
         {
-            LedgerLog.DiskAgain(log);
+            LedgerLog.DiskAgain(_log);
         }
 
         _low = low;

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.AuditLedger.Retention;
 using Trust.Kernel.Audit;
@@ -14,8 +13,8 @@ namespace Trust.AuditLedger.Shredding;
 /// token destroys the old master. Each step can be repeated, so a crash anywhere is finished at the next start. One process at a time.
 /// </summary>
 internal sealed class Shredder(
-    NpgsqlDataSource db, IToken token, SubjectKeyVault vault, RetentionSchedule retention, Outbox outbox, LedgerFaults faults, TimeProvider clock, ILogger<Shredder> log)
-    : BackgroundService
+    NpgsqlDataSource db, IToken token, SubjectKeyVault vault, RetentionSchedule retention, Outbox outbox, LedgerFaults faults, TimeProvider clock)
+    : IDisposable
 {
     private const int Batch = 500;
 
@@ -39,13 +38,16 @@ internal sealed class Shredder(
     private const string MarkDestroyed = "UPDATE subject_masters SET state = 'destroyed', destroyed_at = $2 WHERE number = $1 AND state = 'retiring'";
     private const string MarkShredded = "UPDATE shreddings SET state = 'destroyed', destroyed_at = $2 WHERE id = $1 AND state = 'approved'";
 
+    /// <summary>Longest time until approved shreddings are looked for again.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+
     private readonly SemaphoreSlim _wake = new(0);
 
     /// <summary>There is something to do.</summary>
     public void Wake() => _wake.Release();
 
     /// <summary>Carries out what is approved; true when nothing is left to do here.</summary>
-    internal async Task<bool> RunOnce(CancellationToken ct)
+    internal async Task<bool> CarryOut(CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         if (!await connection.Sql(TryLock).Scalar<bool>(ct))
@@ -68,32 +70,17 @@ internal sealed class Shredder(
         }
     }
 
-    /// <inheritdoc/>
-    public override void Dispose()
+    /// <summary>Carries out what is approved, then waits to be woken. Every step can be repeated, so a round that fails is finished by the next.</summary>
+    public async Task Round(CancellationToken ct)
     {
-        _wake.Dispose();
-        base.Dispose();
+        await vault.Provision(ct);
+        vault.ForgetOld();
+        await CarryOut(ct);
+        await _wake.WaitAsync(LongestWait, ct);
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await vault.Provision(stoppingToken);
-                vault.ForgetOld();
-                await RunOnce(stoppingToken);
-            }
-            catch (Exception e) when (e is NpgsqlException or TokenException or InvalidOperationException && !stoppingToken.IsCancellationRequested)
-            {
-                LedgerLog.ShreddingFailed(log, e); // Every step can be repeated; the next round does.
-            }
-
-            await _wake.WaitAsync(TimeSpan.FromSeconds(30), stoppingToken);
-        }
-    }
+    public void Dispose() => _wake.Dispose();
 
     private async Task Shred(NpgsqlConnection connection, CancellationToken ct)
     {
@@ -143,14 +130,14 @@ internal sealed class Shredder(
         {
             // Without a key it went before a crash: too late for what was placed since.
             if (await tx.Sql(CountKeys).With(old).With(d.Subject.Key.ToArray()).Scalar<long>(ct) == 0
-                || await ShreddingRules.Forbid(tx, d.Subject, retention, clock.GetUtcNow(), ct) is not (var code, _))
+                || await ShreddingRules.Forbid(tx, d.Subject, retention, clock.GetUtcNow(), ct) is not { } forbidden)
             {
                 gone.Add(d);
                 continue;
             }
 
             await tx.Sql(MarkRefused).With(d.Id).Execute(ct);
-            await Append(tx, d, EventOutcome.Refused, code, ct);
+            await Append(tx, d, EventOutcome.Refused, forbidden.Name, ct);
         }
 
         await tx.Sql(DeleteDoomed).With(old).With(gone.Select(d => d.Subject.Key.ToArray()).ToArray()).Execute(ct);
@@ -209,14 +196,10 @@ internal sealed class Shredder(
     // What cannot be recorded is not done yet: the next round takes it up again.
     private async Task Append(NpgsqlTransaction tx, Doomed d, string outcome, string reason, CancellationToken ct)
     {
-        var appended = await outbox.Append(tx, new AuditEvent
+        await outbox.AppendUnrefused(tx, new AuditEvent
         {
             Action = "KEY.destroy", Actor = new Actor(d.ApprovedBy), Subjects = [d.Subject], Outcome = outcome, Reason = reason, Correlation = d.Id.ToString(),
         }, ct);
-        if (appended is AppendOutcome.Refused(var why))
-        {
-            throw new InvalidOperationException("The shredding cannot be recorded: " + why.Detail);
-        }
     }
 
     private sealed record Doomed(Guid Id, SubjectKey Subject, string ApprovedBy);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using Trust.AuditLedger.Retention;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
 
@@ -12,7 +13,7 @@ internal static class ShreddingRules
     private const string SelectSealed = "SELECT e.leaf FROM data_keys d JOIN entries e USING (idx) WHERE d.subject = $1 ORDER BY d.idx DESC";
 
     /// <summary>Why detail under a subject's key has to be kept at an instant; null when nothing forbids to destroy it.</summary>
-    public static async Task<(string Code, string Detail)?> Forbid(
+    public static async Task<Refusal?> Forbid(
         NpgsqlTransaction tx, SubjectKey subject, RetentionSchedule retention, DateTimeOffset now, CancellationToken ct)
     {
         var leaves = await tx.Sql(SelectSealed).With(subject.Key.ToArray()).All(r => r.GetFieldValue<byte[]>(0), ct);
@@ -20,13 +21,11 @@ internal static class ShreddingRules
         byte[][] subjects = [subject.Key.ToArray(), .. leaves.SelectMany(KeysOf)];
         if (await LegalHolds.AnyOpen(tx, subjects, ct))
         {
-            return ("legal-hold", "A legal hold lies on this subject, or on another of the events whose detail would go; it has to be released first.");
+            return LedgerRefusals.LegalHold;
         }
 
         var last = leaves.Select(leaf => retention.Ends(leaf)).DefaultIfEmpty(DateTimeOffset.MinValue).Max();
-        return last > now
-            ? ("retention", string.Create(CultureInfo.InvariantCulture, $"Detail on this subject has to be kept until {last:yyyy-MM-dd}."))
-            : null;
+        return last > now ? LedgerRefusals.Retention.With("until", last.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)) : null;
     }
 
     private static byte[][] KeysOf(byte[] leaf) => EventLeaf.TryRead(leaf, out var e) ? e.Keys.ToArray().Chunk(SubjectKey.Size).ToArray() : [];

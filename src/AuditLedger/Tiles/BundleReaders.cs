@@ -14,11 +14,11 @@ internal sealed class BundleReaders(NpgsqlDataSource db, Outbox outbox, RegionTa
         caller is { Role: "regulator", Region: { } region } && regions.Contains(region, service.Region, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
 
     /// <summary>Logs the reading, and waits for the receipt: nothing leaves before.</summary>
-    public async Task<bool> Record(Caller caller, TilePath path, CancellationToken ct)
+    public async Task<ConfirmOutcome> Record(Caller caller, TilePath path, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        var outcome = await outbox.AppendConfirmed(
+        return await outbox.AppendConfirmed(
             tx,
             new AuditEvent
             {
@@ -31,6 +31,5 @@ internal sealed class BundleReaders(NpgsqlDataSource db, Outbox outbox, RegionTa
                 Correlation = caller.TokenId,
             },
             ct);
-        return outcome is ConfirmOutcome.Confirmed;
     }
 }

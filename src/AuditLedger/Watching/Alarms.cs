@@ -1,6 +1,5 @@
 using System.Collections.Frozen;
 using System.Threading.Channels;
-using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.LogFormat;
@@ -33,11 +32,9 @@ internal enum AlarmKind
 /// Makes every alarm a line of the log, a count and an event <c>LEDGER.alarm</c>, so that who alarmed nobody can still be asked years later.
 /// Raising never waits and never throws: the sequencer does it.
 /// </summary>
-internal sealed class Alarms(NpgsqlDataSource db, Outbox outbox, TimeProvider clock, ILogger<Alarms> log) : BackgroundService
+internal sealed class Alarms(NpgsqlDataSource db, Outbox outbox, ILogger<Alarms> log)
 {
     private const int MaxWaiting = 1024;
-
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private static readonly FrozenDictionary<AlarmKind, string> Names = new Dictionary<AlarmKind, string>
     {
@@ -60,35 +57,43 @@ internal sealed class Alarms(NpgsqlDataSource db, Outbox outbox, TimeProvider cl
         }
     }
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Waits for alarms and records those that are raised.</summary>
+    /// <exception cref="AlarmRefusedException">The outbox takes none now; it stays the first to be recorded.</exception>
+    public async Task Round(CancellationToken ct)
     {
-        await foreach (var (kind, detail) in _raised.Reader.ReadAllAsync(stoppingToken))
+        await _raised.Reader.WaitToReadAsync(ct);
+        // Taken out when it is recorded, and not before: a round that fails leaves it to the next.
+        while (_raised.Reader.TryPeek(out var raised))
         {
-            while (!await TryRecord(kind, detail, stoppingToken))
-            {
-                await Task.Delay(Pause, clock, stoppingToken);
-            }
+            await Record(raised.Kind, raised.Detail, ct);
+            _raised.Reader.TryRead(out _);
         }
     }
 
-    private async Task<bool> TryRecord(AlarmKind kind, string detail, CancellationToken ct)
+    private async Task Record(AlarmKind kind, string detail, CancellationToken ct)
     {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
         try
         {
-            await using var connection = await db.OpenConnectionAsync(ct);
-            await using var tx = await connection.BeginTransactionAsync(ct);
-            await outbox.Append(tx, new AuditEvent
+            var outcome = await outbox.Append(tx, new AuditEvent
             {
                 Action = "LEDGER.alarm", Actor = new Actor("ledger"), Subjects = [], Outcome = EventOutcome.Success, Basis = $"alarm:{Names[kind]} {detail}",
             }, ct);
+            if (outcome is AppendOutcome.Refused(var why))
+            {
+                throw new AlarmRefusedException(why.Code);
+            }
+
             await tx.CommitAsync(ct);
-            return true;
         }
-        catch (NpgsqlException e)
+        catch (InvalidEventException e)
         {
-            LedgerLog.AlarmNotRecorded(log, kind, e);
-            return false;
+            LedgerLog.AlarmNotRecorded(log, kind, e); // No later round can record it either, and those behind it wait.
         }
     }
 }
+
+/// <summary>The outbox takes no alarm now.</summary>
+/// <param name="code">Code of the refusal.</param>
+public sealed class AlarmRefusedException(string code) : Exception("An alarm cannot be recorded now: " + code);

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Hosting;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Entries;
@@ -18,8 +17,9 @@ namespace Trust.AuditLedger.Watching;
 /// </summary>
 internal sealed class Scrub(
     NpgsqlDataSource db, DatabaseOptions database, ILockStore lockStore, CheckpointSigner signer, Sources sources, Sequencer sequencer, IToken token, Outbox outbox,
-    AuditLedgerOptions options, TimeProvider clock, ILogger<Scrub> log) : BackgroundService
+    ILogger<Scrub> log)
 {
+    private bool _waited;
     private volatile CheckReport? _last;
 
     /// <summary>What the last check found.</summary>
@@ -27,8 +27,19 @@ internal sealed class Scrub(
         ? new Readiness(true, "not checked yet")
         : new Readiness(last.Faults.Count == 0, FormattableString.Invariant($"{last.Size} entries checked, {last.Faults.Count} faults"));
 
+    /// <summary>Checks, where this process leads; not at the start, which is no reason to read the whole log.</summary>
+    public async Task Round(CancellationToken ct)
+    {
+        if (_waited && sequencer.Published is not null)
+        {
+            await CheckLog(ct);
+        }
+
+        _waited = true;
+    }
+
     /// <summary>Checks once and records it.</summary>
-    internal async Task<CheckReport> RunOnce(CancellationToken ct)
+    internal async Task<CheckReport> CheckLog(CancellationToken ct)
     {
         var report = await new LogCheck(db, database, lockStore, signer, sources, token).Run(null, ct);
         _last = report;
@@ -40,7 +51,7 @@ internal sealed class Scrub(
 
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        await outbox.Append(tx, new AuditEvent
+        var outcome = await outbox.Append(tx, new AuditEvent
         {
             Action = "LEDGER.verify",
             Actor = new Actor("ledger"),
@@ -48,34 +59,12 @@ internal sealed class Scrub(
             Outcome = report.Faults.Count == 0 ? EventOutcome.Success : EventOutcome.Failed,
             Basis = FormattableString.Invariant($"size:{report.Size} faults:{report.Faults.Count}"),
         }, ct);
+        if (outcome is AppendOutcome.Refused(var why))
+        {
+            throw new InvalidOperationException("The check of the log cannot be recorded: " + why.Code);
+        }
+
         await tx.CommitAsync(ct);
         return report;
-    }
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        if (options.Watching.ScrubEvery == TimeSpan.Zero)
-        {
-            return;
-        }
-
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            await Task.Delay(options.Watching.ScrubEvery, clock, stoppingToken);
-            if (sequencer.Published is null)
-            {
-                continue; // The process that leads does it.
-            }
-
-            try
-            {
-                await RunOnce(stoppingToken);
-            }
-            catch (Exception e) when (e is NpgsqlException or InvalidDataException or IOException or TokenException)
-            {
-                LedgerLog.ScrubFailed(log, e);
-            }
-        }
     }
 }

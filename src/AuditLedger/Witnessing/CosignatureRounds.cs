@@ -22,7 +22,7 @@ internal sealed record WitnessedHead(Checkpoint Checkpoint, string Note);
 /// </summary>
 internal sealed class CosignatureRounds(
     NpgsqlDataSource db, Sequencer sequencer, CheckpointSigner signer, WitnessSet witnesses, AuditLedgerOptions options, Alarms alarms, TimeProvider clock, ILogger<CosignatureRounds> log)
-    : BackgroundService
+    : IDisposable
 {
     private const string SelectWitnessed = "SELECT note FROM witnessed";
     private const string KeepWitnessed = """
@@ -39,6 +39,7 @@ internal sealed class CosignatureRounds(
     private volatile WitnessedHead? _witnessed;
     private volatile WitnessedHead? _empty;
     private long _goodAt;
+    private bool _loaded;
     private bool _alarmed;
 
     /// <summary>
@@ -99,35 +100,35 @@ internal sealed class CosignatureRounds(
         }
     }
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Asks the witnesses that have not cosigned the newest checkpoint, then waits for the interval or until a round is asked for.</summary>
+    public async Task Round(CancellationToken ct)
     {
-        _ = witnesses.Clients; // A missing key stops the start, not the first round.
-        Good();
-        await Load(stoppingToken);
-        while (!stoppingToken.IsCancellationRequested)
+        if (!_loaded)
         {
-            if (sequencer.Published is { } head && witnesses.Clients.Count > 0)
-            {
-                await SignEmpty(stoppingToken);
-                Judge(head);
-                Begin(head, stoppingToken);
-            }
+            Good();
+            await Load(ct);
+            _loaded = true;
+        }
 
-            await _asked.WaitAsync(_options.Interval, stoppingToken);
-            while (_asked.CurrentCount > 0)
-            {
-                await _asked.WaitAsync(stoppingToken);
-            }
+        if (sequencer.Published is { } head && witnesses.Clients.Count > 0)
+        {
+            Judge(head);
+            Begin(head, ct);
+            await SignEmpty(ct);
+        }
+
+        await _asked.WaitAsync(_options.Interval, ct);
+        while (_asked.CurrentCount > 0)
+        {
+            await _asked.WaitAsync(ct);
         }
     }
 
     /// <inheritdoc/>
-    public override void Dispose()
+    public void Dispose()
     {
         _asked.Dispose();
         _keeping.Dispose();
-        base.Dispose();
     }
 
     private void Begin(PublishedHead head, CancellationToken ct)
@@ -235,33 +236,18 @@ internal sealed class CosignatureRounds(
 
     private async Task Load(CancellationToken ct)
     {
-        try
+        var note = await db.Sql(SelectWitnessed).Scalar<string>(ct);
+        if (note is not null && SignedNote.TryOpen(note, [.. witnesses.Clients.Select(w => w.Key)], Math.Max(1, _options.Quorum)) is { } text
+            && Checkpoint.TryParse(text) is { } checkpoint)
         {
-            var note = await db.Sql(SelectWitnessed).Scalar<string>(ct);
-            if (note is not null && SignedNote.TryOpen(note, [.. witnesses.Clients.Select(w => w.Key)], Math.Max(1, _options.Quorum)) is { } text
-                && Checkpoint.TryParse(text) is { } checkpoint)
-            {
-                _witnessed = new WitnessedHead(checkpoint, note);
-            }
-        }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException)
-        {
-            // The next round makes a new one; until then nothing is shown.
-            LedgerLog.RoundFailed(log, "database", e);
+            _witnessed = new WitnessedHead(checkpoint, note);
         }
     }
 
     private async Task SignEmpty(CancellationToken ct)
     {
-        try
-        {
-            var empty = new Checkpoint(signer.Origin, 0, MerkleProof.EmptyRoot);
-            _empty ??= new WitnessedHead(empty, await signer.Sign(empty, ct));
-        }
-        catch (Exception e) when (e is TokenException or StandbyException or NpgsqlException)
-        {
-            LedgerLog.RoundFailed(log, "the empty log", e); // Tried again in the next round.
-        }
+        var empty = new Checkpoint(signer.Origin, 0, MerkleProof.EmptyRoot);
+        _empty ??= new WitnessedHead(empty, await signer.Sign(empty, ct));
     }
 
     private void Judge(PublishedHead head)

@@ -31,7 +31,7 @@ public static class ServiceHost
     /// <summary>Runs one verb: <c>run</c> (default), <c>migrate</c>, <c>provision</c> or one of the service's own.</summary>
     public static async Task<int> Run(string[] args, ServiceDefinition service)
     {
-        var verb = args is [var first, ..] && !first.StartsWith("--", StringComparison.Ordinal) ? first : "run";
+        var verb = VerbOf(args);
         await using var app = Build(args, service);
         var stopping = app.Lifetime.ApplicationStopping;
         switch (verb)
@@ -97,9 +97,16 @@ public static class ServiceHost
         Pipeline(app, service);
         service.Use?.Invoke(app);
         service.Map?.Invoke(app);
-        routes.Map(app);
+        // The table makes the endpoints, and those take what they need at once: keys and files that another verb may still have to make.
+        if (VerbOf(args) == "run")
+        {
+            routes.Map(app);
+        }
+
         return app;
     }
+
+    private static string VerbOf(string[] args) => args is [var first, ..] && !first.StartsWith("--", StringComparison.Ordinal) ? first : "run";
 
     private static RouteTable Routes(WebApplicationBuilder builder, ServiceDefinition service)
     {

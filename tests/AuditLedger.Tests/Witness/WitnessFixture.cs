@@ -43,6 +43,9 @@ internal sealed class WitnessFixture : IAsyncDisposable
 
     public Uri Address { get; }
 
+    /// <summary>The running witness.</summary>
+    public WebApplication App => _app!;
+
     /// <summary>Where a log's replay begins after a restart.</summary>
     public string Landmark(ForgeableLog log) => Path.Combine(_directory, "data", "logs", Trust.Witness.WatchedLog.Id(log.Origin), "landmark.json");
 

@@ -6,22 +6,22 @@ using Trust.Kernel.Hosting;
 namespace Trust.AuditLedger.Anchoring;
 
 /// <summary>
-/// <c>GET /anchors/latest</c> and <c>GET /anchors/{size}</c> (the earliest anchor that covers that size): size, root, time and tokens, for an outside
-/// notary or anyone. The first token is over the bytes of <c>note</c>, each later one over <c>note</c> and the tokens before it.
+/// The newest anchor, or the earliest that covers a size: size, root, time and tokens, for an outside notary or anyone. The first token is
+/// over the bytes of <c>note</c>, each later one over <c>note</c> and the tokens before it.
 /// </summary>
-internal static class GetAnchors
+internal sealed class GetAnchor(AnchorStore store)
 {
-    public static void Map(WebApplication app)
-    {
-        app.MapGet("/anchors/latest", (AnchorStore store, ProblemSet problems, HttpContext context) => Answer(store.Latest(context.RequestAborted), problems)).AllowAnonymous();
-        app.MapGet("/anchors/{size:long}", (long size, AnchorStore store, ProblemSet problems, HttpContext context) => Answer(store.Covering(size, context.RequestAborted), problems)).AllowAnonymous();
-    }
+    /// <summary>The newest.</summary>
+    public async Task<Results<Ok<AnchorAnswer>, Refusal>> Latest(HttpContext context) => Answer(await store.Latest(context.RequestAborted));
 
-    private static async Task<Results<Ok<AnchorAnswer>, ProblemHttpResult>> Answer(Task<Anchor?> found, ProblemSet problems) =>
-        await found is { } anchor
+    /// <summary>The earliest that covers a size.</summary>
+    public async Task<Results<Ok<AnchorAnswer>, Refusal>> Covering(long size, HttpContext context) => Answer(await store.Covering(size, context.RequestAborted));
+
+    private static Results<Ok<AnchorAnswer>, Refusal> Answer(Anchor? found) =>
+        found is { } anchor
             ? TypedResults.Ok(new AnchorAnswer(
                 anchor.Checkpoint.Size, anchor.Checkpoint.Root, anchor.Note, [.. anchor.Stamps.Select(s => new AnchorStamp(s.Authority, s.Time, s.Ends, s.Token))]))
-            : problems.Of("not-anchored", 404, "No anchor covers that size yet.");
+            : LedgerRefusals.NoSuchAnchor;
 }
 
 /// <summary>An anchored checkpoint. Bytes are Base64.</summary>

@@ -87,7 +87,7 @@ public static class ServiceHost
         ((IConfigurationBuilder)builder.Configuration).Sources.Clear();
         builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false, reloadOnChange: false);
         builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning)
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("OpenIddict", LogLevel.Warning)
             // The handler below logs each fault once, with its trace id.
             .AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
         AddCommon(builder, service);
@@ -157,7 +157,7 @@ public static class ServiceHost
         AddToken(services, configuration);
         if (configuration.GetSection("Tokens").Exists())
         {
-            services.AddSingleton(configuration.Section<AccessTokenOptions>("Tokens")).AddSingleton<AccessTokens>();
+            TokenValidation.Add(services, configuration.Section<AccessTokenOptions>("Tokens"));
         }
 
         if (service.HasOutbox && configuration.GetSection("Ledger").Exists())
@@ -279,13 +279,14 @@ public static class ServiceHost
     private static void Pipeline(WebApplication app, ServiceDefinition service)
     {
         var services = app.Services;
+        TokenValidation.Check(services);
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
         app.UseExceptionHandler(errors => errors.Run(context => Faults.Answer(context, log)));
         app.UseStatusCodePages(context => Faults.Explain(context.HttpContext));
         app.Use(MediaTypes.Normalise);
         app.UseRouting();
         var doors = new Doors(
-            services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokens>(), services.GetRequiredService<RateLimits>(),
+            services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokenOptions>() is not null, services.GetRequiredService<RateLimits>(),
             services.GetService<RefusalCounter>() is { } counter ? counter.Count : null);
         app.Use((context, next) => EndpointAccess.Enforce(context, c => next(c), doors));
         if (service.HasDatabase)

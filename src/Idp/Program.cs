@@ -25,6 +25,7 @@ public static class Program
         Name = "idp",
         Assembly = typeof(Program),
         Json = [IdpJson.Default],
+        HasForms = true,
         Configure = Configure,
         Map = Map,
         Provision = Provision,
@@ -46,8 +47,7 @@ public static class Program
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
         services.AddHostedService<ExpirySweep>();
-        // Pages post with their own request cookie; ASP.NET's antiforgery and its key ring are not used.
-        services.AddRazorPages();
+        FormProtection.Add(services);
     }
 
     private static void Map(WebApplication app)

@@ -57,4 +57,12 @@ public sealed record ListenerOptions
 
     /// <summary>Issuers named in the certificate request, as PEM files of the public folder, so that a browser offers only fitting cards.</summary>
     public IReadOnlyList<string> AcceptedIssuers { get; init; } = [];
+
+    /// <summary>Connections open at once on this listener; one more is closed. 0 for no limit.</summary>
+    [Range(0, 1_000_000)]
+    public int MaxConnections { get; init; } = 10_000;
+
+    /// <summary>Of these, from one address (of IPv6, from one /64). 0 for no limit, as behind a balancer, whose address all callers share.</summary>
+    [Range(0, 1_000_000)]
+    public int MaxConnectionsPerAddress { get; init; } = 1_000;
 }

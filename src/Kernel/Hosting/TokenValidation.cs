@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
@@ -71,7 +70,6 @@ internal static class TokenValidation
             validation.UseAspNetCore().DisableAccessTokenExtractionFromAuthorizationHeader().DisableAccessTokenExtractionFromBodyForm().DisableAccessTokenExtractionFromQueryString();
             Handlers(validation);
         });
-        WithoutKeyRing(services);
         services.AddOptions<OpenIddictValidationOptions>().Configure<IssuerKeys>((options, keys) =>
         {
             options.ConfigurationManager = keys;
@@ -112,15 +110,6 @@ internal static class TokenValidation
         return result.None ? new TokenOutcome.Missing()
             : result.Properties?.GetString(OpenIddictValidationAspNetCoreConstants.Properties.Error) == OpenIddictConstants.Errors.TemporarilyUnavailable
                 ? new TokenOutcome.Unavailable() : new TokenOutcome.Invalid();
-    }
-
-    // The authentication services bring Data Protection, which would make a key ring in a file of the account at every start; tokens need none.
-    private static void WithoutKeyRing(IServiceCollection services)
-    {
-        foreach (var maker in services.Where(s => s.ServiceType == typeof(IHostedService) && s.ImplementationType?.Name == "DataProtectionHostedService").ToList())
-        {
-            services.Remove(maker);
-        }
     }
 
     private static void Handlers(OpenIddictValidationBuilder validation)

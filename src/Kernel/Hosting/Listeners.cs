@@ -17,7 +17,12 @@ internal static class Listeners
     public static void Add(WebApplicationBuilder builder, ServiceOptions options, ServiceIdentity identity)
     {
         var listeners = builder.Configuration.GetSection("Listen").GetChildren()
-            .Select(section => (Name: section.Key, Options: builder.Configuration.Section<ListenerOptions>(section.Path))).ToList();
+            .Select(section => (Name: section.Key, Options: builder.Configuration.Section<ListenerOptions>(section.Path), Operator: false)).ToList();
+        if (options.OperatorListener is { } own)
+        {
+            listeners.Add(("operator", OperatorConnection.Listener(own), true));
+        }
+
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -26,12 +31,17 @@ internal static class Listeners
             kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
             kestrel.Limits.RequestHeadersTimeout = HeadersWithin;
             kestrel.Limits.KeepAliveTimeout = IdleFor;
-            foreach (var (name, listener) in listeners)
+            foreach (var (name, listener, isOperator) in listeners)
             {
                 var address = IPAddress.TryParse(listener.Url.Host, out var ip) ? ip : IPAddress.Loopback;
                 kestrel.Listen(address, listener.Url.Port, endpoint =>
                 {
                     new ConnectionLimits(name, listener.MaxConnections, listener.MaxConnectionsPerAddress).Guard(endpoint);
+                    if (isOperator)
+                    {
+                        OperatorConnection.MarkAll(endpoint);
+                    }
+
                     Secure(endpoint, listener, options, identity);
                 });
             }

@@ -102,6 +102,7 @@ public static class ServiceHost
     {
         var routes = new RouteTable().With(service.Routes(builder.Configuration));
         Health.Map(routes);
+        ApiDocument.Map(routes);
         if (builder.Services.Any(s => s.ServiceType == typeof(Outbox)))
         {
             GetSentEvent.Map(routes);
@@ -176,6 +177,8 @@ public static class ServiceHost
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.Configure<RouteOptions>(o => o.SetParameterPolicy<RegexInlineRouteConstraint>("regex"));
         services.ConfigureHttpJsonOptions(o => Strict(o.SerializerOptions, service));
+        services.AddSingleton<ReadinessAnswers>();
+        ApiDocument.Add(services, service.Name);
         Telemetry.Add(services, service.Name, options, outbound);
         Listeners.Add(builder, options, identity);
     }
@@ -248,6 +251,7 @@ public static class ServiceHost
         TokenValidation.Check(services);
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
         app.UseExceptionHandler(errors => errors.Run(context => Faults.Answer(context, log)));
+        Telemetry.Use(app, services.GetRequiredService<ServiceOptions>());
         app.UseStatusCodePages(context => Faults.Explain(context.HttpContext));
         app.Use(MediaTypes.Normalise);
         app.UseRouting();

@@ -27,6 +27,12 @@ public sealed record ServiceOptions
 
     /// <summary>OTLP endpoint for traces and metrics; must be a declared peer. Absent: no telemetry leaves.</summary>
     public Uri? OtlpEndpoint { get; init; }
+
+    /// <summary>
+    /// Listener for the operator alone: metrics for Prometheus at <c>/metrics</c>, and health. <c>http</c> on a loopback address, or <c>https</c>, where
+    /// the caller shows a service certificate. Absent: no metrics are served.
+    /// </summary>
+    public Uri? OperatorListener { get; init; }
 }
 
 /// <summary>How a listener treats the TLS client certificate.</summary>

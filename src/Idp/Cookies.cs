@@ -1,12 +1,15 @@
 namespace Trust.Idp;
 
 /// <summary>
-/// The two cookies of the main host. <c>__Host-</c> keeps them to this host, over TLS, for every path (RFC 6265bis 4.1.3.2).
+/// The cookies of the main host. <c>__Host-</c> keeps them to this host, over TLS, for every path (RFC 6265bis 4.1.3.2).
 /// The card listener is another host and never sees them.
 /// </summary>
 internal static class Cookies
 {
     public const string Session = "__Host-session";
+
+    /// <summary>The browser's half of a form's token.</summary>
+    public const string Form = "__Host-form";
     private const string Request = "__Host-request-";
     private const string Language = "__Host-language";
 

@@ -22,6 +22,7 @@ public static class Program
         Name = "idp",
         Assembly = typeof(Program),
         Json = [IdpJson.Default],
+        HasForms = true,
         Configure = Configure,
         Routes = Map.Routes,
         Use = Use,
@@ -45,8 +46,7 @@ public static class Program
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
         services.AddSingleton<ExpirySweep>().AddLoop<ExpirySweep>("expiry-sweep", ExpirySweep.Pause, (sweep, ct) => sweep.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
-        // Pages post with their own request cookie; ASP.NET's antiforgery and its key ring are not used.
-        services.AddRazorPages();
+        FormProtection.Add(services);
     }
 
     private static void Use(WebApplication app)

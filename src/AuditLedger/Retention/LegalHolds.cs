@@ -1,5 +1,4 @@
 using Npgsql;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;

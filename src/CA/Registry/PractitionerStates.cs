@@ -2,7 +2,6 @@ using Npgsql;
 using Trust.CA.Certificates;
 using Trust.CA.Feed;
 using Trust.CA.Officers;
-using Trust.Kernel.Audit;
 using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;

@@ -7,10 +7,8 @@ using Trust.Idp.Sessions;
 namespace Trust.Idp.Pages;
 
 /// <summary>
-/// The acting institution and the notice. Posting needs the request cookie, which other sites' forms do not carry
-/// (SameSite=Lax), so the cookie is also the forgery protection.
+/// The acting institution and the notice. Posting needs the form's token and the request cookie, which other sites' forms do not carry (SameSite=Lax).
 /// </summary>
-[IgnoreAntiforgeryToken]
 public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, IdpOptions options) : TrustPage
 {
     /// <inheritdoc/>

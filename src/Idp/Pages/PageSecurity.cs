@@ -13,8 +13,9 @@ internal static class PageSecurity
         {
             var headers = context.Response.Headers;
             var target = context.Items[FormTarget] as string;
-            headers.ContentSecurityPolicy =
-                $"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{(target is null ? "" : " " + target)}; frame-ancestors 'none'; base-uri 'none'";
+            // The page that shows the API document brings its own, which lets its script run.
+            headers.ContentSecurityPolicy = headers.ContentSecurityPolicy is { Count: > 0 } own ? own
+                : $"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{(target is null ? "" : " " + target)}; frame-ancestors 'none'; base-uri 'none'";
             headers.XContentTypeOptions = "nosniff";
             headers["Referrer-Policy"] = "no-referrer";
             headers["Cross-Origin-Opener-Policy"] = "same-origin";

@@ -3,8 +3,7 @@ using Trust.Idp.Sessions;
 
 namespace Trust.Idp.Pages;
 
-/// <summary>Asks before ending a session that no valid ID token hint names. The session cookie is SameSite=Lax: no other site can post here.</summary>
-[IgnoreAntiforgeryToken]
+/// <summary>Asks before ending a session that no valid ID token hint names. Posting needs the form's token.</summary>
 public sealed class SignOutModel(SessionStore sessions) : TrustPage
 {
     /// <inheritdoc/>

@@ -75,7 +75,7 @@ public static class EndpointAccess
             case Who.Bearer(_, { Count: > 0 } names) when IsOneOf(context, names, doors.Identity):
                 return Peer(context, names, doors.Identity);
             case Who.Bearer(var scope, _):
-                return await Token(context, scope, doors.Tokens);
+                return await Token(context, scope, doors.HasTokens);
             case Who.CardHolder(_, var admit):
                 return context.Connection.ClientCertificate is null ? CommonRefusals.CardRequired : await admit(context);
             default:
@@ -103,14 +103,14 @@ public static class EndpointAccess
         return null;
     }
 
-    private static async Task<Refusal?> Token(HttpContext context, string scope, AccessTokens? tokens)
+    private static async Task<Refusal?> Token(HttpContext context, string scope, bool hasTokens)
     {
-        if (tokens is null)
+        if (!hasTokens)
         {
             return CommonRefusals.TokensNotConfigured;
         }
 
-        switch (await tokens.Validate(context))
+        switch (await TokenValidation.Validate(context))
         {
             case TokenOutcome.Valid(var caller) when caller.Scopes.Contains(scope):
                 context.Items[CallerItem] = caller;
@@ -120,7 +120,7 @@ public static class EndpointAccess
                 return CommonRefusals.InsufficientScope.With("scope", scope);
             case TokenOutcome.Unavailable:
                 return CommonRefusals.IssuerUnavailable;
-            case TokenOutcome.Invalid("missing"):
+            case TokenOutcome.Missing:
                 context.Response.Headers.WWWAuthenticate = "Bearer";
                 return CommonRefusals.TokenMissing;
             default:
@@ -133,7 +133,7 @@ public static class EndpointAccess
 
 /// <summary>What the doors of a service judge with.</summary>
 /// <param name="Identity">Knows peers by their certificates.</param>
-/// <param name="Tokens">Validates access tokens; null when no issuer is configured.</param>
+/// <param name="HasTokens">Whether an issuer of access tokens is configured.</param>
 /// <param name="Limits">Counts calls.</param>
 /// <param name="Refused">Told each refusal's name.</param>
-internal sealed record Doors(ServiceIdentity Identity, AccessTokens? Tokens, RateLimits Limits, Action<string>? Refused);
+internal sealed record Doors(ServiceIdentity Identity, bool HasTokens, RateLimits Limits, Action<string>? Refused);

@@ -30,12 +30,14 @@ internal static class Faults
         return context.Refuse((error is NpgsqlException or TokenException ? CommonRefusals.FaultUnavailable : CommonRefusals.Fault).With("traceId", context.TraceIdentifier));
     }
 
-    /// <summary>Gives routing's bare 404, 405 and 415 a body; Allow stands already.</summary>
+    /// <summary>Gives a body to the bare 404, 405 and 415 of routing, where Allow stands already, and to the bare 400 and 413 of who binds bodies.</summary>
     public static Task Explain(HttpContext context) => context.Response.StatusCode switch
     {
         StatusCodes.Status404NotFound when context.GetEndpoint() is null => CommonRefusals.NoSuchPath.ExecuteAsync(context),
         StatusCodes.Status405MethodNotAllowed => CommonRefusals.MethodNotAllowed.ExecuteAsync(context),
         StatusCodes.Status415UnsupportedMediaType => CommonRefusals.UnsupportedMediaType.ExecuteAsync(context),
+        StatusCodes.Status413PayloadTooLarge => context.Refuse(CommonRefusals.BodyTooLarge),
+        StatusCodes.Status400BadRequest => context.Refuse(CommonRefusals.MalformedRequest),
         _ => Task.CompletedTask,
     };
 

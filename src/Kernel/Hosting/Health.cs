@@ -12,9 +12,7 @@ internal static class Health
 
     private static async Task Ready(HttpContext context)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        limit.CancelAfter(TimeSpan.FromSeconds(2));
-        var answers = await Task.WhenAll(context.RequestServices.GetServices<IReadinessCheck>().Select(check => Ask(check, limit.Token)));
+        var answers = await context.RequestServices.GetRequiredService<ReadinessAnswers>().Now().WaitAsync(context.RequestAborted);
         context.Response.StatusCode = answers.All(a => a.Answer.Ready) ? 200 : 503;
         context.Response.ContentType = "application/json";
         await using var json = new System.Text.Json.Utf8JsonWriter(context.Response.BodyWriter);
@@ -31,6 +29,40 @@ internal static class Health
 
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+}
+
+/// <summary>
+/// What the checks say, asked once a second at most and once at a time: the answer is anyone's to ask for, and must not cost a query of database and token each time.
+/// </summary>
+internal sealed class ReadinessAnswers(IServiceProvider services)
+{
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private readonly Lock _gate = new();
+    private Task<(string Name, Readiness Answer)[]>? _asked;
+    private long _at;
+
+    /// <summary>The answers, at most a second old.</summary>
+    public Task<(string Name, Readiness Answer)[]> Now()
+    {
+        lock (_gate)
+        {
+            // Real time, whatever clock the service goes by: what is bounded is work.
+            if (_asked is null || (_asked.IsCompleted && TimeProvider.System.GetElapsedTime(_at) >= Fresh))
+            {
+                _at = TimeProvider.System.GetTimestamp();
+                _asked = Task.Run(AskAll);
+            }
+
+            return _asked;
+        }
+    }
+
+    private async Task<(string Name, Readiness Answer)[]> AskAll()
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        return await Task.WhenAll(services.GetServices<IReadinessCheck>().Select(check => Ask(check, limit.Token)));
     }
 
     private static async Task<(string Name, Readiness Answer)> Ask(IReadinessCheck check, CancellationToken ct)

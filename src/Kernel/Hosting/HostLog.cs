@@ -25,4 +25,7 @@ internal static partial class HostLog
 
     [LoggerMessage(1008, LogLevel.Critical, "Background work {Loop} ends the process with code {Code}")]
     public static partial void MustEnd(ILogger log, string loop, int code, Exception error);
+
+    [LoggerMessage(1009, LogLevel.Warning, "The token issuer's keys cannot be read")]
+    public static partial void IssuerAway(ILogger log, Exception error);
 }

@@ -105,10 +105,6 @@ internal sealed class RateLimits : IDisposable
     {
         Limit.Client when EndpointAccess.TryCaller(context) is { } caller => caller.ClientId,
         Limit.Card when context.Connection.ClientCertificate is { } card => card.Thumbprint,
-        // An IPv6 host has a whole /64 to call from.
-        _ => context.Connection.RemoteIpAddress is { } address
-            ? address.AddressFamily is System.Net.Sockets.AddressFamily.InterNetworkV6 && !address.IsIPv4MappedToIPv6
-                ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)) : address.MapToIPv4().ToString()
-            : "",
+        _ => ConnectionLimits.Name(context.Connection.RemoteIpAddress),
     };
 }

@@ -40,4 +40,7 @@ public sealed record ServiceDefinition
 
     /// <summary>False for a service that never writes audit events of its own through the common outbox.</summary>
     public bool HasOutbox { get; init; } = true;
+
+    /// <summary>True for a service whose pages have forms: it keeps a key ring in its database, wrapped by its token.</summary>
+    public bool HasForms { get; init; }
 }

@@ -1,15 +1,11 @@
 using System.ComponentModel.DataAnnotations;
-using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Constraints;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -87,12 +83,13 @@ public static class ServiceHost
         ((IConfigurationBuilder)builder.Configuration).Sources.Clear();
         builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false, reloadOnChange: false);
         builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning)
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("OpenIddict", LogLevel.Warning)
             // The handler below logs each fault once, with its trace id.
             .AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
         AddCommon(builder, service);
         service.Configure(builder);
         var routes = Routes(builder, service);
+        KeyRing.NotAtStart(builder.Services);
         var app = builder.Build();
         Pipeline(app, service);
         service.Use?.Invoke(app);
@@ -112,6 +109,7 @@ public static class ServiceHost
     {
         var routes = new RouteTable().With(service.Routes(builder.Configuration));
         Health.Map(routes);
+        ApiDocument.Map(routes);
         if (builder.Services.Any(s => s.ServiceType == typeof(Outbox)))
         {
             GetSentEvent.Map(routes);
@@ -164,7 +162,12 @@ public static class ServiceHost
         AddToken(services, configuration);
         if (configuration.GetSection("Tokens").Exists())
         {
-            services.AddSingleton(configuration.Section<AccessTokenOptions>("Tokens")).AddSingleton<AccessTokens>();
+            TokenValidation.Add(services, configuration.Section<AccessTokenOptions>("Tokens"));
+        }
+
+        if (service.HasForms)
+        {
+            KeyRing.Add(services, service.Name);
         }
 
         if (service.HasOutbox && configuration.GetSection("Ledger").Exists())
@@ -181,8 +184,10 @@ public static class ServiceHost
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.Configure<RouteOptions>(o => o.SetParameterPolicy<RegexInlineRouteConstraint>("regex"));
         services.ConfigureHttpJsonOptions(o => Strict(o.SerializerOptions, service));
+        services.AddSingleton<ReadinessAnswers>();
+        ApiDocument.Add(services, service.Name);
         Telemetry.Add(services, service.Name, options, outbound);
-        Listen(builder, options, identity);
+        Listeners.Add(builder, options, identity);
     }
 
     private static void AddDatabase(IServiceCollection services, ConfigurationManager configuration)
@@ -247,52 +252,18 @@ public static class ServiceHost
         }
     }
 
-    private static void Listen(WebApplicationBuilder builder, ServiceOptions options, ServiceIdentity identity)
-    {
-        var listeners = builder.Configuration.GetSection("Listen").GetChildren()
-            .Select(section => builder.Configuration.Section<ListenerOptions>(section.Path)).ToList();
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaximumBody;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
-            foreach (var listener in listeners)
-            {
-                var address = IPAddress.TryParse(listener.Url.Host, out var ip) ? ip : IPAddress.Loopback;
-                kestrel.Listen(address, listener.Url.Port, endpoint => Secure(endpoint, listener, options, identity));
-            }
-        });
-    }
-
-    private static void Secure(ListenOptions endpoint, ListenerOptions listener, ServiceOptions options, ServiceIdentity identity)
-    {
-        if (listener.Url.Scheme != Uri.UriSchemeHttps)
-        {
-            endpoint.Protocols = HttpProtocols.Http1;
-            return;
-        }
-
-        // HTTP/2 multiplexes callers' requests over one authenticated connection; a card's connection serves one request and closes.
-        endpoint.Protocols = listener.ClientCertificate is ClientCertificate.Card ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
-        endpoint.UseHttps(new TlsHandshakeCallbackOptions
-        {
-            HandshakeTimeout = TimeSpan.FromSeconds(10),
-            // Per connection, so that a renewed certificate is served without a restart.
-            OnConnection = _ => ValueTask.FromResult(identity.ServerOptions(listener, options.PublicDirectory)),
-        });
-    }
-
     private static void Pipeline(WebApplication app, ServiceDefinition service)
     {
         var services = app.Services;
+        TokenValidation.Check(services);
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
         app.UseExceptionHandler(errors => errors.Run(context => Faults.Answer(context, log)));
+        Telemetry.Use(app, services.GetRequiredService<ServiceOptions>());
         app.UseStatusCodePages(context => Faults.Explain(context.HttpContext));
         app.Use(MediaTypes.Normalise);
         app.UseRouting();
         var doors = new Doors(
-            services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokens>(), services.GetRequiredService<RateLimits>(),
+            services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokenOptions>() is not null, services.GetRequiredService<RateLimits>(),
             services.GetService<RefusalCounter>() is { } counter ? counter.Count : null);
         app.Use((context, next) => EndpointAccess.Enforce(context, c => next(c), doors));
         if (service.HasDatabase)
@@ -326,6 +297,11 @@ public static class ServiceHost
             var key = new KeyRef(app.Configuration.Section<LedgerOptions>("Ledger").BatchKey);
             var batch = await token.FindOrGenerate(key, KeyAlgorithm.EcdsaP256, ct);
             await File.WriteAllBytesAsync(Path.Combine(options.PublicDirectory, $"{service.Name}-{key.Label}.spki"), batch.SubjectPublicKeyInfo.ToArray(), ct);
+        }
+
+        if (service.HasForms && app.Services.GetService<IToken>() is { } ring)
+        {
+            _ = await ring.FindOrGenerate(KeyRing.Key, KeyAlgorithm.Aes256, ct);
         }
 
         if (service.Provision is { } own)

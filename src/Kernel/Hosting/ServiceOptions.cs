@@ -27,6 +27,12 @@ public sealed record ServiceOptions
 
     /// <summary>OTLP endpoint for traces and metrics; must be a declared peer. Absent: no telemetry leaves.</summary>
     public Uri? OtlpEndpoint { get; init; }
+
+    /// <summary>
+    /// Listener for the operator alone: metrics for Prometheus at <c>/metrics</c>, and health. <c>http</c> on a loopback address, or <c>https</c>, where
+    /// the caller shows a service certificate. Absent: no metrics are served.
+    /// </summary>
+    public Uri? OperatorListener { get; init; }
 }
 
 /// <summary>How a listener treats the TLS client certificate.</summary>
@@ -57,4 +63,12 @@ public sealed record ListenerOptions
 
     /// <summary>Issuers named in the certificate request, as PEM files of the public folder, so that a browser offers only fitting cards.</summary>
     public IReadOnlyList<string> AcceptedIssuers { get; init; } = [];
+
+    /// <summary>Connections open at once on this listener; one more is closed. 0 for no limit.</summary>
+    [Range(0, 1_000_000)]
+    public int MaxConnections { get; init; } = 10_000;
+
+    /// <summary>Of these, from one address (of IPv6, from one /64). 0 for no limit, as behind a balancer, whose address all callers share.</summary>
+    [Range(0, 1_000_000)]
+    public int MaxConnectionsPerAddress { get; init; } = 1_000;
 }

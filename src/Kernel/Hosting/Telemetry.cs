@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -8,26 +10,62 @@ using Trust.Kernel.Residency;
 
 namespace Trust.Kernel.Hosting;
 
-/// <summary>Traces and metrics by OTLP, only when configured, and only to a declared peer.</summary>
+/// <summary>Traces and metrics: by OTLP to a declared peer, and metrics to Prometheus on the operator's listener; each only when configured.</summary>
 internal static class Telemetry
 {
-    private static readonly string[] Sources = ["Npgsql", "Microsoft.AspNetCore", "Trust"];
-    private static readonly string[] Meters = ["Npgsql", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime", "Trust"];
+    private static readonly string[] Meters = ["Npgsql", "Microsoft.AspNetCore.Server.Kestrel", "Trust"];
 
     public static void Add(IServiceCollection services, string service, ServiceOptions options, Outbound outbound)
     {
-        if (options.OtlpEndpoint is not { } endpoint)
+        if (options.OtlpEndpoint is { } declared && !outbound.Declares(declared))
+        {
+            throw new ValidationException($"The telemetry endpoint {declared} is not a declared peer.");
+        }
+
+        if (options.OtlpEndpoint is null && options.OperatorListener is null)
         {
             return;
         }
 
-        if (!outbound.Declares(endpoint))
+        var telemetry = services.AddOpenTelemetry()
+            // Nothing of the environment: it could name another service.
+            .ConfigureResource(resource => resource.Clear().AddService("trust-" + service, serviceInstanceId: options.Node))
+            .WithMetrics(metrics =>
+            {
+                metrics.AddMeter(Meters).AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddRuntimeInstrumentation();
+                if (options.OtlpEndpoint is { } endpoint)
+                {
+                    metrics.AddOtlpExporter(o => o.Endpoint = endpoint);
+                }
+
+                if (options.OperatorListener is not null)
+                {
+                    metrics.AddPrometheusExporter();
+                }
+            });
+        if (options.OtlpEndpoint is { } collector)
         {
-            throw new ValidationException($"The telemetry endpoint {endpoint} is not a declared peer.");
+            telemetry.WithTracing(traces => traces.AddSource("Trust").AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddNpgsql().AddOtlpExporter(o => o.Endpoint = collector));
+        }
+    }
+
+    /// <summary>Serves <c>/metrics</c> on the operator's listener, and there nothing else but health.</summary>
+    public static void Use(WebApplication app, ServiceOptions options)
+    {
+        if (options.OperatorListener is null)
+        {
+            return;
         }
 
-        var resource = ResourceBuilder.CreateEmpty().AddService("trust-" + service, serviceInstanceId: options.Node);
-        services.AddSingleton(Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(Sources).AddOtlpExporter(o => o.Endpoint = endpoint).Build());
-        services.AddSingleton(Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(Meters).AddOtlpExporter(o => o.Endpoint = endpoint).Build());
+        app.UseOpenTelemetryPrometheusScrapingEndpoint(context => context.Request.Path == "/metrics" && OperatorConnection.Is(context));
+        app.Use((context, next) =>
+        {
+            if (OperatorConnection.Is(context) && !context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
+            {
+                return CommonRefusals.NoSuchPath.ExecuteAsync(context);
+            }
+
+            return next(context);
+        });
     }
 }

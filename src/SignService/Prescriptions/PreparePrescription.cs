@@ -9,7 +9,6 @@ using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
 using Trust.LogFormat;
-using Trust.LogFormat.Index;
 using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Prescriptions;

@@ -46,7 +46,7 @@ public sealed partial class DocumentTests
         var reference = File.ReadAllText(Path.Combine(Root, "docs", "OPERATIONS.md"));
         string[] files =
         [
-            "src/Kernel/Hosting/ServiceOptions.cs", "src/Kernel/Postgres/DatabaseOptions.cs", "src/Kernel/Residency/PeerOptions.cs", "src/Pkcs11/TokenOptions.cs",
+            "src/Kernel/Hosting/ServiceOptions.cs", "src/Kernel/Hosting/RateLimits.cs", "src/Kernel/Hosting/TokenValidation.cs", "src/Kernel/Postgres/DatabaseOptions.cs", "src/Kernel/Residency/PeerOptions.cs", "src/Pkcs11/TokenOptions.cs",
             "src/Idp/IdpOptions.cs", "src/CA/CaOptions.cs", "src/SignService/SignOptions.cs", "src/AuditLedger/AuditLedgerOptions.cs",
             "src/AuditLedger/Witnessing/WitnessingOptions.cs", "src/AuditLedger/Anchoring/AnchoringOptions.cs", "src/AuditLedger/Watching/WatchingOptions.cs",
             "tools/Witness/WitnessOptions.cs",

@@ -95,7 +95,7 @@ internal static partial class CodeRate
         using var reader = Cli.Local.Connections.Client(world.Installation.RootFile, await world.Pharmacist.ForTls(Card.AuthenticationKey, ct));
         using var answer = await reader.GetAsync(WebUtility.HtmlDecode(CardLink().Match(login).Groups["value"].Value), ct);
         var consent = await Page(browser, answer.Headers.Location!.ToString(), idp, ct);
-        using var form = new FormUrlEncodedContent([new("request", RequestField().Match(consent).Groups["value"].Value), new("institution", world.Institutions[0]), new("decision", "accept")]);
+        using var form = new FormUrlEncodedContent([new("request", RequestField().Match(consent).Groups["value"].Value), new("institution", world.Institutions[0]), new("decision", "accept"), new("form", FormToken().Match(consent).Groups["value"].Value)]);
         using var decided = await browser.PostAsync(idp + "/consent", form, ct);
         if (decided.Headers.Location?.Query.Contains("code=", StringComparison.Ordinal) != true)
         {
@@ -127,6 +127,9 @@ internal static partial class CodeRate
 
     [GeneratedRegex("name=\"request\" value=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex RequestField();
+
+    [GeneratedRegex("name=\"form\" type=\"hidden\" value=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex FormToken();
 
     private sealed record Login(byte[] Authorize, string Form);
 }

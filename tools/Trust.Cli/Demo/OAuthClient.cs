@@ -133,7 +133,8 @@ public sealed partial class OAuthClient(string clientId, ECDsa key, string issue
         }
 
         var request = RequestField().Match(page.Body).Groups["value"].Value;
-        using var consent = new FormUrlEncodedContent([new("request", request), new("institution", institution), new("decision", "accept")]);
+        using var consent = new FormUrlEncodedContent(
+            [new("request", request), new("institution", institution), new("decision", "accept"), new("form", FormToken().Match(page.Body).Groups["value"].Value)]);
         using var decided = await browser.PostAsync(issuer + "/consent", consent, ct);
         return new AuthorizeResult.Answered(decided.Headers.Location ?? throw new DemoException("The consent page answered without a redirect."), verifier, state);
     }
@@ -190,6 +191,9 @@ public sealed partial class OAuthClient(string clientId, ECDsa key, string issue
 
     [GeneratedRegex("name=\"request\" value=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex RequestField();
+
+    [GeneratedRegex("name=\"form\" type=\"hidden\" value=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex FormToken();
 
     [GeneratedRegex("(refused|rule)=(?<value>[a-z-]+)", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex RefusedRule();

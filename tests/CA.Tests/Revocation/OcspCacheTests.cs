@@ -30,8 +30,8 @@ public sealed class OcspCacheTests(CaFixture ca)
             () => client.GetByteArrayAsync("/ocsp/" + Uri.EscapeDataString(base64)),
             () => client.GetByteArrayAsync("/ocsp/" + string.Concat(Convert.ToBase64String(der).Select(c => $"%{(int)c:x2}"))),
             () => client.GetByteArrayAsync("/ocsp/" + Uri.EscapeDataString(Convert.ToBase64String(WithRequestor(der)))),
-            () => Post(client, der),
-            () => Post(client, WithRequestor(der)),
+            async () => await Post(client, der),
+            async () => await Post(client, WithRequestor(der)),
         ];
 
         // Signatures are random, so equal answers are one answer. While the feed still tells of the certificate, none is kept.

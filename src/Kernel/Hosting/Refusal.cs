@@ -63,6 +63,9 @@ public sealed record Refusal(string Name, int Status, string Chinese, string Eng
         }
 
         json.WriteEndObject();
+        await json.FlushAsync(httpContext.RequestAborted);
+        // Where something in front keeps the answer, the body is a stream of its own that nobody else flushes.
+        await response.BodyWriter.FlushAsync(httpContext.RequestAborted);
     }
 
     static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>

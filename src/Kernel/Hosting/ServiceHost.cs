@@ -54,6 +54,9 @@ public static class ServiceHost
     // A part that must not go on stops the host and says with which code the process ends; it may do so before the host listens.
     private static async Task<int> RunToEnd(WebApplication app)
     {
+        // Asked for before the run, whose end disposes of the services.
+        var end = app.Services.GetRequiredService<ProcessEnd>();
+        var parts = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToList();
         try
         {
             await app.RunAsync();
@@ -64,8 +67,8 @@ public static class ServiceHost
         }
 
         // A part whose exception escaped has stopped the host; whoever supervises the process must not take that for a wish.
-        var escaped = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().Any(s => s.ExecuteTask is { IsFaulted: true });
-        return app.Services.GetRequiredService<ProcessEnd>().Code is not 0 and var decided ? decided : escaped ? 1 : Environment.ExitCode;
+        var escaped = parts.Exists(s => s.ExecuteTask is { IsFaulted: true });
+        return end.Code is not 0 and var decided ? decided : escaped ? 1 : Environment.ExitCode;
     }
 
     /// <summary>Builds the application without starting it.</summary>

@@ -53,7 +53,7 @@ public static class Program
     {
         app.Use((context, next) => PageSecurity.Apply(context, c => next(c)));
         OnlyCardsOnTheCardHost(app);
-        app.MapRazorPages().AllowAnonymous();
+        app.Services.GetRequiredService<RouteTable>().Cover(app.MapRazorPages());
     }
 
     // The card host asks every browser for a certificate; nothing else may live there, or a card would be asked for it too.

@@ -29,10 +29,10 @@ public static class WitnessRefusals
         "本见证方尚未联署该日志的任何检查点。", "this witness has cosigned nothing of that log");
 
     /// <summary>The checkpoint does not follow, or the log's entries are not what they should be. Member: <c>why</c>.</summary>
-    public static readonly Refusal WrongLog = new("wrong-log", 422, "{why}", "{why}");
+    public static readonly Refusal WrongLog = new("wrong-log", 422, "该检查点与日志的条目不符，不予联署：{why}", "The checkpoint does not fit the log's entries, so it is not cosigned: {why}");
 
     /// <summary>The log's entries cannot be read now. Member: <c>why</c>.</summary>
-    public static readonly Refusal NotNow = new("not-now", 503, "{why}", "{why}");
+    public static readonly Refusal NotNow = new("not-now", 503, "现在无法联署，请稍后重试：{why}", "It cannot be cosigned now; try again: {why}");
 
     /// <summary>Writes any refusal as plain text.</summary>
     internal static Task Write(HttpContext context, Refusal refusal) => refusal.AsText(context).ExecuteAsync(context);

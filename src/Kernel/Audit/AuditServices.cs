@@ -18,7 +18,6 @@ public static class AuditServices
         services.AddSingleton<Outbox>();
         services.AddSingleton(p => new LedgerLink(p.GetRequiredService<Outbound>().Client(ledger.Peer), source));
         services.AddSingleton<RefusalCounter>();
-        services.AddSingleton<Action<string>>(p => p.GetRequiredService<RefusalCounter>().Count);
         services.AddLoop<RefusalCounter>("refusal-counter", TimeSpan.FromMinutes(1), (counter, ct) => counter.Flush(ct), (work, counter) => work with { Last = counter.Flush });
         // Its own waiting ends when there is work.
         services.AddSingleton<Relay>().AddLoop<Relay>("relay", TimeSpan.Zero, (relay, ct) => relay.Round(ct));

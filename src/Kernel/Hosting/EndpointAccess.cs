@@ -1,5 +1,4 @@
 using System.Security.Cryptography.X509Certificates;
-using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
@@ -46,8 +45,7 @@ public static class EndpointAccess
             return;
         }
 
-        var route = endpoint.Metadata.GetMetadata<Route>()
-            ?? (endpoint.Metadata.GetMetadata<IAllowAnonymous>() is null ? null : new Route("", "", Who.Anyone, Limit.None, "", null));
+        var route = endpoint.Metadata.GetMetadata<Route>();
         var refusal = await Judge(context, route, doors);
         if (refusal is null && !doors.Limits.Admit(context, route!))
         {

@@ -100,6 +100,19 @@ public sealed class RouteTable
         return this;
     }
 
+    /// <summary>Gives pages, which the framework maps, the rows of their paths; a page without a row stays closed.</summary>
+    public void Cover(IEndpointConventionBuilder pages)
+    {
+        ArgumentNullException.ThrowIfNull(pages);
+        pages.Add(endpoint =>
+        {
+            if (endpoint is RouteEndpointBuilder page && _routes.Find(r => r.Handler is null && r.Path.Trim('/') == page.RoutePattern.RawText?.Trim('/')) is { } row)
+            {
+                endpoint.Metadata.Add(row);
+            }
+        });
+    }
+
     /// <summary>Registers the endpoint classes that are not registered yet.</summary>
     internal void Register(IServiceCollection services) => _endpoints.ForEach(services.TryAddSingleton);
 

@@ -25,9 +25,6 @@ public sealed record ServiceDefinition
     /// <summary>Adds middleware before the routes, and pages.</summary>
     public Action<WebApplication>? Use { get; init; }
 
-    /// <summary>Maps endpoints whose own files do so.</summary>
-    public Action<WebApplication>? Map { get; init; }
-
     /// <summary>Creates keys in the token at set-up; run by the <c>provision</c> verb, repeatable.</summary>
     public Func<IServiceProvider, CancellationToken, Task>? Provision { get; init; }
 

@@ -96,7 +96,6 @@ public static class ServiceHost
         var app = builder.Build();
         Pipeline(app, service);
         service.Use?.Invoke(app);
-        service.Map?.Invoke(app);
         // The table makes the endpoints, and those take what they need at once: keys and files that another verb may still have to make.
         if (VerbOf(args) == "run")
         {
@@ -152,7 +151,7 @@ public static class ServiceHost
         }
 
         var services = builder.Services;
-        services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System).AddSingleton(new ProblemSet(service.Name));
+        services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System);
         var identity = new ServiceIdentity(service.Name, options, TimeProvider.System);
         var peers = configuration.GetSection("Peers").Get<List<PeerOptions>>(o => o.ErrorOnUnknownConfiguration = true) ?? [];
         var outbound = new Outbound(peers, identity);

@@ -60,7 +60,8 @@ public sealed class EventClaims
         await using var db = await TestDatabase.Create("ca");
         var clock = new ManualClock(new DateTimeOffset(2026, 11, 20, 8, 0, 0, TimeSpan.Zero));
         var mark = new ProcessMark(db.Runtime, clock);
-        await mark.StartAsync(CancellationToken.None);
+        using var end = new CancellationTokenSource();
+        var holding = mark.Hold(end.Token);
         await Eventually.Holds(() => mark.Current is not null, "the process shows that it lives");
         var options = new ServiceOptions { Region = "510000", Node = "n-1", PublicDirectory = "/", DataDirectory = "/", IdempotencyRetention = TimeSpan.FromDays(7) };
         var store = new IdempotencyStore(db.Runtime, new GroupCommit(db.Runtime), mark, options, clock);
@@ -72,7 +73,8 @@ public sealed class EventClaims
         // And whoever ran first can still end the second run's claim.
         await store.Free(row);
         Assert.Null(await store.Find(row, CancellationToken.None));
-        await mark.StopAsync(CancellationToken.None);
+        await end.CancelAsync();
+        await holding;
     }
 
     // A value of another type than asked for is a fault of the program; today it is silently nothing.

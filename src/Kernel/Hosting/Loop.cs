@@ -45,20 +45,18 @@ public sealed class Loop : BackgroundService, IReadinessCheck
     private readonly TimeProvider _clock;
     private readonly ProcessEnd _end;
     private readonly ILogger<Loop> _log;
-    private readonly long _startedAt;
     private int _failures;
-    private long _succeededAt = long.MinValue;
+    private long _failingSince;
+    private long _failedAt;
     private volatile string _lastFailure = "";
 
     /// <summary>Made by <see cref="LoopServices.AddLoop{T}"/>.</summary>
-    public Loop(LoopWork work, TimeProvider clock, ProcessEnd end, ILogger<Loop> log)
-    {
-        (_work, _clock, _end, _log) = (work, clock, end, log);
-        _startedAt = clock.GetTimestamp();
-    }
+    public Loop(LoopWork work, TimeProvider clock, ProcessEnd end, ILogger<Loop> log) => (_work, _clock, _end, _log) = (work, clock, end, log);
 
     /// <inheritdoc/>
     public string Name => _work.Name;
+
+    private TimeSpan Patience => _work.Pause * 3 > _work.Patience ? _work.Pause * 3 : _work.Patience;
 
     /// <inheritdoc/>
     public ValueTask<Readiness> Check(CancellationToken ct)
@@ -69,11 +67,11 @@ public sealed class Loop : BackgroundService, IReadinessCheck
             return ValueTask.FromResult(new Readiness(true, "runs"));
         }
 
-        var last = Interlocked.Read(ref _succeededAt);
-        var since = _clock.GetElapsedTime(last == long.MinValue ? _startedAt : last);
-        var patience = _work.Pause * 3 > _work.Patience ? _work.Pause * 3 : _work.Patience;
-        return ValueTask.FromResult(new Readiness(since < patience, string.Create(
-            System.Globalization.CultureInfo.InvariantCulture, $"failed {failures} times, last with {_lastFailure}; last success {since.TotalSeconds:F0} s ago")));
+        var failing = _clock.GetElapsedTime(Interlocked.Read(ref _failingSince));
+        // A round may run for as long as something holds; one that has run for so long since the last failure is well.
+        var holds = _clock.GetElapsedTime(Interlocked.Read(ref _failedAt)) >= Patience;
+        return ValueTask.FromResult(new Readiness(holds || failing < Patience, string.Create(
+            System.Globalization.CultureInfo.InvariantCulture, $"failed {failures} times in {failing.TotalSeconds:F0} s, last with {_lastFailure}")));
     }
 
     /// <inheritdoc/>
@@ -108,10 +106,10 @@ public sealed class Loop : BackgroundService, IReadinessCheck
 
     private async Task<bool> Guard(Func<Task> round, CancellationToken ct)
     {
+        var began = _clock.GetTimestamp();
         try
         {
             await round();
-            Interlocked.Exchange(ref _succeededAt, _clock.GetTimestamp());
             if (Interlocked.Exchange(ref _failures, 0) is > 0 and var failed)
             {
                 HostLog.LoopBack(_log, Name, failed);
@@ -132,15 +130,29 @@ public sealed class Loop : BackgroundService, IReadinessCheck
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            _lastFailure = e.GetType().Name;
-            Failures.Add(1, new KeyValuePair<string, object?>("loop", Name));
-            if (Interlocked.Increment(ref _failures) == 1)
-            {
-                HostLog.LoopFailed(_log, Name, e);
-            }
+            Failed(e, began);
         }
 
         return false;
+    }
+
+    private void Failed(Exception e, long began)
+    {
+        _lastFailure = e.GetType().Name;
+        Failures.Add(1, new KeyValuePair<string, object?>("loop", Name));
+        var now = _clock.GetTimestamp();
+        // What held for long and is lost now begins to fail now.
+        if (Volatile.Read(ref _failures) == 0 || _clock.GetElapsedTime(began, now) >= Patience)
+        {
+            Interlocked.Exchange(ref _failures, 0);
+            Interlocked.Exchange(ref _failingSince, now);
+        }
+
+        Interlocked.Exchange(ref _failedAt, now);
+        if (Interlocked.Increment(ref _failures) == 1)
+        {
+            HostLog.LoopFailed(_log, Name, e);
+        }
     }
 }
 

@@ -66,8 +66,10 @@ internal sealed partial class HandBrowser(RunningTrust trust) : IDisposable
             return new Uri(new Uri(Issuer), at);
         }
 
-        var request = RequestField().Match(await asked.Content.ReadAsStringAsync()).Groups["value"].Value;
-        using var form = new FormUrlEncodedContent([new("request", request), new("institution", trust.World.Institutions[0]), new("decision", "accept")]);
+        var page = await asked.Content.ReadAsStringAsync();
+        using var form = new FormUrlEncodedContent([
+            new("request", RequestField().Match(page).Groups["value"].Value), new("institution", trust.World.Institutions[0]), new("decision", "accept"),
+            new("form", FormToken().Match(page).Groups["value"].Value)]);
         using var decided = await Http.PostAsync(Issuer + "/consent", form);
         return new Uri(new Uri(Issuer), decided.Headers.Location!);
     }
@@ -76,6 +78,9 @@ internal sealed partial class HandBrowser(RunningTrust trust) : IDisposable
 
     [GeneratedRegex("id=\"card-login\" href=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex CardLink();
+
+    [GeneratedRegex("name=\"form\"[^>]* value=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex FormToken();
 
     [GeneratedRegex("name=\"request\" value=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex RequestField();

@@ -41,12 +41,31 @@ public sealed class LoopTests
         await loop.StartAsync(CancellationToken.None);
         await Eventually.Holds(() => rounds >= 3, "it fails again and again");
         Assert.True((await loop.Check(CancellationToken.None)).Ready);
-        clock.Advance(TimeSpan.FromSeconds(31));
-        var late = await loop.Check(CancellationToken.None);
-        Assert.False(late.Ready);
-        Assert.Contains("TimeoutException", late.Detail, StringComparison.Ordinal);
+        for (var i = 0; i < 4; i++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(10));
+            var seen = rounds;
+            await Eventually.Holds(() => rounds >= seen + 2, "it goes on failing");
+        }
+
+        await Eventually.Holds(async () => await loop.Check(CancellationToken.None) is { Ready: false } late && late.Detail.Contains("TimeoutException", StringComparison.Ordinal), "it says so");
         fails = false;
         await Eventually.Holds(async () => (await loop.Check(CancellationToken.None)).Ready, "a good round");
+        await loop.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_round_that_holds_for_longer_than_the_patience_after_failures_makes_the_service_ready_though_it_never_ends()
+    {
+        var clock = new ManualClock(new DateTimeOffset(2026, 11, 30, 8, 0, 0, TimeSpan.Zero));
+        var rounds = 0;
+        using var loop = new Loop(
+            new LoopWork("work", TimeSpan.FromMilliseconds(1), ct => ++rounds < 3 ? throw new TimeoutException() : Task.Delay(Timeout.Infinite, ct)),
+            clock, new ProcessEnd(() => _ended.Add(0)), NullLogger<Loop>.Instance);
+        await loop.StartAsync(CancellationToken.None);
+        await Eventually.Holds(() => rounds == 3, "it holds");
+        clock.Advance(TimeSpan.FromSeconds(31));
+        Assert.True((await loop.Check(CancellationToken.None)).Ready);
         await loop.StopAsync(CancellationToken.None);
     }
 

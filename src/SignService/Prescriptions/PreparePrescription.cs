@@ -36,7 +36,7 @@ internal sealed class PreparePrescription(
     private static readonly string[] Roles = ["physician"];
 
     /// <summary>Prepares the doctor's signature. The body is {bundle, certificate}, read by strict JSON: its bytes, not a binder's reading of them, decide.</summary>
-    [Consumes("application/json")]
+    [Consumes(typeof(Stream), "application/json")]
     public async Task<Results<Created<PreparedResponse>, Refusal>> Handle(HttpContext context)
     {
         var ct = context.RequestAborted;

@@ -13,7 +13,7 @@ internal sealed class AnswerTimeStampRequest(TimeStampAuthority authority)
     private const string ReplyType = "application/timestamp-reply";
 
     /// <summary>Stamps the imprint, or answers the protocol's own rejection.</summary>
-    [Consumes("application/timestamp-query")]
+    [Consumes(typeof(Stream), "application/timestamp-query")]
     public async Task<Results<FileContentHttpResult, Refusal>> Handle(HttpContext context)
     {
         // Routing takes a request without any type; RFC 3161 3.4 asks for this one.

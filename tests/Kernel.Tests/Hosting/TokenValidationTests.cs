@@ -206,7 +206,7 @@ public sealed class TokenValidationTests(TokenRig rig) : IClassFixture<TokenRig>
     }
 
     [Fact]
-    public async Task A_known_token_costs_no_second_signature_check_and_a_changed_one_is_another()
+    public async Task A_known_token_is_taken_again_and_a_changed_one_is_another()
     {
         var token = _issuer.Token(TestIssuer.Claims(_clock.GetUtcNow()));
         using var good = await Call("Bearer " + token);

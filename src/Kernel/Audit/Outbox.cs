@@ -111,11 +111,8 @@ public sealed class Outbox
     /// <summary>Writes an aggregate of refused strangers, outside the budget: it would otherwise let a flood stop real acts.</summary>
     internal async Task AppendAggregate(NpgsqlTransaction tx, AuditEvent e, CancellationToken ct)
     {
-        var now = _clock.GetUtcNow();
-        if (EventBody.TryBuild(e, _place, now, out _) is { } built)
-        {
-            await OutboxStore.Insert(tx, built, now, ct);
-        }
+        var built = Build(e, out var now);
+        await OutboxStore.Insert(tx, built, now, ct);
     }
 
     /// <summary>Writes an event, commits the transaction and waits for the ledger's receipt.</summary>

@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Trust.AuditLedger.Fsck;
@@ -298,6 +300,42 @@ public sealed class ShreddingTests : IAsyncLifetime
     {
         using var client = Client(ledger, officer, "audit.shred", "records-officer");
         return await client.PostAsync($"/shreddings/{id}/approve", Keyed(new { }));
+    }
+
+    [Fact]
+    public async Task The_open_holds_are_listed_a_page_at_a_time_and_one_that_is_released_meanwhile_hides_no_other()
+    {
+        await using var ledger = await StartFilled();
+        for (var i = 0; i < 5; i++)
+        {
+            await Hold(ledger, "prescription", "rx-" + i.ToString(CultureInfo.InvariantCulture));
+        }
+
+        using var regulator = Client(ledger, "regulator-1", "audit.hold", "regulator");
+        var all = (await regulator.GetFromJsonAsync<JsonArray>("/holds"))!.Select(h => h!["id"]!.GetValue<string>()).ToList();
+        Assert.Equal(5, all.Count);
+
+        var (first, next) = await HoldPage(regulator, "/holds?limit=2");
+        Assert.Equal(all[..2], first);
+        Assert.Equal(HttpStatusCode.NoContent, (await regulator.PostAsync($"/holds/{first[1]}/release", Keyed(new { }))).StatusCode);
+        var (second, last) = await HoldPage(regulator, next!);
+        Assert.Equal(all[2..4], second);
+        var (third, none) = await HoldPage(regulator, last!);
+        Assert.Equal(all[4..], third);
+        Assert.Null(none);
+
+        foreach (var malformed in new[] { "limit=0", "limit=1001", "after=x", "after=" + new string('A', 33), "after=" + new string('_', 32) })
+        {
+            Assert.Equal("malformed-page", await Problem(await regulator.GetAsync("/holds?" + malformed)));
+        }
+    }
+
+    private static async Task<(List<string> Ids, string? Next)> HoldPage(HttpClient client, string address)
+    {
+        using var answer = await client.GetAsync(address);
+        var ids = (await answer.Content.ReadFromJsonAsync<JsonArray>())!.Select(h => h!["id"]!.GetValue<string>()).ToList();
+        var link = answer.Headers.TryGetValues("Link", out var links) ? Assert.Single(links) : null;
+        return (ids, link is null ? null : Regex.Match(link, "^<(?<next>/[^>]+)>; rel=\"next\"$", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Groups["next"].Value);
     }
 
     private Task Destroyed(RunningLedger ledger, string id) => Reaches(ledger, id, "destroyed");

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Trust.Benchmarks.CA;
 using Trust.Benchmarks.Crypto;
+using Trust.Benchmarks.Hosting;
 using Trust.Benchmarks.Idp;
 using Trust.Benchmarks.Ledger;
 using Trust.Benchmarks.Load;
@@ -28,6 +29,7 @@ internal static class Program
         [IssueRate.Name] = new("/s", IssueRate.Target, IssueRate.Measure),
         [OcspRate.Name] = new("/s", OcspRate.Target, OcspRate.Measure),
         [ClientCredentialsRate.Name] = new("/s", ClientCredentialsRate.Target, ClientCredentialsRate.Measure),
+        [TokenRate.Name] = new("/s", TokenRate.Target, TokenRate.Measure),
         [CodeRate.Name] = new("/s", CodeRate.Target, CodeRate.Measure),
         [RevocationDelay.Name] = new("s", RevocationDelay.Target, RevocationDelay.Measure),
     };
@@ -43,6 +45,11 @@ internal static class Program
         if (args is [StaticAnswer.Verb, var size])
         {
             return await StaticAnswer.Serve(int.Parse(size, System.Globalization.CultureInfo.InvariantCulture));
+        }
+
+        if (args is [TokenAnswer.Verb, var configuration])
+        {
+            return await TokenAnswer.Serve(configuration);
         }
 
         var json = args.Contains("--json", StringComparer.Ordinal);

@@ -8,17 +8,27 @@ namespace Trust.AuditLedger.Retention;
 /// <summary>A regulator sees the open holds.</summary>
 internal sealed class ListHolds(NpgsqlDataSource db)
 {
-    private const string SelectOpen = "SELECT id, kind, case_number, placed_at FROM legal_holds WHERE released_at IS NULL ORDER BY placed_at LIMIT 1000";
+    private const string SelectOpen = """
+        SELECT id, kind, case_number, placed_at FROM legal_holds
+        WHERE released_at IS NULL AND (placed_at, id) > ($1, $2)
+        ORDER BY placed_at, id LIMIT $3
+        """;
 
-    /// <summary>Answers them, oldest first.</summary>
-    public async Task<Results<Ok<IReadOnlyList<HoldAnswer>>, Refusal>> Handle(HttpContext context)
+    /// <summary>Answers them, oldest first, a page at a time.</summary>
+    public async Task<Results<Ok<IReadOnlyList<HoldAnswer>>, Refusal>> Handle(HttpContext context, string? after, int? limit, CancellationToken ct)
     {
         if (context.Caller() is not { Role: "regulator" })
         {
             return LedgerRefusals.NotARegulator;
         }
 
-        return TypedResults.Ok<IReadOnlyList<HoldAnswer>>(await db.Sql(SelectOpen).All(
-            r => new HoldAnswer(r.GetGuid(0), r.GetString(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3)), context.RequestAborted));
+        if (Page.Of(after, limit) is not { } page)
+        {
+            return CommonRefusals.MalformedPage;
+        }
+
+        var holds = await db.Sql(SelectOpen).With(page.After.At).With(page.After.Id).With(page.Fetch)
+            .All(r => new HoldAnswer(r.GetGuid(0), r.GetString(1), r.GetString(2), r.GetFieldValue<DateTimeOffset>(3)), ct);
+        return TypedResults.Ok(page.Take(context, holds, hold => new Cursor(hold.PlacedAt, hold.Id)));
     }
 }

@@ -1,14 +1,14 @@
 using System.Buffers;
-using System.Buffers.Text;
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
+using Trust.Crypto.Jose;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
+using Trust.Kernel.LiveStatus;
 using Trust.LogFormat;
 using Trust.Pkcs11;
 
@@ -24,7 +24,7 @@ internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeP
     public static KeyRef Key { get; } = new("entitlement");
 
     private static readonly string[] Acts = ["login", "prescribe", "review", "dispense", "claim", "seal"];
-    private static readonly string Header = Base64Url.EncodeToString("""{"alg":"ES256","typ":"entitlement+jwt"}"""u8);
+    private static readonly string Header = Jws.Header(EntitlementClient.AnswerType);
 
     private const DateTimeStyles InUniversalTime = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
 
@@ -39,10 +39,9 @@ internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeP
         }
 
         var facts = await EntitlementFacts.Read(db, query.Person, query.Institution, certificate, query.At, ct);
-        var payload = Base64Url.EncodeToString(Payload(query, facts, EntitlementRules.Decide(query, facts), now));
-        var signed = Encoding.ASCII.GetBytes($"{Header}.{payload}");
-        var signature = await token.Sign(Key, SHA256.HashData(signed), ct);
-        return TypedResults.Text($"{Header}.{payload}.{Base64Url.EncodeToString(signature)}", "application/jwt", Encoding.ASCII);
+        var payload = Payload(query, facts, EntitlementRules.Decide(query, facts), now);
+        var answer = await Jws.Sign(Header, payload, (digest, cancel) => token.Sign(Key, digest, cancel), ct);
+        return TypedResults.Text(answer, "application/jwt", Encoding.ASCII);
     }
 
     private static EntitlementQuery? Parse(string act, string? person, string? institution, string? certificate, string? at, DateTimeOffset now)

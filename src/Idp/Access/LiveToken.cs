@@ -27,7 +27,7 @@ public sealed class LiveToken(NpgsqlDataSource db, SigningKeys keys, SessionStor
         var result = await _handler.ValidateTokenAsync(received, new TokenValidationParameters
         {
             ValidTypes = Types, ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, TryAllIssuerSigningKeys = false,
-            IssuerSigningKeys = keys.Published.Select(k => new JsonWebKey { Kty = "EC", Crv = "P-256", X = k.X, Y = k.Y, Kid = k.Kid }),
+            IssuerSigningKeys = keys.ToVerify,
             LifetimeValidator = (_, expires, _, _) => expires is { } end && clock.GetUtcNow().UtcDateTime < end,
         });
         if (result is not { IsValid: true, SecurityToken: JsonWebToken token })

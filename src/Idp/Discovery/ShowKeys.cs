@@ -15,15 +15,7 @@ public sealed class ShowKeys(SigningKeys keys)
             json.WriteStartArray("keys");
             foreach (var key in keys.Published)
             {
-                json.WriteStartObject();
-                json.WriteString("kty", "EC");
-                json.WriteString("crv", "P-256");
-                json.WriteString("use", "sig");
-                json.WriteString("alg", "ES256");
-                json.WriteString("kid", key.Kid);
-                json.WriteString("x", key.X);
-                json.WriteString("y", key.Y);
-                json.WriteEndObject();
+                key.Public.Write(json, key.Kid);
             }
 
             json.WriteEndArray();

@@ -1,7 +1,7 @@
-using System.Buffers.Text;
 using System.Security.Cryptography;
-using System.Text;
+using Microsoft.IdentityModel.Tokens;
 using Npgsql;
+using Trust.Crypto.Jose;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
@@ -12,10 +12,9 @@ namespace Trust.Idp.Keys;
 /// <summary>One token key as published in the JWKS.</summary>
 /// <param name="Kid">RFC 7638 thumbprint of the public key.</param>
 /// <param name="Ref">The key in the token.</param>
-/// <param name="X">Affine x, base64url.</param>
-/// <param name="Y">Affine y, base64url.</param>
+/// <param name="Public">The public key.</param>
 /// <param name="State"><c>next</c> (published ahead), <c>active</c> (signs) or <c>retired</c> (verifies until its last token ends).</param>
-public sealed record SigningKey(string Kid, KeyRef Ref, string X, string Y, string State);
+public sealed record SigningKey(string Kid, KeyRef Ref, Jwk Public, string State);
 
 /// <summary>
 /// The OpenID signing keys: P-256, born in the token, never leaving it. The next key is published before it signs, a retired
@@ -35,6 +34,10 @@ public sealed class SigningKeys(NpgsqlDataSource db, IToken token, Outbox outbox
 
     /// <summary>All keys that verify now.</summary>
     public IReadOnlyList<SigningKey> Published => _keys;
+
+    /// <summary>The same for the library that reads tokens.</summary>
+    internal IEnumerable<JsonWebKey> ToVerify =>
+        _keys.Select(k => new JsonWebKey { Kty = "EC", Crv = "P-256", X = k.Public.X, Y = k.Public.Y, Kid = k.Kid });
 
     /// <summary>
     /// Loads the keys before the first request, and makes the first ones. It does not rotate: the new key's event may wait for a ledger
@@ -91,17 +94,14 @@ public sealed class SigningKeys(NpgsqlDataSource db, IToken token, Outbox outbox
     public async Task<string> Sign(string type, ReadOnlyMemory<byte> payload, CancellationToken ct)
     {
         var key = _keys.First(k => k.State == "active");
-        var input = Base64Url.EncodeToString(Encoding.ASCII.GetBytes($$"""{"alg":"ES256","typ":"{{type}}","kid":"{{key.Kid}}"}""")) + "." + Base64Url.EncodeToString(payload.Span);
-        var signature = await token.Sign(key.Ref, SHA256.HashData(Encoding.ASCII.GetBytes(input)), ct);
-        return input + "." + Base64Url.EncodeToString(signature);
+        return await Jws.Sign(Jws.Header(type, key.Kid), payload, (digest, cancel) => token.Sign(key.Ref, digest, cancel), ct);
     }
 
     private async Task Create(NpgsqlTransaction tx, string state, DateTimeOffset now, CancellationToken ct)
     {
         var label = "openid-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
         var made = await token.Generate(new KeyRef(label), KeyAlgorithm.EcdsaP256, ct);
-        var (x, y) = Coordinates(made.SubjectPublicKeyInfo.Span);
-        var kid = Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes($$"""{"crv":"P-256","kty":"EC","x":"{{x}}","y":"{{y}}"}""")));
+        var kid = Jwk.Of(made.SubjectPublicKeyInfo.Span).Thumbprint;
         await tx.Sql(Insert).With(kid).With(label).With(made.SubjectPublicKeyInfo.ToArray()).With(state).With(now).With(state == "active" ? now : (DateTimeOffset?)null).Execute(ct);
         var traced = await outbox.Append(tx, new AuditEvent
         {
@@ -115,17 +115,5 @@ public sealed class SigningKeys(NpgsqlDataSource db, IToken token, Outbox outbox
     }
 
     private static Task<List<SigningKey>> Load(NpgsqlTransaction tx, DateTimeOffset now, CancellationToken ct) =>
-        tx.Sql(Read).With(now - Overlap).All(r =>
-        {
-            var (x, y) = Coordinates(r.GetFieldValue<byte[]>(2));
-            return new SigningKey(r.GetString(0), new KeyRef(r.GetString(1)), x, y, r.GetString(3));
-        }, ct);
-
-    private static (string X, string Y) Coordinates(ReadOnlySpan<byte> spki)
-    {
-        using var key = ECDsa.Create();
-        key.ImportSubjectPublicKeyInfo(spki, out _);
-        var point = key.ExportParameters(includePrivateParameters: false).Q;
-        return (Base64Url.EncodeToString(point.X), Base64Url.EncodeToString(point.Y));
-    }
+        tx.Sql(Read).With(now - Overlap).All(r => new SigningKey(r.GetString(0), new KeyRef(r.GetString(1)), Jwk.Of(r.GetFieldValue<byte[]>(2)), r.GetString(3)), ct);
 }

@@ -63,7 +63,7 @@ public sealed class EndSession(ClientStore clients, SessionStore sessions, Signi
         var result = await _handler.ValidateTokenAsync(received, new TokenValidationParameters
         {
             ValidTypes = ["JWT"], ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, ValidateLifetime = false,
-            IssuerSigningKeys = keys.Published.Select(k => new JsonWebKey { Kty = "EC", Crv = "P-256", X = k.X, Y = k.Y, Kid = k.Kid }),
+            IssuerSigningKeys = keys.ToVerify,
         });
         return result is { IsValid: true, SecurityToken: JsonWebToken token } ? token : null;
     }

@@ -48,6 +48,11 @@ public static class CommonRefusals
         "无法读取请求：请检查 JSON 的必填成员是否齐全、有无未知或重复的成员，以及路径和参数的格式。",
         "The request cannot be read: check that the JSON has every required member, none unknown and none twice, and that path and parameters have their form.");
 
+    /// <summary>A list's <c>after</c> or <c>limit</c> is not one of ours.</summary>
+    public static readonly Refusal MalformedPage = new("malformed-page", 400,
+        "after 请原样取自上一页 Link 响应头，limit 为 1 到 1000；不带 after 即从第一页开始。",
+        "Take after as the Link header of the page before names it, and a limit from 1 to 1000; without after the list begins at its first page.");
+
     /// <summary>Longer than the endpoint reads.</summary>
     public static readonly Refusal BodyTooLarge = new("body-too-large", 413, "请求体超过此接口允许的大小。", "The body is larger than this endpoint reads.");
 

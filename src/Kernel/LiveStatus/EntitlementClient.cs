@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Microsoft.IdentityModel.Tokens;
+using Trust.Crypto.Jose;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
 
@@ -15,12 +15,16 @@ namespace Trust.Kernel.LiveStatus;
 /// </summary>
 public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, ServiceOptions options, TimeProvider clock)
 {
+    /// <summary>The <c>typ</c> of an answer (RFC 7519 5.1).</summary>
+    public const string AnswerType = "entitlement+jwt";
+
     private const string NoRule = "none";
+    private const int LongestAnswer = 16 * 1024;
     private const int MaximumCached = 50_000;
     private static readonly TimeSpan MaximumSkew = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MaximumAge = TimeSpan.FromSeconds(60);
     private readonly ConcurrentDictionary<EntitlementQuestion, Cached> _cache = new();
-    private ECDsa? _key;
+    private byte[]? _key;
 
     /// <summary>The answer as of now.</summary>
     public async Task<Entitlement> Check(EntitlementQuestion question, CancellationToken ct)
@@ -106,40 +110,11 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
         (root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null) == asked;
 
     // The answer is signed by the CA token's entitlement key: a proxy in between can delay it, not turn a denial round.
-    private JsonDocument Verify(string jws)
-    {
-        var parts = jws.Trim().Split('.');
-        if (parts.Length != 3 || jws.Length > 16 * 1024)
-        {
-            throw new FormatException("Not a compact JWS.");
-        }
+    private JsonDocument Verify(string jws) => Jws.TryVerify(jws, LongestAnswer, AnswerType, Key(), out var answer)
+        ? JsonDocument.Parse(answer)
+        : throw new CryptographicException("Not an entitlement answer, or its signature does not verify.");
 
-        using var header = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(parts[0]));
-        if (header.RootElement.GetProperty("alg").GetString() != "ES256" || header.RootElement.TryGetProperty("crit", out _))
-        {
-            throw new CryptographicException("Unexpected algorithm.");
-        }
-
-        var signed = Encoding.ASCII.GetBytes(parts[0] + "." + parts[1]);
-        if (!Key().VerifyData(signed, Base64UrlEncoder.DecodeBytes(parts[2]), HashAlgorithmName.SHA256))
-        {
-            throw new CryptographicException("The entitlement answer's signature does not verify.");
-        }
-
-        return JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(parts[1]));
-    }
-
-    private ECDsa Key()
-    {
-        if (_key is { } known)
-        {
-            return known;
-        }
-
-        var key = ECDsa.Create();
-        key.ImportSubjectPublicKeyInfo(File.ReadAllBytes(Path.Combine(options.PublicDirectory, "entitlement.spki")), out _);
-        return _key = key;
-    }
+    private byte[] Key() => _key ??= File.ReadAllBytes(Path.Combine(options.PublicDirectory, "entitlement.spki"));
 
     private static string Query(EntitlementQuestion question)
     {

@@ -1,7 +1,6 @@
-using System.Buffers.Text;
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using Trust.Crypto.Asn1;
+using Trust.Crypto.Jose;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
 using Trust.Kernel.LiveStatus;
@@ -71,7 +70,7 @@ public sealed class SealDirectory(SealStore seals, TrustAnchors anchors, Entitle
     public async Task<string> Sign(SealOutcome.Ready seal, ReadOnlyMemory<byte> signingInput, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(seal);
-        return Base64Url.EncodeToString(await token.Sign(new KeyRef(seal.Row.KeyLabel), SHA256.HashData(signingInput.Span), ct));
+        return await Jws.Sign(signingInput, (digest, cancel) => token.Sign(new KeyRef(seal.Row.KeyLabel), digest, cancel), ct);
     }
 
     /// <summary>Forgets what is kept of an institution.</summary>

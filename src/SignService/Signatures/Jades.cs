@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Trust.Crypto.Asn1;
+using Trust.Crypto.Jose;
 using Trust.Crypto.Json;
 
 namespace Trust.SignService.Signatures;
@@ -36,7 +37,7 @@ public static class Jades
     {
         var header = new JsonObject
         {
-            ["alg"] = "ES256",
+            ["alg"] = Jws.Algorithm,
             ["b64"] = false,
             ["crit"] = new JsonArray([.. Critical.Select(c => (JsonNode)c)]),
             ["x5t#S256"] = Base64Url.EncodeToString(SHA256.HashData(certificates[0].Der.Span)),
@@ -50,23 +51,8 @@ public static class Jades
     }
 
     /// <summary>The bytes that are hashed and signed (RFC 7797 3).</summary>
-    public static byte[] SigningInput(string protectedHeader, ReadOnlySpan<byte> payload) =>
-        [.. Encoding.ASCII.GetBytes(protectedHeader), (byte)'.', .. payload];
+    public static byte[] SigningInput(string protectedHeader, ReadOnlySpan<byte> payload) => Jws.DetachedInput(protectedHeader, payload);
 
     /// <summary>What a signature time-stamp covers: the base64url signature value (TS 119 182-1 5.3.4).</summary>
     public static byte[] TimeStampInput(string signature) => Encoding.ASCII.GetBytes(signature);
-
-    /// <summary>Decodes a signature value; exactly 64 bytes in their one base64url form.</summary>
-    /// <returns>Null when malformed.</returns>
-    public static byte[]? DecodeSignature(string? text)
-    {
-        // 64 bytes are 86 characters without padding; the round trip refuses spare bits (a malleable second spelling).
-        if (text is not { Length: 86 } || !Base64Url.IsValid(text))
-        {
-            return null;
-        }
-
-        var raw = Base64Url.DecodeFromChars(text);
-        return string.Equals(Base64Url.EncodeToString(raw), text, StringComparison.Ordinal) ? raw : null;
-    }
 }

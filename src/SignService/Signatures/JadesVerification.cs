@@ -2,9 +2,8 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Trust.Crypto;
 using Trust.Crypto.Asn1;
-using Trust.Crypto.Json;
+using Trust.Crypto.Jose;
 
 namespace Trust.SignService.Signatures;
 
@@ -51,6 +50,7 @@ public abstract record JadesOutcome
 public static class JadesVerification
 {
     private const int MaxCertificates = 4;
+    private const int MaxDepth = 6;
 
     private static readonly HashSet<string> Allowed = new(StringComparer.Ordinal)
     {
@@ -60,15 +60,12 @@ public static class JadesVerification
     /// <summary>Verifies one detached signature.</summary>
     public static JadesOutcome Verify(string? protectedHeader, string? signature, ReadOnlySpan<byte> payload)
     {
-        if (protectedHeader is not { Length: > 0 and <= Jades.MaxHeader } || !Base64Url.IsValid(protectedHeader)
-            || Jades.DecodeSignature(signature) is not { } raw
-            || !StrictJson.TryParse(Base64Url.DecodeFromChars(protectedHeader), new JsonLimits(Jades.MaxHeader, 6), out var header, out _)
-            || header.ValueKind != JsonValueKind.Object)
+        if (protectedHeader is null || Jws.DecodeSignature(signature) is null || !Jws.TryReadHeader(protectedHeader, Jades.MaxHeader, MaxDepth, out var header))
         {
             return new JadesOutcome.Refused(JadesRefusal.Malformed);
         }
 
-        if (Text(header, "alg") != "ES256")
+        if (Jws.Text(header, "alg") != Jws.Algorithm)
         {
             return new JadesOutcome.Refused(JadesRefusal.Algorithm);
         }
@@ -79,12 +76,12 @@ public static class JadesVerification
         }
 
         var leaf = parts.Certificates[0];
-        if (Text(header, "x5t#S256") != Base64Url.EncodeToString(SHA256.HashData(leaf.Der.Span)))
+        if (Jws.Text(header, "x5t#S256") != Base64Url.EncodeToString(SHA256.HashData(leaf.Der.Span)))
         {
             return new JadesOutcome.Refused(JadesRefusal.CertificateReference);
         }
 
-        return SignatureSuite.ES256.Verify(leaf.SubjectPublicKeyInfo, Jades.SigningInput(protectedHeader, payload), EcdsaForm.ToDer(raw))
+        return Jws.Verify(leaf.SubjectPublicKeyInfo, Jades.SigningInput(protectedHeader, payload), signature)
             ? parts
             : new JadesOutcome.Refused(JadesRefusal.Signature);
     }
@@ -98,16 +95,16 @@ public static class JadesVerification
             || !IsStrings(header.GetProperty("crit"), Jades.CriticalNames)
             || Certificates(header.GetProperty("x5c")) is not { Count: > 0 } certificates
             || !DateTimeOffset.TryParseExact(
-                Text(header, "sigT"), "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at))
+                Jws.Text(header, "sigT"), "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at))
         {
             return null;
         }
 
-        var policy = Text(header.GetProperty("sigPId"), "id");
+        var policy = Jws.Text(header.GetProperty("sigPId"), "id");
         var commitment = header.GetProperty("srCms") is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() == 1
-            && list[0].ValueKind == JsonValueKind.Object && list[0].TryGetProperty("commId", out var id) ? Text(id, "id") : null;
+            && list[0].ValueKind == JsonValueKind.Object && list[0].TryGetProperty("commId", out var id) ? Jws.Text(id, "id") : null;
         var data = header.GetProperty("sigD");
-        var uri = Text(data, "mId") == Jades.ObjectIdByUri && data.TryGetProperty("pars", out var pars)
+        var uri = Jws.Text(data, "mId") == Jades.ObjectIdByUri && data.TryGetProperty("pars", out var pars)
             && pars.ValueKind == JsonValueKind.Array && pars.GetArrayLength() == 1 && pars[0].ValueKind == JsonValueKind.String ? pars[0].GetString() : null;
         return policy is null || commitment is null || uri is null ? null : new JadesOutcome.Intact(certificates, at, commitment, policy, uri);
     }
@@ -136,9 +133,4 @@ public static class JadesVerification
     private static bool IsStrings(JsonElement array, IReadOnlyList<string> expected) =>
         array.ValueKind == JsonValueKind.Array
         && array.EnumerateArray().Select(e => e.ValueKind == JsonValueKind.String ? e.GetString() : null).SequenceEqual(expected, StringComparer.Ordinal);
-
-    private static string? Text(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
-            ? value.GetString()
-            : null;
 }

@@ -16,6 +16,9 @@ public sealed class ServiceProcess(string name, string assembly, string configur
     /// <summary>Everything the service prints.</summary>
     public string LogFile => Path.Combine(directory, "logs", name + ".log");
 
+    /// <summary>Its configuration file.</summary>
+    public string Configuration => configuration;
+
     private string PidFile => Path.Combine(directory, "run", name + ".json");
 
     /// <summary>Runs one of the service's verbs to its end.</summary>

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
@@ -101,8 +102,18 @@ internal sealed class CosignatureRounds(
     }
 
     /// <summary>Asks the witnesses that have not cosigned the newest checkpoint, then waits for the interval or until a round is asked for.</summary>
+    /// <exception cref="ProcessMustEndException">The configured keys of the witnesses cannot be used: no later round would find it otherwise.</exception>
     public async Task Round(CancellationToken ct)
     {
+        try
+        {
+            _ = witnesses.Clients;
+        }
+        catch (ValidationException e)
+        {
+            throw new ProcessMustEndException(1, e.Message);
+        }
+
         if (!_loaded)
         {
             Good();

@@ -1,11 +1,24 @@
+using System.Diagnostics.Metrics;
+
 namespace Trust.Kernel.Audit;
 
-/// <summary>What the relay last saw, published to every append without a query.</summary>
-public sealed class OutboxState(TimeProvider clock) : IDisposable
+/// <summary>What the relay last saw, published to every append without a query, and to the operator as <c>trust.audit.waiting</c> and <c>trust.audit.waiting.oldest</c>.</summary>
+public sealed class OutboxState : IDisposable
 {
+    private readonly TimeProvider _clock;
     private readonly SemaphoreSlim _work = new(0, 1);
+    private readonly Meter _meter = new("Trust.Kernel.Audit");
     private long _expected;
     private volatile Snapshot _last = new(Reached: null, Behind: null, Pending: 0, Oldest: null);
+
+    /// <summary>Nothing seen yet.</summary>
+    /// <param name="clock">What ages are measured by.</param>
+    public OutboxState(TimeProvider clock)
+    {
+        _clock = clock;
+        _meter.CreateObservableGauge("trust.audit.waiting", () => Pending, "{event}", "Events that the ledger has not acknowledged.");
+        _meter.CreateObservableGauge("trust.audit.waiting.oldest", () => OldestAge.TotalSeconds, "s", "Age of the oldest of them.");
+    }
 
     /// <summary>Whether the ledger answered last time; null before the first exchange.</summary>
     public bool? LedgerReached => _last.Reached;
@@ -14,7 +27,7 @@ public sealed class OutboxState(TimeProvider clock) : IDisposable
     public long Pending => _last.Pending;
 
     /// <summary>Age of the oldest waiting event.</summary>
-    public TimeSpan OldestAge => _last.Oldest is { } oldest ? clock.GetUtcNow() - oldest : TimeSpan.Zero;
+    public TimeSpan OldestAge => _last.Oldest is { } oldest ? _clock.GetUtcNow() - oldest : TimeSpan.Zero;
 
     /// <summary>Why this service may not record anything any more; null while all is well.</summary>
     public string? HeadBehind => _last.Behind;
@@ -37,13 +50,17 @@ public sealed class OutboxState(TimeProvider clock) : IDisposable
     }
 
     /// <summary>Tells that an event is about to be committed by a transaction that nobody reports the end of.</summary>
-    internal void Expect() => Interlocked.Exchange(ref _expected, clock.GetTimestamp());
+    internal void Expect() => Interlocked.Exchange(ref _expected, _clock.GetTimestamp());
 
     /// <summary>Whether one was expected within the last second.</summary>
-    internal bool Expects => Interlocked.Read(ref _expected) is var at and not 0 && clock.GetElapsedTime(at) < TimeSpan.FromSeconds(1);
+    internal bool Expects => Interlocked.Read(ref _expected) is var at and not 0 && _clock.GetElapsedTime(at) < TimeSpan.FromSeconds(1);
 
     /// <inheritdoc/>
-    public void Dispose() => _work.Dispose();
+    public void Dispose()
+    {
+        _meter.Dispose();
+        _work.Dispose();
+    }
 
     internal Task<bool> Work(TimeSpan atMost, CancellationToken ct) => _work.WaitAsync(atMost, ct);
 
@@ -67,7 +84,7 @@ public sealed class OutboxState(TimeProvider clock) : IDisposable
             return new AppendRefusal(AppendRefusal.BudgetSpent, $"{last.Pending} events wait for the ledger; {options.BudgetCount} may");
         }
 
-        return last.Oldest is { } oldest && clock.GetUtcNow() - oldest > options.BudgetAge
+        return last.Oldest is { } oldest && _clock.GetUtcNow() - oldest > options.BudgetAge
             ? new AppendRefusal(AppendRefusal.BudgetSpent, $"an event has waited for the ledger since {oldest:O}; {options.BudgetAge} are allowed")
             : null;
     }

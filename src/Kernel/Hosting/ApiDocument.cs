@@ -74,6 +74,11 @@ internal sealed partial class ApiDocument(IServiceProvider services)
         operation.Description = $"Caller: {route.Who}. Limit: {route.Limit}.";
         operation.Security = [.. Security(route.Who, context.Document)];
         operation.Responses ??= [];
+        if (!operation.Responses.Keys.Any(status => status[0] is '2' or '3'))
+        {
+            operation.Responses["200"] = new OpenApiResponse { Description = "The answer, in a media type of its own." };
+        }
+
         operation.Responses["default"] = new OpenApiResponse
         {
             Description = route.ProtocolBody is null ? "Refused (RFC 9457); the type names the rule." : "Refused, in the body that the protocol fixes.",
@@ -150,6 +155,7 @@ internal sealed partial class ApiDocument(IServiceProvider services)
         return Task.CompletedTask;
     }
 
-    [GeneratedRegex("[A-Za-z0-9]+", RegexOptions.None, 1000)]
+    // Without the constraint of a parameter: {id:guid} is id.
+    [GeneratedRegex(@"(?<!:)\b[A-Za-z0-9]+", RegexOptions.None, 1000)]
     private static partial Regex Word();
 }

@@ -13,7 +13,7 @@ namespace Trust.Kernel.Hosting;
 /// <summary>Traces and metrics: by OTLP to a declared peer, and metrics to Prometheus on the operator's listener; each only when configured.</summary>
 internal static class Telemetry
 {
-    private static readonly string[] Meters = ["Npgsql", "Microsoft.AspNetCore.Server.Kestrel", "Trust"];
+    private static readonly string[] Meters = ["Npgsql", "Microsoft.AspNetCore.Server.Kestrel", "Trust", "Trust.*"];
 
     public static void Add(IServiceCollection services, string service, ServiceOptions options, Outbound outbound)
     {

@@ -72,6 +72,48 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
         Assert.Empty(await answer.Content.ReadAsByteArrayAsync());
     }
 
+    // The route table as the running provider shows it: a method that no route knows is told which ones the path knows.
+    [Theory]
+    [InlineData("/.well-known/openid-configuration", "GET, HEAD")]
+    [InlineData("/.well-known/oauth-authorization-server", "GET, HEAD")]
+    [InlineData("/jwks", "GET, HEAD")]
+    [InlineData("/authorize", "GET, HEAD, POST")]
+    [InlineData("/card", "GET, HEAD")]
+    [InlineData("/login/card", "GET, HEAD")]
+    [InlineData("/token", "POST")]
+    [InlineData("/introspect", "POST")]
+    [InlineData("/userinfo", "GET, HEAD, POST")]
+    [InlineData("/end-session", "GET, HEAD, POST")]
+    [InlineData("/patients", "POST")]
+    [InlineData("/consents", "GET, HEAD, POST")]
+    [InlineData("/consents/1/withdrawal", "POST")]
+    [InlineData("/assets/trust.css", "GET, HEAD")]
+    [InlineData("/assets/mark.svg", "GET, HEAD")]
+    [InlineData("/health/live", "GET, HEAD")]
+    [InlineData("/health/ready", "GET, HEAD")]
+    [InlineData("/openapi/v1.json", "GET, HEAD")]
+    [InlineData("/docs", "GET, HEAD")]
+    [InlineData("/audit/sent/1", "GET, HEAD")]
+    public async Task Every_path_of_the_table_is_there_with_its_methods_and_no_other(string path, string allowed)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Delete, trust.Installation.Addresses.Idp + path);
+        using var answer = await _client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
+        Assert.Equal(allowed, string.Join(", ", answer.Content.Headers.Allow.Order(StringComparer.Ordinal)));
+    }
+
+    [Fact]
+    public async Task The_document_of_the_provider_describes_the_table_and_nothing_else()
+    {
+        using var document = JsonDocument.Parse(await _client.GetStringAsync(new Uri(trust.Installation.Addresses.Idp + "/openapi/v1.json")));
+        Assert.Equal(
+            [
+                "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/assets/mark.svg", "/assets/trust.css", "/audit/sent/{index}", "/authorize", "/card", "/consents",
+                "/consents/{id}/withdrawal", "/end-session", "/health/live", "/health/ready", "/introspect", "/jwks", "/login/card", "/patients", "/token", "/userinfo",
+            ],
+            document.RootElement.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task A_wrong_method_is_405_and_names_those_that_are_known_and_an_unknown_path_is_404()
     {

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Cli.Local;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 
 namespace Trust.Kernel.Tests.Hosting;
@@ -28,6 +29,25 @@ public sealed class OperatorTests
         using var health = await own.GetAsync("health/live");
         Assert.Equal([HttpStatusCode.NotFound, HttpStatusCode.NotFound, HttpStatusCode.OK], [elsewhere.StatusCode, route.StatusCode, health.StatusCode]);
     }
+
+    [Fact]
+    public async Task Every_meter_of_ours_is_measured_with_what_waits_for_the_ledger()
+    {
+        var address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{PostgresCluster.FreePort()}"));
+        var clock = new TestKit.ManualClock(DateTimeOffset.UtcNow);
+        using var outbox = new OutboxState(clock);
+        outbox.Publish(reached: false, pending: 7, oldest: clock.GetUtcNow() - TimeSpan.FromSeconds(90));
+        await using var service = await TestService.Start(Wish(address));
+        using var own = new HttpClient { BaseAddress = address };
+        var metrics = await own.GetStringAsync("metrics");
+        var ours = metrics.Split('\n').Where(line => line.StartsWith("trust_audit", StringComparison.Ordinal)).ToList();
+        Assert.Contains(ours, line => Value(line, "trust_audit_waiting") is 7);
+        Assert.Contains(ours, line => Value(line, "trust_audit_waiting_oldest_seconds") is >= 90 and < 91);
+    }
+
+    private static double? Value(string line, string name) =>
+        line.StartsWith(name + "{", StringComparison.Ordinal) && line[(line.LastIndexOf('}') + 1)..].Trim().Split(' ') is [var value, ..]
+            ? double.Parse(value, CultureInfo.InvariantCulture) : null;
 
     [Theory]
     [InlineData("http://192.0.2.1:9464")]

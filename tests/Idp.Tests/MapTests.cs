@@ -1,0 +1,43 @@
+using Microsoft.Extensions.Configuration;
+
+namespace Trust.Idp.Tests;
+
+/// <summary>The route table; that the running provider answers by it, and by nothing else, is shown from outside in EndToEnd.Tests.</summary>
+public sealed class MapTests
+{
+    // Whoever opens a route to others, or makes a key needless, changes this list too.
+    [Fact]
+    public void Callers_limits_and_keys_of_every_route_are_these()
+    {
+        string[] table =
+        [
+            "GET /.well-known/openid-configuration | anyone | Read | ByProtocol",
+            "GET /.well-known/oauth-authorization-server | anyone | Read | ByProtocol",
+            "GET /jwks | anyone | Read | ByProtocol",
+            "GET /authorize | anyone | Login | ByProtocol",
+            "POST /authorize | anyone | Login | ByProtocol",
+            "GET /card | anyone | Login | ByProtocol",
+            "GET /login/card | anyone | Login | ByProtocol",
+            "POST /token | anyone | Read | ByProtocol",
+            "POST /introspect | anyone | Read | ByProtocol",
+            "GET /userinfo | anyone | Read | ByProtocol",
+            "POST /userinfo | anyone | Read | ByProtocol",
+            "GET /end-session | anyone | Login | ByProtocol",
+            "POST /end-session | anyone | Login | ByProtocol",
+            "POST /patients | token with scope patient.register | Client | FirstAnswer",
+            "POST /consents | token with scope consent.record | Client | FirstAnswer",
+            "POST /consents/{id}/withdrawal | token with scope consent.record | Client | FirstAnswer",
+            "GET /consents | service sign | None | ByProtocol",
+            "GET /login | anyone | Login | ByProtocol",
+            "GET /consent | anyone | Login | ByProtocol",
+            "GET /error | anyone | Login | ByProtocol",
+            "GET /sign-out | anyone | Login | ByProtocol",
+            "GET /signed-out | anyone | Login | ByProtocol",
+            "GET /assets/trust.css | anyone | Read | ByProtocol",
+            "GET /assets/mark.svg | anyone | Read | ByProtocol",
+        ];
+        var rows = Program.Service.Routes(new ConfigurationBuilder().Build()).Routes;
+        Assert.Equal(table, rows.Select(r => $"{r.Method} {r.Path} | {r.Who} | {r.Limit} | {r.Repeats}"));
+        Assert.All(rows, r => Assert.EndsWith(".", r.Summary, StringComparison.Ordinal));
+    }
+}

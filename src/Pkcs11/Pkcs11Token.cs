@@ -11,7 +11,7 @@ public sealed class Pkcs11Token : IToken
 {
     private const int MaxQueued = 10_000;
 
-    // Strangers wait for nothing that thousands of others wait for already.
+    // Anonymous callers are refused earlier: beyond this queue they would only wait for a timeout.
     private const int MaxQueuedAnonymous = 1_000;
 
     private static readonly byte[] Sha256DigestInfo = Convert.FromHexString("3031300D060960864801650304020105000420");

@@ -45,7 +45,7 @@ internal sealed class FeedStream(FeedHub hub, long after) : IResult
             {
                 if (line.Kind is null || line.Seq > seq)
                 {
-                    // A beat of before the catch-up would claim less than was sent.
+                    // A heartbeat made before the catch-up names a lower number than was sent since.
                     await Write(httpContext, line.Kind is null ? line with { Seq = Math.Max(line.Seq, seq) } : line);
                     seq = Math.Max(seq, line.Seq);
                 }

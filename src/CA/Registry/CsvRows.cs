@@ -171,7 +171,7 @@ public static class CsvRows
         private MalformedCsvException Missing(string name) => new(CaRefusals.CsvFieldMissing.With("line", line).With("member", name));
     }
 
-    // Leaves the middle of a line; it never leaves this file.
+    // Ends the reading of a line; caught in this file.
     private sealed class MalformedCsvException(Refusal refusal) : Exception
     {
         public Refusal Refusal => refusal;

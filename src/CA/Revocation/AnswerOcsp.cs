@@ -129,7 +129,7 @@ internal sealed class AnswerOcsp
         }
         catch (TokenException)
         {
-            // Strangers' sessions may be full.
+            // The token's sessions for anonymous work may all be busy.
             return new Making.Refused(OcspAnswer.TryLater);
         }
     }

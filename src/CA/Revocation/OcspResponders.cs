@@ -80,7 +80,7 @@ public sealed class OcspResponders(
     /// <inheritdoc/>
     public void Dispose() => _one.Dispose();
 
-    // Whoever waited finds it done, or tried in vain a moment ago.
+    // A caller that waited for the gate finds the renewal done, or just failed and backing off.
     private async Task Renew(Authority issuer)
     {
         if ((_ready.TryGetValue(issuer.Name, out var ready) && !IsAging(ready.Certificate)) || !_backoff.IsDue(issuer.Name))
@@ -114,7 +114,7 @@ public sealed class OcspResponders(
         var suite = SignatureSuite.ForKey(spki) ?? throw new InvalidOperationException("The OCSP key has no suite.");
         if (await FindKept(issuer, spki, ct) is { } kept)
         {
-            // Also one that grows old serves until its successor is there.
+            // A certificate that is due for renewal still serves until the new one is there.
             var before = new OcspResponder(issuer, kept, suite, signer);
             _ready[issuer.Name] = before;
             if (!IsAging(kept))

@@ -105,7 +105,7 @@ public static class RevocationCheck
         {
             { Reason: RevocationReason.RemoveFromCrl } => new RevocationOutcome.Unknown(RevocationDoubt.Contradiction),
             { } entry => new RevocationOutcome.Revoked(entry.Reason, entry.RevokedAt, entry.InvalidityDate),
-            // A part of the whole cannot clear what it may not cover.
+            // A list of one scope, or a delta list, says nothing of certificates that it may not cover.
             null when list.Scope is not null || list.DeltaBase is not null => new RevocationOutcome.Unknown(RevocationDoubt.NoList),
             null => new RevocationOutcome.Good(),
         };

@@ -63,7 +63,7 @@ public sealed class ClientStore(NpgsqlDataSource db, TimeProvider clock)
         var client = await db.Sql(FindSql).With(id).One(Row, ct);
         if (client is null)
         {
-            // Only registered clients are remembered: names that strangers think of cost a query each and no memory.
+            // Only registered clients are kept in memory: invented names must not fill it.
             _known.TryRemove(id, out _);
             return null;
         }

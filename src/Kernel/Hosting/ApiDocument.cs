@@ -99,7 +99,7 @@ internal sealed partial class ApiDocument(IServiceProvider services)
         return Task.CompletedTask;
     }
 
-    // Each entry is one way in.
+    // Any one of the entries suffices (OpenAPI 3.1, Security Requirement Object).
     private static IEnumerable<OpenApiSecurityRequirement> Security(Who who, OpenApiDocument? document)
     {
         OpenApiSecurityRequirement By(string scheme, params List<string> scopes) => new() { [new OpenApiSecuritySchemeReference(scheme, document)] = scopes };

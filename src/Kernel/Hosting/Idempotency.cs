@@ -79,7 +79,7 @@ public static class Idempotency
         }
 
         context.Response.Body = outside;
-        // What happened has happened: a caller hanging up must not lose the answer it will ask for again.
+        // Not cancelled with the request: the act is done, and a caller that hung up will ask for this answer again.
         if (context.Response.StatusCode >= 500 || captured.Length > MaximumKept)
         {
             await keys.Free(row);

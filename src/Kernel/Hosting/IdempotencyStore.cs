@@ -27,7 +27,7 @@ internal sealed class IdempotencyStore(NpgsqlDataSource db, GroupCommit commits,
         WHERE idempotency.status IS NULL AND idempotency.lease_until < $6 AND idempotency.request_hash = excluded.request_hash
         """;
 
-    // The dead let go of their lock; of two that take over, the first swap wins.
+    // A process that died has lost its lock. Of two processes that take over, the first compare-and-swap wins.
     private const string TakeOverKey = """
         UPDATE idempotency SET lease_until = $5, holder = $6
         WHERE caller = $1 AND endpoint = $2 AND key = $3 AND status IS NULL AND holder = $4

@@ -141,7 +141,7 @@ public sealed class Loop : BackgroundService, IReadinessCheck
         _lastFailure = e.GetType().Name;
         Failures.Add(1, new KeyValuePair<string, object?>("loop", Name));
         var now = _clock.GetTimestamp();
-        // What held for long and is lost now begins to fail now.
+        // A round that ran well for that long counts as a success: the time of failing begins now.
         if (Volatile.Read(ref _failures) == 0 || _clock.GetElapsedTime(began, now) >= Patience)
         {
             Interlocked.Exchange(ref _failures, 0);

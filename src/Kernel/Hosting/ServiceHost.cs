@@ -63,7 +63,7 @@ public static class ServiceHost
         }
         catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            // It never listened.
+            // Stopped before it listened.
         }
 
         // A part whose exception escaped has stopped the host; whoever supervises the process must not take that for a wish.

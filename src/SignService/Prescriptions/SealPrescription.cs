@@ -78,7 +78,7 @@ public sealed class SealPrescription(
                 return null;
             case { Status: not PrescriptionStatus.Approved and var state }:
                 return SignRefusals.WrongState.With("state", state);
-            // What is over is not put into force any more.
+            // An expired prescription is not sealed, and so never comes into force.
             case var over when over.ValidUntil <= clock.GetUtcNow():
                 await transition.Expire(over, ct);
                 return SignRefusals.Expired;

@@ -11,7 +11,7 @@ internal sealed record IndexPace
     /// <summary>Bytes of history in memory that are stored together; some million changes.</summary>
     public long HistoryBytes { get; init; } = 40L << 20;
 
-    /// <summary>Entries from one part of the live epoch's image to when the next is begun: about what a start has to replay, some 10 s a million.</summary>
+    /// <summary>Entries from one part of the live volume's image to when the next is begun: about what a start has to replay, some 10 s a million.</summary>
     public long ImageEvery { get; init; } = 1 << 19;
 
     /// <summary>Parts after which an image is written anew as a whole: a start reads them all, and keys that go on are in each.</summary>
@@ -31,7 +31,7 @@ internal sealed record IndexPace
 /// The subject index of the running sequencer and what is needed to answer as of any commit. The sequencer stages each group before its
 /// transaction and takes it back when that fails; readers never see a staged group, because they ask as of a published size.
 /// It outlives the sequencer's footing: a database that fails for a moment costs no reload. What memory cannot hold, old history and sealed
-/// epochs, is stored behind the sequencer's back; whatever of that is lost or damaged, the entries give again.
+/// volumes, is stored behind the sequencer's back; whatever of that is lost or damaged, the entries give again.
 /// </summary>
 internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, NpgsqlDataSource db, ILogger<LiveIndex> log)
 {
@@ -42,7 +42,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     private readonly IndexPace _pace = pace;
     private readonly IndexStore _stored = new(db);
     private readonly Lock _gate = new();
-    private readonly SortedList<long, EpochMemory> _epochs = [];
+    private readonly SortedList<long, VolumeMemory> _volumes = [];
     private SubjectIndex _index = new();
     private bool _staged;
 
@@ -65,14 +65,14 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     /// <summary>Events were logged that no commit entry covers: the log is older than the index.</summary>
     public bool HasPending => _index.HasPending;
 
-    /// <summary>Epochs that memory holds whole.</summary>
+    /// <summary>Volumes that memory holds whole.</summary>
     public int Resident
     {
         get
         {
             lock (_gate)
             {
-                return _epochs.Count;
+                return _volumes.Count;
             }
         }
     }
@@ -125,9 +125,9 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         }
 
         await Written();
-        if (known && !_stale && _epochs.Count > 0 && _kept >= _epochs.Values[^1].Flushed && _kept - Math.Max(_imagedAt, _epochs.Values[^1].Index.Start) >= _pace.ImageAtStop)
+        if (known && !_stale && _volumes.Count > 0 && _kept >= _volumes.Values[^1].Flushed && _kept - Math.Max(_imagedAt, _volumes.Values[^1].Index.Start) >= _pace.ImageAtStop)
         {
-            await Write(new Work(_epochs.Values[^1], Image: true, Sealed: null), CancellationToken.None);
+            await Write(new Work(_volumes.Values[^1], Image: true, Sealed: null), CancellationToken.None);
         }
     }
 
@@ -160,11 +160,11 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
             _kept = size - 1;
         }
 
-        LedgerLog.IndexReady(log, size, from, _index.Epoch.KeyCount, _index.Sealed.Count);
+        LedgerLog.IndexReady(log, size, from, _index.Volume.KeyCount, _index.Sealed.Count);
     }
 
-    /// <summary>Sealed epochs, of which a commit entry knows the first <paramref name="count"/>; null when there are fewer.</summary>
-    public IReadOnlyList<SealedEpoch>? Sealed(long count)
+    /// <summary>Sealed volumes, of which a commit entry knows the first <paramref name="count"/>; null when there are fewer.</summary>
+    public IReadOnlyList<SealedVolume>? Sealed(long count)
     {
         lock (_gate)
         {
@@ -172,26 +172,26 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         }
     }
 
-    /// <summary>A tile's values as a commit left them.</summary>
-    public async Task<SubtreeValue[]> Values(EpochAt at, int tile, CancellationToken ct)
+    /// <summary>A fan's values as a commit left them.</summary>
+    public async Task<SubtreeValue[]> Values(VolumeAt at, int fan, CancellationToken ct)
     {
         lock (_gate)
         {
-            if (_epochs.TryGetValue(at.Number, out var memory) && at.Commit >= memory.Flushed)
+            if (_volumes.TryGetValue(at.Number, out var memory) && at.Commit >= memory.Flushed)
             {
-                return memory.Tiles[tile].AsOf((uint)(at.Commit - at.Start));
+                return memory.Fans[fan].AsOf((uint)(at.Commit - at.Start));
             }
         }
 
-        return await _stored.Values(at, tile, ct);
+        return await _stored.Values(at, fan, ct);
     }
 
-    /// <summary>What the epoch holds of each key of a bucket: later postings than the caller asks for included.</summary>
-    public async Task<List<KeyPostings>> Bucket(EpochAt at, int bucket, CancellationToken ct)
+    /// <summary>What the volume holds of each key of a bucket: later postings than the caller asks for included.</summary>
+    public async Task<List<KeyPostings>> Bucket(VolumeAt at, int bucket, CancellationToken ct)
     {
         lock (_gate)
         {
-            if (_epochs.TryGetValue(at.Number, out var memory))
+            if (_volumes.TryGetValue(at.Number, out var memory))
             {
                 return memory.Index.Read(bucket);
             }
@@ -236,11 +236,11 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     // Another process that led meanwhile may have stored more than this one remembers.
     private async Task<bool> OnlyWriter(CancellationToken ct)
     {
-        var stored = (await _stored.Epochs(ct)).ToDictionary(e => e.Epoch);
-        return _epochs.Values.All(m => stored.TryGetValue(m.Index.Number, out var e) ? e.Flushed == m.Flushed && e.Ended is null : m.Flushed == m.Index.Start);
+        var stored = (await _stored.Volumes(ct)).ToDictionary(v => v.Number);
+        return _volumes.Values.All(m => stored.TryGetValue(m.Index.Number, out var v) ? v.Flushed == m.Flushed && v.Ended is null : m.Flushed == m.Index.Start);
     }
 
-    // From what is stored: sealed epochs, of which only their roots are needed, and the image of the first that is not.
+    // From what is stored: sealed volumes, of which only their roots are needed, and the image of the first that is not.
     private async Task Load(SequencerStore store, long size, Attempt attempt, CancellationToken ct)
     {
         if (attempt == Attempt.AsItIs)
@@ -254,30 +254,30 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
             return;
         }
 
-        var epochs = await _stored.Epochs(ct);
-        var whole = epochs.TakeWhile((e, i) => e.Epoch == i && e.Ended < size && e.Start == (i == 0 ? 0 : epochs[i - 1].Ended)).ToList();
-        var open = epochs.Count > whole.Count && epochs[whole.Count] is { Ended: null } next && next.Epoch == whole.Count && next.Flushed < size ? next : null;
+        var volumes = await _stored.Volumes(ct);
+        var whole = volumes.TakeWhile((v, i) => v.Number == i && v.Ended < size && v.Start == (i == 0 ? 0 : volumes[i - 1].Ended)).ToList();
+        var open = volumes.Count > whole.Count && volumes[whole.Count] is { Ended: null } next && next.Number == whole.Count && next.Flushed < size ? next : null;
         await _stored.Forget(whole.Count + (open is null ? 0 : 1), ct);
-        var sealedEpochs = whole.ConvertAll(e => new SealedEpoch(e.Start, e.Ended!.Value, e.TrieRoot!));
+        var sealedVolumes = whole.ConvertAll(v => new SealedVolume(v.Start, v.Ended!.Value, v.TrieRoot!));
         try
         {
-            if (attempt == Attempt.Image && open is not null && await _stored.Image(open, ct) is (var epoch, var image))
+            if (attempt == Attempt.Image && open is not null && await _stored.Image(open, ct) is (var volume, var image))
             {
                 var from = image.Commits.Min();
                 var last = await store.ReadCommit(from, ct) ?? throw new IndexFaultException($"there is no commit entry at {from}, from where an image goes on");
-                var memory = new EpochMemory(epoch, open.Flushed, image);
-                if (epoch.ConsistentFrom == from)
+                var memory = new VolumeMemory(volume, open.Flushed, image);
+                if (volume.ConsistentFrom == from)
                 {
                     // Otherwise the first commit entry to follow behind the slices' latest is compared.
-                    if (!epoch.Root.Hash.AsSpan().SequenceEqual(last.TrieRoot) || epoch.KeyCount != last.KeyCount)
+                    if (!volume.Root.Hash.AsSpan().SequenceEqual(last.TrieRoot) || volume.KeyCount != last.KeyCount)
                     {
-                        throw new IndexFaultException($"the image of epoch {epoch.Number} does not give what was logged at {from}");
+                        throw new IndexFaultException($"the image of volume {volume.Number} does not give what was logged at {from}");
                     }
 
                     memory.StandAt(from);
                 }
 
-                Reset(new SubjectIndex(sealedEpochs, last, epoch), memory);
+                Reset(new SubjectIndex(sealedVolumes, last, volume), memory);
                 _imagedAt = from;
                 return;
             }
@@ -295,7 +295,7 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
             return;
         }
 
-        Reset(new SubjectIndex(sealedEpochs[..^1], end, null), null);
+        Reset(new SubjectIndex(sealedVolumes[..^1], end, null), null);
         _imagedAt = end.Covered;
     }
 
@@ -311,18 +311,18 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         LedgerMetrics.IndexFault();
     }
 
-    private void Reset(SubjectIndex index, EpochMemory? memory)
+    private void Reset(SubjectIndex index, VolumeMemory? memory)
     {
         lock (_gate)
         {
             _generation++;
             (_stale, _unsure, _failedAt) = (false, null, 0);
             _index = index;
-            _epochs.Clear();
+            _volumes.Clear();
             _imagedAt = 0;
             if (memory is not null)
             {
-                _epochs.Add(memory.Index.Number, memory);
+                _volumes.Add(memory.Index.Number, memory);
             }
         }
     }
@@ -374,9 +374,9 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
 
     private void Record(CommitEntry entry)
     {
-        if (!_epochs.TryGetValue(entry.Epoch, out var memory))
+        if (!_volumes.TryGetValue(entry.Volume, out var memory))
         {
-            _epochs.Add(entry.Epoch, memory = new EpochMemory(_index.Epoch, _index.Epoch.Start, StoredImage.None(_index.Epoch.Start)));
+            _volumes.Add(entry.Volume, memory = new VolumeMemory(_index.Volume, _index.Volume.Start, StoredImage.None(_index.Volume.Start)));
         }
 
         memory.Record(entry.Covered);
@@ -385,12 +385,12 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     private void Undo()
     {
         _generation++;
-        var epoch = _index.Epoch;
-        _epochs[epoch.Number].Undo();
+        var volume = _index.Volume;
+        _volumes[volume.Number].Undo();
         _index.Undo();
-        if (!ReferenceEquals(epoch, _index.Epoch) || _index.Last is null)
+        if (!ReferenceEquals(volume, _index.Volume) || _index.Last is null)
         {
-            _epochs.Remove(epoch.Number);
+            _volumes.Remove(volume.Number);
         }
     }
 
@@ -402,21 +402,21 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         }
     }
 
-    // Sealed epochs first, which then leave memory.
+    // Sealed volumes first, which then leave memory.
     private Work? NextToWrite()
     {
-        if (_epochs.Count == 0 || _stale || (_failedAt != 0 && Stopwatch.GetElapsedTime(_failedAt) < Retry))
+        if (_volumes.Count == 0 || _stale || (_failedAt != 0 && Stopwatch.GetElapsedTime(_failedAt) < Retry))
         {
             return null;
         }
 
-        var oldest = _epochs.Values[0];
+        var oldest = _volumes.Values[0];
         if (_kept < oldest.Flushed)
         {
             return null; // An image whose slices have not met yet.
         }
 
-        if (_epochs.Count > 1 && _kept > _epochs.Values[1].Index.Start)
+        if (_volumes.Count > 1 && _kept > _volumes.Values[1].Index.Start)
         {
             return new Work(oldest, Image: true, _index.Sealed[(int)oldest.Index.Number]);
         }
@@ -441,13 +441,13 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
             if (_unsure is { } before)
             {
                 // Whether that was stored shows in how far the database says it goes.
-                var stored = (await _stored.Epochs(ct)).Find(e => e.Epoch == before.Part!.Epoch);
+                var stored = (await _stored.Volumes(ct)).Find(v => v.Number == before.Part!.Volume);
                 var there = stored is not null && (stored.Flushed == before.Part!.UpTo || stored.Ended == before.Part.UpTo);
                 Finish(before, there ? SaveOutcome.Stored : SaveOutcome.TakenBack);
                 return;
             }
 
-            Finish(writing, await _stored.Save(work.Epoch.Index, writing.Image, () => writing.TakeHistory(ct), work.Sealed?.TrieRoot, ct));
+            Finish(writing, await _stored.Save(work.Volume.Index, writing.Image, () => writing.TakeHistory(ct), work.Sealed?.TrieRoot, ct));
         }
 #pragma warning disable CA1031 // Nothing depends on it: what is not stored stays in memory, and is tried again.
         catch (Exception e) when (!ct.IsCancellationRequested)
@@ -483,15 +483,15 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
             }
 
             var work = writing.Work;
-            work.Epoch.Drop(writing.Part!);
+            work.Volume.Drop(writing.Part!);
             if (work.Image)
             {
-                (work.Epoch.Image, _imagedAt) = (writing.Made, writing.Latest);
+                (work.Volume.Image, _imagedAt) = (writing.Made, writing.Latest);
             }
 
             if (work.Sealed is { } ended)
             {
-                _epochs.Remove(work.Epoch.Index.Number);
+                _volumes.Remove(work.Volume.Index.Number);
                 _imagedAt = ended.End;
             }
         }
@@ -502,11 +502,11 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
     {
         AsItIs,
         Image,
-        SealedEpochs,
+        SealedVolumes,
         Entries,
     }
 
-    private sealed record Work(EpochMemory Epoch, bool Image, SealedEpoch? Sealed);
+    private sealed record Work(VolumeMemory Volume, bool Image, SealedVolume? Sealed);
 
     /// <summary>One write on its way: the image slice by slice while the sequencer goes on, then the history up to where the slices stand.</summary>
     private sealed class Writing(LiveIndex live, Work work)
@@ -515,9 +515,9 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
 
         // What is sealed is read by the slice from now on, and what has many parts is long to load: these are stored as a whole.
         private readonly StoredImage _before =
-            work.Sealed is not null || work.Epoch.Image.Parts >= live._pace.ImageParts ? StoredImage.None(work.Epoch.Index.Start) : work.Epoch.Image;
+            work.Sealed is not null || work.Volume.Image.Parts >= live._pace.ImageParts ? StoredImage.None(work.Volume.Index.Start) : work.Volume.Image;
 
-        private readonly long[] _commits = new long[EpochImage.Slices];
+        private readonly long[] _commits = new long[VolumeImage.Slices];
 
         public Work Work => work;
 
@@ -533,14 +533,14 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
         /// <summary>Latest commit that a slice holds.</summary>
         public long Latest { get; private set; }
 
-        private long End => work.Epoch.Index.Number < live._index.Sealed.Count ? live._index.Sealed[(int)work.Epoch.Index.Number].End : long.MaxValue;
+        private long End => work.Volume.Index.Number < live._index.Sealed.Count ? live._index.Sealed[(int)work.Volume.Index.Number].End : long.MaxValue;
 
         private (long Commit, ReadOnlyMemory<byte> Keys) Slice(int slice)
         {
             lock (live._gate)
             {
                 Latest = _commits[slice] = Math.Min(live._index.Last!.Covered, End);
-                return (Latest, work.Epoch.Index.WriteSlice(slice, _before.Commits[slice]));
+                return (Latest, work.Volume.Index.WriteSlice(slice, _before.Commits[slice]));
             }
         }
 
@@ -558,8 +558,8 @@ internal sealed class LiveIndex(AuditLedgerOptions options, IndexPace pace, Npgs
 
                     if (live._kept >= Latest)
                     {
-                        var staged = live._staged && ReferenceEquals(live._index.Epoch, work.Epoch.Index);
-                        return Part = work.Epoch.Take(Math.Min(live._kept, End), staged);
+                        var staged = live._staged && ReferenceEquals(live._index.Volume, work.Volume.Index);
+                        return Part = work.Volume.Take(Math.Min(live._kept, End), staged);
                     }
                 }
 

@@ -42,10 +42,10 @@ internal sealed class DirectLog : IAsyncDisposable
 
     public CompletenessProver Prover => new(Live, Database.Runtime, NullLogger<CompletenessProver>.Instance);
 
-    public static async Task<DirectLog> Create(int epochSize, IndexPace? pace = null)
+    public static async Task<DirectLog> Create(int volumeSize, IndexPace? pace = null)
     {
         var database = await TestDatabase.Create("ledger", typeof(Program).Assembly);
-        var options = new AuditLedgerOptions { Origin = "o", LockStoreDirectory = "/", Sources = [], EpochSize = epochSize };
+        var options = new AuditLedgerOptions { Origin = "o", LockStoreDirectory = "/", Sources = [], EpochSize = volumeSize };
         var log = new DirectLog(database, await database.Runtime.OpenConnectionAsync(), options, pace ?? new IndexPace());
         await log.Load();
         return log;

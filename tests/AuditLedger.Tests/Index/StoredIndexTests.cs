@@ -7,14 +7,14 @@ using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Tests.Index;
 
-/// <summary>What the index keeps in the database: history, images, sealed epochs.</summary>
+/// <summary>What the index keeps in the database: history, images, sealed volumes.</summary>
 public sealed class StoredIndexTests
 {
     // So often that every test crosses many writes.
     private static readonly IndexPace Hasty = new() { HistoryBytes = 4_000, ImageEvery = 200, ImageShare = 1, ImageAtStop = 1 };
 
     [Fact]
-    public async Task Sealed_epochs_and_old_history_leave_memory_and_every_size_is_still_answered_also_after_crashes()
+    public async Task Sealed_volumes_and_old_history_leave_memory_and_every_size_is_still_answered_also_after_crashes()
     {
         await using var log = await DirectLog.Create(400, Hasty);
         var random = new Random(21);
@@ -87,7 +87,7 @@ public sealed class StoredIndexTests
 
         Assert.Equal(0, await Count(log, "SELECT count(*) FROM index_image"));
         await log.Live.Rest();
-        Assert.Equal(EpochImage.Slices, await Count(log, "SELECT count(*) FROM index_image"));
+        Assert.Equal(VolumeImage.Slices, await Count(log, "SELECT count(*) FROM index_image"));
     }
 
     [Fact]
@@ -102,7 +102,7 @@ public sealed class StoredIndexTests
         {
             await log.Append(later.Events(10));
             await log.Live.Rest();
-            parts.Add(await Count(log, "SELECT count(*) FROM index_image") / EpochImage.Slices);
+            parts.Add(await Count(log, "SELECT count(*) FROM index_image") / VolumeImage.Slices);
             await log.Load();
             await CompletenessTests.Ask(log, round % 2 == 0 ? first : later, random, 20);
         }
@@ -142,7 +142,7 @@ public sealed class StoredIndexTests
             await log.Append(pool.Events(20));
         }
 
-        // The live epoch is right in any case. A sealed one is bound to its root whenever it is read.
+        // The live volume is right in any case. A sealed one is bound to its root whenever it is read.
         var (size, _) = log.Heads[^1];
         Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, pool.Any(), size - 20, size - 1, size, 10_000, default));
     }

@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 
 namespace Trust.LogFormat.Index;
 
-/// <summary>The keys of an epoch, each with its tree of postings: the complete subtrees at its right edge and the postings themselves.</summary>
-/// <param name="start">Start of the epoch.</param>
-internal sealed class EpochKeys(long start)
+/// <summary>The keys of a volume, each with its tree of postings: the complete subtrees at its right edge and the postings themselves.</summary>
+/// <param name="start">Start of the volume.</param>
+internal sealed class VolumeKeys(long start)
 {
     private readonly PagedList<Key> _keys = new();
     private readonly BlockPool _blocks = new();
@@ -25,7 +25,7 @@ internal sealed class EpochKeys(long start)
     public int Add(ReadOnlySpan<byte> key) => _keys.Add(new Key { Bytes = new Hash32(key) });
 
     /// <summary>Notes a key as it is, before it is changed.</summary>
-    public void Save(int id, EpochUndo undo)
+    public void Save(int id, VolumeUndo undo)
     {
         if (id < undo.KeyCount)
         {
@@ -35,7 +35,7 @@ internal sealed class EpochKeys(long start)
     }
 
     /// <summary>Adds a posting to a key.</summary>
-    public void Push(int id, long index, ReadOnlySpan<byte> leafHash, EpochUndo? undo)
+    public void Push(int id, long index, ReadOnlySpan<byte> leafHash, VolumeUndo? undo)
     {
         ref var k = ref _keys[id];
         Span<byte> hash = stackalloc byte[IndexHash.Size];
@@ -105,7 +105,7 @@ internal sealed class EpochKeys(long start)
         return new KeyPostings(start, Bytes(id).ToArray(), leaf, k.Count, ChunksOf(id), TailOf(k));
     }
 
-    /// <summary>Writes a key to an image, if its last posting does not lie before another, counted from the epoch's start.</summary>
+    /// <summary>Writes a key to an image, if its last posting does not lie before another, counted from the volume's start.</summary>
     public void WriteSince(int id, uint first, IBufferWriter<byte> to)
     {
         ref var k = ref _keys[id];
@@ -114,7 +114,7 @@ internal sealed class EpochKeys(long start)
             return;
         }
 
-        EpochImage.WriteKey(to, k.Bytes, k.Count, k.Last);
+        VolumeImage.WriteKey(to, k.Bytes, k.Count, k.Last);
         for (var level = 0; k.Count >> level != 0; level++)
         {
             if ((k.Count >> level & 1) != 0)
@@ -123,7 +123,7 @@ internal sealed class EpochKeys(long start)
             }
         }
 
-        EpochImage.WritePostings(
+        VolumeImage.WritePostings(
             to, _chunks.TryGetValue(id, out var chunks) ? CollectionsMarshal.AsSpan(chunks) : [],
             k.TailBytes == 0 ? [] : _blocks[k.Tail, k.TailClass][..k.TailBytes]);
     }
@@ -158,7 +158,7 @@ internal sealed class EpochKeys(long start)
     }
 
     /// <summary>Takes back what was noted.</summary>
-    public void Undo(EpochUndo undo)
+    public void Undo(VolumeUndo undo)
     {
         for (var i = undo.Chunks.Count - 1; i >= 0; i--)
         {
@@ -226,7 +226,7 @@ internal struct Key
     public Hash32 Bytes;
     public uint Count;
 
-    /// <summary>Last posting, counted from the epoch's start.</summary>
+    /// <summary>Last posting, counted from the volume's start.</summary>
     public uint Last;
 
     /// <summary>Complete subtrees of the key's tree by level; a level counts when its bit of <see cref="Count"/> is set.</summary>

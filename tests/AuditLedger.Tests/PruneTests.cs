@@ -87,7 +87,7 @@ public sealed class PruneTests
             await log.Append([.. Enumerable.Range(0, 16_000).Select(keys)], body: Body);
         }
 
-        await log.Live.Rest();
+        await log.Live.StoreImage();
         return log;
     }
 

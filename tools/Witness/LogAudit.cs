@@ -68,7 +68,7 @@ internal sealed class LogAudit
 
     /// <summary>Takes the next entry.</summary>
     /// <returns>What is wrong with it; null when nothing is.</returns>
-    public string? Take(ReadOnlySpan<byte> leaf)
+    public string? FollowEntry(ReadOnlySpan<byte> leaf)
     {
         var index = Size;
         var why = leaf.Length > 0 && leaf[0] == EntryType.Commit ? TakeCommit(leaf) : TakeEvent(index, leaf);

@@ -182,17 +182,17 @@ internal sealed class IndexCheck
             foreach (var bucket in _volume.Touched)
             {
                 var fan = bucket / FanHistory.Width;
-                _fans[fan].Add(at, bucket % FanHistory.Width, _volume.Bucket(bucket, out var kind), kind);
+                _fans[fan].AddChange(at, bucket % FanHistory.Width, _volume.Bucket(bucket, out var kind), kind);
                 if (fan != before)
                 {
-                    _fans[FanHistory.Top].Add(at, fan, _volume.FanRoot(fan, out var above), above);
+                    _fans[FanHistory.Top].AddChange(at, fan, _volume.FanRoot(fan, out var above), above);
                     before = fan;
                 }
             }
 
             foreach (var fan in _fans)
             {
-                if (fan.Commit(commit) is { } why)
+                if (fan.EndCommit(commit) is { } why)
                 {
                     _fault(Number, commit, why);
                 }
@@ -237,7 +237,7 @@ internal sealed class IndexCheck
         /// <summary>Rows, or parts of one, are left over.</summary>
         public bool IsOpen => !_isFaulty && (_left > 0 || Rows.Count > 0);
 
-        public void Add(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
+        public void AddChange(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
         {
             var change = _changes.GetSpan(FanHistory.ChangeSize);
             BinaryPrimitives.WriteUInt32BigEndian(change, commit);
@@ -247,7 +247,7 @@ internal sealed class IndexCheck
         }
 
         /// <summary>The commit's changes are complete; says what is wrong with the row that must hold them.</summary>
-        public string? Commit(long commit)
+        public string? EndCommit(long commit)
         {
             if (_changes.WrittenCount == 0 || _isFaulty)
             {
@@ -255,7 +255,7 @@ internal sealed class IndexCheck
             }
 
             var changes = _changes.WrittenSpan;
-            var why = (_left == 0 ? Open(commit) : null) ?? Take(changes, commit);
+            var why = (_left == 0 ? OpenRow(commit) : null) ?? CompareWithRow(changes, commit);
             for (var at = 0; at < changes.Length; at += FanHistory.ChangeSize)
             {
                 changes.Slice(at + 5, ValueSize).CopyTo(_values.AsSpan(changes[at + 4] * ValueSize));
@@ -266,7 +266,7 @@ internal sealed class IndexCheck
             return why;
         }
 
-        private string? Open(long commit)
+        private string? OpenRow(long commit)
         {
             if (!Rows.TryDequeue(out _row) || _row.From != commit)
             {
@@ -279,7 +279,7 @@ internal sealed class IndexCheck
                 : SHA256.HashData(_values).AsSpan().SequenceEqual(_row.Base) ? null : Differs(commit);
         }
 
-        private string? Take(ReadOnlySpan<byte> changes, long commit)
+        private string? CompareWithRow(ReadOnlySpan<byte> changes, long commit)
         {
             if (changes.Length > _left)
             {

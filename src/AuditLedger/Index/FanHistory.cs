@@ -34,15 +34,15 @@ internal sealed class FanHistory
 
     public ReadOnlySpan<byte> Changes => _changes.AsSpan(0, Length);
 
-    /// <summary>Bytes of changes that <see cref="Undo"/> leaves.</summary>
-    public int Kept => _undo;
+    /// <summary>Bytes of changes that <see cref="RevertCommit"/> leaves.</summary>
+    public int LengthBeforeCommit => _undo;
 
-    /// <summary>From here on <see cref="Undo"/> takes back.</summary>
-    public void Mark() => _undo = Length;
+    /// <summary>From here on <see cref="RevertCommit"/> takes back.</summary>
+    public void BeginCommit() => _undo = Length;
 
-    public void Undo() => Length = _undo;
+    public void RevertCommit() => Length = _undo;
 
-    public void Add(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
+    public void AddChange(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
     {
         if (Length + ChangeSize > _changes.Length)
         {
@@ -59,7 +59,7 @@ internal sealed class FanHistory
 
     /// <summary>Changes that are stored elsewhere now become the values before the first change.</summary>
     /// <param name="bytes">How many bytes of changes.</param>
-    public void Drop(int bytes)
+    public void DropChanges(int bytes)
     {
         if (bytes == 0)
         {

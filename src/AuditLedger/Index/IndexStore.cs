@@ -34,8 +34,8 @@ internal sealed record StoredImage(int Parts, long[] Commits)
 /// <summary>A part of an image that is to be stored.</summary>
 /// <param name="Number">From 0; the first one replaces what there is.</param>
 /// <param name="Slice">Gives a slice, which holds until the next is asked for, and the commit it is as of.</param>
-/// <param name="Rest">Called now and then between slices, with how long these took since it was called before.</param>
-internal sealed record ImagePart(int Number, Func<int, (long Commit, ReadOnlyMemory<byte> Keys)> Slice, Func<TimeSpan, Task> Rest);
+/// <param name="Pause">Called now and then between slices, with how long these took since it was called before.</param>
+internal sealed record ImagePart(int Number, Func<int, (long Commit, ReadOnlyMemory<byte> Keys)> Slice, Func<TimeSpan, Task> Pause);
 
 /// <summary>What became of <see cref="IndexStore.Save"/>.</summary>
 internal enum SaveOutcome
@@ -154,10 +154,10 @@ internal sealed class IndexStore(NpgsqlDataSource db)
     /// <summary>Stores history and, when given, a part of the image and the end of the volume, as one.</summary>
     /// <param name="volume">The volume.</param>
     /// <param name="image">The part; null for none.</param>
-    /// <param name="take">Gives the history, up to the slices' last commit at least; null when that cannot be any more.</param>
+    /// <param name="takeHistory">Gives the history, up to the slices' last commit at least; null when that cannot be any more.</param>
     /// <param name="trieRoot">Root of the trie when the volume is sealed; null while it lives.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<SaveOutcome> Save(IndexVolume volume, ImagePart? image, Func<Task<HistoryPart?>> take, byte[]? trieRoot, CancellationToken ct)
+    public async Task<SaveOutcome> Save(IndexVolume volume, ImagePart? image, Func<Task<HistoryPart?>> takeHistory, byte[]? trieRoot, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct);
@@ -167,7 +167,7 @@ internal sealed class IndexStore(NpgsqlDataSource db)
             return SaveOutcome.Overtaken;
         }
 
-        if (await take() is not { } part)
+        if (await takeHistory() is not { } part)
         {
             return SaveOutcome.TakenBack;
         }
@@ -250,7 +250,7 @@ internal sealed class IndexStore(NpgsqlDataSource db)
             await copy.WriteAsync(keys, NpgsqlDbType.Bytea, ct);
             if ((slice + 1) % Stretch == 0)
             {
-                await image.Rest(Stopwatch.GetElapsedTime(since));
+                await image.Pause(Stopwatch.GetElapsedTime(since));
                 since = Stopwatch.GetTimestamp();
             }
         }

@@ -24,7 +24,7 @@ internal sealed class VolumeMemory(IndexVolume index, long flushed, StoredImage 
     public long Bytes => Fans.Sum(f => (long)f.Length);
 
     /// <summary>Notes the values that a commit changed, if they are not stored already.</summary>
-    public void Record(long commit)
+    public void RecordCommit(long commit)
     {
         if (commit <= Flushed)
         {
@@ -32,16 +32,16 @@ internal sealed class VolumeMemory(IndexVolume index, long flushed, StoredImage 
             return;
         }
 
-        Array.ForEach(Fans, f => f.Mark());
+        Array.ForEach(Fans, f => f.BeginCommit());
         var at = checked((uint)(commit - Index.Start));
         var before = -1;
         foreach (var bucket in Index.Touched)
         {
             var fan = bucket / FanHistory.Width;
-            Fans[fan].Add(at, bucket % FanHistory.Width, Index.Bucket(bucket, out var kind), kind);
+            Fans[fan].AddChange(at, bucket % FanHistory.Width, Index.Bucket(bucket, out var kind), kind);
             if (fan != before)
             {
-                Fans[FanHistory.Top].Add(at, fan, Index.FanRoot(fan, out var above), above);
+                Fans[FanHistory.Top].AddChange(at, fan, Index.FanRoot(fan, out var above), above);
                 before = fan;
             }
         }
@@ -64,20 +64,20 @@ internal sealed class VolumeMemory(IndexVolume index, long flushed, StoredImage 
     }
 
     /// <summary>Forgets what the last commit changed.</summary>
-    public void Undo() => Array.ForEach(Fans, f => f.Undo());
+    public void RevertCommit() => Array.ForEach(Fans, f => f.RevertCommit());
 
     /// <summary>A copy of what is not stored yet.</summary>
     /// <param name="upTo">Last commit that is stored for good.</param>
     /// <param name="staged">True when a later one is in memory, which may be taken back.</param>
-    public HistoryPart Take(long upTo, bool staged) => new(
-        Index.Number, Index.Start, Flushed, upTo, [.. Fans.Select(f => (f.Base, f.Changes[..(staged ? f.Kept : f.Length)].ToArray()))]);
+    public HistoryPart CopyHistory(long upTo, bool staged) => new(
+        Index.Number, Index.Start, Flushed, upTo, [.. Fans.Select(f => (f.Base, f.Changes[..(staged ? f.LengthBeforeCommit : f.Length)].ToArray()))]);
 
     /// <summary>That part is stored now.</summary>
-    public void Drop(HistoryPart part)
+    public void DropStored(HistoryPart part)
     {
         for (var fan = 0; fan < Fans.Length; fan++)
         {
-            Fans[fan].Drop(part.Fans[fan].Changes.Length);
+            Fans[fan].DropChanges(part.Fans[fan].Changes.Length);
         }
 
         Flushed = part.UpTo;

@@ -77,7 +77,7 @@ public sealed class IndexVolume
     public static IndexVolume BeginImage(long number, long start)
     {
         var volume = new IndexVolume(number, start, canUndo: true) { _imaged = new long[VolumeImage.Slices] };
-        volume.Begin();
+        volume.BeginCommit();
         return volume;
     }
 
@@ -93,12 +93,12 @@ public sealed class IndexVolume
 
         _imaged![slice] = parts[^1].Commit;
         ConsistentFrom = Math.Max(ConsistentFrom, parts[^1].Commit);
-        Take(new ImagedKeys(keys), keys.Count);
+        ApplyChanges(new ImagedKeys(keys), keys.Count);
         return true;
     }
 
     /// <summary>Hashes what the slices hold.</summary>
-    public void EndImage() => Finish();
+    public void EndImage() => HashTouched();
 
     /// <summary>Keys and postings of a slice as bytes, a part for <see cref="TryAddSlice"/>.</summary>
     /// <param name="slice">First 12 bits of the keys.</param>
@@ -117,18 +117,18 @@ public sealed class IndexVolume
         return _slice.WrittenMemory;
     }
 
-    internal void Begin()
+    internal void BeginCommit()
     {
-        _keys.Begin();
+        _keys.BeginCommit();
         _touched.Clear();
-        _undo?.Begin(_keys.Count, _tries.Count);
+        _undo?.BeginCommit(_keys.Count, _tries.Count);
     }
 
     /// <summary>True when the volume was read from an image that holds this posting.</summary>
     internal bool Holds(ReadOnlySpan<byte> key, long index) => _imaged is not null && index < _imaged[SliceOf(key)];
 
     /// <summary>Takes changes in key order and hashes the buckets anew that they fall into.</summary>
-    internal void Take<T>(T changes, int count)
+    internal void ApplyChanges<T>(T changes, int count)
         where T : struct, IKeyChanges
     {
         for (int from = 0, warm = 0; from < count;)
@@ -148,14 +148,14 @@ public sealed class IndexVolume
 
             ref var hash = ref _upper.Change(Buckets + bucket, _undo);
             var many = _tries.Change(changes, from, to, bucket, ref hash, _undo);
-            _upper.Settle(Buckets + bucket, many ? SubtreeKind.Many : SubtreeKind.Single);
+            _upper.SetKind(Buckets + bucket, many ? SubtreeKind.Many : SubtreeKind.Single);
             _touched.Add(bucket);
             from = to;
         }
     }
 
     /// <summary>Hashes what lies above the touched buckets.</summary>
-    internal void Finish()
+    internal void HashTouched()
     {
         // A commit of very many postings comes in several runs, each of them sorted.
         _touched.Sort();
@@ -169,18 +169,18 @@ public sealed class IndexVolume
         }
 
         _touched.RemoveRange(distinct, _touched.Count - distinct);
-        _upper.Rise(_touched, _undo);
+        _upper.JoinAbove(_touched, _undo);
     }
 
-    /// <summary>Takes back everything since <see cref="Begin"/>.</summary>
-    internal void Undo()
+    /// <summary>Takes back everything since <see cref="BeginCommit"/>.</summary>
+    internal void RevertCommit()
     {
         var undo = _undo ?? throw new InvalidOperationException("This index only follows a log.");
         _upper.Undo(undo);
         _tries.Undo(undo);
         _keys.Undo(undo);
         _touched.Clear();
-        undo.Begin(_keys.Count, _tries.Count);
+        undo.BeginCommit(_keys.Count, _tries.Count);
     }
 
     internal static int BucketOf(ReadOnlySpan<byte> key) => (key[0] << 8) | key[1];

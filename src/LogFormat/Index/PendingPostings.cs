@@ -33,12 +33,12 @@ internal sealed class PendingPostings
     }
 
     /// <summary>Adds them to a volume; they stay until <see cref="Clear"/>.</summary>
-    public void Post(IndexVolume volume)
+    public void AddTo(IndexVolume volume)
     {
         for (var from = 0; from < _keys.Count; from += RunLength)
         {
             var count = Sort(from, Math.Min(from + RunLength, _keys.Count), volume);
-            volume.Take(new Sorted(this, from), count);
+            volume.ApplyChanges(new Sorted(this, from), count);
         }
     }
 

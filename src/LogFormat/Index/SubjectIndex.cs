@@ -31,7 +31,7 @@ public sealed class SubjectIndex
     private byte[] _sealedRoot = SHA256.HashData([]);
 
     /// <summary>An index before the first entry.</summary>
-    /// <param name="canUndo">False for one that only follows a log: <see cref="Undo"/> has its price at every commit.</param>
+    /// <param name="canUndo">False for one that only follows a log: <see cref="RevertCommit"/> has its price at every commit.</param>
     public SubjectIndex(bool canUndo = true)
     {
         _canUndo = canUndo;
@@ -119,7 +119,7 @@ public sealed class SubjectIndex
 
     /// <summary>
     /// Takes a logged commit entry of which only the leaf hash is left; false when that is not the hash of the one that the entries before it give:
-    /// then it is none, or the log or this index is wrong, and it can still be taken as an event. Needs an index that can <see cref="Undo"/>.
+    /// then it is none, or the log or this index is wrong, and it can still be taken as an event. Needs an index that can <see cref="RevertCommit"/>.
     /// </summary>
     /// <param name="index">Its index: the next one.</param>
     /// <param name="leafHash">RFC 6962 leaf hash.</param>
@@ -132,16 +132,16 @@ public sealed class SubjectIndex
             return true;
         }
 
-        TakeBack();
+        RestoreBeforeCommit();
         Size = index;
         return false;
     }
 
     /// <summary>Takes back the last commit and the events it covered; possible once, and not after a further <see cref="Append"/>.</summary>
     /// <exception cref="InvalidOperationException">There is nothing to take back.</exception>
-    public void Undo()
+    public void RevertCommit()
     {
-        TakeBack();
+        RestoreBeforeCommit();
         _pending.Clear();
     }
 
@@ -172,12 +172,12 @@ public sealed class SubjectIndex
         }
     }
 
-    private void TakeBack()
+    private void RestoreBeforeCommit()
     {
         var (volume, size, last) = _before ?? throw new InvalidOperationException("No commit can be taken back.");
         if (ReferenceEquals(volume, Volume))
         {
-            Volume.Undo();
+            Volume.RevertCommit();
         }
         else
         {
@@ -205,9 +205,9 @@ public sealed class SubjectIndex
             Volume = new IndexVolume(last.Volume + 1, last.Covered, _canUndo);
         }
 
-        Volume.Begin();
-        _pending.Post(Volume);
-        Volume.Finish();
+        Volume.BeginCommit();
+        _pending.AddTo(Volume);
+        Volume.HashTouched();
         Size++;
         return Last = new CommitEntry(Volume.Number, Volume.Start, index, Volume.KeyCount, Volume.Root.Hash, _sealedRoot);
     }

@@ -27,12 +27,12 @@ internal sealed class UpperTrie
     }
 
     /// <summary>Says what a changed hash is of.</summary>
-    public void Settle(int place, SubtreeKind kind) => _kinds[place] = (byte)kind;
+    public void SetKind(int place, SubtreeKind kind) => _kinds[place] = (byte)kind;
 
     /// <summary>Joins again all that lies above these buckets.</summary>
     /// <param name="buckets">Rising, none twice.</param>
     /// <param name="undo">Notes what was there; null when nothing is ever taken back.</param>
-    public void Rise(List<int> buckets, VolumeUndo? undo)
+    public void JoinAbove(List<int> buckets, VolumeUndo? undo)
     {
         _places.Clear();
         foreach (var bucket in buckets)
@@ -76,17 +76,17 @@ internal sealed class UpperTrie
         if (KindOf(left) == SubtreeKind.Empty && KindOf(right) != SubtreeKind.Many)
         {
             hash = _hashes[right];
-            Settle(place, KindOf(right));
+            SetKind(place, KindOf(right));
         }
         else if (KindOf(right) == SubtreeKind.Empty && KindOf(left) != SubtreeKind.Many)
         {
             hash = _hashes[left];
-            Settle(place, KindOf(left));
+            SetKind(place, KindOf(left));
         }
         else
         {
             IndexHash.TrieNode(_hashes[left], _hashes[right], hash);
-            Settle(place, SubtreeKind.Many);
+            SetKind(place, SubtreeKind.Many);
         }
     }
 }

@@ -16,7 +16,7 @@ internal sealed class VolumeKeys(long start)
     public int Count => _keys.Count;
 
     /// <summary>From here on <see cref="Undo"/> takes back.</summary>
-    public void Begin() => _blocks.Keep();
+    public void BeginCommit() => _blocks.KeepChanges();
 
     /// <summary>The key.</summary>
     public ReadOnlySpan<byte> Bytes(int id) => _keys[id].Bytes;
@@ -56,11 +56,11 @@ internal sealed class VolumeKeys(long start)
         var needed = BlockPool.ClassFor((level + 1) * IndexHash.Size);
         if (k.Count == 0 || needed > k.FrontierClass)
         {
-            var grown = _blocks.Take(needed);
+            var grown = _blocks.TakeBlock(needed);
             if (k.Count > 0)
             {
                 _blocks[k.Frontier, k.FrontierClass].CopyTo(_blocks[grown, needed]);
-                _blocks.Return(k.Frontier, k.FrontierClass);
+                _blocks.ReturnBlock(k.Frontier, k.FrontierClass);
             }
 
             (k.Frontier, k.FrontierClass) = (grown, needed);
@@ -134,7 +134,7 @@ internal sealed class VolumeKeys(long start)
         ref var k = ref _keys[id];
         (k.Count, k.Last) = (image.Count, image.Last);
         k.FrontierClass = BlockPool.ClassFor((BitOperations.Log2(image.Count) + 1) * IndexHash.Size);
-        k.Frontier = _blocks.Take(k.FrontierClass);
+        k.Frontier = _blocks.TakeBlock(k.FrontierClass);
         var next = 0;
         for (var level = 0; image.Count >> level != 0; level++)
         {
@@ -152,7 +152,7 @@ internal sealed class VolumeKeys(long start)
         if (image.Tail.Length > 0)
         {
             (k.TailBytes, k.TailClass) = ((ushort)image.Tail.Length, BlockPool.ClassFor(image.Tail.Length));
-            k.Tail = _blocks.Take(k.TailClass);
+            k.Tail = _blocks.TakeBlock(k.TailClass);
             image.Tail.CopyTo(_blocks[k.Tail, k.TailClass]);
         }
     }
@@ -179,7 +179,7 @@ internal sealed class VolumeKeys(long start)
         }
 
         _keys.Truncate(undo.KeyCount);
-        _blocks.Forget();
+        _blocks.RevertChanges();
     }
 
     private void WriteTail(ref Key k, uint relative)
@@ -189,11 +189,11 @@ internal sealed class VolumeKeys(long start)
         var needed = BlockPool.ClassFor(k.TailBytes + length);
         if (k.TailBytes == 0 || needed > k.TailClass)
         {
-            var grown = _blocks.Take(needed);
+            var grown = _blocks.TakeBlock(needed);
             if (k.TailBytes > 0)
             {
                 _blocks[k.Tail, k.TailClass][..k.TailBytes].CopyTo(_blocks[grown, needed]);
-                _blocks.Return(k.Tail, k.TailClass);
+                _blocks.ReturnBlock(k.Tail, k.TailClass);
             }
 
             (k.Tail, k.TailClass) = (grown, needed);
@@ -209,7 +209,7 @@ internal sealed class VolumeKeys(long start)
         var first = new List<long>(PostingChunk.Length);
         PostingCode.Read(postings, 0, first);
         (CollectionsMarshal.GetValueRefOrAddDefault(_chunks, id, out _) ??= []).Add(new PostingChunk((uint)first[0], last, postings, root.ToArray()));
-        _blocks.Return(k.Tail, k.TailClass);
+        _blocks.ReturnBlock(k.Tail, k.TailClass);
         k.TailBytes = 0;
     }
 

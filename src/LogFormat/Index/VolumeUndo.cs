@@ -23,7 +23,7 @@ internal sealed class VolumeUndo
 
     public List<(int Place, SubtreeKind Kind, Hash32 Hash)> Upper { get; } = [];
 
-    public void Begin(int keys, int nodes)
+    public void BeginCommit(int keys, int nodes)
     {
         (KeyCount, NodeCount) = (keys, nodes);
         _frontiers.ResetWrittenCount();

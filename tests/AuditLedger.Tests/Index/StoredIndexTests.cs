@@ -28,7 +28,7 @@ public sealed class StoredIndexTests
 
             if (start % 2 == 0)
             {
-                await log.Live.Rest();
+                await log.Live.StoreImage();
                 Assert.Equal(1, log.Live.Resident);
             }
 
@@ -86,7 +86,7 @@ public sealed class StoredIndexTests
         }
 
         Assert.Equal(0, await Count(log, "SELECT count(*) FROM index_image"));
-        await log.Live.Rest();
+        await log.Live.StoreImage();
         Assert.Equal(VolumeImage.Slices, await Count(log, "SELECT count(*) FROM index_image"));
     }
 
@@ -101,7 +101,7 @@ public sealed class StoredIndexTests
         for (var round = 0; round < 6; round++)
         {
             await log.Append(later.Events(10));
-            await log.Live.Rest();
+            await log.Live.StoreImage();
             parts.Add(await Count(log, "SELECT count(*) FROM index_image") / VolumeImage.Slices);
             await log.Load();
             await CompletenessTests.Ask(log, round % 2 == 0 ? first : later, random, 20);
@@ -134,7 +134,7 @@ public sealed class StoredIndexTests
             await log.Append(pool.Events(random.Next(1, 60)));
         }
 
-        await log.Live.Rest();
+        await log.Live.StoreImage();
         await Run(log, tamper);
         await log.Load();
         for (var g = 0; g < 5; g++)
@@ -158,7 +158,7 @@ public sealed class StoredIndexTests
             await using var log = await DirectLog.Create(100_000, Hasty);
             await log.Append(pool.Events(400));
             await log.Append(pool.Events(random.Next(1, 60)));
-            await log.Live.Rest();
+            await log.Live.StoreImage();
             var slices = await log.Database.Owner.Sql("SELECT slice, part, keys FROM index_image WHERE octet_length(keys) > 100").All(r => (r.GetInt16(0), r.GetInt16(1), r.GetFieldValue<byte[]>(2)), default);
             Assert.NotEmpty(slices);
             var (slice, part, stored) = slices[random.Next(slices.Count)];
@@ -220,7 +220,7 @@ public sealed class StoredIndexTests
             await log.Append(pool.Events(random.Next(1, 60)));
         }
 
-        await log.Live.Rest();
+        await log.Live.StoreImage();
         await Run(log, tamper);
         var (size, _) = log.Heads[^1];
         await Assert.ThrowsAsync<IndexFaultException>(async () =>
@@ -245,7 +245,7 @@ public sealed class StoredIndexTests
                 await log.Append(pool.Events(random.Next(1, 60)));
             }
 
-            await log.Live.Rest();
+            await log.Live.StoreImage();
             var before = log.Live;
             await log.Load();
             for (var g = 0; g < 8; g++)
@@ -253,9 +253,9 @@ public sealed class StoredIndexTests
                 await log.Append(pool.Events(random.Next(1, 60)));
             }
 
-            await log.Live.Rest();
+            await log.Live.StoreImage();
             log.Live = before;
-            await log.Align();
+            await log.BringToHead();
             await CompletenessTests.Ask(log, pool, random, 40);
         }
     }
@@ -271,16 +271,16 @@ public sealed class StoredIndexTests
         await log.Append(pool.Events(50));
         if (later)
         {
-            await log.Live.Rest();
+            await log.Live.StoreImage();
         }
 
         await log.Append(pool.Events(50));
         var slow = log.Live;
         await log.Load();
         await log.Append(pool.Events(50));
-        await log.Live.Rest();
+        await log.Live.StoreImage();
         var stored = await Image(log);
-        await slow.Rest();
+        await slow.StoreImage();
         Assert.Equal(stored, await Image(log));
         await log.Load();
         await CompletenessTests.Ask(log, pool, random, 40);

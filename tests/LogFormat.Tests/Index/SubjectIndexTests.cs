@@ -80,7 +80,7 @@ public sealed class SubjectIndexTests
                 }
 
                 index.Commit(index.Size, 700);
-                index.Undo();
+                index.RevertCommit();
             }
 
             foreach (var (hash, keys) in events)

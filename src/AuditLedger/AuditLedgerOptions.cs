@@ -27,7 +27,8 @@ public sealed record AuditLedgerOptions
     public int GroupCount { get; init; } = 4096;
 
     /// <summary>
-    /// Entries after which an epoch of the subject index is sealed: bounds the memory it takes, and the unit in which old entries can go.
+    /// Entries after which a volume of the subject index is sealed: bounds the memory it takes, and the unit in which old entries can go. A volume is
+    /// called an epoch here and in the names of tables and columns.
     /// </summary>
     [Range(16, 1 << 30)]
     public int EpochSize { get; init; } = 1 << 24;

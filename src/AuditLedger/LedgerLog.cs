@@ -42,7 +42,7 @@ internal static partial class LedgerLog
     [LoggerMessage(5025, LogLevel.Warning, "The witnesses cosign again, up to {Size}")]
     public static partial void QuorumAgain(ILogger log, long size);
 
-    [LoggerMessage(5050, LogLevel.Information, "The subject index stands at {Size}, taken on from {From}: {Keys} keys in the live epoch, {Sealed} epochs sealed")]
+    [LoggerMessage(5050, LogLevel.Information, "The subject index stands at {Size}, taken on from {From}: {Keys} keys in the live volume, {Sealed} volumes sealed")]
     public static partial void IndexReady(ILogger log, long size, long from, long keys, int @sealed);
 
     [LoggerMessage(5051, LogLevel.Information, "The subject index is being rebuilt: {At} of {Size} entries")]

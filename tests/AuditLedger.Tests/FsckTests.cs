@@ -110,7 +110,7 @@ public sealed class FsckTests : IAsyncLifetime
     public async Task Tiles_of_pruned_entries_still_give_the_root_and_an_index_that_nothing_could_replace_is_not_thrown_away()
     {
         var before = await Check();
-        // In the midst of a batch, as a range may end; but of an epoch that is not sealed, which no command does.
+        // In the midst of a batch, as a range may end; but of a volume that is not sealed, which no command does.
         await _owner.Sql("DELETE FROM entries WHERE idx < 256").Execute(default);
         await _owner.Sql("UPDATE entries_layout SET minimum = 256").Execute(default);
         var report = await Check();

@@ -76,7 +76,7 @@ public sealed class PruneTests
 
     private static byte[] Other { get; } = [9, .. new byte[31]];
 
-    // Nine groups in epochs of 40,000 entries and ranges of 65,536.
+    // Nine groups in volumes of 40,000 entries and ranges of 65,536.
     private static async Task<DirectLog> Filled(Func<int, byte[]> keys)
     {
         var log = await DirectLog.Create(40_000, new IndexPace { ImageAtStop = 1 });
@@ -87,7 +87,7 @@ public sealed class PruneTests
             await log.Append([.. Enumerable.Range(0, 16_000).Select(keys)], body: Body);
         }
 
-        await log.Live.Rest();
+        await log.Live.StoreImage();
         return log;
     }
 

@@ -23,13 +23,13 @@ public sealed class WatchingTests
         var patient = SubjectKey.Patient(RandomNumberGenerator.GetBytes(32));
         for (var i = 0; i < 4; i++)
         {
-            watch.Look([Leaf("nosy", "REC.read", patient, i * 25 * Minute)]);
+            watch.LookAtLeaves([Leaf("nosy", "REC.read", patient, i * 25 * Minute)]);
         }
 
         Assert.Empty(alarms);
         for (var i = 0; i < 4; i++)
         {
-            watch.Look([Leaf("nosy", "REC.read", patient, (100 * Minute) + i)]);
+            watch.LookAtLeaves([Leaf("nosy", "REC.read", patient, (100 * Minute) + i)]);
         }
 
         Assert.Equal(["Snooping: actor:nosy count:4"], alarms);
@@ -41,13 +41,13 @@ public sealed class WatchingTests
         var (watch, alarms) = Watch();
         for (var i = 0; i < 10; i++)
         {
-            watch.Look([Leaf("ward", "REC.write", SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)), i)]);
+            watch.LookAtLeaves([Leaf("ward", "REC.write", SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)), i)]);
         }
 
         Assert.Empty(alarms);
         for (var i = 0; i < 7; i++)
         {
-            watch.Look([Leaf("harvester", "REC.export", SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)), i), Leaf("other", "REC.read", SubjectKey.Institution("urn:mdid:o:1"), i)]);
+            watch.LookAtLeaves([Leaf("harvester", "REC.export", SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)), i), Leaf("other", "REC.read", SubjectKey.Institution("urn:mdid:o:1"), i)]);
         }
 
         Assert.Equal(["BulkReading: actor:harvester count:6"], alarms);
@@ -91,7 +91,7 @@ public sealed class WatchingTests
         var watch = ledger.App.Services.GetRequiredService<AccessWatch>();
         var name = new string('名', EventBody.MaxText / 3);
         var patient = SubjectKey.Patient(RandomNumberGenerator.GetBytes(32));
-        watch.Look([.. Enumerable.Repeat(Leaf(name, "REC.read", patient, 0), 31)]);
+        watch.LookAtLeaves([.. Enumerable.Repeat(Leaf(name, "REC.read", patient, 0), 31)]);
         await Eventually.Holds(async () => (await fixture.Alarms()).Count == 1, "the alarm is logged");
         Assert.Matches("^alarm:snooping actor:sha256-[0-9a-f]{64} count:31$", (await fixture.Alarms())[0]);
     }

@@ -5,15 +5,15 @@ using Trust.LogFormat.Index;
 namespace Trust.Witness;
 
 /// <summary>
-/// Where an epoch of the subject index ended: what a replay needs to begin there instead of at the first entry, so that a restart costs one epoch and
+/// Where a volume of the subject index ended: what a replay needs to begin there instead of at the first entry, so that a restart costs one volume and
 /// older entries may be pruned. Believed only as far as the entries after it give the cosigned root; losing it costs time alone.
 /// </summary>
 /// <param name="Edge">Per level the hashes of the tree's partial tile, concatenated.</param>
-/// <param name="Sealed">Epochs sealed before.</param>
-/// <param name="Commit">The commit entry that ended the epoch, 101 bytes: the last entry covered.</param>
+/// <param name="Sealed">Volumes sealed before.</param>
+/// <param name="Commit">The commit entry that ended the volume, 101 bytes: the last entry covered.</param>
 /// <param name="Time">Ledger time of the last event.</param>
 /// <param name="Chains">Where each source's chain stands.</param>
-internal sealed record Landmark(IReadOnlyList<byte[]> Edge, IReadOnlyList<SealedEpoch> Sealed, byte[] Commit, long Time, IReadOnlyList<LandmarkChain> Chains)
+internal sealed record Landmark(IReadOnlyList<byte[]> Edge, IReadOnlyList<SealedVolume> Sealed, byte[] Commit, long Time, IReadOnlyList<LandmarkChain> Chains)
 {
     private const int MaxBytes = 16 * 1024 * 1024;
 

@@ -6,7 +6,7 @@ using Trust.LogFormat.Index;
 namespace Trust.Witness;
 
 /// <summary>
-/// Recomputes a log from its entries, in order from the first or from the end of an epoch: the RFC 6962 tree, the subject index of every commit entry, the map function, the
+/// Recomputes a log from its entries, in order from the first or from the end of a volume: the RFC 6962 tree, the subject index of every commit entry, the map function, the
 /// clock and each source's chain. Pure; whatever it holds came from the entries themselves. Once it has found something wrong it is spent.
 /// </summary>
 internal sealed class LogAudit
@@ -26,20 +26,20 @@ internal sealed class LogAudit
         _index = new SubjectIndex(canUndo: false);
     }
 
-    /// <summary>An audit from the end of an epoch.</summary>
+    /// <summary>An audit from the end of a volume.</summary>
     /// <exception cref="InvalidDataException">The landmark contradicts itself.</exception>
     public LogAudit(Landmark from)
     {
         var commit = CommitEntry.TryRead(from.Commit) ?? throw new InvalidDataException("The landmark holds no commit entry.");
         var size = commit.Covered + 1;
         if (from.Edge.Where((tile, level) => tile.Length != LogTree.PartialWidth(size, level) * Envelope.HashSize).Any() || from.Edge.Count > 8
-            || from.Sealed.Count != commit.Epoch || from.Chains.Any(c => c.Head.Length != Envelope.HashSize))
+            || from.Sealed.Count != commit.Volume || from.Chains.Any(c => c.Head.Length != Envelope.HashSize))
         {
             throw new InvalidDataException("The landmark contradicts itself.");
         }
 
         _tree = LogTree.FromEdge(size, from.Edge);
-        _index = new SubjectIndex(from.Sealed, commit, epoch: null, canUndo: false);
+        _index = new SubjectIndex(from.Sealed, commit, volume: null, canUndo: false);
         _chains = from.Chains.ToDictionary(c => c.Source, c => new Chain(c.Epoch, c.Seq, c.Head), StringComparer.Ordinal);
         (_time, BeganAt) = (from.Time, size);
         _roots[size] = _tree.Root();
@@ -48,7 +48,7 @@ internal sealed class LogAudit
     /// <summary>Entries it did not see itself: 0, or where its landmark stands.</summary>
     public long BeganAt { get; }
 
-    /// <summary>End of the newest epoch that ended; null before the first.</summary>
+    /// <summary>End of the newest volume that ended; null before the first.</summary>
     public Landmark? Newest { get; private set; }
 
     /// <summary>Entries taken.</summary>
@@ -68,7 +68,7 @@ internal sealed class LogAudit
 
     /// <summary>Takes the next entry.</summary>
     /// <returns>What is wrong with it; null when nothing is.</returns>
-    public string? Take(ReadOnlySpan<byte> leaf)
+    public string? FollowEntry(ReadOnlySpan<byte> leaf)
     {
         var index = Size;
         var why = leaf.Length > 0 && leaf[0] == EntryType.Commit ? TakeCommit(leaf) : TakeEvent(index, leaf);
@@ -92,9 +92,9 @@ internal sealed class LogAudit
             return "the subject index recomputed from the entries is not the one its commit entry names";
         }
 
-        if (_boundary is { } before && commit.Epoch > before.Commit.Epoch)
+        if (_boundary is { } before && commit.Volume > before.Commit.Volume)
         {
-            // Only now it shows that the commit entry before ended its epoch.
+            // Only now it shows that the commit entry before ended its volume.
             Newest = before.ToLandmark([.. _index.Sealed.SkipLast(1)]);
         }
 
@@ -163,7 +163,7 @@ internal sealed class LogAudit
     /// <summary>State right behind a commit entry.</summary>
     private sealed record Boundary(LogTree Tree, CommitEntry Commit, long Time, KeyValuePair<string, Chain>[] Chains)
     {
-        public Landmark ToLandmark(IReadOnlyList<SealedEpoch> sealedBefore)
+        public Landmark ToLandmark(IReadOnlyList<SealedVolume> sealedBefore)
         {
             var edge = new List<byte[]>();
             for (var level = 0; level == 0 || LogTree.FullTiles(Tree.Size, level - 1) > 0; level++)

@@ -211,7 +211,7 @@ internal sealed class WatchedLog : IDisposable
         {
             foreach (var leaf in await _bundles.Read(_audit.Size, size, ct))
             {
-                if (_audit.Take(leaf.Span) is { } why)
+                if (_audit.FollowEntry(leaf.Span) is { } why)
                 {
                     return why;
                 }

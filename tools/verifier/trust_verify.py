@@ -204,8 +204,8 @@ class Verifier:                 # the checks, in the order of section 11
         read = Reader(self.e["completeness"], "completeness-malformed")
         need(read.take(4) == b"SIX2", "completeness-malformed", "not SIX2")
         self.proof_size, self.commit, self.commit_path, count = read.number(), read.take(101), read.hashes(read.number(1)), read.number(4)
-        self.first, self.epochs = read.number(4) if count else 0, [(read.number(), read.number(), read.take(32)) for _ in range(count)]
-        self.epoch_path = read.hashes(read.number(1)) if count else []
+        self.first, self.volumes = read.number(4) if count else 0, [(read.number(), read.number(), read.take(32)) for _ in range(count)]
+        self.volume_path = read.hashes(read.number(1)) if count else []
         self.parts, _ = [self.key_part(read) for _ in range(count + 1)], read.end()
         listed, given = [index for part in self.parts for index in part["indices"]], [event["index"] for event in self.e["events"]]
         allowed, there = set(listed), set(given)
@@ -231,20 +231,20 @@ class Verifier:                 # the checks, in the order of section 11
     def completeness(self):
         def hold(ok, detail): need(ok, "completeness", detail)
         a, b, read = self.a, self.b, Reader(self.commit, "completeness")
-        kind, function, epoch, start, covered, _ = read.number(1), read.number(4), *(read.number() for _ in range(4))
+        kind, function, volume, start, covered, _ = read.number(1), read.number(4), *(read.number() for _ in range(4))
         trie, sealed, root = read.take(32), read.take(32), inclusion_root(sha(b"\x00", self.commit), covered, covered + 1, self.commit_path)
         right = (kind, function, self.proof_size, self.asked["size"], root) == (2, 1, covered + 1, covered + 1, self.e["tree"]["root"])
         hold(right, "not the tree's commit entry")
-        hold(start <= covered and a <= b <= covered and bool(self.epochs) == (a < b and a < start), "the range, or its sealed epochs")
-        if self.epochs:
-            end, joined = self.epochs[-1][1], all(one[1] == two[0] for one, two in zip(self.epochs, self.epochs[1:]))
-            hold(joined and all(low < high and (a == b or low < b and high > a) for low, high, _ in self.epochs), "sealed epochs' places")
-            hold(self.epochs[0][0] <= a and (end == start if b > start else b <= end <= start), "sealed epochs do not span the range")
-            leaves = [sha(b"\x14", u64(low), u64(high), trie_root) for low, high, trie_root in self.epochs]
-            hold(range_root(epoch, self.first, leaves, self.epoch_path, b"\x15") == sealed, "sealed root")
+        hold(start <= covered and a <= b <= covered and bool(self.volumes) == (a < b and a < start), "the range, or its sealed volumes")
+        if self.volumes:
+            end, joined = self.volumes[-1][1], all(one[1] == two[0] for one, two in zip(self.volumes, self.volumes[1:]))
+            hold(joined and all(low < high and (a == b or low < b and high > a) for low, high, _ in self.volumes), "sealed volumes' places")
+            hold(self.volumes[0][0] <= a and (end == start if b > start else b <= end <= start), "sealed volumes do not span the range")
+            leaves = [sha(b"\x14", u64(low), u64(high), trie_root) for low, high, trie_root in self.volumes]
+            hold(range_root(volume, self.first, leaves, self.volume_path, b"\x15") == sealed, "sealed root")
         leaves = (event["leafHash"] for event in self.e["events"])
-        for (low, high, root), part in zip(self.epochs + [(start, covered, trie)], self.parts):
-            hold(self.trie_root(hold, part, leaves, low, high) == root, "a key part does not fold to its epoch's root")
+        for (low, high, root), part in zip(self.volumes + [(start, covered, trie)], self.parts):
+            hold(self.trie_root(hold, part, leaves, low, high) == root, "a key part does not fold to its volume's root")
     def trie_root(self, hold, part, leaves, low, high):
         key, node, number = self.asked["key"], ZERO, int.from_bytes(self.asked["key"], "big")
         if part["kind"] == 1:

@@ -78,12 +78,12 @@ internal sealed class Sequencer(
         }
         finally
         {
-            LetGo();
+            RefuseWaiting();
         }
     }
 
     /// <summary>Stores what the next start would otherwise have to replay; when the service stops.</summary>
-    public Task StoreIndex(CancellationToken ct) => index.Rest();
+    public Task StoreIndex(CancellationToken ct) => index.StoreImage();
 
     private async Task Lead(CancellationToken ct)
     {
@@ -108,12 +108,12 @@ internal sealed class Sequencer(
             var recovery = new Recovery(store, lockStore, signer, witnesses, declared, log);
             var (position, head) = await recovery.Load(ct);
             _why = "the subject index is loading";
-            await index.Align(store, position.Size, ct);
-            Publish(position, head);
+            await index.BringToHead(store, position.Size, ct);
+            PublishHead(position, head);
             if (index.HasPending)
             {
                 // A log from before the index: from now on every published head ends in a commit entry.
-                await Append(store, position, new Group(position, clock.GetUtcNow()), ct);
+                await AppendGroup(store, position, new Group(position, clock.GetUtcNow()), ct);
             }
 
             _why = null;
@@ -146,7 +146,7 @@ internal sealed class Sequencer(
                     }
                 }
 
-                await Sequence(store, position, waiting, ct);
+                await SequenceSubmissions(store, position, waiting, ct);
                 waiting.Clear();
             }
         }
@@ -156,7 +156,7 @@ internal sealed class Sequencer(
         }
     }
 
-    private async Task Sequence(SequencerStore store, LogPosition position, List<Submission> waiting, CancellationToken ct)
+    private async Task SequenceSubmissions(SequencerStore store, LogPosition position, List<Submission> waiting, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         var group = new Group(position, now);
@@ -179,33 +179,33 @@ internal sealed class Sequencer(
 
         if (group.Accepted.Count > 0)
         {
-            await Append(store, position, group, ct);
-            intake.Look(group, now);
+            await AppendGroup(store, position, group, ct);
+            intake.LookAtGroup(group, now);
         }
 
         foreach (var repeat in repeats)
         {
-            await Repeat(store, position, repeat, ct);
+            await AnswerRepeat(store, position, repeat, ct);
         }
 
         foreach (var open in waiting.OfType<Submission.OpenEpoch>())
         {
-            await Open(store, position, open, ct);
+            await OpenEpoch(store, position, open, ct);
         }
     }
 
-    private async Task Append(SequencerStore store, LogPosition position, Group group, CancellationToken ct)
+    private async Task AppendGroup(SequencerStore store, LogPosition position, Group group, CancellationToken ct)
     {
         if (group.Tree.Size >= position.RangeEnd - SequencerStore.RangeMargin)
         {
             position.RangeEnd = await store.ExtendRanges(ct);
         }
 
-        group.Close(index.Stage(group));
+        group.Close(index.StageGroup(group));
         var root = group.Tree.Root();
         faults.At("before-commit");
-        await store.Commit(group, position, root, ct);
-        index.Keep();
+        await store.CommitGroup(group, position, root, ct);
+        index.ConfirmGroup();
         faults.At("after-commit");
 
         // The disk, not memory, is what a proof will be made from: hash it again before signing for it.
@@ -224,17 +224,17 @@ internal sealed class Sequencer(
         faults.At("after-swap");
 
         (position.Tree, position.Root, position.Time, position.Note, position.Sources) = (tree, root, group.Time, note, group.Sources);
-        Publish(position, checkpoint);
+        PublishHead(position, checkpoint);
         foreach (var (request, firstIndex) in group.Accepted)
         {
             request.Done.TrySetResult(new SubmitOutcome.Sequenced(group.Answer(request, firstIndex, note)));
         }
 
         LedgerMetrics.Sequenced(group.Accepted.Sum(a => a.Request.Batch.Events.Length));
-        access.Look(group.Leaves);
+        access.LookAtLeaves(group.Leaves);
     }
 
-    private static async Task Repeat(SequencerStore store, LogPosition position, Submission.Append request, CancellationToken ct)
+    private static async Task AnswerRepeat(SequencerStore store, LogPosition position, Submission.Append request, CancellationToken ct)
     {
         var receipts = await store.FindRepeat(position.Sources[request.Batch.Source], request.Batch, position.Size, ct);
         request.Done.TrySetResult(receipts is null
@@ -242,7 +242,7 @@ internal sealed class Sequencer(
             : new SubmitOutcome.Sequenced(new ReceiptFrame(receipts, position.Note)));
     }
 
-    private async Task Open(SequencerStore store, LogPosition position, Submission.OpenEpoch request, CancellationToken ct)
+    private async Task OpenEpoch(SequencerStore store, LogPosition position, Submission.OpenEpoch request, CancellationToken ct)
     {
         var source = position.Sources[request.Source];
         if (!source.Hash.AsSpan().SequenceEqual(request.HeadHash))
@@ -258,13 +258,13 @@ internal sealed class Sequencer(
         request.Done.TrySetResult(new SubmitOutcome.Opened(opened.ToHead()));
     }
 
-    private void Publish(LogPosition position, Checkpoint checkpoint)
+    private void PublishHead(LogPosition position, Checkpoint checkpoint)
     {
         _heads = position.Sources;
         _published = new PublishedHead(checkpoint, position.Note, position.Tree.Copy());
     }
 
-    private void LetGo()
+    private void RefuseWaiting()
     {
         _leading = false;
         while (_queue.Reader.TryRead(out var waiting))

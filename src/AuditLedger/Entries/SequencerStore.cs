@@ -101,10 +101,10 @@ internal sealed class SequencerStore(NpgsqlConnection db)
         db.Sql(MoveSource).With(source.Id).With(source.OpenEpoch).With(source.Epoch).With(source.Seq).With(source.Hash).Execute(ct);
 
     /// <summary>Writes a group and moves the head in one transaction; throws when the head is not where the sequencer left it.</summary>
-    public async Task Commit(Group group, LogPosition from, byte[] root, CancellationToken ct)
+    public async Task CommitGroup(Group group, LogPosition from, byte[] root, CancellationToken ct)
     {
         await using var tx = await db.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct);
-        await CopyIn(group, ct);
+        await CopyGroup(group, ct);
         foreach (var (name, position) in group.Sources)
         {
             if (!ReferenceEquals(from.Sources[name], position))
@@ -218,7 +218,7 @@ internal sealed class SequencerStore(NpgsqlConnection db)
         return receipts;
     }
 
-    private async Task CopyIn(Group group, CancellationToken ct)
+    private async Task CopyGroup(Group group, CancellationToken ct)
     {
         await Copy(CopyEntries, (copy, token) => WriteEntries(copy, group, token), ct);
         await Copy(CopyBatches, (copy, token) => WriteBatches(copy, group, token), ct);

@@ -90,7 +90,7 @@ internal sealed class EvidenceMaker(
         Correlation = caller.TokenId,
     };
 
-    // The subject's own neighbours cannot show where a period begins: one may be withheld, or lie in another epoch. Any event shows it that the
+    // The subject's own neighbours cannot show where a period begins: one may be withheld, or lie in another volume. Any event shows it that the
     // regulator may see; where none is near, the range reaches further and holds more than the period, never less.
     private async Task<IndexRange> Range(Question question, string region, long size, TreeReader reader, CancellationToken ct)
     {

@@ -12,11 +12,11 @@ namespace Trust.AuditLedger.Fsck;
 
 /// <summary>
 /// Holds what is stored of the subject index, every row of history and image, against the index that the entries give, commit by commit. Nothing
-/// stored is needed in memory but a hash of each row, which the server makes.
+/// stored is needed in memory but a hash of each row, which the server makes. Names of tables and columns are those of <see cref="IndexStore"/>.
 /// </summary>
 internal sealed class IndexCheck
 {
-    private const string SelectEpochs = "SELECT epoch, start, flushed, ended, trie_root FROM index_epochs ORDER BY epoch";
+    private const string SelectVolumes = "SELECT epoch, start, flushed, ended, trie_root FROM index_epochs ORDER BY epoch";
 
     private const string SelectImage = """
         SELECT epoch, slice, part, lag(commit) OVER (PARTITION BY epoch, slice ORDER BY part), commit, sha256(keys) FROM index_image
@@ -27,30 +27,30 @@ internal sealed class IndexCheck
         """;
 
     private readonly Action<string, long?, string> _report;
-    private readonly Dictionary<long, StoredEpoch> _epochs;
-    private readonly Dictionary<(long Epoch, long Commit), List<Slice>> _slices;
+    private readonly Dictionary<long, StoredVolume> _volumes;
+    private readonly Dictionary<(long Volume, long Commit), List<Slice>> _slices;
     private readonly Dictionary<long, List<HistoryRow>> _history;
     private Live? _live;
 
-    private IndexCheck(Action<string, long?, string> report, List<StoredEpoch> epochs, List<Slice> slices, List<HistoryRow> history)
+    private IndexCheck(Action<string, long?, string> report, List<StoredVolume> volumes, List<Slice> slices, List<HistoryRow> history)
     {
         _report = report;
-        _epochs = epochs.ToDictionary(e => e.Epoch);
-        _slices = slices.GroupBy(s => (s.Epoch, s.Commit)).ToDictionary(g => g.Key, g => g.ToList());
-        _history = history.GroupBy(h => h.Epoch).ToDictionary(g => g.Key, g => g.ToList());
-        foreach (var part in slices.GroupBy(s => (s.Epoch, s.Part)).Where(g => g.Count() != EpochImage.Slices))
+        _volumes = volumes.ToDictionary(v => v.Number);
+        _slices = slices.GroupBy(s => (s.Volume, s.Commit)).ToDictionary(g => g.Key, g => g.ToList());
+        _history = history.GroupBy(h => h.Volume).ToDictionary(g => g.Key, g => g.ToList());
+        foreach (var part in slices.GroupBy(s => (s.Volume, s.Part)).Where(g => g.Count() != VolumeImage.Slices))
         {
-            Fault(part.Key.Epoch, part.First().Commit, $"part {part.Key.Part} of its image has {part.Count()} slices of {EpochImage.Slices}");
+            Fault(part.Key.Volume, part.First().Commit, $"part {part.Key.Part} of its image has {part.Count()} slices of {VolumeImage.Slices}");
         }
 
-        foreach (var image in slices.GroupBy(s => s.Epoch).Where(g => g.Max(s => s.Part) != g.DistinctBy(s => s.Part).Count() - 1))
+        foreach (var image in slices.GroupBy(s => s.Volume).Where(g => g.Max(s => s.Part) != g.DistinctBy(s => s.Part).Count() - 1))
         {
             Fault(image.Key, image.First().Commit, "its image has not all of its parts");
         }
 
-        foreach (var stored in epochs.Where(e => e.Ended is not null && slices.Exists(s => s.Epoch == e.Epoch && s.Part > 0)))
+        foreach (var stored in volumes.Where(v => v.Ended is not null && slices.Exists(s => s.Volume == v.Number && s.Part > 0)))
         {
-            Fault(stored.Epoch, stored.Flushed, "its image has several parts although it is sealed");
+            Fault(stored.Number, stored.Flushed, "its image has several parts although it is sealed");
         }
     }
 
@@ -59,34 +59,34 @@ internal sealed class IndexCheck
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
-        var epochs = await tx.Sql(SelectEpochs).All(
-            r => new StoredEpoch(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.Nullable<byte[]>(4)), ct);
+        var volumes = await tx.Sql(SelectVolumes).All(
+            r => new StoredVolume(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.Nullable<byte[]>(4)), ct);
         var slices = await tx.Sql(SelectImage).All(
             r => new Slice(r.GetInt64(0), r.GetInt16(1), r.GetInt16(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct);
         var history = await tx.Sql(SelectHistory).All(
             r => new HistoryRow(r.GetInt64(0), r.GetInt16(1), r.GetInt64(2), r.Nullable<byte[]>(3), r.GetInt32(4), r.GetFieldValue<byte[]>(5)), ct);
-        return new IndexCheck(report, epochs, slices, history);
+        return new IndexCheck(report, volumes, slices, history);
     }
 
-    /// <summary>What is stored of each epoch.</summary>
-    public IReadOnlyList<StoredEpoch> Epochs => [.. _epochs.Values];
+    /// <summary>What is stored of each volume.</summary>
+    public IReadOnlyList<StoredVolume> Volumes => [.. _volumes.Values];
 
     /// <summary>The index has followed a commit entry.</summary>
     public void After(SubjectIndex index)
     {
-        var (epoch, commit) = (index.Epoch, index.Last!.Covered);
-        if (_live is null || _live.Number != epoch.Number)
+        var (volume, commit) = (index.Volume, index.Last!.Covered);
+        if (_live is null || _live.Number != volume.Number)
         {
             Close(index);
-            _live = new Live(epoch, _epochs.GetValueOrDefault(epoch.Number), _history.GetValueOrDefault(epoch.Number) ?? [], Fault);
+            _live = new Live(volume, _volumes.GetValueOrDefault(volume.Number), _history.GetValueOrDefault(volume.Number) ?? [], Fault);
         }
 
         _live.After(commit);
-        if (_slices.Remove((epoch.Number, commit), out var slices))
+        if (_slices.Remove((volume.Number, commit), out var slices))
         {
-            foreach (var slice in slices.Where(s => !IsGiven(s, epoch)))
+            foreach (var slice in slices.Where(s => !IsGiven(s, volume)))
             {
-                Fault(slice.Epoch, commit, $"slice {slice.Number} of part {slice.Part} of its image is not what the entries give");
+                Fault(slice.Volume, commit, $"slice {slice.Number} of part {slice.Part} of its image is not what the entries give");
             }
         }
     }
@@ -95,14 +95,14 @@ internal sealed class IndexCheck
     public void End(SubjectIndex index)
     {
         Close(index);
-        foreach (var epoch in _epochs.Values.Where(e => e.Epoch > index.Epoch.Number))
+        foreach (var volume in _volumes.Values.Where(v => v.Number > index.Volume.Number))
         {
-            Fault(epoch.Epoch, epoch.Start, "the log has no such epoch");
+            Fault(volume.Number, volume.Start, "the log has no such volume");
         }
 
-        foreach (var ((epoch, commit), slices) in _slices)
+        foreach (var ((volume, commit), slices) in _slices)
         {
-            Fault(epoch, commit, $"{slices.Count} slices of its image are as of no commit entry");
+            Fault(volume, commit, $"{slices.Count} slices of its image are as of no commit entry");
         }
     }
 
@@ -115,60 +115,60 @@ internal sealed class IndexCheck
 
         live.Close();
         if (live.Stored is { Ended: { } ended } stored
-            && (live.Number >= index.Sealed.Count || index.Sealed[(int)live.Number] is var sealedEpoch && (sealedEpoch.End != ended || stored.Flushed != ended || !sealedEpoch.TrieRoot.AsSpan().SequenceEqual(stored.TrieRoot))))
+            && (live.Number >= index.Sealed.Count || index.Sealed[(int)live.Number] is var sealedVolume && (sealedVolume.End != ended || stored.Flushed != ended || !sealedVolume.TrieRoot.AsSpan().SequenceEqual(stored.TrieRoot))))
         {
             Fault(live.Number, ended, "it did not end there, or with another root");
         }
     }
 
-    private static bool IsGiven(Slice slice, EpochIndex epoch)
+    private static bool IsGiven(Slice slice, IndexVolume volume)
     {
-        var since = slice.Since ?? epoch.Start;
-        return slice.Number is >= 0 and < EpochImage.Slices && since >= epoch.Start && since <= slice.Commit
-            && SHA256.HashData(epoch.WriteSlice(slice.Number, since).Span).AsSpan().SequenceEqual(slice.Hash);
+        var since = slice.Since ?? volume.Start;
+        return slice.Number is >= 0 and < VolumeImage.Slices && since >= volume.Start && since <= slice.Commit
+            && SHA256.HashData(volume.WriteSlice(slice.Number, since).Span).AsSpan().SequenceEqual(slice.Hash);
     }
 
-    private void Fault(long epoch, long commit, string detail) =>
-        _report("index-row", commit, string.Create(CultureInfo.InvariantCulture, $"epoch {epoch}: {detail}"));
+    private void Fault(long volume, long commit, string detail) =>
+        _report("index-row", commit, string.Create(CultureInfo.InvariantCulture, $"volume {volume}: {detail}"));
 
     // Since: the commit of the part before, null for the first.
-    private sealed record Slice(long Epoch, int Number, int Part, long? Since, long Commit, byte[] Hash);
+    private sealed record Slice(long Volume, int Number, int Part, long? Since, long Commit, byte[] Hash);
 
-    private sealed record HistoryRow(long Epoch, int Tile, long From, byte[]? Base, int Length, byte[] Changes);
+    private sealed record HistoryRow(long Volume, int Fan, long From, byte[]? Base, int Length, byte[] Changes);
 
-    /// <summary>The epoch that is being followed.</summary>
+    /// <summary>The volume that is being followed.</summary>
     private sealed class Live
     {
-        private readonly EpochIndex _epoch;
-        private readonly Tile[] _tiles;
+        private readonly IndexVolume _volume;
+        private readonly Fan[] _fans;
         private readonly Action<long, long, string> _fault;
         private bool _flushSeen;
 
-        public Live(EpochIndex epoch, StoredEpoch? stored, List<HistoryRow> rows, Action<long, long, string> fault)
+        public Live(IndexVolume volume, StoredVolume? stored, List<HistoryRow> rows, Action<long, long, string> fault)
         {
-            (_epoch, Stored, _fault) = (epoch, stored, fault);
-            _tiles = [.. Enumerable.Range(0, TileHistory.Tiles).Select(_ => new Tile())];
+            (_volume, Stored, _fault) = (volume, stored, fault);
+            _fans = [.. Enumerable.Range(0, FanHistory.Fans).Select(_ => new Fan())];
             foreach (var row in rows)
             {
-                if (row.Tile is >= 0 and < TileHistory.Tiles)
+                if (row.Fan is >= 0 and < FanHistory.Fans)
                 {
-                    _tiles[row.Tile].Rows.Enqueue(row);
+                    _fans[row.Fan].Rows.Enqueue(row);
                 }
                 else
                 {
-                    fault(row.Epoch, row.From, $"there is no tile {row.Tile}");
+                    fault(row.Volume, row.From, $"there is no fan {row.Fan}");
                 }
             }
 
-            if (stored is not null && stored.Start != epoch.Start)
+            if (stored is not null && stored.Start != volume.Start)
             {
-                fault(epoch.Number, stored.Start, $"it begins at {epoch.Start}");
+                fault(volume.Number, stored.Start, $"it begins at {volume.Start}");
             }
         }
 
-        public long Number => _epoch.Number;
+        public long Number => _volume.Number;
 
-        public StoredEpoch? Stored { get; }
+        public StoredVolume? Stored { get; }
 
         public void After(long commit)
         {
@@ -177,22 +177,22 @@ internal sealed class IndexCheck
                 return;
             }
 
-            var at = checked((uint)(commit - _epoch.Start));
+            var at = checked((uint)(commit - _volume.Start));
             var before = -1;
-            foreach (var bucket in _epoch.Touched)
+            foreach (var bucket in _volume.Touched)
             {
-                var tile = bucket / TileHistory.Width;
-                _tiles[tile].Add(at, bucket % TileHistory.Width, _epoch.Bucket(bucket, out var kind), kind);
-                if (tile != before)
+                var fan = bucket / FanHistory.Width;
+                _fans[fan].AddChange(at, bucket % FanHistory.Width, _volume.Bucket(bucket, out var kind), kind);
+                if (fan != before)
                 {
-                    _tiles[TileHistory.Top].Add(at, tile, _epoch.Tile(tile, out var above), above);
-                    before = tile;
+                    _fans[FanHistory.Top].AddChange(at, fan, _volume.FanRoot(fan, out var above), above);
+                    before = fan;
                 }
             }
 
-            foreach (var tile in _tiles)
+            foreach (var fan in _fans)
             {
-                if (tile.Commit(commit) is { } why)
+                if (fan.EndCommit(commit) is { } why)
                 {
                     _fault(Number, commit, why);
                 }
@@ -213,19 +213,19 @@ internal sealed class IndexCheck
                 _fault(Number, Stored.Flushed, "its history does not end with a commit entry");
             }
 
-            foreach (var tile in _tiles.Where(t => t.IsOpen))
+            foreach (var fan in _fans.Where(f => f.IsOpen))
             {
                 _fault(Number, Stored.Flushed, "its history holds more than the entries give");
             }
         }
     }
 
-    /// <summary>One tile's values, and how far its rows have been held against them.</summary>
-    private sealed class Tile
+    /// <summary>One fan's values, and how far its rows have been held against them.</summary>
+    private sealed class Fan
     {
         private const int ValueSize = 1 + IndexHash.Size;
 
-        private readonly byte[] _values = new byte[TileHistory.Width * ValueSize];
+        private readonly byte[] _values = new byte[FanHistory.Width * ValueSize];
         private readonly ArrayBufferWriter<byte> _changes = new();
         private HistoryRow? _row;
         private IncrementalHash? _hash;
@@ -237,17 +237,17 @@ internal sealed class IndexCheck
         /// <summary>Rows, or parts of one, are left over.</summary>
         public bool IsOpen => !_isFaulty && (_left > 0 || Rows.Count > 0);
 
-        public void Add(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
+        public void AddChange(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
         {
-            var change = _changes.GetSpan(TileHistory.ChangeSize);
+            var change = _changes.GetSpan(FanHistory.ChangeSize);
             BinaryPrimitives.WriteUInt32BigEndian(change, commit);
             (change[4], change[5]) = ((byte)slot, (byte)kind);
             hash.CopyTo(change[6..]);
-            _changes.Advance(TileHistory.ChangeSize);
+            _changes.Advance(FanHistory.ChangeSize);
         }
 
         /// <summary>The commit's changes are complete; says what is wrong with the row that must hold them.</summary>
-        public string? Commit(long commit)
+        public string? EndCommit(long commit)
         {
             if (_changes.WrittenCount == 0 || _isFaulty)
             {
@@ -255,8 +255,8 @@ internal sealed class IndexCheck
             }
 
             var changes = _changes.WrittenSpan;
-            var why = (_left == 0 ? Open(commit) : null) ?? Take(changes, commit);
-            for (var at = 0; at < changes.Length; at += TileHistory.ChangeSize)
+            var why = (_left == 0 ? OpenRow(commit) : null) ?? CompareWithRow(changes, commit);
+            for (var at = 0; at < changes.Length; at += FanHistory.ChangeSize)
             {
                 changes.Slice(at + 5, ValueSize).CopyTo(_values.AsSpan(changes[at + 4] * ValueSize));
             }
@@ -266,7 +266,7 @@ internal sealed class IndexCheck
             return why;
         }
 
-        private string? Open(long commit)
+        private string? OpenRow(long commit)
         {
             if (!Rows.TryDequeue(out _row) || _row.From != commit)
             {
@@ -279,7 +279,7 @@ internal sealed class IndexCheck
                 : SHA256.HashData(_values).AsSpan().SequenceEqual(_row.Base) ? null : Differs(commit);
         }
 
-        private string? Take(ReadOnlySpan<byte> changes, long commit)
+        private string? CompareWithRow(ReadOnlySpan<byte> changes, long commit)
         {
             if (changes.Length > _left)
             {
@@ -291,6 +291,6 @@ internal sealed class IndexCheck
             return _left > 0 || _hash.GetHashAndReset().AsSpan().SequenceEqual(_row!.Changes) ? null : Differs(commit);
         }
 
-        private string Differs(long commit) => string.Create(CultureInfo.InvariantCulture, $"tile {_row!.Tile} from {_row.From} is not what the entries up to {commit} give");
+        private string Differs(long commit) => string.Create(CultureInfo.InvariantCulture, $"fan {_row!.Fan} from {_row.From} is not what the entries up to {commit} give");
     }
 }

@@ -31,7 +31,7 @@ internal sealed class IndexReplay : IDisposable
     /// <param name="report">Told each fault.</param>
     /// <param name="note">Told what could not be checked.</param>
     public static IndexReplay Open(NpgsqlDataSource db, IndexCheck stored, long minimum, Action<string, long?, string> report, Action<string> note) =>
-        new(stored, minimum > 0 ? PrunedPostings.Open(db, stored.Epochs, minimum) : null, report, note);
+        new(stored, minimum > 0 ? PrunedPostings.Open(db, stored.Volumes, minimum) : null, report, note);
 
     /// <summary>Follows the whole log.</summary>
     /// <param name="blocks">Judged blocks, in order.</param>
@@ -83,24 +83,24 @@ internal sealed class IndexReplay : IDisposable
     private bool FollowPruned(SubjectIndex index, EntryBlock block, int i, PrunedPostings pruned)
     {
         var at = block.First + i;
-        var beginsEpoch = index.Last is { } last && pruned.EndOf(last.Epoch) == last.Covered;
-        var epoch = index.Epoch.Number + (beginsEpoch ? 1 : 0);
+        var beginsVolume = index.Last is { } last && pruned.EndOf(last.Volume) == last.Covered;
+        var volume = index.Volume.Number + (beginsVolume ? 1 : 0);
         if (!pruned.TryKeys(at, out var keys))
         {
-            _report("index-row", at, string.Create(CultureInfo.InvariantCulture, $"epoch {epoch}: its image is missing or damaged, and entries that could replace it are pruned"));
+            _report("index-row", at, string.Create(CultureInfo.InvariantCulture, $"volume {volume}: its image is missing or damaged, and entries that could replace it are pruned"));
             return false;
         }
 
         // An event that concerns no subject looks like a commit entry, until the index is hashed with all events before it. Such events are few.
-        if (keys.IsEmpty && index.HasPending && index.TryFollow(at, block.Hash(i), beginsEpoch))
+        if (keys.IsEmpty && index.HasPending && index.TryFollow(at, block.Hash(i), beginsVolume))
         {
             _stored.After(index);
             return true;
         }
 
-        if (at == pruned.EndOf(epoch))
+        if (at == pruned.EndOf(volume))
         {
-            _report("index-row", at, string.Create(CultureInfo.InvariantCulture, $"epoch {epoch}: its image does not give the commit entry that ended it, and entries that could replace it are pruned"));
+            _report("index-row", at, string.Create(CultureInfo.InvariantCulture, $"volume {volume}: its image does not give the commit entry that ended it, and entries that could replace it are pruned"));
             return false;
         }
 

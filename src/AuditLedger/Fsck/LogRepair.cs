@@ -25,7 +25,7 @@ internal sealed class LogRepair(
 {
     private const string UpsertTile = "INSERT INTO tiles (level, n, hashes) VALUES ($1, $2, $3) ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes";
     private const string UpsertEntry = "INSERT INTO entries (idx, leaf_hash, leaf) VALUES ($1, $2, $3) ON CONFLICT (idx) DO UPDATE SET leaf_hash = excluded.leaf_hash, leaf = excluded.leaf";
-    private const string DeleteEpochs = "DELETE FROM index_epochs WHERE epoch >= $1";
+    private const string DeleteVolumes = "DELETE FROM index_epochs WHERE epoch >= $1";
     private const string SelectRebuildable = "SELECT COALESCE((SELECT start FROM index_epochs WHERE epoch = $1), $2) >= minimum FROM entries_layout";
     private const string UpdateHash = "UPDATE entries SET leaf_hash = $2 WHERE idx = $1";
     private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
@@ -87,14 +87,14 @@ internal sealed class LogRepair(
                 return report.Ends.TryGetValue(name, out var end) && end.Hash.Length > 0
                     && await tx.Sql(UpdateSource).With(name).With(end.Epoch).With(end.Seq).With(end.Hash).Execute(ct) == 1 ? "entries" : null;
             case "index-row":
-                var epoch = long.Parse(fault.Detail["epoch ".Length..fault.Detail.IndexOf(':', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
-                if (!await tx.Sql(SelectRebuildable).With(epoch).With(fault.Index!.Value).Scalar<bool>(ct))
+                var volume = long.Parse(fault.Detail["volume ".Length..fault.Detail.IndexOf(':', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
+                if (!await tx.Sql(SelectRebuildable).With(volume).With(fault.Index!.Value).Scalar<bool>(ct))
                 {
                     return null; // Its entries are pruned: what is stored, damaged as it is, is all there is.
                 }
 
                 // All of it is derived: the ledger makes it again from the entries when it starts.
-                await tx.Sql(DeleteEpochs).With(epoch).Execute(ct);
+                await tx.Sql(DeleteVolumes).With(volume).Execute(ct);
                 return "entries";
             case "data-key" or "data-key-missing":
                 return await DataKey(tx, fault.Index!.Value, ct);

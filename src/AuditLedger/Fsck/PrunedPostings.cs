@@ -7,16 +7,16 @@ using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Fsck;
 
-/// <summary>Which keys pruned entries had, as the images of their sealed epochs say; asked for by rising index.</summary>
+/// <summary>Which keys pruned entries had, as the images of their sealed volumes say; asked for by rising index.</summary>
 internal sealed class PrunedPostings : IDisposable
 {
-    // Entries whose postings are held at once; for each such stretch the epoch's image is read again.
+    // Entries whose postings are held at once; for each such stretch the volume's image is read again.
     private const int Stretch = 1 << 22;
 
     private const string SelectImage = "SELECT slice, keys FROM index_image WHERE epoch = $1 ORDER BY slice";
 
     private readonly NpgsqlConnection _connection;
-    private readonly IReadOnlyList<StoredEpoch> _epochs;
+    private readonly IReadOnlyList<StoredVolume> _volumes;
     private readonly long _minimum;
     private readonly List<byte[]> _keys = [];
     private readonly ArrayBufferWriter<byte> _found = new(EventBody.MaxSubjects * SubjectKey.Size);
@@ -27,18 +27,18 @@ internal sealed class PrunedPostings : IDisposable
     private long _from;
     private long _to;
 
-    private PrunedPostings(NpgsqlConnection connection, IReadOnlyList<StoredEpoch> epochs, long minimum)
+    private PrunedPostings(NpgsqlConnection connection, IReadOnlyList<StoredVolume> volumes, long minimum)
     {
-        (_connection, _epochs, _minimum) = (connection, epochs, minimum);
+        (_connection, _volumes, _minimum) = (connection, volumes, minimum);
     }
 
     /// <summary>Makes one, on a new connection that ends with it.</summary>
-    public static PrunedPostings Open(NpgsqlDataSource db, IReadOnlyList<StoredEpoch> epochs, long minimum) => new(db.OpenConnection(), epochs, minimum);
+    public static PrunedPostings Open(NpgsqlDataSource db, IReadOnlyList<StoredVolume> volumes, long minimum) => new(db.OpenConnection(), volumes, minimum);
 
-    /// <summary>The commit entry that ended an epoch; null when none did, or nothing is stored of it.</summary>
-    public long? EndOf(long epoch) => _epochs.FirstOrDefault(e => e.Epoch == epoch)?.Ended;
+    /// <summary>The commit entry that ended a volume; null when none did, or nothing is stored of it.</summary>
+    public long? EndOf(long volume) => _volumes.FirstOrDefault(v => v.Number == volume)?.Ended;
 
-    /// <summary>Keys of an entry, rising; false when the image of its epoch is missing or damaged.</summary>
+    /// <summary>Keys of an entry, rising; false when the image of its volume is missing or damaged.</summary>
     public bool TryKeys(long index, out ReadOnlySpan<byte> keys)
     {
         keys = default;
@@ -62,8 +62,8 @@ internal sealed class PrunedPostings : IDisposable
 
     private bool TryRead(long index)
     {
-        // An epoch begins with the commit entry that ended the one before, and has no postings there.
-        if (_epochs.FirstOrDefault(e => e.Start <= index && index <= e.Ended) is not { Ended: { } ended } epoch)
+        // A volume begins with the commit entry that ended the one before, and has no postings there.
+        if (_volumes.FirstOrDefault(v => v.Start <= index && index <= v.Ended) is not { Ended: { } ended } volume)
         {
             return false;
         }
@@ -72,12 +72,12 @@ internal sealed class PrunedPostings : IDisposable
         _keys.Clear();
         _next = 0;
         var postings = new List<ulong>();
-        using var command = _connection.Sql(SelectImage).With(epoch.Epoch);
+        using var command = _connection.Sql(SelectImage).With(volume.Number);
         using var reader = command.ExecuteReader();
         var slices = 0;
         for (; reader.Read(); slices++)
         {
-            if (reader.GetInt16(0) != slices || EpochImage.ReadSlice(reader.GetFieldValue<byte[]>(1), epoch.Start) is not { } keys
+            if (reader.GetInt16(0) != slices || VolumeImage.ReadSlice(reader.GetFieldValue<byte[]>(1), volume.Start) is not { } keys
                 || keys.Exists(k => ((k.Key[0] << 4) | (k.Key[1] >> 4)) != slices))
             {
                 return false;
@@ -88,7 +88,7 @@ internal sealed class PrunedPostings : IDisposable
 
         _postings = [.. postings];
         Array.Sort(_postings);
-        return slices == EpochImage.Slices;
+        return slices == VolumeImage.Slices;
     }
 
     private void Note(KeyPostings key, List<ulong> postings)

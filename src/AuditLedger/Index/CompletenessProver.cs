@@ -21,7 +21,7 @@ internal abstract record SubjectAnswer
 
     /// <summary>Proved.</summary>
     /// <param name="Proof">SIX2 bytes (docs/LEDGER-FORMAT.md).</param>
-    /// <param name="Shown">The events of the range and at most one neighbour on each side in each epoch, as the proof shows them, by rising index.</param>
+    /// <param name="Shown">The events of the range and at most one neighbour on each side in each volume, as the proof shows them, by rising index.</param>
     public sealed record Proved(byte[] Proof, List<Posting> Shown) : SubjectAnswer;
 
     /// <summary>More events than the caller wants; ask for a smaller range.</summary>
@@ -70,9 +70,9 @@ internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, IL
             writer.Bytes(commit.Write());
             writer.Hashes(await new TreeReader(db, head.Edge).Inclusion(size - 1, size, ct));
             var shown = new List<Posting>();
-            foreach (var epoch in Epochs(writer, reader.Sealed(commit), commit, from, to))
+            foreach (var volume in Volumes(writer, reader.Sealed(commit), commit, from, to))
             {
-                if (await Show(writer, reader, epoch, key, (from, to), most, shown, ct) is { } tooMany)
+                if (await Show(writer, reader, volume, key, (from, to), most, shown, ct) is { } tooMany)
                 {
                     return tooMany;
                 }
@@ -92,13 +92,13 @@ internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, IL
         }
     }
 
-    // Writes which sealed epochs overlap the range and yields them, then the live one.
-    private static List<EpochAt> Epochs(ProofWriter writer, IReadOnlyList<SealedEpoch> all, CommitEntry commit, long from, long to)
+    // Writes which sealed volumes overlap the range and yields them, then the live one.
+    private static List<VolumeAt> Volumes(ProofWriter writer, IReadOnlyList<SealedVolume> all, CommitEntry commit, long from, long to)
     {
-        var first = all.TakeWhile(e => e.End <= from).Count();
-        var count = from < to ? all.Skip(first).TakeWhile(e => e.Start < to).Count() : 0;
+        var first = all.TakeWhile(v => v.End <= from).Count();
+        var count = from < to ? all.Skip(first).TakeWhile(v => v.Start < to).Count() : 0;
         writer.U32(count);
-        var epochs = new List<EpochAt>();
+        var volumes = new List<VolumeAt>();
         if (count > 0)
         {
             writer.U32(first);
@@ -107,20 +107,20 @@ internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, IL
                 writer.I64(all[i].Start);
                 writer.I64(all[i].End);
                 writer.Bytes(all[i].TrieRoot);
-                epochs.Add(new EpochAt(i, all[i].Start, all[i].End, all[i].TrieRoot));
+                volumes.Add(new VolumeAt(i, all[i].Start, all[i].End, all[i].TrieRoot));
             }
 
             writer.Hashes(SubjectIndex.SealedProof(all, first, first + count));
         }
 
-        epochs.Add(new EpochAt(commit.Epoch, commit.EpochStart, commit.Covered, commit.TrieRoot));
-        return epochs;
+        volumes.Add(new VolumeAt(commit.Volume, commit.VolumeStart, commit.Covered, commit.TrieRoot));
+        return volumes;
     }
 
     private static async Task<SubjectAnswer.TooMany?> Show(
-        ProofWriter writer, IndexReader reader, EpochAt epoch, ReadOnlyMemory<byte> key, (long From, long To) range, int most, List<Posting> shown, CancellationToken ct)
+        ProofWriter writer, IndexReader reader, VolumeAt volume, ReadOnlyMemory<byte> key, (long From, long To) range, int most, List<Posting> shown, CancellationToken ct)
     {
-        var slot = await new TrieWalk(reader, epoch, ct).Find(key);
+        var slot = await new TrieWalk(reader, volume, ct).Find(key);
         writer.Path(slot.Siblings);
         if (slot.Found is not { } found)
         {
@@ -142,7 +142,7 @@ internal sealed class CompletenessProver(LiveIndex live, NpgsqlDataSource db, IL
         IndexHash.TrieLeaf(found.Postings.Key, found.Count, root, leaf);
         if (!leaf.AsSpan().SequenceEqual(found.Leaf))
         {
-            throw new IndexFaultException($"a key's postings in epoch {epoch.Number} do not give what was logged at {epoch.Commit}");
+            throw new IndexFaultException($"a key's postings in volume {volume.Number} do not give what was logged at {volume.Commit}");
         }
 
         if (!mine)

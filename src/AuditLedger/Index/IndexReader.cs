@@ -10,9 +10,9 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db, LogTree e
 {
     private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
 
-    // Of each tile the stretch that is needed: a stored tile is cut where it lies, so most of its 8 KB are neither read nor sent. Subqueries and not
+    // Of each tile the piece that is needed: a stored tile is cut where it lies, so most of its 8 KB are neither read nor sent. Subqueries and not
     // joins, so that each row is looked up by its key: a plan for many rows would read the whole table, one for ANY every index in every range.
-    private const string SelectSlices = """
+    private const string SelectPieces = """
         SELECT a.n, (SELECT substring(t.hashes FROM a.first FOR a.length) FROM tiles t WHERE t.level = 0 AND t.n = a.n)
         FROM unnest($1::bigint[], $2::integer[], $3::integer[]) AS a (n, first, length)
         """;
@@ -25,18 +25,18 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db, LogTree e
     public async Task<CommitEntry?> Commit(long index, CancellationToken ct) =>
         await db.Sql(SelectLeaf).With(index).Scalar<byte[]>(ct) is { } leaf ? CommitEntry.TryRead(leaf) : null;
 
-    /// <summary>Sealed epochs that a commit entry knows.</summary>
+    /// <summary>Sealed volumes that a commit entry knows.</summary>
     /// <exception cref="IndexFaultException">They do not give its root.</exception>
-    public IReadOnlyList<SealedEpoch> Sealed(CommitEntry commit) =>
-        live.Sealed(commit.Epoch) is { } epochs && SubjectIndex.SealedRootOf(epochs).AsSpan().SequenceEqual(commit.SealedRoot)
-            ? epochs
-            : throw new IndexFaultException($"the sealed epochs do not give the root that was logged at {commit.Covered}");
+    public IReadOnlyList<SealedVolume> Sealed(CommitEntry commit) =>
+        live.Sealed(commit.Volume) is { } volumes && SubjectIndex.SealedRootOf(volumes).AsSpan().SequenceEqual(commit.SealedRoot)
+            ? volumes
+            : throw new IndexFaultException($"the sealed volumes do not give the root that was logged at {commit.Covered}");
 
-    /// <summary>A tile's values as a commit left them.</summary>
-    public Task<SubtreeValue[]> Values(EpochAt at, int tile, CancellationToken ct) => live.Values(at, tile, ct);
+    /// <summary>A fan's values as a commit left them.</summary>
+    public Task<SubtreeValue[]> Values(VolumeAt at, int fan, CancellationToken ct) => live.Values(at, fan, ct);
 
-    /// <summary>What the epoch holds of each key of a bucket, later postings included.</summary>
-    public Task<List<KeyPostings>> Bucket(EpochAt at, int bucket, CancellationToken ct) => live.Bucket(at, bucket, ct);
+    /// <summary>What the volume holds of each key of a bucket, later postings included.</summary>
+    public Task<List<KeyPostings>> Bucket(VolumeAt at, int bucket, CancellationToken ct) => live.Bucket(at, bucket, ct);
 
     /// <summary>
     /// Leaf hashes by index: from full tiles, which outlive pruning and are a fortieth of the entries; from the tree's edge; what neither has, from
@@ -77,15 +77,15 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db, LogTree e
         }
 
         var wanted = indices.GroupBy(i => i / LogTree.Width).ToDictionary(g => g.Key, g => (First: g.Min(), Last: g.Max(), Indices: g.ToList()));
-        var rows = await db.Sql(SelectSlices).With(wanted.Keys.ToArray())
+        var rows = await db.Sql(SelectPieces).With(wanted.Keys.ToArray())
             .With(wanted.Values.Select(w => ((int)(w.First % LogTree.Width) * IndexHash.Size) + 1).ToArray())
             .With(wanted.Values.Select(w => (int)(w.Last - w.First + 1) * IndexHash.Size).ToArray())
             .All(r => (Tile: r.GetInt64(0), Hashes: r.Nullable<byte[]>(1)), ct);
-        foreach (var (tile, slice) in rows)
+        foreach (var (tile, piece) in rows)
         {
-            foreach (var index in slice is null ? [] : wanted[tile].Indices)
+            foreach (var index in piece is null ? [] : wanted[tile].Indices)
             {
-                hashes[index] = _ofTiles[index] = At(slice, index - wanted[tile].First).ToArray();
+                hashes[index] = _ofTiles[index] = At(piece, index - wanted[tile].First).ToArray();
             }
         }
     }
@@ -97,9 +97,9 @@ internal sealed class IndexReader(LiveIndex live, NpgsqlDataSource db, LogTree e
     }
 }
 
-/// <summary>An epoch as a commit left it.</summary>
-/// <param name="Number">Number of the epoch.</param>
+/// <summary>A volume as a commit left it.</summary>
+/// <param name="Number">Number of the volume.</param>
 /// <param name="Start">Index at which it begins.</param>
 /// <param name="Commit">Index of the commit entry.</param>
 /// <param name="TrieRoot">Root of its trie, as logged.</param>
-internal sealed record EpochAt(long Number, long Start, long Commit, byte[] TrieRoot);
+internal sealed record VolumeAt(long Number, long Start, long Commit, byte[] TrieRoot);

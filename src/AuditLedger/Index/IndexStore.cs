@@ -8,24 +8,24 @@ using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Index;
 
-/// <summary>What is stored of an epoch.</summary>
-/// <param name="Epoch">Number.</param>
+/// <summary>What is stored of a volume.</summary>
+/// <param name="Number">Of the volume, from 0.</param>
 /// <param name="Start">Index at which it begins.</param>
 /// <param name="Flushed">Commit up to which its history is stored.</param>
 /// <param name="Ended">The commit that sealed it, when all of it is stored; otherwise null.</param>
 /// <param name="TrieRoot">Root of its trie when sealed.</param>
-internal sealed record StoredEpoch(long Epoch, long Start, long Flushed, long? Ended, byte[]? TrieRoot);
+internal sealed record StoredVolume(long Number, long Start, long Flushed, long? Ended, byte[]? TrieRoot);
 
-/// <summary>How far the stored image of an epoch goes.</summary>
+/// <summary>How far the stored image of a volume goes.</summary>
 /// <param name="Parts">Parts of each slice.</param>
-/// <param name="Commits">For each slice the commit that its last part is as of; the epoch's start while there is none.</param>
+/// <param name="Commits">For each slice the commit that its last part is as of; the volume's start while there is none.</param>
 internal sealed record StoredImage(int Parts, long[] Commits)
 {
     /// <summary>Before there is one.</summary>
-    /// <param name="start">Start of the epoch.</param>
+    /// <param name="start">Start of the volume.</param>
     public static StoredImage None(long start)
     {
-        var commits = new long[EpochImage.Slices];
+        var commits = new long[VolumeImage.Slices];
         Array.Fill(commits, start);
         return new StoredImage(0, commits);
     }
@@ -34,8 +34,8 @@ internal sealed record StoredImage(int Parts, long[] Commits)
 /// <summary>A part of an image that is to be stored.</summary>
 /// <param name="Number">From 0; the first one replaces what there is.</param>
 /// <param name="Slice">Gives a slice, which holds until the next is asked for, and the commit it is as of.</param>
-/// <param name="Rest">Called now and then between slices, with how long these took since it was called before.</param>
-internal sealed record ImagePart(int Number, Func<int, (long Commit, ReadOnlyMemory<byte> Keys)> Slice, Func<TimeSpan, Task> Rest);
+/// <param name="Pause">Called now and then between slices, with how long these took since it was called before.</param>
+internal sealed record ImagePart(int Number, Func<int, (long Commit, ReadOnlyMemory<byte> Keys)> Slice, Func<TimeSpan, Task> Pause);
 
 /// <summary>What became of <see cref="IndexStore.Save"/>.</summary>
 internal enum SaveOutcome
@@ -50,17 +50,20 @@ internal enum SaveOutcome
     Overtaken,
 }
 
-/// <summary>SQL of what the index keeps besides memory. Derived from the entries, so nothing here has to be believed or to last.</summary>
+/// <summary>
+/// SQL of what the index keeps besides memory. Derived from the entries, so nothing here has to be believed or to last. In the names of its tables
+/// and columns a volume is an <c>epoch</c> and a fan a <c>tile</c>.
+/// </summary>
 internal sealed class IndexStore(NpgsqlDataSource db)
 {
     // Slices written at a stretch.
     private const int Stretch = 16;
 
-    private const string SelectEpochs = "SELECT epoch, start, flushed, ended, trie_root FROM index_epochs ORDER BY epoch";
-    private const string DeleteEpochs = "DELETE FROM index_epochs WHERE epoch >= $1";
-    private const string AddEpoch = "INSERT INTO index_epochs (epoch, start, flushed) VALUES ($1, $2, $2) ON CONFLICT (epoch) DO NOTHING";
+    private const string SelectVolumes = "SELECT epoch, start, flushed, ended, trie_root FROM index_epochs ORDER BY epoch";
+    private const string DeleteVolumes = "DELETE FROM index_epochs WHERE epoch >= $1";
+    private const string AddVolume = "INSERT INTO index_epochs (epoch, start, flushed) VALUES ($1, $2, $2) ON CONFLICT (epoch) DO NOTHING";
     private const string MoveFlushed = "UPDATE index_epochs SET flushed = $3 WHERE epoch = $1 AND flushed = $2 AND ended IS NULL";
-    private const string EndEpoch = "UPDATE index_epochs SET ended = flushed, trie_root = $2 WHERE epoch = $1";
+    private const string EndVolume = "UPDATE index_epochs SET ended = flushed, trie_root = $2 WHERE epoch = $1";
     private const string DeleteImage = "DELETE FROM index_image WHERE epoch = $1";
     private const string SelectImage = "SELECT slice, part, commit, keys FROM index_image WHERE epoch = $1 ORDER BY slice, part";
     private const string SelectSlice = "SELECT keys FROM index_image WHERE epoch = $1 AND slice = $2 AND part = 0";
@@ -71,20 +74,20 @@ internal sealed class IndexStore(NpgsqlDataSource db)
         SELECT base, changes FROM index_history WHERE epoch = $1 AND tile = $2 AND from_commit <= $3 ORDER BY from_commit DESC LIMIT 1
         """;
 
-    public Task<List<StoredEpoch>> Epochs(CancellationToken ct) => db.Sql(SelectEpochs).All(
-        r => new StoredEpoch(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.Nullable<byte[]>(4)), ct);
+    public Task<List<StoredVolume>> Volumes(CancellationToken ct) => db.Sql(SelectVolumes).All(
+        r => new StoredVolume(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.Nullable<byte[]>(4)), ct);
 
-    /// <summary>Forgets an epoch and all after it.</summary>
-    public Task Forget(long epoch, CancellationToken ct) => db.Sql(DeleteEpochs).With(epoch).Execute(ct);
+    /// <summary>Forgets a volume and all after it.</summary>
+    public Task Forget(long volume, CancellationToken ct) => db.Sql(DeleteVolumes).With(volume).Execute(ct);
 
-    /// <summary>An epoch from its image, and how far that goes: entries have to be taken from the earliest of its commits.</summary>
+    /// <summary>A volume from its image, and how far that goes: entries have to be taken from the earliest of its commits.</summary>
     /// <returns>Null when there is no image.</returns>
     /// <exception cref="IndexFaultException">It is damaged.</exception>
-    public async Task<(EpochIndex Epoch, StoredImage Stored)?> Image(StoredEpoch stored, CancellationToken ct)
+    public async Task<(IndexVolume Volume, StoredImage Stored)?> Image(StoredVolume stored, CancellationToken ct)
     {
-        await using var command = db.Sql(SelectImage).With(stored.Epoch);
+        await using var command = db.Sql(SelectImage).With(stored.Number);
         await using var reader = await command.ExecuteReaderAsync(ct);
-        var epoch = EpochIndex.BeginImage(stored.Epoch, stored.Start);
+        var volume = IndexVolume.BeginImage(stored.Number, stored.Start);
         var image = StoredImage.None(stored.Start);
         var parts = new List<SlicePart>();
         var more = await reader.ReadAsync(ct);
@@ -93,7 +96,7 @@ internal sealed class IndexStore(NpgsqlDataSource db)
             return null;
         }
 
-        for (var slice = 0; slice < EpochImage.Slices; slice++)
+        for (var slice = 0; slice < VolumeImage.Slices; slice++)
         {
             parts.Clear();
             for (; more && reader.GetInt16(0) == slice && reader.GetInt16(1) == parts.Count; more = await reader.ReadAsync(ct))
@@ -102,9 +105,9 @@ internal sealed class IndexStore(NpgsqlDataSource db)
             }
 
             image = slice == 0 ? image with { Parts = parts.Count } : image;
-            if (parts.Count == 0 || parts.Count != image.Parts || parts[^1].Commit > stored.Flushed || !epoch.TryAddSlice(slice, parts))
+            if (parts.Count == 0 || parts.Count != image.Parts || parts[^1].Commit > stored.Flushed || !volume.TryAddSlice(slice, parts))
             {
-                throw new IndexFaultException($"slice {slice} of the image of epoch {stored.Epoch} is missing or damaged");
+                throw new IndexFaultException($"slice {slice} of the image of volume {stored.Number} is missing or damaged");
             }
 
             image.Commits[slice] = parts[^1].Commit;
@@ -112,64 +115,64 @@ internal sealed class IndexStore(NpgsqlDataSource db)
 
         if (more)
         {
-            throw new IndexFaultException($"the image of epoch {stored.Epoch} does not end with its last slice");
+            throw new IndexFaultException($"the image of volume {stored.Number} does not end with its last slice");
         }
 
-        epoch.EndImage();
-        return (epoch, image);
+        volume.EndImage();
+        return (volume, image);
     }
 
-    /// <summary>Keys of one bucket of a stored epoch.</summary>
+    /// <summary>Keys of one bucket of a stored volume.</summary>
     /// <exception cref="IndexFaultException">They are missing or damaged.</exception>
-    public async Task<List<KeyPostings>> Bucket(EpochAt at, int bucket, CancellationToken ct)
+    public async Task<List<KeyPostings>> Bucket(VolumeAt at, int bucket, CancellationToken ct)
     {
-        const int bucketsOfSlice = EpochIndex.Buckets / EpochImage.Slices;
+        const int bucketsOfSlice = IndexVolume.Buckets / VolumeImage.Slices;
         var slice = await db.Sql(SelectSlice).With(at.Number).With((short)(bucket / bucketsOfSlice)).Scalar<byte[]>(ct);
-        return slice is not null && EpochImage.ReadBucket(slice, at.Start, bucket) is { } keys
+        return slice is not null && VolumeImage.ReadBucket(slice, at.Start, bucket) is { } keys
             ? keys
-            : throw new IndexFaultException($"bucket {bucket} of epoch {at.Number} is missing or damaged");
+            : throw new IndexFaultException($"bucket {bucket} of volume {at.Number} is missing or damaged");
     }
 
-    /// <summary>Values of a tile as a commit left them, from stored history.</summary>
-    public async Task<SubtreeValue[]> Values(EpochAt at, int tile, CancellationToken ct)
+    /// <summary>Values of a fan as a commit left them, from stored history.</summary>
+    public async Task<SubtreeValue[]> Values(VolumeAt at, int fan, CancellationToken ct)
     {
-        var row = await db.Sql(SelectHistory).With(at.Number).With((short)tile).With(at.Commit)
+        var row = await db.Sql(SelectHistory).With(at.Number).With((short)fan).With(at.Commit)
             .One(r => new Tuple<byte[]?, byte[]>(r.Nullable<byte[]>(0), r.GetFieldValue<byte[]>(1)), ct);
         if (row is null)
         {
-            return TileHistory.AsOf(null, [], 0);
+            return FanHistory.AsOf(null, [], 0);
         }
 
-        if (row.Item2.Length % TileHistory.ChangeSize != 0)
+        if (row.Item2.Length % FanHistory.ChangeSize != 0)
         {
-            throw new IndexFaultException($"tile {tile} of epoch {at.Number} is damaged");
+            throw new IndexFaultException($"fan {fan} of volume {at.Number} is damaged");
         }
 
-        return TileHistory.AsOf(row.Item1 is null ? null : TileHistory.Read(row.Item1), row.Item2, (uint)(at.Commit - at.Start));
+        return FanHistory.AsOf(row.Item1 is null ? null : FanHistory.Read(row.Item1), row.Item2, (uint)(at.Commit - at.Start));
     }
 
-    /// <summary>Stores history and, when given, a part of the image and the end of the epoch, as one.</summary>
-    /// <param name="epoch">The epoch.</param>
+    /// <summary>Stores history and, when given, a part of the image and the end of the volume, as one.</summary>
+    /// <param name="volume">The volume.</param>
     /// <param name="image">The part; null for none.</param>
-    /// <param name="take">Gives the history, up to the slices' last commit at least; null when that cannot be any more.</param>
-    /// <param name="trieRoot">Root of the trie when the epoch is sealed; null while it lives.</param>
+    /// <param name="takeHistory">Gives the history, up to the slices' last commit at least; null when that cannot be any more.</param>
+    /// <param name="trieRoot">Root of the trie when the volume is sealed; null while it lives.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<SaveOutcome> Save(EpochIndex epoch, ImagePart? image, Func<Task<HistoryPart?>> take, byte[]? trieRoot, CancellationToken ct)
+    public async Task<SaveOutcome> Save(IndexVolume volume, ImagePart? image, Func<Task<HistoryPart?>> takeHistory, byte[]? trieRoot, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct);
-        await tx.Sql(AddEpoch).With(epoch.Number).With(epoch.Start).Execute(ct);
-        if (image is not null && !await WriteImage(tx, epoch.Number, image, ct))
+        await tx.Sql(AddVolume).With(volume.Number).With(volume.Start).Execute(ct);
+        if (image is not null && !await WriteImage(tx, volume.Number, image, ct))
         {
             return SaveOutcome.Overtaken;
         }
 
-        if (await take() is not { } part)
+        if (await takeHistory() is not { } part)
         {
             return SaveOutcome.TakenBack;
         }
 
-        if (await tx.Sql(MoveFlushed).With(part.Epoch).With(part.From).With(part.UpTo).Execute(ct) != 1)
+        if (await tx.Sql(MoveFlushed).With(part.Volume).With(part.From).With(part.UpTo).Execute(ct) != 1)
         {
             return SaveOutcome.Overtaken;
         }
@@ -177,7 +180,7 @@ internal sealed class IndexStore(NpgsqlDataSource db)
         await WriteHistory(connection, part, ct);
         if (trieRoot is not null)
         {
-            await tx.Sql(EndEpoch).With(part.Epoch).With(trieRoot).Execute(ct);
+            await tx.Sql(EndVolume).With(part.Volume).With(trieRoot).Execute(ct);
         }
 
         await tx.CommitAsync(ct);
@@ -187,13 +190,13 @@ internal sealed class IndexStore(NpgsqlDataSource db)
     private static async Task WriteHistory(NpgsqlConnection connection, HistoryPart part, CancellationToken ct)
     {
         await using var copy = await connection.BeginBinaryImportAsync(CopyHistory, ct);
-        for (var tile = 0; tile < part.Tiles.Count; tile++)
+        for (var fan = 0; fan < part.Fans.Count; fan++)
         {
-            foreach (var (from, before, changes) in TileHistory.Rows(part.Tiles[tile].Base, part.Tiles[tile].Changes))
+            foreach (var (from, before, changes) in FanHistory.Rows(part.Fans[fan].Base, part.Fans[fan].Changes))
             {
                 await copy.StartRowAsync(ct);
-                await copy.WriteAsync(part.Epoch, NpgsqlDbType.Bigint, ct);
-                await copy.WriteAsync((short)tile, NpgsqlDbType.Smallint, ct);
+                await copy.WriteAsync(part.Volume, NpgsqlDbType.Bigint, ct);
+                await copy.WriteAsync((short)fan, NpgsqlDbType.Smallint, ct);
                 await copy.WriteAsync(part.Start + from, NpgsqlDbType.Bigint, ct);
                 if (before is null)
                 {
@@ -201,7 +204,7 @@ internal sealed class IndexStore(NpgsqlDataSource db)
                 }
                 else
                 {
-                    await copy.WriteAsync(TileHistory.Write(before), NpgsqlDbType.Bytea, ct);
+                    await copy.WriteAsync(FanHistory.Write(before), NpgsqlDbType.Bytea, ct);
                 }
 
                 await copy.WriteAsync(changes, NpgsqlDbType.Bytea, ct);
@@ -212,18 +215,18 @@ internal sealed class IndexStore(NpgsqlDataSource db)
     }
 
     // False when the part is there already.
-    private static async Task<bool> WriteImage(NpgsqlTransaction tx, long epoch, ImagePart image, CancellationToken ct)
+    private static async Task<bool> WriteImage(NpgsqlTransaction tx, long volume, ImagePart image, CancellationToken ct)
     {
         await tx.WriteSteadily(ct);
         if (image.Number == 0)
         {
-            await tx.Sql(DeleteImage).With(epoch).Execute(ct);
+            await tx.Sql(DeleteImage).With(volume).Execute(ct);
         }
 
         try
         {
             await using var copy = await tx.Connection!.BeginBinaryImportAsync(CopyImage, ct);
-            await WriteImage(copy, epoch, image, ct);
+            await WriteImage(copy, volume, image, ct);
             await copy.CompleteAsync(ct);
             return true;
         }
@@ -233,21 +236,21 @@ internal sealed class IndexStore(NpgsqlDataSource db)
         }
     }
 
-    private static async Task WriteImage(NpgsqlBinaryImporter copy, long epoch, ImagePart image, CancellationToken ct)
+    private static async Task WriteImage(NpgsqlBinaryImporter copy, long volume, ImagePart image, CancellationToken ct)
     {
         var since = Stopwatch.GetTimestamp();
-        for (var slice = 0; slice < EpochImage.Slices; slice++)
+        for (var slice = 0; slice < VolumeImage.Slices; slice++)
         {
             var (commit, keys) = image.Slice(slice);
             await copy.StartRowAsync(ct);
-            await copy.WriteAsync(epoch, NpgsqlDbType.Bigint, ct);
+            await copy.WriteAsync(volume, NpgsqlDbType.Bigint, ct);
             await copy.WriteAsync((short)slice, NpgsqlDbType.Smallint, ct);
             await copy.WriteAsync((short)image.Number, NpgsqlDbType.Smallint, ct);
             await copy.WriteAsync(commit, NpgsqlDbType.Bigint, ct);
             await copy.WriteAsync(keys, NpgsqlDbType.Bytea, ct);
             if ((slice + 1) % Stretch == 0)
             {
-                await image.Rest(Stopwatch.GetElapsedTime(since));
+                await image.Pause(Stopwatch.GetElapsedTime(since));
                 since = Stopwatch.GetTimestamp();
             }
         }

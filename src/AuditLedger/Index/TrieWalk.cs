@@ -17,31 +17,31 @@ internal sealed record TrieSlot(List<SubtreeValue> Siblings, KeyAt? Found);
 /// Walks the trie as a commit left it: depth 8, then depth 16 under one prefix, then the keys of one bucket. Each level is checked against
 /// the value above it, so that what is shown hangs under the logged root or is not shown.
 /// </summary>
-internal sealed class TrieWalk(IndexReader reader, EpochAt epoch, CancellationToken ct)
+internal sealed class TrieWalk(IndexReader reader, VolumeAt volume, CancellationToken ct)
 {
-    private const int TileDepth = 8;
+    private const int FanDepth = 8;
 
     /// <summary>Follows a key.</summary>
     /// <exception cref="IndexFaultException">A level does not give the value above it.</exception>
     public async Task<TrieSlot> Find(ReadOnlyMemory<byte> key)
     {
         var siblings = new List<SubtreeValue>();
-        var top = await Heap(TileHistory.Top);
-        Check(top[1].Hash.AsSpan().SequenceEqual(epoch.TrieRoot), "depth 8");
+        var top = await Heap(FanHistory.Top);
+        Check(top[1].Hash.AsSpan().SequenceEqual(volume.TrieRoot), "depth 8");
         var place = Descend(top, key.Span, siblings);
-        var tile = top[place].Kind switch
+        var fan = top[place].Kind switch
         {
             SubtreeKind.Empty => -1,
             SubtreeKind.Many => key.Span[0],
             _ => Lone(top, place),
         };
-        if (tile < 0)
+        if (fan < 0)
         {
             return new TrieSlot(siblings, null);
         }
 
-        var heap = await Heap(tile);
-        Check(heap[1].Same(top[TileHistory.Width + tile]), $"tile {tile}");
+        var heap = await Heap(fan);
+        Check(heap[1].Same(top[FanHistory.Width + fan]), $"fan {fan}");
         // A key alone above depth 8 is found, not walked to.
         place = top[place].Kind == SubtreeKind.Many ? Descend(heap, key.Span[1..], siblings) : 1;
         if (heap[place].Kind == SubtreeKind.Empty)
@@ -50,9 +50,9 @@ internal sealed class TrieWalk(IndexReader reader, EpochAt epoch, CancellationTo
         }
 
         var slot = heap[place].Kind == SubtreeKind.Many ? key.Span[1] : Lone(heap, place);
-        var keys = await Keys((tile * TileHistory.Width) + slot);
-        Check(Value(keys, EpochIndex.BucketDepth).Same(heap[TileHistory.Width + slot]), $"bucket {(tile * TileHistory.Width) + slot}");
-        for (var depth = EpochIndex.BucketDepth; keys.Count > 1; depth++)
+        var keys = await Keys((fan * FanHistory.Width) + slot);
+        Check(Value(keys, IndexVolume.BucketDepth).Same(heap[FanHistory.Width + slot]), $"bucket {(fan * FanHistory.Width) + slot}");
+        for (var depth = IndexVolume.BucketDepth; keys.Count > 1; depth++)
         {
             var mine = BitOf(key.Span, depth);
             siblings.Add(Value(keys.FindAll(k => BitOf(k.Postings.Key, depth) != mine), depth + 1));
@@ -69,7 +69,7 @@ internal sealed class TrieWalk(IndexReader reader, EpochAt epoch, CancellationTo
     private static int Descend(SubtreeValue[] heap, ReadOnlySpan<byte> key, List<SubtreeValue> siblings)
     {
         var place = 1;
-        for (var depth = 0; depth < TileDepth && heap[place].Kind == SubtreeKind.Many; depth++)
+        for (var depth = 0; depth < FanDepth && heap[place].Kind == SubtreeKind.Many; depth++)
         {
             place = (2 * place) + (BitOf(key, depth) ? 1 : 0);
             siblings.Add(heap[place ^ 1]);
@@ -81,12 +81,12 @@ internal sealed class TrieWalk(IndexReader reader, EpochAt epoch, CancellationTo
     // Which of the 256 values holds the only key below a place.
     private static int Lone(SubtreeValue[] heap, int place)
     {
-        while (place < TileHistory.Width)
+        while (place < FanHistory.Width)
         {
             place = heap[2 * place].Kind == SubtreeKind.Empty ? (2 * place) + 1 : 2 * place;
         }
 
-        return place - TileHistory.Width;
+        return place - FanHistory.Width;
     }
 
     private static SubtreeValue Value(List<KeyAt> keys, int depth) => keys.Count switch
@@ -97,11 +97,11 @@ internal sealed class TrieWalk(IndexReader reader, EpochAt epoch, CancellationTo
             Value(keys.FindAll(k => !BitOf(k.Postings.Key, depth)), depth + 1), Value(keys.FindAll(k => BitOf(k.Postings.Key, depth)), depth + 1)),
     };
 
-    private async Task<SubtreeValue[]> Heap(int tile)
+    private async Task<SubtreeValue[]> Heap(int fan)
     {
-        var heap = new SubtreeValue[2 * TileHistory.Width];
-        (await reader.Values(epoch, tile, ct)).CopyTo(heap, TileHistory.Width);
-        for (var place = TileHistory.Width - 1; place > 0; place--)
+        var heap = new SubtreeValue[2 * FanHistory.Width];
+        (await reader.Values(volume, fan, ct)).CopyTo(heap, FanHistory.Width);
+        for (var place = FanHistory.Width - 1; place > 0; place--)
         {
             heap[place] = SubtreeValue.Join(heap[2 * place], heap[(2 * place) + 1]);
         }
@@ -111,7 +111,7 @@ internal sealed class TrieWalk(IndexReader reader, EpochAt epoch, CancellationTo
 
     private async Task<List<KeyAt>> Keys(int bucket)
     {
-        var known = (await reader.Bucket(epoch, bucket, ct)).ConvertAll(k => (Key: k, Count: k.CountBelow(epoch.Commit)));
+        var known = (await reader.Bucket(volume, bucket, ct)).ConvertAll(k => (Key: k, Count: k.CountBelow(volume.Commit)));
         known.RemoveAll(k => k.Count == 0);
         // Keys without a later posting have their leaf; the others are hashed as they were.
         var older = known.FindAll(k => k.Count < k.Key.Count);
@@ -130,7 +130,7 @@ internal sealed class TrieWalk(IndexReader reader, EpochAt epoch, CancellationTo
     {
         if (!holds)
         {
-            throw new IndexFaultException($"{what} of epoch {epoch.Number} does not give what was logged at {epoch.Commit}");
+            throw new IndexFaultException($"{what} of volume {volume.Number} does not give what was logged at {volume.Commit}");
         }
     }
 }

@@ -14,7 +14,7 @@ namespace Trust.AuditLedger.Retention;
 internal sealed record PruneLimit(long Below, string Why);
 
 /// <summary>
-/// Verb <c>prune [--dry-run]</c>, as the owner's role: removes whole ranges of entries of sealed epochs that are all past their retention and that no
+/// Verb <c>prune [--dry-run]</c>, as the owner's role: removes whole ranges of entries of sealed volumes that are all past their retention and that no
 /// hold touches. Their hashes stay in the tiles, so every proof stands. The removal and its event share a transaction.
 /// </summary>
 internal static class PruneCommand
@@ -83,10 +83,10 @@ internal static class PruneCommand
         var below = 0L;
         foreach (var (first, next) in await tx.Sql(SelectRanges).All(r => (r.GetInt64(0), r.GetInt64(1)), ct))
         {
-            // The live epoch is rebuilt from its entries; only sealed ones stand without them.
-            if (next > commit.EpochStart)
+            // The live volume is rebuilt from its entries; only sealed ones stand without them.
+            if (next > commit.VolumeStart)
             {
-                return new PruneLimit(below, string.Create(CultureInfo.InvariantCulture, $"its epoch, which began at {commit.EpochStart}, is not sealed"));
+                return new PruneLimit(below, string.Create(CultureInfo.InvariantCulture, $"its volume, which began at {commit.VolumeStart}, is not sealed"));
             }
 
             for (var at = first; at < next; at += Chunk)

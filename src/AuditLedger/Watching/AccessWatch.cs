@@ -19,13 +19,13 @@ internal sealed class AccessWatch(AuditLedgerOptions options, Alarms alarms)
     private readonly Dictionary<string, Reader> _readers = new(StringComparer.Ordinal);
 
     /// <summary>Looks at leaves in the order of their indices.</summary>
-    public void Look(IReadOnlyList<byte[]> leaves)
+    public void LookAtLeaves(IReadOnlyList<byte[]> leaves)
     {
         foreach (var leaf in leaves)
         {
             if (EventLeaf.TryRead(leaf, out var e) && IsRead(e.Body))
             {
-                Look(e.Body, e.Time);
+                LookAtEvent(e.Body, e.Time);
             }
         }
     }
@@ -43,7 +43,7 @@ internal sealed class AccessWatch(AuditLedgerOptions options, Alarms alarms)
         return false;
     }
 
-    private void Look(ReadOnlySpan<byte> body, long time)
+    private void LookAtEvent(ReadOnlySpan<byte> body, long time)
     {
         using var json = JsonDocument.Parse(body.ToArray());
         var root = json.RootElement;

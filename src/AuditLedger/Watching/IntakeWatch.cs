@@ -15,7 +15,7 @@ internal sealed class IntakeWatch(AuditLedgerOptions options, Alarms alarms)
     /// <summary>Looks at a group that has been published.</summary>
     /// <param name="group">What was added.</param>
     /// <param name="now">This machine's clock when it was begun.</param>
-    public void Look(Group group, DateTimeOffset now)
+    public void LookAtGroup(Group group, DateTimeOffset now)
     {
         var behind = TimeSpan.FromMicroseconds(group.Time - Microseconds.Since1970(now));
         if (behind > options.Watching.ClockTolerance && !_behind)
@@ -26,11 +26,11 @@ internal sealed class IntakeWatch(AuditLedgerOptions options, Alarms alarms)
         _behind = behind > options.Watching.ClockTolerance;
         foreach (var (request, _) in group.Accepted)
         {
-            Look(request.Batch, group.Time);
+            LookAtBatch(request.Batch, group.Time);
         }
     }
 
-    private void Look(JudgedBatch batch, long time)
+    private void LookAtBatch(JudgedBatch batch, long time)
     {
         var lag = TimeSpan.FromMicroseconds(time - Microseconds.Since1970(EventBodyReader.TimeOf(batch.Events[^1].Body.Span)));
         LedgerMetrics.Lags(batch.Source, lag);

@@ -7,19 +7,19 @@ internal interface IKeyChanges
     ReadOnlySpan<byte> Key(int i);
 
     /// <summary>Applies changes from one to before another, all of one key.</summary>
-    void Apply(EpochKeys to, int id, int from, int end, EpochUndo? undo);
+    void Apply(VolumeKeys to, int id, int from, int end, VolumeUndo? undo);
 }
 
 /// <summary>
 /// The trie below its buckets. A node holds the hashes of both its sides, so that a change reads the nodes on its path and no others: they lie
 /// scattered over hundreds of megabytes, and each read is a wait for memory that hashing a node takes no longer than.
 /// </summary>
-internal sealed class BucketTries(EpochKeys keys)
+internal sealed class BucketTries(VolumeKeys keys)
 {
     /// <summary>Changes whose paths are read ahead at once; their nodes fit the first-level cache.</summary>
     public const int WarmAtOnce = 24;
 
-    private readonly int[] _roots = new int[EpochIndex.Buckets];
+    private readonly int[] _roots = new int[IndexVolume.Buckets];
     private readonly PagedList<Node> _nodes = new();
 
     /// <summary>Number of nodes.</summary>
@@ -33,11 +33,11 @@ internal sealed class BucketTries(EpochKeys keys)
     /// <param name="hash">Its hash, before and after.</param>
     /// <param name="undo">Notes what was there; null when nothing is ever taken back.</param>
     /// <returns>True when it holds several keys now.</returns>
-    public bool Change<T>(T changes, int from, int to, int bucket, ref Hash32 hash, EpochUndo? undo)
+    public bool Change<T>(T changes, int from, int to, int bucket, ref Hash32 hash, VolumeUndo? undo)
         where T : struct, IKeyChanges
     {
         undo?.Roots.Add((bucket, _roots[bucket]));
-        _roots[bucket] = Change(changes, from, to, _roots[bucket], EpochIndex.BucketDepth, ref hash, undo);
+        _roots[bucket] = Change(changes, from, to, _roots[bucket], IndexVolume.BucketDepth, ref hash, undo);
         return _roots[bucket] > 0;
     }
 
@@ -48,11 +48,11 @@ internal sealed class BucketTries(EpochKeys keys)
         Span<int> links = stackalloc int[WarmAtOnce];
         for (var i = from; i < to; i++)
         {
-            links[i - from] = _roots[EpochIndex.BucketOf(changes.Key(i))];
+            links[i - from] = _roots[IndexVolume.BucketOf(changes.Key(i))];
         }
 
         var deeper = true;
-        for (var depth = EpochIndex.BucketDepth; deeper; depth++)
+        for (var depth = IndexVolume.BucketDepth; deeper; depth++)
         {
             deeper = false;
             for (var i = from; i < to; i++)
@@ -85,7 +85,7 @@ internal sealed class BucketTries(EpochKeys keys)
     public void Visit(int bucket, Action<int, ReadOnlySpan<byte>> visit, ReadOnlySpan<byte> hash) => Walk(_roots[bucket], visit, hash);
 
     /// <summary>Takes back what was noted.</summary>
-    public void Undo(EpochUndo undo)
+    public void Undo(VolumeUndo undo)
     {
         for (var i = undo.Nodes.Count - 1; i >= 0; i--)
         {
@@ -103,7 +103,7 @@ internal sealed class BucketTries(EpochKeys keys)
     private static bool BitOf(ReadOnlySpan<byte> key, int depth) => (key[depth >> 3] >> (7 - (depth & 7)) & 1) != 0;
 
     // The subtree at a link that begins at a depth, as it is with the changes: its link, and its hash in place.
-    private int Change<T>(T changes, int from, int to, int link, int depth, ref Hash32 hash, EpochUndo? undo)
+    private int Change<T>(T changes, int from, int to, int link, int depth, ref Hash32 hash, VolumeUndo? undo)
         where T : struct, IKeyChanges
     {
         var first = changes.Key(from);

@@ -17,13 +17,13 @@ public static class EntryType
 /// Commit entry of the subject index, 101 bytes of leaf data (docs/LEDGER-FORMAT.md): one signature over the log's root covers, through its
 /// last leaf, the index as well.
 /// </summary>
-/// <param name="Epoch">Number of the live epoch, from 0; as many epochs are sealed.</param>
-/// <param name="EpochStart">Index at which the live epoch begins.</param>
-/// <param name="Covered">The entry's own index: events from <paramref name="EpochStart"/> up to it are in the trie.</param>
+/// <param name="Volume">Number of the live volume, from 0; as many volumes are sealed. The format's member <c>epoch</c>.</param>
+/// <param name="VolumeStart">Index at which the live volume begins. The format's member <c>epochStart</c>.</param>
+/// <param name="Covered">The entry's own index: events from <paramref name="VolumeStart"/> up to it are in the trie.</param>
 /// <param name="KeyCount">Keys in the trie.</param>
-/// <param name="TrieRoot">Root of the live epoch's trie, 32 bytes; zeros when it is empty.</param>
-/// <param name="SealedRoot">Root of the tree of sealed epochs, 32 bytes; SHA-256 of nothing when there is none.</param>
-public sealed record CommitEntry(long Epoch, long EpochStart, long Covered, long KeyCount, byte[] TrieRoot, byte[] SealedRoot)
+/// <param name="TrieRoot">Root of the live volume's trie, 32 bytes; zeros when it is empty.</param>
+/// <param name="SealedRoot">Root of the tree of sealed volumes, 32 bytes; SHA-256 of nothing when there is none.</param>
+public sealed record CommitEntry(long Volume, long VolumeStart, long Covered, long KeyCount, byte[] TrieRoot, byte[] SealedRoot)
 {
     /// <summary>Bytes of the leaf data.</summary>
     public const int Size = 1 + sizeof(uint) + (4 * sizeof(long)) + (2 * IndexHash.Size);
@@ -37,8 +37,8 @@ public sealed record CommitEntry(long Epoch, long EpochStart, long Covered, long
         var to = new byte[Size];
         to[0] = EntryType.Commit;
         BinaryPrimitives.WriteUInt32BigEndian(to.AsSpan(1), MapFunction);
-        BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(5), Epoch);
-        BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(13), EpochStart);
+        BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(5), Volume);
+        BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(13), VolumeStart);
         BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(21), Covered);
         BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(29), KeyCount);
         TrieRoot.CopyTo(to, 37);
@@ -61,12 +61,12 @@ public sealed record CommitEntry(long Epoch, long EpochStart, long Covered, long
         return entry.IsCoherent ? entry : null;
     }
 
-    // The first epoch begins at 0 and no other does; an epoch begins no later than it is covered; no keys and no trie are the same.
+    // The first volume begins at 0 and no other does; a volume begins no later than it is covered; no keys and no trie are the same.
     private bool IsCoherent =>
-        Epoch >= 0 && EpochStart >= 0 && KeyCount >= 0 && EpochStart <= Covered && Epoch <= EpochStart
-        && (Epoch == 0) == (EpochStart == 0)
+        Volume >= 0 && VolumeStart >= 0 && KeyCount >= 0 && VolumeStart <= Covered && Volume <= VolumeStart
+        && (Volume == 0) == (VolumeStart == 0)
         && (KeyCount == 0) == TrieRoot.AsSpan().SequenceEqual(IndexHash.Empty)
-        && (Epoch > 0 || SealedRoot.AsSpan().SequenceEqual(SHA256.HashData([])));
+        && (Volume > 0 || SealedRoot.AsSpan().SequenceEqual(SHA256.HashData([])));
 
     /// <inheritdoc/>
     public bool Equals(CommitEntry? other) => other is not null && Write().AsSpan().SequenceEqual(other.Write());

@@ -36,7 +36,7 @@ public static class IndexHash
     /// <summary>H(0x13 ‖ left ‖ right): node of the trie; an empty side is 32 zero bytes.</summary>
     public static void TrieNode(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right, Span<byte> to) => TaggedSha256.Hash(0x13, left, right, to);
 
-    /// <summary>H(0x14 ‖ u64 start ‖ u64 end ‖ trie root): a sealed epoch.</summary>
+    /// <summary>H(0x14 ‖ u64 start ‖ u64 end ‖ trie root): a sealed volume.</summary>
     public static void SealedLeaf(long start, long end, ReadOnlySpan<byte> trieRoot, Span<byte> to)
     {
         Span<byte> range = stackalloc byte[2 * sizeof(long)];
@@ -45,6 +45,6 @@ public static class IndexHash
         TaggedSha256.Hash(0x14, range, trieRoot, to);
     }
 
-    /// <summary>H(0x15 ‖ left ‖ right): node of the tree of sealed epochs, which has the shape of RFC 6962.</summary>
+    /// <summary>H(0x15 ‖ left ‖ right): node of the tree of sealed volumes, which has the shape of RFC 6962.</summary>
     public static void SealedNode(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right, Span<byte> to) => TaggedSha256.Hash(0x15, left, right, to);
 }

@@ -1,8 +1,8 @@
 namespace Trust.LogFormat.Index;
 
 /// <summary>256 postings of one key, complete and never changed again: first index, differences, root of their subtree (level 8 of the key's tree).</summary>
-/// <param name="First">First index, counted from the epoch's start.</param>
-/// <param name="Last">Last index, counted from the epoch's start.</param>
+/// <param name="First">First index, counted from the volume's start.</param>
+/// <param name="Last">Last index, counted from the volume's start.</param>
 /// <param name="Postings">As <see cref="PostingCode"/> writes them.</param>
 /// <param name="Root">32 bytes.</param>
 public sealed record PostingChunk(uint First, uint Last, byte[] Postings, byte[] Root)
@@ -11,7 +11,7 @@ public sealed record PostingChunk(uint First, uint Last, byte[] Postings, byte[]
     public const int Length = 256;
 }
 
-/// <summary>Postings as differences in 7-bit groups, least significant first; the first one counts from the epoch's start.</summary>
+/// <summary>Postings as differences in 7-bit groups, least significant first; the first one counts from the volume's start.</summary>
 public static class PostingCode
 {
     /// <summary>Most bytes a posting takes.</summary>
@@ -30,7 +30,7 @@ public static class PostingCode
         return at + 1;
     }
 
-    /// <summary>Where postings begin and end, counted from the epoch's start.</summary>
+    /// <summary>Where postings begin and end, counted from the volume's start.</summary>
     /// <param name="bytes">What <see cref="Write"/> is said to have written.</param>
     /// <param name="count">How many.</param>
     /// <param name="first">The first one.</param>
@@ -71,7 +71,7 @@ public static class PostingCode
 
     /// <summary>Reads postings as indices of the log.</summary>
     /// <param name="bytes">What <see cref="Write"/> wrote.</param>
-    /// <param name="start">Start of the epoch.</param>
+    /// <param name="start">Start of the volume.</param>
     /// <param name="to">Receives the indices.</param>
     public static void Read(ReadOnlySpan<byte> bytes, long start, List<long> to)
     {
@@ -95,7 +95,7 @@ public static class PostingCode
     }
 }
 
-/// <summary>What an epoch holds of one key: a copy taken at one moment, later appends do not change it.</summary>
+/// <summary>What a volume holds of one key: a copy taken at one moment, later appends do not change it.</summary>
 public sealed class KeyPostings
 {
     private readonly PostingChunk[] _chunks;
@@ -104,7 +104,7 @@ public sealed class KeyPostings
     private readonly byte[] _key;
 
     /// <summary>Makes one from its parts.</summary>
-    /// <param name="start">Start of the epoch.</param>
+    /// <param name="start">Start of the volume.</param>
     /// <param name="key">32 bytes.</param>
     /// <param name="leaf">Trie leaf over all of <paramref name="count"/> postings.</param>
     /// <param name="count">Number of postings.</param>
@@ -120,7 +120,7 @@ public sealed class KeyPostings
         _tail = tail;
     }
 
-    /// <summary>Start of the epoch.</summary>
+    /// <summary>Start of the volume.</summary>
     public long Start { get; }
 
     /// <summary>The key, 32 bytes.</summary>

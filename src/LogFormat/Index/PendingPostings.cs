@@ -2,12 +2,14 @@ using System.Buffers.Binary;
 
 namespace Trust.LogFormat.Index;
 
-/// <summary>Events since the last commit entry: which epoch they fall into shows only with the next.</summary>
+/// <summary>Events since the last commit entry: which volume they fall into shows only with the next.</summary>
 internal sealed class PendingPostings
 {
     // A sort word is 40 bits of the key, which put neighbours in the trie side by side, and the posting's place, which keeps each key's order.
     private const int PlaceBits = 24;
-    private const int Slice = 1 << PlaceBits;
+
+    // Most postings that are sorted together, as many as a place can number.
+    private const int RunLength = 1 << PlaceBits;
 
     private readonly PagedList<Hash32> _keys = new();
     private readonly PagedList<int> _events = new();
@@ -30,13 +32,13 @@ internal sealed class PendingPostings
         }
     }
 
-    /// <summary>Adds them to an epoch; they stay until <see cref="Clear"/>.</summary>
-    public void Post(EpochIndex epoch)
+    /// <summary>Adds them to a volume; they stay until <see cref="Clear"/>.</summary>
+    public void AddTo(IndexVolume volume)
     {
-        for (var from = 0; from < _keys.Count; from += Slice)
+        for (var from = 0; from < _keys.Count; from += RunLength)
         {
-            var count = Sort(from, Math.Min(from + Slice, _keys.Count), epoch);
-            epoch.Take(new Sorted(this, from), count);
+            var count = Sort(from, Math.Min(from + RunLength, _keys.Count), volume);
+            volume.ApplyChanges(new Sorted(this, from), count);
         }
     }
 
@@ -47,8 +49,8 @@ internal sealed class PendingPostings
         _leafHashes.Truncate(0);
     }
 
-    // Words of the postings that the epoch does not hold yet, in key order.
-    private int Sort(int from, int to, EpochIndex epoch)
+    // Words of the postings that the volume does not hold yet, in key order.
+    private int Sort(int from, int to, IndexVolume volume)
     {
         if (_words.Length < to - from)
         {
@@ -59,9 +61,9 @@ internal sealed class PendingPostings
         for (var place = from; place < to; place++)
         {
             ReadOnlySpan<byte> key = _keys[place];
-            if (!epoch.Holds(key, _first + _events[place]))
+            if (!volume.Holds(key, _first + _events[place]))
             {
-                _words[count++] = (BinaryPrimitives.ReadUInt64BigEndian(key) & ~(ulong)(Slice - 1)) | (uint)(place - from);
+                _words[count++] = (BinaryPrimitives.ReadUInt64BigEndian(key) & ~(ulong)(RunLength - 1)) | (uint)(place - from);
             }
         }
 
@@ -98,7 +100,7 @@ internal sealed class PendingPostings
         }
     }
 
-    private static int Place(ulong word) => (int)(word & (Slice - 1));
+    private static int Place(ulong word) => (int)(word & (RunLength - 1));
 
     private ref Hash32 KeyOf(int from, int i) => ref _keys[from + Place(_words[i])];
 
@@ -106,7 +108,7 @@ internal sealed class PendingPostings
     {
         public ReadOnlySpan<byte> Key(int i) => postings.KeyOf(from, i);
 
-        public void Apply(EpochKeys to, int id, int first, int end, EpochUndo? undo)
+        public void Apply(VolumeKeys to, int id, int first, int end, VolumeUndo? undo)
         {
             if (undo is not null)
             {

@@ -43,7 +43,7 @@ internal sealed class PagedList<T>
 
 /// <summary>
 /// Blocks of 8 to 2,048 bytes in powers of two, named by a number of 32 bits. A block given back is reused only after
-/// <see cref="Keep"/>: until then <see cref="Forget"/> can undo both what was taken and what was given back.
+/// <see cref="KeepChanges"/>: until then <see cref="RevertChanges"/> can undo both what was taken and what was given back.
 /// </summary>
 internal sealed class BlockPool
 {
@@ -64,7 +64,7 @@ internal sealed class BlockPool
 
     public Span<byte> this[int block, byte size] => _pages[block / PageUnits].AsSpan(block % PageUnits * Unit, Unit << size);
 
-    public int Take(byte size)
+    public int TakeBlock(byte size)
     {
         if (!_free[size].TryPop(out var block))
         {
@@ -84,13 +84,13 @@ internal sealed class BlockPool
         return block;
     }
 
-    public void Return(int block, byte size) => _returned.Add((block, size));
+    public void ReturnBlock(int block, byte size) => _returned.Add((block, size));
 
     /// <summary>What was taken and given back stays so.</summary>
-    public void Keep() => Release(_returned);
+    public void KeepChanges() => Release(_returned);
 
-    /// <summary>As if nothing had been taken or given back since <see cref="Keep"/>.</summary>
-    public void Forget() => Release(_taken);
+    /// <summary>As if nothing had been taken or given back since <see cref="KeepChanges"/>.</summary>
+    public void RevertChanges() => Release(_taken);
 
     private void Release(List<(int Block, byte Class)> blocks)
     {

@@ -2,13 +2,13 @@ using System.Security.Cryptography;
 
 namespace Trust.LogFormat.Index;
 
-/// <summary>An epoch whose trie never changes again.</summary>
+/// <summary>A volume whose trie never changes again.</summary>
 /// <param name="Start">Index at which it begins.</param>
-/// <param name="End">Index of the commit entry that ended it; the next epoch begins there.</param>
+/// <param name="End">Index of the commit entry that ended it; the next volume begins there.</param>
 /// <param name="TrieRoot">Root of its trie, 32 bytes.</param>
-public sealed record SealedEpoch(long Start, long End, byte[] TrieRoot)
+public sealed record SealedVolume(long Start, long End, byte[] TrieRoot)
 {
-    /// <summary>Leaf of the tree of sealed epochs.</summary>
+    /// <summary>Leaf of the tree of sealed volumes.</summary>
     public byte[] Leaf()
     {
         var leaf = new byte[IndexHash.Size];
@@ -23,42 +23,42 @@ public sealed record SealedEpoch(long Start, long End, byte[] TrieRoot)
 /// </summary>
 public sealed class SubjectIndex
 {
-    private readonly List<SealedEpoch> _sealed = [];
+    private readonly List<SealedVolume> _sealed = [];
     private readonly PendingPostings _pending = new();
-    private (EpochIndex Epoch, long Size, CommitEntry? Last)? _before;
-    private readonly EpochIndex? _ended;
+    private (IndexVolume Volume, long Size, CommitEntry? Last)? _before;
+    private readonly IndexVolume? _ended;
     private readonly bool _canUndo;
     private byte[] _sealedRoot = SHA256.HashData([]);
 
     /// <summary>An index before the first entry.</summary>
-    /// <param name="canUndo">False for one that only follows a log: <see cref="Undo"/> has its price at every commit.</param>
+    /// <param name="canUndo">False for one that only follows a log: <see cref="RevertCommit"/> has its price at every commit.</param>
     public SubjectIndex(bool canUndo = true)
     {
         _canUndo = canUndo;
-        Epoch = new EpochIndex(0, 0, canUndo);
+        Volume = new IndexVolume(0, 0, canUndo);
     }
 
     /// <summary>Takes up again behind a logged commit entry.</summary>
-    /// <param name="sealedEpochs">Epochs that were sealed before it.</param>
+    /// <param name="sealedVolumes">Volumes that were sealed before it.</param>
     /// <param name="last">The commit entry, as logged.</param>
-    /// <param name="epoch">Its epoch, from an image; null when the epoch ends with it, so that nothing of it is needed.</param>
+    /// <param name="volume">Its volume, from an image; null when the volume ends with it, so that nothing of it is needed.</param>
     /// <param name="canUndo">False for one that only follows a log.</param>
-    public SubjectIndex(IEnumerable<SealedEpoch> sealedEpochs, CommitEntry last, EpochIndex? epoch, bool canUndo = true)
+    public SubjectIndex(IEnumerable<SealedVolume> sealedVolumes, CommitEntry last, IndexVolume? volume, bool canUndo = true)
     {
         _canUndo = canUndo;
-        _sealed.AddRange(sealedEpochs);
+        _sealed.AddRange(sealedVolumes);
         _sealedRoot = SealedRootOf(_sealed);
-        Epoch = epoch ?? new EpochIndex(last.Epoch, last.EpochStart, canUndo);
-        _ended = epoch is null ? Epoch : null;
+        Volume = volume ?? new IndexVolume(last.Volume, last.VolumeStart, canUndo);
+        _ended = volume is null ? Volume : null;
         Last = last;
         Size = last.Covered + 1;
     }
 
-    /// <summary>The live epoch, as of the last commit.</summary>
-    public EpochIndex Epoch { get; private set; }
+    /// <summary>The live volume, as of the last commit.</summary>
+    public IndexVolume Volume { get; private set; }
 
-    /// <summary>Sealed epochs, in order.</summary>
-    public IReadOnlyList<SealedEpoch> Sealed => _sealed;
+    /// <summary>Sealed volumes, in order.</summary>
+    public IReadOnlyList<SealedVolume> Sealed => _sealed;
 
     /// <summary>Number of entries taken: the index of the next one.</summary>
     public long Size { get; private set; }
@@ -87,17 +87,17 @@ public sealed class SubjectIndex
 
     /// <summary>Takes the commit entry that the events before it make necessary.</summary>
     /// <param name="index">Its index: the next one.</param>
-    /// <param name="epochSize">The epoch is over when its last commit entry lies at least so far behind its start.</param>
+    /// <param name="volumeSize">The volume is over when its last commit entry lies at least so far behind its start.</param>
     /// <returns>The entry to log.</returns>
-    public CommitEntry Commit(long index, long epochSize)
+    public CommitEntry Commit(long index, long volumeSize)
     {
-        var entry = Advance(index, ReferenceEquals(Epoch, _ended) || (Last is { } last && last.Covered - last.EpochStart >= epochSize));
+        var entry = Advance(index, ReferenceEquals(Volume, _ended) || (Last is { } last && last.Covered - last.VolumeStart >= volumeSize));
         _pending.Clear();
         return entry;
     }
 
     /// <summary>Takes a logged commit entry: false when entries before it give another, and then the log or this index is wrong.</summary>
-    /// <remarks>Whether an epoch ends is the log's choice, so it is taken from the entry; what follows from it is checked.</remarks>
+    /// <remarks>Whether a volume ends is the log's choice, so it is taken from the entry; what follows from it is checked.</remarks>
     public bool Follow(CommitEntry logged)
     {
         if (logged.Covered != Size)
@@ -105,9 +105,9 @@ public sealed class SubjectIndex
             return false;
         }
 
-        var given = Advance(logged.Covered, Last is { } last && logged.Epoch == last.Epoch + 1);
+        var given = Advance(logged.Covered, Last is { } last && logged.Volume == last.Volume + 1);
         _pending.Clear();
-        if (logged.Covered < Epoch.ConsistentFrom)
+        if (logged.Covered < Volume.ConsistentFrom)
         {
             // Slices of an image that were written at different commits have not met yet; what follows from them is checked when they have.
             Last = logged;
@@ -119,40 +119,40 @@ public sealed class SubjectIndex
 
     /// <summary>
     /// Takes a logged commit entry of which only the leaf hash is left; false when that is not the hash of the one that the entries before it give:
-    /// then it is none, or the log or this index is wrong, and it can still be taken as an event. Needs an index that can <see cref="Undo"/>.
+    /// then it is none, or the log or this index is wrong, and it can still be taken as an event. Needs an index that can <see cref="RevertCommit"/>.
     /// </summary>
     /// <param name="index">Its index: the next one.</param>
     /// <param name="leafHash">RFC 6962 leaf hash.</param>
-    /// <param name="beginsEpoch">Whether the epoch ended with the commit entry before.</param>
-    public bool TryFollow(long index, ReadOnlySpan<byte> leafHash, bool beginsEpoch)
+    /// <param name="beginsVolume">Whether the volume ended with the commit entry before.</param>
+    public bool TryFollow(long index, ReadOnlySpan<byte> leafHash, bool beginsVolume)
     {
-        if (MerkleProof.LeafHash(Advance(index, beginsEpoch).Write()).AsSpan().SequenceEqual(leafHash))
+        if (MerkleProof.LeafHash(Advance(index, beginsVolume).Write()).AsSpan().SequenceEqual(leafHash))
         {
             _pending.Clear();
             return true;
         }
 
-        TakeBack();
+        RestoreBeforeCommit();
         Size = index;
         return false;
     }
 
     /// <summary>Takes back the last commit and the events it covered; possible once, and not after a further <see cref="Append"/>.</summary>
     /// <exception cref="InvalidOperationException">There is nothing to take back.</exception>
-    public void Undo()
+    public void RevertCommit()
     {
-        TakeBack();
+        RestoreBeforeCommit();
         _pending.Clear();
     }
 
-    /// <summary>Root of the tree of sealed epochs.</summary>
-    public static byte[] SealedRootOf(IReadOnlyList<SealedEpoch> epochs) =>
-        epochs.Count == 0 ? SHA256.HashData([]) : Fold([.. epochs.Select(e => e.Leaf())]);
+    /// <summary>Root of the tree of sealed volumes.</summary>
+    public static byte[] SealedRootOf(IReadOnlyList<SealedVolume> volumes) =>
+        volumes.Count == 0 ? SHA256.HashData([]) : Fold([.. volumes.Select(v => v.Leaf())]);
 
-    /// <summary>Hashes that join sealed epochs [from, to) to the root of their tree, left to right.</summary>
-    public static List<byte[]> SealedProof(IReadOnlyList<SealedEpoch> epochs, int from, int to)
+    /// <summary>Hashes that join sealed volumes [from, to) to the root of their tree, left to right.</summary>
+    public static List<byte[]> SealedProof(IReadOnlyList<SealedVolume> volumes, int from, int to)
     {
-        var leaves = epochs.Select(e => e.Leaf()).ToArray();
+        var leaves = volumes.Select(v => v.Leaf()).ToArray();
         var proof = new List<byte[]>();
         Outside(0, leaves.Length);
         return proof;
@@ -172,18 +172,18 @@ public sealed class SubjectIndex
         }
     }
 
-    private void TakeBack()
+    private void RestoreBeforeCommit()
     {
-        var (epoch, size, last) = _before ?? throw new InvalidOperationException("No commit can be taken back.");
-        if (ReferenceEquals(epoch, Epoch))
+        var (volume, size, last) = _before ?? throw new InvalidOperationException("No commit can be taken back.");
+        if (ReferenceEquals(volume, Volume))
         {
-            Epoch.Undo();
+            Volume.RevertCommit();
         }
         else
         {
             _sealed.RemoveAt(_sealed.Count - 1);
             _sealedRoot = SealedRootOf(_sealed);
-            Epoch = epoch;
+            Volume = volume;
         }
 
         (Size, Last, _before) = (size, last, null);
@@ -196,20 +196,20 @@ public sealed class SubjectIndex
             throw new ArgumentException($"A commit entry at {index} cannot follow {Size} entries.", nameof(index));
         }
 
-        _before = _canUndo ? (Epoch, Last?.Covered + 1 ?? 0, Last) : null;
+        _before = _canUndo ? (Volume, Last?.Covered + 1 ?? 0, Last) : null;
         if (seal)
         {
             var last = Last!;
-            _sealed.Add(new SealedEpoch(last.EpochStart, last.Covered, last.TrieRoot));
+            _sealed.Add(new SealedVolume(last.VolumeStart, last.Covered, last.TrieRoot));
             _sealedRoot = SealedRootOf(_sealed);
-            Epoch = new EpochIndex(last.Epoch + 1, last.Covered, _canUndo);
+            Volume = new IndexVolume(last.Volume + 1, last.Covered, _canUndo);
         }
 
-        Epoch.Begin();
-        _pending.Post(Epoch);
-        Epoch.Finish();
+        Volume.BeginCommit();
+        _pending.AddTo(Volume);
+        Volume.HashTouched();
         Size++;
-        return Last = new CommitEntry(Epoch.Number, Epoch.Start, index, Epoch.KeyCount, Epoch.Root.Hash, _sealedRoot);
+        return Last = new CommitEntry(Volume.Number, Volume.Start, index, Volume.KeyCount, Volume.Root.Hash, _sealedRoot);
     }
 
     private static byte[] Fold(ReadOnlySpan<byte[]> leaves)

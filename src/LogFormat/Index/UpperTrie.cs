@@ -3,8 +3,8 @@ namespace Trust.LogFormat.Index;
 /// <summary>Values at depths 0 to 16: the root at place 1, halves of place p at 2p and 2p + 1.</summary>
 internal sealed class UpperTrie
 {
-    private readonly Hash32[] _hashes = new Hash32[2 * EpochIndex.Buckets];
-    private readonly byte[] _kinds = new byte[2 * EpochIndex.Buckets];
+    private readonly Hash32[] _hashes = new Hash32[2 * IndexVolume.Buckets];
+    private readonly byte[] _kinds = new byte[2 * IndexVolume.Buckets];
     private readonly List<int> _places = [];
 
     public SubtreeValue this[int place] => new(KindOf(place), Hash(place).ToArray());
@@ -20,27 +20,27 @@ internal sealed class UpperTrie
     public ReadOnlySpan<byte> Hash(int place) => _hashes[place];
 
     /// <summary>Notes the value of a place and gives its hash, to be changed in place.</summary>
-    public ref Hash32 Change(int place, EpochUndo? undo)
+    public ref Hash32 Change(int place, VolumeUndo? undo)
     {
         undo?.Upper.Add((place, KindOf(place), _hashes[place]));
         return ref _hashes[place];
     }
 
     /// <summary>Says what a changed hash is of.</summary>
-    public void Settle(int place, SubtreeKind kind) => _kinds[place] = (byte)kind;
+    public void SetKind(int place, SubtreeKind kind) => _kinds[place] = (byte)kind;
 
     /// <summary>Joins again all that lies above these buckets.</summary>
     /// <param name="buckets">Rising, none twice.</param>
     /// <param name="undo">Notes what was there; null when nothing is ever taken back.</param>
-    public void Rise(List<int> buckets, EpochUndo? undo)
+    public void JoinAbove(List<int> buckets, VolumeUndo? undo)
     {
         _places.Clear();
         foreach (var bucket in buckets)
         {
-            _places.Add(EpochIndex.Buckets + bucket);
+            _places.Add(IndexVolume.Buckets + bucket);
         }
 
-        for (var depth = EpochIndex.BucketDepth; depth > 0; depth--)
+        for (var depth = IndexVolume.BucketDepth; depth > 0; depth--)
         {
             var above = 0;
             for (var i = 0; i < _places.Count; i++)
@@ -58,7 +58,7 @@ internal sealed class UpperTrie
     }
 
     /// <summary>Takes back what was noted.</summary>
-    public void Undo(EpochUndo undo)
+    public void Undo(VolumeUndo undo)
     {
         for (var i = undo.Upper.Count - 1; i >= 0; i--)
         {
@@ -69,24 +69,24 @@ internal sealed class UpperTrie
 
     private SubtreeKind KindOf(int place) => (SubtreeKind)_kinds[place];
 
-    private void Join(int place, EpochUndo? undo)
+    private void Join(int place, VolumeUndo? undo)
     {
         var (left, right) = (2 * place, (2 * place) + 1);
         ref var hash = ref Change(place, undo);
         if (KindOf(left) == SubtreeKind.Empty && KindOf(right) != SubtreeKind.Many)
         {
             hash = _hashes[right];
-            Settle(place, KindOf(right));
+            SetKind(place, KindOf(right));
         }
         else if (KindOf(right) == SubtreeKind.Empty && KindOf(left) != SubtreeKind.Many)
         {
             hash = _hashes[left];
-            Settle(place, KindOf(left));
+            SetKind(place, KindOf(left));
         }
         else
         {
             IndexHash.TrieNode(_hashes[left], _hashes[right], hash);
-            Settle(place, SubtreeKind.Many);
+            SetKind(place, SubtreeKind.Many);
         }
     }
 }

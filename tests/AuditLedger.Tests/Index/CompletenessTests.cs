@@ -12,9 +12,9 @@ public sealed class CompletenessTests
     [InlineData(2, 300, 400, 80, 60)]
     [InlineData(3, 3, 1_500, 30, 500)]
     [InlineData(4, 1, 1 << 20, 3, 700)]
-    public async Task Every_question_at_every_published_size_is_answered_as_it_was_written(int seed, int keys, int epochSize, int groups, int mostEvents)
+    public async Task Every_question_at_every_published_size_is_answered_as_it_was_written(int seed, int keys, int volumeSize, int groups, int mostEvents)
     {
-        await using var log = await DirectLog.Create(epochSize);
+        await using var log = await DirectLog.Create(volumeSize);
         var random = new Random(seed);
         var pool = new KeyPool(random, keys);
         for (var g = 0; g < groups; g++)
@@ -62,9 +62,9 @@ public sealed class CompletenessTests
     }
 
     [Fact]
-    public async Task At_the_edge_of_an_epoch_and_of_a_tile_both_sides_are_answered()
+    public async Task At_the_edge_of_a_volume_and_of_a_tile_both_sides_are_answered()
     {
-        // A group of 255 events and its commit entry fill one tile; every second one ends an epoch.
+        // A group of 255 events and its commit entry fill one tile; every second one ends a volume.
         await using var log = await DirectLog.Create(500);
         var keys = new[] { new byte[32], Enumerable.Repeat((byte)7, 32).ToArray() };
         for (var g = 0; g < 6; g++)

@@ -42,10 +42,10 @@ internal sealed class DirectLog : IAsyncDisposable
 
     public CompletenessProver Prover => new(Live, Database.Runtime, NullLogger<CompletenessProver>.Instance);
 
-    public static async Task<DirectLog> Create(int epochSize, IndexPace? pace = null)
+    public static async Task<DirectLog> Create(int volumeSize, IndexPace? pace = null)
     {
         var database = await TestDatabase.Create("ledger", typeof(Program).Assembly);
-        var options = new AuditLedgerOptions { Origin = "o", LockStoreDirectory = "/", Sources = [], EpochSize = epochSize };
+        var options = new AuditLedgerOptions { Origin = "o", LockStoreDirectory = "/", Sources = [], EpochSize = volumeSize };
         var log = new DirectLog(database, await database.Runtime.OpenConnectionAsync(), options, pace ?? new IndexPace());
         await log.Load();
         return log;
@@ -58,11 +58,11 @@ internal sealed class DirectLog : IAsyncDisposable
         var store = new SequencerStore(_connection);
         var head = await store.ReadHead(default);
         _position = new LogPosition(await store.LoadTree(head.Size, default), head.Root, head.Time, head.Writer, "", await store.ReadSources(["ca"], default));
-        await Align();
+        await BringToHead();
     }
 
     /// <summary>As after the sequencer lost its footing.</summary>
-    public Task Align() => Live.Align(new SequencerStore(_connection), _position.Size, default);
+    public Task BringToHead() => Live.BringToHead(new SequencerStore(_connection), _position.Size, default);
 
     /// <summary>Appends events with these keys as one group.</summary>
     /// <param name="events">Keys of each event, 32 bytes each, rising.</param>
@@ -80,18 +80,18 @@ internal sealed class DirectLog : IAsyncDisposable
             group.Accept(new Submission.Append(new JudgedBatch("ca", frame, batch, new byte[32], false)));
         }
 
-        group.Close(Live.Stage(group));
+        group.Close(Live.StageGroup(group));
         var root = group.Tree.Root();
         if (fail)
         {
             await Assert.ThrowsAsync<InvalidDataException>(
-                () => new SequencerStore(_connection).Commit(group, new LogPosition(_position.Tree, new byte[32], 0, 0, "", _position.Sources), root, default));
-            await Align();
+                () => new SequencerStore(_connection).CommitGroup(group, new LogPosition(_position.Tree, new byte[32], 0, 0, "", _position.Sources), root, default));
+            await BringToHead();
             return;
         }
 
-        await new SequencerStore(_connection).Commit(group, _position, root, default);
-        Live.Keep();
+        await new SequencerStore(_connection).CommitGroup(group, _position, root, default);
+        Live.ConfirmGroup();
         for (var i = 0; i < events.Count; i++)
         {
             foreach (var key in events[i].Chunk(SubjectKey.Size))

@@ -7,14 +7,14 @@ using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Tests.Index;
 
-/// <summary>What the index keeps in the database: history, images, sealed epochs.</summary>
+/// <summary>What the index keeps in the database: history, images, sealed volumes.</summary>
 public sealed class StoredIndexTests
 {
     // So often that every test crosses many writes.
     private static readonly IndexPace Hasty = new() { HistoryBytes = 4_000, ImageEvery = 200, ImageShare = 1, ImageAtStop = 1 };
 
     [Fact]
-    public async Task Sealed_epochs_and_old_history_leave_memory_and_every_size_is_still_answered_also_after_crashes()
+    public async Task Sealed_volumes_and_old_history_leave_memory_and_every_size_is_still_answered_also_after_crashes()
     {
         await using var log = await DirectLog.Create(400, Hasty);
         var random = new Random(21);
@@ -28,7 +28,7 @@ public sealed class StoredIndexTests
 
             if (start % 2 == 0)
             {
-                await log.Live.Rest();
+                await log.Live.StoreImage();
                 Assert.Equal(1, log.Live.Resident);
             }
 
@@ -86,8 +86,8 @@ public sealed class StoredIndexTests
         }
 
         Assert.Equal(0, await Count(log, "SELECT count(*) FROM index_image"));
-        await log.Live.Rest();
-        Assert.Equal(EpochImage.Slices, await Count(log, "SELECT count(*) FROM index_image"));
+        await log.Live.StoreImage();
+        Assert.Equal(VolumeImage.Slices, await Count(log, "SELECT count(*) FROM index_image"));
     }
 
     [Fact]
@@ -101,8 +101,8 @@ public sealed class StoredIndexTests
         for (var round = 0; round < 6; round++)
         {
             await log.Append(later.Events(10));
-            await log.Live.Rest();
-            parts.Add(await Count(log, "SELECT count(*) FROM index_image") / EpochImage.Slices);
+            await log.Live.StoreImage();
+            parts.Add(await Count(log, "SELECT count(*) FROM index_image") / VolumeImage.Slices);
             await log.Load();
             await CompletenessTests.Ask(log, round % 2 == 0 ? first : later, random, 20);
         }
@@ -134,7 +134,7 @@ public sealed class StoredIndexTests
             await log.Append(pool.Events(random.Next(1, 60)));
         }
 
-        await log.Live.Rest();
+        await log.Live.StoreImage();
         await Run(log, tamper);
         await log.Load();
         for (var g = 0; g < 5; g++)
@@ -142,7 +142,7 @@ public sealed class StoredIndexTests
             await log.Append(pool.Events(20));
         }
 
-        // The live epoch is right in any case. A sealed one is bound to its root whenever it is read.
+        // The live volume is right in any case. A sealed one is bound to its root whenever it is read.
         var (size, _) = log.Heads[^1];
         Assert.IsType<SubjectAnswer.Proved>(await log.Prover.Prove(log.Head, pool.Any(), size - 20, size - 1, size, 10_000, default));
     }
@@ -158,7 +158,7 @@ public sealed class StoredIndexTests
             await using var log = await DirectLog.Create(100_000, Hasty);
             await log.Append(pool.Events(400));
             await log.Append(pool.Events(random.Next(1, 60)));
-            await log.Live.Rest();
+            await log.Live.StoreImage();
             var slices = await log.Database.Owner.Sql("SELECT slice, part, keys FROM index_image WHERE octet_length(keys) > 100").All(r => (r.GetInt16(0), r.GetInt16(1), r.GetFieldValue<byte[]>(2)), default);
             Assert.NotEmpty(slices);
             var (slice, part, stored) = slices[random.Next(slices.Count)];
@@ -220,7 +220,7 @@ public sealed class StoredIndexTests
             await log.Append(pool.Events(random.Next(1, 60)));
         }
 
-        await log.Live.Rest();
+        await log.Live.StoreImage();
         await Run(log, tamper);
         var (size, _) = log.Heads[^1];
         await Assert.ThrowsAsync<IndexFaultException>(async () =>
@@ -245,7 +245,7 @@ public sealed class StoredIndexTests
                 await log.Append(pool.Events(random.Next(1, 60)));
             }
 
-            await log.Live.Rest();
+            await log.Live.StoreImage();
             var before = log.Live;
             await log.Load();
             for (var g = 0; g < 8; g++)
@@ -253,9 +253,9 @@ public sealed class StoredIndexTests
                 await log.Append(pool.Events(random.Next(1, 60)));
             }
 
-            await log.Live.Rest();
+            await log.Live.StoreImage();
             log.Live = before;
-            await log.Align();
+            await log.BringToHead();
             await CompletenessTests.Ask(log, pool, random, 40);
         }
     }
@@ -271,16 +271,16 @@ public sealed class StoredIndexTests
         await log.Append(pool.Events(50));
         if (later)
         {
-            await log.Live.Rest();
+            await log.Live.StoreImage();
         }
 
         await log.Append(pool.Events(50));
         var slow = log.Live;
         await log.Load();
         await log.Append(pool.Events(50));
-        await log.Live.Rest();
+        await log.Live.StoreImage();
         var stored = await Image(log);
-        await slow.Rest();
+        await slow.StoreImage();
         Assert.Equal(stored, await Image(log));
         await log.Load();
         await CompletenessTests.Ask(log, pool, random, 40);

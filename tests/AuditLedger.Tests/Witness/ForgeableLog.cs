@@ -107,9 +107,9 @@ internal sealed class ForgeableLog : IAsyncDisposable
     }
 
     /// <summary>Appends the commit entry that belongs here, altered as asked.</summary>
-    public void Commit(Func<CommitEntry, CommitEntry>? alter = null, long epochSize = long.MaxValue)
+    public void Commit(Func<CommitEntry, CommitEntry>? alter = null, long volumeSize = long.MaxValue)
     {
-        var commit = _index.Commit(_index.Size, epochSize);
+        var commit = _index.Commit(_index.Size, volumeSize);
         Leaves.Add((alter?.Invoke(commit) ?? commit).Write());
     }
 

@@ -184,16 +184,16 @@ public sealed class ForgedLogTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Epochs_that_are_sealed_where_the_log_says_are_followed()
+    public async Task Volumes_that_are_sealed_where_the_log_says_are_followed()
     {
         for (var i = 0; i < 6; i++)
         {
             _log.Append(_log.Event());
-            _log.Commit(epochSize: 4);
+            _log.Commit(volumeSize: 4);
             Assert.True(await _witness.Cosigns(_log, _log.Leaves.Count - 2));
         }
 
-        Assert.True(CommitEntry.TryRead(_log.Leaves[^1])!.Epoch >= 1);
+        Assert.True(CommitEntry.TryRead(_log.Leaves[^1])!.Volume >= 1);
     }
 
     private async Task Refused(string why)

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Trust.AuditLedger.Tests.Witness;
 
-/// <summary>A restart begins at the end of the last epoch.</summary>
+/// <summary>A restart begins at the end of the last volume.</summary>
 public sealed class LandmarkTests : IAsyncLifetime
 {
     private ForgeableLog _log = null!;
@@ -13,18 +13,18 @@ public sealed class LandmarkTests : IAsyncLifetime
     {
         _log = await ForgeableLog.Start();
         _witness = await WitnessFixture.Start(_log);
-        for (var epoch = 0; epoch < 3; epoch++)
+        for (var volume = 0; volume < 3; volume++)
         {
             for (var i = 0; i < 300; i++)
             {
                 _log.Append(_log.Event(i % 2 == 0 ? "ca" : "sign"));
             }
 
-            _log.Commit(epochSize: 300);
+            _log.Commit(volumeSize: 300);
         }
 
         _log.Append(_log.Event());
-        _log.Commit(epochSize: 300);
+        _log.Commit(volumeSize: 300);
         Assert.True(await _witness.Cosigns(_log, 0));
         Assert.True(File.Exists(_witness.Landmark(_log)));
     }
@@ -110,7 +110,7 @@ public sealed class LandmarkTests : IAsyncLifetime
         var old = _log.Leaves.Count;
         _log.Append(_log.Event("sign"));
         _log.Append(_log.Event());
-        _log.Commit(epochSize: 300);
+        _log.Commit(volumeSize: 300);
         return await _witness.Cosigns(_log, old);
     }
 }

@@ -10,22 +10,22 @@ internal sealed class NaiveIndex
     private readonly List<(long Index, byte[] Hash, List<byte[]> Keys)> _events = [];
     private readonly List<(long Start, long End, byte[] Root)> _sealed = [];
 
-    public long Epoch => _sealed.Count;
+    public long Volume => _sealed.Count;
 
-    public long EpochStart { get; private set; }
+    public long VolumeStart { get; private set; }
 
     public void Append(long index, byte[] leafHash, List<byte[]> keys) => _events.Add((index, leafHash, keys));
 
     public CommitEntry Commit(long index)
     {
-        var trie = Trie(EpochStart, index);
-        return new CommitEntry(Epoch, EpochStart, index, trie.Count, S([.. trie], 0), Tree(0x15, [.. _sealed.Select(e => H(0x14, U64(e.Start), U64(e.End), e.Root))]));
+        var trie = Trie(VolumeStart, index);
+        return new CommitEntry(Volume, VolumeStart, index, trie.Count, S([.. trie], 0), Tree(0x15, [.. _sealed.Select(e => H(0x14, U64(e.Start), U64(e.End), e.Root))]));
     }
 
     public void Seal(CommitEntry last)
     {
-        _sealed.Add((EpochStart, last.Covered, last.TrieRoot));
-        EpochStart = last.Covered;
+        _sealed.Add((VolumeStart, last.Covered, last.TrieRoot));
+        VolumeStart = last.Covered;
     }
 
     public static byte[] H(byte tag, params byte[][] parts) => SHA256.HashData([tag, .. parts.SelectMany(p => p)]);

@@ -10,7 +10,7 @@ public sealed class SubjectIndexTests
     [InlineData(2, 400, 5, 60, 700)]
     [InlineData(3, 30, 300, 12, 1_000)]
     [InlineData(4, 2_000, 40, 25, 350)]
-    public void Every_commit_equals_the_definition_across_seals(int seed, int keys, int mostEvents, int commits, long epochSize)
+    public void Every_commit_equals_the_definition_across_seals(int seed, int keys, int mostEvents, int commits, long volumeSize)
     {
         var random = new Random(seed);
         var log = new RandomLog(random, keys);
@@ -19,18 +19,18 @@ public sealed class SubjectIndexTests
         for (var c = 0; c < commits; c++)
         {
             Feed(log, index, naive, random.Next(0, mostEvents + 1));
-            if (last is not null && last.Covered - last.EpochStart >= epochSize)
+            if (last is not null && last.Covered - last.VolumeStart >= volumeSize)
             {
                 naive.Seal(last);
             }
 
             var expected = naive.Commit(index.Size);
-            last = index.Commit(index.Size, epochSize);
+            last = index.Commit(index.Size, volumeSize);
             Assert.Equal(expected, last);
             Assert.Equal(last, CommitEntry.TryRead(last.Write()));
         }
 
-        Assert.Equal(naive.Epoch, index.Epoch.Number);
+        Assert.Equal(naive.Volume, index.Volume.Number);
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class SubjectIndexTests
                 }
 
                 index.Commit(index.Size, 700);
-                index.Undo();
+                index.RevertCommit();
             }
 
             foreach (var (hash, keys) in events)
@@ -121,7 +121,7 @@ public sealed class SubjectIndexTests
         }
 
         index.Commit(index.Size, long.MaxValue);
-        var read = Enumerable.Range(0, EpochIndex.Buckets).SelectMany(index.Epoch.Read).ToDictionary(k => Convert.ToHexString(k.Key), k => k, StringComparer.Ordinal);
+        var read = Enumerable.Range(0, IndexVolume.Buckets).SelectMany(index.Volume.Read).ToDictionary(k => Convert.ToHexString(k.Key), k => k, StringComparer.Ordinal);
         Assert.Equal(expected.Keys.Order(StringComparer.Ordinal), read.Keys.Order(StringComparer.Ordinal));
         foreach (var (name, postings) in expected)
         {
@@ -160,9 +160,9 @@ public sealed class SubjectIndexTests
 
     private static List<string> Dump(SubjectIndex index) =>
     [
-        .. Enumerable.Range(0, EpochIndex.Buckets).SelectMany(b => index.Epoch.Read(b)
+        .. Enumerable.Range(0, IndexVolume.Buckets).SelectMany(b => index.Volume.Read(b)
             .Select(k => $"{b} {Convert.ToHexString(k.Key)} {Convert.ToHexString(k.Leaf)} {string.Join(',', k.Indices(0, k.Count))}")),
-        .. Enumerable.Range(0, 256).Select(t => Convert.ToHexString(index.Epoch.Tile(t).Hash) + index.Epoch.Tile(t).Kind),
+        .. Enumerable.Range(0, 256).Select(t => Convert.ToHexString(index.Volume.FanRoot(t).Hash) + index.Volume.FanRoot(t).Kind),
     ];
 }
 

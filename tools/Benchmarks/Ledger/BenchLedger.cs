@@ -16,7 +16,7 @@ namespace Trust.Benchmarks.Ledger;
 internal sealed class BenchLedger : IAsyncDisposable
 {
     private const string Region = "510000";
-    private const int DefaultEpoch = 1 << 24;
+    private const int DefaultVolume = 1 << 24;
 
     private readonly string _directory;
     private readonly PostgresCluster _cluster;
@@ -90,11 +90,11 @@ internal sealed class BenchLedger : IAsyncDisposable
     /// <summary>Starts it again and waits until it leads.</summary>
     /// <param name="patience">Longest wait.</param>
     /// <param name="ct">Cancels the wait.</param>
-    /// <param name="epochSize">Entries of an epoch from now on; null as before.</param>
+    /// <param name="volumeSize">Entries of a volume from now on; null as before.</param>
     /// <returns>From the start of the process until it answered as the one that leads.</returns>
-    public async Task<TimeSpan> Resume(TimeSpan patience, CancellationToken ct, int? epochSize = null)
+    public async Task<TimeSpan> Resume(TimeSpan patience, CancellationToken ct, int? volumeSize = null)
     {
-        await Configure(epochSize, ct);
+        await Configure(volumeSize, ct);
         var watch = Stopwatch.StartNew();
         _process!.Start();
         await Ready(patience, ct);
@@ -205,12 +205,12 @@ internal sealed class BenchLedger : IAsyncDisposable
 
     private string ConfigurationFile => Path.Combine(_directory, "ledger.json");
 
-    private Task Configure(int? epochSize, CancellationToken ct) =>
-        File.WriteAllTextAsync(ConfigurationFile, JsonSerializer.Serialize(Configuration(_token, epochSize ?? DefaultEpoch)), ct);
+    private Task Configure(int? volumeSize, CancellationToken ct) =>
+        File.WriteAllTextAsync(ConfigurationFile, JsonSerializer.Serialize(Configuration(_token, volumeSize ?? DefaultVolume)), ct);
 
     private string BatchKeyFile(string source) => Path.Combine(Public, source + "-batch.spki");
 
-    private object Configuration(Pkcs11.TokenOptions token, int epochSize) => new
+    private object Configuration(Pkcs11.TokenOptions token, int volumeSize) => new
     {
         Service = new { Region, Node = "ledger-1", PublicDirectory = Public, DataDirectory = Data("ledger") },
         Listen = new { Main = new { Url = _address.ToString(), ClientCertificate = "Peer" } },
@@ -226,7 +226,7 @@ internal sealed class BenchLedger : IAsyncDisposable
             Origin = "bench.example/" + Region,
             LockStoreDirectory = Path.Combine(_directory, "lock"),
             AllowSoftwareSm2 = _sm2,
-            EpochSize = epochSize,
+            EpochSize = volumeSize,
             // Its own events go through its own intake, as in an installation.
             Sources = Sources.Append("ledger").Select(s => new { Name = s, BatchKeyFile = BatchKeyFile(s) }).ToArray(),
         },

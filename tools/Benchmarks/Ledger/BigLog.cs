@@ -140,7 +140,7 @@ internal sealed class BigLog : IAsyncDisposable
         var store = new SequencerStore(_connection);
         var head = await store.ReadHead(ct);
         _position = new LogPosition(await store.LoadTree(0, ct), head.Root, head.Time, head.Writer, "", await store.ReadSources(["bench"], ct));
-        await Live.Align(store, 0, ct);
+        await Live.BringToHead(store, 0, ct);
         var watch = Stopwatch.StartNew();
         var marks = new Dictionary<int, TimeSpan>();
         for (var done = 0; done < Events; done += GroupEvents)
@@ -188,10 +188,10 @@ internal sealed class BigLog : IAsyncDisposable
             group.Accept(new Submission.Append(new JudgedBatch("bench", BatchFrame.TryRead(bytes)!, events, new byte[32], false)));
         }
 
-        group.Close(Live.Stage(group));
+        group.Close(Live.StageGroup(group));
         var root = group.Tree.Root();
-        await store.Commit(group, _position, root, ct);
-        Live.Keep();
+        await store.CommitGroup(group, _position, root, ct);
+        Live.ConfirmGroup();
         (_position.Tree, _position.Root, _position.Time, _position.Sources) = (group.Tree, root, group.Time, group.Sources);
         _sizes.Add(_position.Size);
     }

@@ -60,11 +60,11 @@ internal static class LedgerAtScale
         }
     }
 
-    // The next group ends the epoch of ten million entries, which is then stored behind the sequencer's back.
+    // The next group ends the volume of ten million entries, which is then stored behind the sequencer's back.
     private static async Task<string> Seal(BenchLedger ledger, IntakeLoad load, CancellationToken ct)
     {
         await ledger.Stop(ct);
-        await ledger.Resume(TimeSpan.FromMinutes(15), ct, epochSize: 1 << 20);
+        await ledger.Resume(TimeSpan.FromMinutes(15), ct, volumeSize: 1 << 20);
         var acks = new ConcurrentBag<TimeSpan>();
         await load.Run(1, acks, ct);
         var first = acks.Max();
@@ -72,7 +72,7 @@ internal static class LedgerAtScale
         await load.Run(9, acks, ct);
         await ledger.Stop(ct);
         return string.Create(CultureInfo.InvariantCulture,
-            $"Sealing the epoch: group acknowledged after {first.TotalMilliseconds:F0} ms, those after it within {acks.Max().TotalMilliseconds:F0} ms (median {acks.Order().ElementAt(acks.Count / 2).TotalMilliseconds:F0})");
+            $"Sealing the volume: group acknowledged after {first.TotalMilliseconds:F0} ms, those after it within {acks.Max().TotalMilliseconds:F0} ms (median {acks.Order().ElementAt(acks.Count / 2).TotalMilliseconds:F0})");
     }
 
     /// <summary>Inclusion proofs of random entries under random published sizes.</summary>
@@ -168,7 +168,7 @@ internal static class LedgerAtScale
     // A stretch of the log in which the key has so many events.
     private static async Task<(long From, long To)> Range(BigLog log, byte[] key, int events, long size, CancellationToken ct)
     {
-        var at = new EpochAt(0, 0, size - 1, []);
+        var at = new VolumeAt(0, 0, size - 1, []);
         var postings = (await log.Live.Bucket(at, (key[0] << 8) | key[1], ct)).Find(k => k.Key.SequenceEqual(key))!;
         var count = postings.CountBelow(size - 1);
         var first = log.Random(Math.Max(1, count - events));

@@ -23,9 +23,9 @@ public sealed class CompletenessProof
     private readonly long _size;
     private readonly Commit _commit;
     private readonly List<byte[]> _path;
-    private readonly long _firstEpoch;
-    private readonly List<Epoch> _epochs = [];
-    private readonly List<byte[]> _epochHashes = [];
+    private readonly long _firstVolume;
+    private readonly List<Volume> _volumes = [];
+    private readonly List<byte[]> _volumeHashes = [];
     private readonly List<KeyPart> _parts = [];
 
     private CompletenessProof(ref Reader reader)
@@ -37,13 +37,13 @@ public sealed class CompletenessProof
         var sealedCount = reader.U32();
         if (sealedCount > 0)
         {
-            _firstEpoch = reader.U32();
+            _firstVolume = reader.U32();
             for (var i = 0; i < sealedCount; i++)
             {
-                _epochs.Add(new Epoch(reader.I64(), reader.I64(), reader.Take(Hash).ToArray()));
+                _volumes.Add(new Volume(reader.I64(), reader.I64(), reader.Take(Hash).ToArray()));
             }
 
-            _epochHashes = reader.Hashes(MaxRangeHashes);
+            _volumeHashes = reader.Hashes(MaxRangeHashes);
         }
 
         for (var i = 0; i <= sealedCount; i++)
@@ -74,7 +74,7 @@ public sealed class CompletenessProof
     }
 
     /// <summary>
-    /// True when the postings shown are all of the key in the range, and at most one neighbour on each side within each epoch.
+    /// True when the postings shown are all of the key in the range, and at most one neighbour on each side within each volume.
     /// </summary>
     /// <param name="size">Size of the verified checkpoint.</param>
     /// <param name="root">Its RFC 6962 root.</param>
@@ -100,11 +100,11 @@ public sealed class CompletenessProof
         Require(size > 0 && _size == size && key.Length == Hash && leafHashes.All(h => h.Length == Hash) && leafHashes.Count == Indices.Count());
         Require(_commit.Covered == size - 1 && from >= 0 && from <= to && to <= _commit.Covered);
         Require(LogProof.InTree(size - 1, size, _commit.LeafHash, _path, root));
-        CheckEpochs(from, to);
+        CheckVolumes(from, to);
         var used = 0;
         for (var i = 0; i < _parts.Count; i++)
         {
-            var (start, end, trieRoot) = i < _epochs.Count ? _epochs[i] : new Epoch(_commit.EpochStart, _commit.Covered, _commit.TrieRoot);
+            var (start, end, trieRoot) = i < _volumes.Count ? _volumes[i] : new Volume(_commit.VolumeStart, _commit.Covered, _commit.TrieRoot);
             var hashes = leafHashes.Skip(used).Take(_parts[i].Indices.Length).ToList();
             used += hashes.Count;
             Require(_parts[i].CheckRange(start, end, from, to));
@@ -112,26 +112,26 @@ public sealed class CompletenessProof
         }
     }
 
-    private void CheckEpochs(long from, long to)
+    private void CheckVolumes(long from, long to)
     {
-        Require(_commit.Epoch > 0 || _commit.SealedRoot.AsSpan().SequenceEqual(SHA256.HashData([])));
-        // Every sealed epoch that overlaps the range has to be shown, and no other; the live one always is.
-        Require(_epochs.Count > 0 == (from < to && from < _commit.EpochStart));
-        if (_epochs.Count == 0)
+        Require(_commit.Volume > 0 || _commit.SealedRoot.AsSpan().SequenceEqual(SHA256.HashData([])));
+        // Every sealed volume that overlaps the range has to be shown, and no other; the live one always is.
+        Require(_volumes.Count > 0 == (from < to && from < _commit.VolumeStart));
+        if (_volumes.Count == 0)
         {
             return;
         }
 
-        for (var i = 0; i < _epochs.Count; i++)
+        for (var i = 0; i < _volumes.Count; i++)
         {
-            Require(_epochs[i].Start >= 0 && _epochs[i].Start < _epochs[i].End && (i == 0 || _epochs[i - 1].End == _epochs[i].Start));
+            Require(_volumes[i].Start >= 0 && _volumes[i].Start < _volumes[i].End && (i == 0 || _volumes[i - 1].End == _volumes[i].Start));
         }
 
-        var (first, last) = (_epochs[0], _epochs[^1]);
+        var (first, last) = (_volumes[0], _volumes[^1]);
         Require(first.Start <= from && first.End > from && last.Start < to);
-        Require(to > _commit.EpochStart ? last.End == _commit.EpochStart : last.End >= to);
-        var fold = new RangeFold(0x15, _firstEpoch, [.. _epochs.Select(e => e.LeafHash)], _epochHashes);
-        Require(fold.Root(_commit.Epoch).AsSpan().SequenceEqual(_commit.SealedRoot));
+        Require(to > _commit.VolumeStart ? last.End == _commit.VolumeStart : last.End >= to);
+        var fold = new RangeFold(0x15, _firstVolume, [.. _volumes.Select(v => v.LeafHash)], _volumeHashes);
+        Require(fold.Root(_commit.Volume).AsSpan().SequenceEqual(_commit.SealedRoot));
     }
 
     private static void Require(bool holds)
@@ -166,7 +166,7 @@ public sealed class CompletenessProof
 
     private sealed class RefusedException : Exception;
 
-    private sealed record Epoch(long Start, long End, byte[] TrieRoot)
+    private sealed record Volume(long Start, long End, byte[] TrieRoot)
     {
         public byte[] LeafHash
         {
@@ -187,18 +187,18 @@ public sealed class CompletenessProof
         public Commit(ReadOnlySpan<byte> bytes)
         {
             Require(bytes[0] == 2 && BinaryPrimitives.ReadUInt32BigEndian(bytes[1..]) == 1);
-            Epoch = BinaryPrimitives.ReadInt64BigEndian(bytes[5..]);
-            EpochStart = BinaryPrimitives.ReadInt64BigEndian(bytes[13..]);
+            Volume = BinaryPrimitives.ReadInt64BigEndian(bytes[5..]);
+            VolumeStart = BinaryPrimitives.ReadInt64BigEndian(bytes[13..]);
             Covered = BinaryPrimitives.ReadInt64BigEndian(bytes[21..]);
             TrieRoot = bytes[37..69].ToArray();
             SealedRoot = bytes[69..].ToArray();
             LeafHash = SHA256.HashData([0, .. bytes]);
-            Require(Epoch >= 0 && EpochStart >= 0 && EpochStart <= Covered && (Epoch == 0) == (EpochStart == 0));
+            Require(Volume >= 0 && VolumeStart >= 0 && VolumeStart <= Covered && (Volume == 0) == (VolumeStart == 0));
         }
 
-        public long Epoch { get; }
+        public long Volume { get; }
 
-        public long EpochStart { get; }
+        public long VolumeStart { get; }
 
         public long Covered { get; }
 
@@ -209,7 +209,7 @@ public sealed class CompletenessProof
         public byte[] LeafHash { get; }
     }
 
-    /// <summary>A key's path in one epoch's trie, and what stands at its end.</summary>
+    /// <summary>A key's path in one volume's trie, and what stands at its end.</summary>
     private sealed class KeyPart
     {
         private readonly byte[][] _siblings;
@@ -251,7 +251,7 @@ public sealed class CompletenessProof
 
         public long[] Indices { get; } = [];
 
-        /// <summary>Whether the indices lie within the epoch, and each edge of the range is shown.</summary>
+        /// <summary>Whether the indices lie within the volume, and each edge of the range is shown.</summary>
         public bool CheckRange(long start, long end, long from, long to)
         {
             if (_kind != 2)

@@ -179,7 +179,7 @@ public static class EvidenceVerifier
     }
 
     // Ledger time never falls, so an event before the period at the range's begin and one after it at its end show that the range holds the whole
-    // period. The subject's own neighbours cannot: one may be withheld, or lie in an epoch of which nothing is shown.
+    // period. The subject's own neighbours cannot: one may be withheld, or lie in a volume of which nothing is shown.
     private static void CheckPeriod(Evidence evidence, List<LoggedEvent> events)
     {
         var (from, to, last) = (evidence.Question.From, evidence.Question.To, evidence.Question.Size - 1);

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Trust.LogFormat.Index;
 
 /// <summary>What a commit changed, as it was before: a database that refuses a group must not cost a reload of millions of entries.</summary>
-internal sealed class EpochUndo
+internal sealed class VolumeUndo
 {
     private readonly ArrayBufferWriter<byte> _frontiers = new(1 << 16);
 
@@ -23,7 +23,7 @@ internal sealed class EpochUndo
 
     public List<(int Place, SubtreeKind Kind, Hash32 Hash)> Upper { get; } = [];
 
-    public void Begin(int keys, int nodes)
+    public void BeginCommit(int keys, int nodes)
     {
         (KeyCount, NodeCount) = (keys, nodes);
         _frontiers.ResetWrittenCount();

@@ -7,7 +7,7 @@ namespace Trust.LogFormat.Index;
 
 /// <summary>
 /// One key as an image holds it: <c>key ‖ u32 count ‖ u32 last ‖ frontier ‖ chunks × (u32 first ‖ u32 last ‖ u16 length ‖ postings ‖ root) ‖
-/// u16 length ‖ tail</c>, big-endian, indices counted from the epoch's start. The frontier holds the roots of complete subtrees, one for each
+/// u16 length ‖ tail</c>, big-endian, indices counted from the volume's start. The frontier holds the roots of complete subtrees, one for each
 /// set bit of the count, smallest first; there is a chunk for each 256 postings.
 /// </summary>
 internal sealed record ImageKey(byte[] Bytes, uint Count, uint Last, byte[][] Frontier, PostingChunk[] Chunks, byte[] Tail)
@@ -27,31 +27,31 @@ internal sealed record ImageKey(byte[] Bytes, uint Count, uint Last, byte[][] Fr
 
 /// <summary>One part of a slice: the keys that were given a posting since the part before it, each whole as it was by then.</summary>
 /// <param name="Commit">Commit that it is as of.</param>
-/// <param name="Keys">What <see cref="EpochIndex.WriteSlice"/> wrote.</param>
+/// <param name="Keys">What <see cref="IndexVolume.WriteSlice"/> wrote.</param>
 public readonly record struct SlicePart(long Commit, byte[] Keys);
 
 /// <summary>
-/// A slice of an epoch's keys, those that share their first 12 bits, as bytes that end in their SHA-256. An image is a shortcut and never
+/// A slice of a volume's keys, those that share their first 12 bits, as bytes that end in their SHA-256. An image is a shortcut and never
 /// believed: it is bound to a logged root before anything is proved from it, and the entries can replace it.
 /// </summary>
-public static class EpochImage
+public static class VolumeImage
 {
-    /// <summary>Slices of an epoch.</summary>
+    /// <summary>Slices of a volume.</summary>
     public const int Slices = 1 << 12;
 
-    internal const int BucketsOfSlice = EpochIndex.Buckets / Slices;
+    internal const int BucketsOfSlice = IndexVolume.Buckets / Slices;
 
     /// <summary>Reads the keys of one bucket; those of other buckets are passed over.</summary>
-    /// <param name="slice">What <see cref="EpochIndex.WriteSlice"/> wrote.</param>
-    /// <param name="start">Start of the epoch.</param>
+    /// <param name="slice">What <see cref="IndexVolume.WriteSlice"/> wrote.</param>
+    /// <param name="start">Start of the volume.</param>
     /// <param name="bucket">First 16 bits of the keys.</param>
     /// <returns>In key order; null when the bytes are damaged.</returns>
     public static List<KeyPostings>? ReadBucket(ReadOnlySpan<byte> slice, long start, int bucket) =>
-        Read(slice)?.FindAll(key => EpochIndex.BucketOf(key.Bytes) == bucket).ConvertAll(key => Postings(key, start));
+        Read(slice)?.FindAll(key => IndexVolume.BucketOf(key.Bytes) == bucket).ConvertAll(key => Postings(key, start));
 
     /// <summary>Reads the keys of a slice.</summary>
-    /// <param name="slice">What <see cref="EpochIndex.WriteSlice"/> wrote.</param>
-    /// <param name="start">Start of the epoch.</param>
+    /// <param name="slice">What <see cref="IndexVolume.WriteSlice"/> wrote.</param>
+    /// <param name="start">Start of the volume.</param>
     /// <returns>In key order; null when the bytes are damaged.</returns>
     public static List<KeyPostings>? ReadSlice(ReadOnlySpan<byte> slice, long start) => Read(slice)?.ConvertAll(key => Postings(key, start));
 

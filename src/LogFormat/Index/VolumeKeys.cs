@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 
 namespace Trust.LogFormat.Index;
 
-/// <summary>The keys of an epoch, each with its tree of postings: the complete subtrees at its right edge and the postings themselves.</summary>
-/// <param name="start">Start of the epoch.</param>
-internal sealed class EpochKeys(long start)
+/// <summary>The keys of a volume, each with its tree of postings: the complete subtrees at its right edge and the postings themselves.</summary>
+/// <param name="start">Start of the volume.</param>
+internal sealed class VolumeKeys(long start)
 {
     private readonly PagedList<Key> _keys = new();
     private readonly BlockPool _blocks = new();
@@ -16,7 +16,7 @@ internal sealed class EpochKeys(long start)
     public int Count => _keys.Count;
 
     /// <summary>From here on <see cref="Undo"/> takes back.</summary>
-    public void Begin() => _blocks.Keep();
+    public void BeginCommit() => _blocks.KeepChanges();
 
     /// <summary>The key.</summary>
     public ReadOnlySpan<byte> Bytes(int id) => _keys[id].Bytes;
@@ -25,7 +25,7 @@ internal sealed class EpochKeys(long start)
     public int Add(ReadOnlySpan<byte> key) => _keys.Add(new Key { Bytes = new Hash32(key) });
 
     /// <summary>Notes a key as it is, before it is changed.</summary>
-    public void Save(int id, EpochUndo undo)
+    public void Save(int id, VolumeUndo undo)
     {
         if (id < undo.KeyCount)
         {
@@ -35,7 +35,7 @@ internal sealed class EpochKeys(long start)
     }
 
     /// <summary>Adds a posting to a key.</summary>
-    public void Push(int id, long index, ReadOnlySpan<byte> leafHash, EpochUndo? undo)
+    public void Push(int id, long index, ReadOnlySpan<byte> leafHash, VolumeUndo? undo)
     {
         ref var k = ref _keys[id];
         Span<byte> hash = stackalloc byte[IndexHash.Size];
@@ -56,11 +56,11 @@ internal sealed class EpochKeys(long start)
         var needed = BlockPool.ClassFor((level + 1) * IndexHash.Size);
         if (k.Count == 0 || needed > k.FrontierClass)
         {
-            var grown = _blocks.Take(needed);
+            var grown = _blocks.TakeBlock(needed);
             if (k.Count > 0)
             {
                 _blocks[k.Frontier, k.FrontierClass].CopyTo(_blocks[grown, needed]);
-                _blocks.Return(k.Frontier, k.FrontierClass);
+                _blocks.ReturnBlock(k.Frontier, k.FrontierClass);
             }
 
             (k.Frontier, k.FrontierClass) = (grown, needed);
@@ -105,7 +105,7 @@ internal sealed class EpochKeys(long start)
         return new KeyPostings(start, Bytes(id).ToArray(), leaf, k.Count, ChunksOf(id), TailOf(k));
     }
 
-    /// <summary>Writes a key to an image, if its last posting does not lie before another, counted from the epoch's start.</summary>
+    /// <summary>Writes a key to an image, if its last posting does not lie before another, counted from the volume's start.</summary>
     public void WriteSince(int id, uint first, IBufferWriter<byte> to)
     {
         ref var k = ref _keys[id];
@@ -114,7 +114,7 @@ internal sealed class EpochKeys(long start)
             return;
         }
 
-        EpochImage.WriteKey(to, k.Bytes, k.Count, k.Last);
+        VolumeImage.WriteKey(to, k.Bytes, k.Count, k.Last);
         for (var level = 0; k.Count >> level != 0; level++)
         {
             if ((k.Count >> level & 1) != 0)
@@ -123,7 +123,7 @@ internal sealed class EpochKeys(long start)
             }
         }
 
-        EpochImage.WritePostings(
+        VolumeImage.WritePostings(
             to, _chunks.TryGetValue(id, out var chunks) ? CollectionsMarshal.AsSpan(chunks) : [],
             k.TailBytes == 0 ? [] : _blocks[k.Tail, k.TailClass][..k.TailBytes]);
     }
@@ -134,7 +134,7 @@ internal sealed class EpochKeys(long start)
         ref var k = ref _keys[id];
         (k.Count, k.Last) = (image.Count, image.Last);
         k.FrontierClass = BlockPool.ClassFor((BitOperations.Log2(image.Count) + 1) * IndexHash.Size);
-        k.Frontier = _blocks.Take(k.FrontierClass);
+        k.Frontier = _blocks.TakeBlock(k.FrontierClass);
         var next = 0;
         for (var level = 0; image.Count >> level != 0; level++)
         {
@@ -152,13 +152,13 @@ internal sealed class EpochKeys(long start)
         if (image.Tail.Length > 0)
         {
             (k.TailBytes, k.TailClass) = ((ushort)image.Tail.Length, BlockPool.ClassFor(image.Tail.Length));
-            k.Tail = _blocks.Take(k.TailClass);
+            k.Tail = _blocks.TakeBlock(k.TailClass);
             image.Tail.CopyTo(_blocks[k.Tail, k.TailClass]);
         }
     }
 
     /// <summary>Takes back what was noted.</summary>
-    public void Undo(EpochUndo undo)
+    public void Undo(VolumeUndo undo)
     {
         for (var i = undo.Chunks.Count - 1; i >= 0; i--)
         {
@@ -179,7 +179,7 @@ internal sealed class EpochKeys(long start)
         }
 
         _keys.Truncate(undo.KeyCount);
-        _blocks.Forget();
+        _blocks.RevertChanges();
     }
 
     private void WriteTail(ref Key k, uint relative)
@@ -189,11 +189,11 @@ internal sealed class EpochKeys(long start)
         var needed = BlockPool.ClassFor(k.TailBytes + length);
         if (k.TailBytes == 0 || needed > k.TailClass)
         {
-            var grown = _blocks.Take(needed);
+            var grown = _blocks.TakeBlock(needed);
             if (k.TailBytes > 0)
             {
                 _blocks[k.Tail, k.TailClass][..k.TailBytes].CopyTo(_blocks[grown, needed]);
-                _blocks.Return(k.Tail, k.TailClass);
+                _blocks.ReturnBlock(k.Tail, k.TailClass);
             }
 
             (k.Tail, k.TailClass) = (grown, needed);
@@ -209,7 +209,7 @@ internal sealed class EpochKeys(long start)
         var first = new List<long>(PostingChunk.Length);
         PostingCode.Read(postings, 0, first);
         (CollectionsMarshal.GetValueRefOrAddDefault(_chunks, id, out _) ??= []).Add(new PostingChunk((uint)first[0], last, postings, root.ToArray()));
-        _blocks.Return(k.Tail, k.TailClass);
+        _blocks.ReturnBlock(k.Tail, k.TailClass);
         k.TailBytes = 0;
     }
 
@@ -226,7 +226,7 @@ internal struct Key
     public Hash32 Bytes;
     public uint Count;
 
-    /// <summary>Last posting, counted from the epoch's start.</summary>
+    /// <summary>Last posting, counted from the volume's start.</summary>
     public uint Last;
 
     /// <summary>Complete subtrees of the key's tree by level; a level counts when its bit of <see cref="Count"/> is set.</summary>

@@ -5,20 +5,20 @@ namespace Trust.AuditLedger.Index;
 
 /// <summary>
 /// How 256 neighbouring values of the trie changed from commit to commit: values before, then changes in order of their commits.
-/// Tiles 0 to 255 hold depth 16 under one 8-bit prefix, tile 256 holds depth 8. In memory as in the database.
+/// Such 256 values are a fan: fans 0 to 255 hold depth 16 under one 8-bit prefix, fan 256 holds depth 8. In memory as in the database.
 /// </summary>
-internal sealed class TileHistory
+internal sealed class FanHistory
 {
-    /// <summary>Values of a tile.</summary>
+    /// <summary>Values of a fan.</summary>
     public const int Width = 256;
 
-    /// <summary>Tile that holds depth 8.</summary>
+    /// <summary>Fan that holds depth 8.</summary>
     public const int Top = 256;
 
-    /// <summary>Tiles of an epoch.</summary>
-    public const int Tiles = Top + 1;
+    /// <summary>Fans of a volume.</summary>
+    public const int Fans = Top + 1;
 
-    /// <summary>Bytes of a change: u32 commit, counted from the epoch's start ‖ u8 slot ‖ u8 kind ‖ hash.</summary>
+    /// <summary>Bytes of a change: u32 commit, counted from the volume's start ‖ u8 slot ‖ u8 kind ‖ hash.</summary>
     public const int ChangeSize = sizeof(uint) + 2 + IndexHash.Size;
 
     private const int RowBytes = 4000 * ChangeSize;
@@ -34,15 +34,15 @@ internal sealed class TileHistory
 
     public ReadOnlySpan<byte> Changes => _changes.AsSpan(0, Length);
 
-    /// <summary>Bytes of changes that <see cref="Undo"/> leaves.</summary>
-    public int Kept => _undo;
+    /// <summary>Bytes of changes that <see cref="RevertCommit"/> leaves.</summary>
+    public int LengthBeforeCommit => _undo;
 
-    /// <summary>From here on <see cref="Undo"/> takes back.</summary>
-    public void Mark() => _undo = Length;
+    /// <summary>From here on <see cref="RevertCommit"/> takes back.</summary>
+    public void BeginCommit() => _undo = Length;
 
-    public void Undo() => Length = _undo;
+    public void RevertCommit() => Length = _undo;
 
-    public void Add(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
+    public void AddChange(uint commit, int slot, ReadOnlySpan<byte> hash, SubtreeKind kind)
     {
         if (Length + ChangeSize > _changes.Length)
         {
@@ -59,7 +59,7 @@ internal sealed class TileHistory
 
     /// <summary>Changes that are stored elsewhere now become the values before the first change.</summary>
     /// <param name="bytes">How many bytes of changes.</param>
-    public void Drop(int bytes)
+    public void DropChanges(int bytes)
     {
         if (bytes == 0)
         {
@@ -102,19 +102,19 @@ internal sealed class TileHistory
         const int size = 1 + IndexHash.Size;
         return bytes.Length == Width * size
             ? [.. bytes.Chunk(size).Select(v => new SubtreeValue((SubtreeKind)v[0], v[1..]))]
-            : throw new IndexFaultException("stored values of a tile have another length");
+            : throw new IndexFaultException("stored values of a fan have another length");
     }
 
     private static uint CommitOf(byte[] changes, int at) => BinaryPrimitives.ReadUInt32BigEndian(changes.AsSpan(at));
 
     /// <summary>Values as a commit left them.</summary>
-    /// <param name="commit">Counted from the epoch's start.</param>
+    /// <param name="commit">Counted from the volume's start.</param>
     public SubtreeValue[] AsOf(uint commit) => AsOf(Base, Changes, commit);
 
     /// <summary>Values as a commit left them.</summary>
     /// <param name="before">Values before the changes; null when all were empty.</param>
     /// <param name="changes">Changes in order.</param>
-    /// <param name="commit">Counted from the epoch's start.</param>
+    /// <param name="commit">Counted from the volume's start.</param>
     public static SubtreeValue[] AsOf(SubtreeValue[]? before, ReadOnlySpan<byte> changes, uint commit)
     {
         var values = new SubtreeValue[Width];

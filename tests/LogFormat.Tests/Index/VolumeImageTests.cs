@@ -2,30 +2,30 @@ using Trust.LogFormat.Index;
 
 namespace Trust.LogFormat.Tests.Index;
 
-public sealed class EpochImageTests
+public sealed class VolumeImageTests
 {
-    private const int Half = EpochImage.Slices / 2;
+    private const int Half = VolumeImage.Slices / 2;
 
     [Theory]
     [InlineData(1, 40, 60, 1)]
     [InlineData(2, 3_000, 40, 4)]
     [InlineData(3, 300, 700, 6)]
-    public void Parts_written_at_different_commits_give_the_epoch_again(int seed, int keys, int mostEvents, int parts)
+    public void Parts_written_at_different_commits_give_the_volume_again(int seed, int keys, int mostEvents, int parts)
     {
         var random = new Random(seed);
         var log = new LoggedIndex(new RandomLog(random, keys), random);
-        var image = Enumerable.Range(0, EpochImage.Slices).Select(_ => new List<SlicePart>()).ToArray();
+        var image = Enumerable.Range(0, VolumeImage.Slices).Select(_ => new List<SlicePart>()).ToArray();
         for (var part = 0; part < parts; part++)
         {
             log.Grow(mostEvents);
             Write(log, image, 0, Half);
             log.Grow(mostEvents); // Between two slices the log goes on.
-            Write(log, image, Half, EpochImage.Slices);
+            Write(log, image, Half, VolumeImage.Slices);
         }
 
         log.Grow(mostEvents);
-        var read = EpochIndex.BeginImage(0, 0);
-        for (var slice = 0; slice < EpochImage.Slices; slice++)
+        var read = IndexVolume.BeginImage(0, 0);
+        for (var slice = 0; slice < VolumeImage.Slices; slice++)
         {
             Assert.True(read.TryAddSlice(slice, image[slice]));
         }
@@ -57,11 +57,11 @@ public sealed class EpochImageTests
     {
         var random = new Random(5);
         var log = new LoggedIndex(new RandomLog(random, 50), random);
-        var image = Enumerable.Range(0, EpochImage.Slices).Select(_ => new List<SlicePart>()).ToArray();
+        var image = Enumerable.Range(0, VolumeImage.Slices).Select(_ => new List<SlicePart>()).ToArray();
         for (var part = 0; part < 3; part++)
         {
             log.Grow(400);
-            Write(log, image, 0, EpochImage.Slices);
+            Write(log, image, 0, VolumeImage.Slices);
         }
 
         var (slice, parts) = (0, image[0]);
@@ -80,19 +80,19 @@ public sealed class EpochImageTests
         Assert.False(Read(slice, [parts[0], parts[1] with { Keys = parts[1].Keys[..^1] }]));
     }
 
-    private static bool Read(int slice, List<SlicePart> parts) => EpochIndex.BeginImage(0, 0).TryAddSlice(slice, parts);
+    private static bool Read(int slice, List<SlicePart> parts) => IndexVolume.BeginImage(0, 0).TryAddSlice(slice, parts);
 
     private static void Write(LoggedIndex log, List<SlicePart>[] image, int from, int to)
     {
         for (var slice = from; slice < to; slice++)
         {
             var since = image[slice] is [.., var last] ? last.Commit : 0;
-            image[slice].Add(new SlicePart(log.Index.Last!.Covered, log.Index.Epoch.WriteSlice(slice, since).ToArray()));
+            image[slice].Add(new SlicePart(log.Index.Last!.Covered, log.Index.Volume.WriteSlice(slice, since).ToArray()));
         }
     }
 
     private static int Keys(LoggedIndex log, long since) =>
-        Enumerable.Range(0, EpochImage.Slices).Sum(s => EpochImage.ReadSlice(log.Index.Epoch.WriteSlice(s, since).Span, 0)!.Count);
+        Enumerable.Range(0, VolumeImage.Slices).Sum(s => VolumeImage.ReadSlice(log.Index.Volume.WriteSlice(s, since).Span, 0)!.Count);
 
     /// <summary>An index with the log that it was fed.</summary>
     private sealed class LoggedIndex(RandomLog log, Random random)

@@ -3,6 +3,7 @@ using Npgsql;
 using Trust.CA.Certificates;
 using Trust.CA.Feed;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.Pkcs11;
 
@@ -47,20 +48,21 @@ internal sealed class AnswerOcsp
     {
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
-        return OcspRequest.TryParse(body.ToArray(), out var request) ? await Answer(request, null, context.RequestAborted) : OcspAnswer.Malformed;
+        return OcspRequest.TryParse(body.ToArray(), out var request) ? await Answer(request, null, context) : OcspAnswer.Malformed;
     }
 
     /// <summary>Answers a question in the path (RFC 6960 A.1).</summary>
     public ValueTask<OcspAnswer> Get(HttpContext context, string request) =>
         Cache.FindByText(request) is { } kept ? new ValueTask<OcspAnswer>(kept)
-        : OcspRequest.TryParseGet(Uri.UnescapeDataString(request), out var parsed) ? new ValueTask<OcspAnswer>(Answer(parsed, request, context.RequestAborted))
+        : OcspRequest.TryParseGet(Uri.UnescapeDataString(request), out var parsed) ? new ValueTask<OcspAnswer>(Answer(parsed, request, context))
         : new ValueTask<OcspAnswer>(OcspAnswer.Malformed);
 
-    private async Task<OcspAnswer> Answer(OcspRequest request, string? text, CancellationToken ct)
+    private async Task<OcspAnswer> Answer(OcspRequest request, string? text, HttpContext context)
     {
+        var ct = context.RequestAborted;
         if (request is not { Nonce: null, Certificates: [var only] })
         {
-            return await Make(request, ct) switch
+            return !MaySign(context, text) ? OcspAnswer.TooMany : await Make(request, ct) switch
             {
                 Making.Signed signed => new OcspAnswer(signed.Response),
                 Making.Refused refused => refused.Answer,
@@ -72,6 +74,11 @@ internal sealed class AnswerOcsp
         if (Cache.Find(key, text) is { } kept)
         {
             return kept;
+        }
+
+        if (!MaySign(context, text))
+        {
+            return OcspAnswer.TooMany;
         }
 
         var generation = Cache.Generation;
@@ -88,6 +95,9 @@ internal sealed class AnswerOcsp
                 throw new InvalidOperationException("Unknown outcome of making an answer.");
         }
     }
+
+    // A GET is counted among the answers from memory; one that is not there costs a signature, as each POST does.
+    private static bool MaySign(HttpContext context, string? text) => text is null || context.MayAlso(Limit.Sign);
 
     private async Task<Making> Make(OcspRequest request, CancellationToken ct)
     {

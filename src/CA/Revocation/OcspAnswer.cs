@@ -19,6 +19,9 @@ internal class OcspAnswer(byte[] response) : IResult
     /// <summary>tryLater: the responder is there and cannot sign at the moment (RFC 6960 2.3).</summary>
     public static OcspAnswer TryLater { get; } = new(OcspResponse.Error(OcspError.TryLater));
 
+    /// <summary>tryLater with status 429: the caller asks for more signatures than it may.</summary>
+    public static OcspAnswer TooMany { get; } = new Limited();
+
     private static OcspAnswer InternalError { get; } = new(OcspResponse.Error(OcspError.InternalError));
 
     /// <summary>The response, DER.</summary>
@@ -46,5 +49,14 @@ internal class OcspAnswer(byte[] response) : IResult
         httpContext.Response.ContentType = MediaType;
         httpContext.Response.ContentLength = response.Length;
         await httpContext.Response.Body.WriteAsync(response, httpContext.RequestAborted);
+    }
+
+    private sealed class Limited() : OcspAnswer(TryLater.Response)
+    {
+        public override Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.StatusCode = StatusCodes.Status429TooManyRequests;
+            return base.ExecuteAsync(httpContext);
+        }
     }
 }

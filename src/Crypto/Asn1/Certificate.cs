@@ -61,6 +61,7 @@ public sealed class Certificate
         CertificateForm.CheckWhole(this);
         Structure = LibraryCall.Try(() => X509CertificateStructure.GetInstance(der.ToArray()), out var structure, out var why)
             ? structure : throw new AsnContentException("A name or the key is malformed: " + why);
+        _ = DistributionPoint.Of(this);
     }
 
     /// <summary>The whole certificate.</summary>

@@ -29,7 +29,8 @@ internal sealed record DistributionPoint(IReadOnlyList<PointName> Names, Revocat
     /// <summary>What holds of a list that no point names: all reasons, signed by the certificate's issuer (RFC 5280 6.3.3).</summary>
     public static readonly DistributionPoint Implied = new([], RevocationReasons.All, []);
 
-    /// <summary>The points of a certificate, whose form was checked when it was parsed.</summary>
+    /// <summary>The points of a certificate. It is read once when the certificate is parsed, so that it is no fault later.</summary>
+    /// <exception cref="AsnContentException">A name or the reasons cannot be read.</exception>
     public static List<DistributionPoint> Of(Certificate certificate)
     {
         var points = new List<DistributionPoint>();
@@ -121,6 +122,8 @@ internal sealed record PointName(ReadOnlyMemory<byte> Encoded, X509Name? Directo
     {
         GeneralName.Other { Encoded: var encoded } when encoded.Span[0] == 0xA4 =>
             new PointName(default, CertificateList.ReadName(new AsnReader(encoded, AsnEncodingRules.DER).PeekContentBytes())),
+        // As received: what is in a name of these kinds need not be a form that can be written.
+        GeneralName.Other { Encoded: var encoded } => new PointName(encoded, null),
         _ => new PointName(name.ToDer(), null),
     };
 }

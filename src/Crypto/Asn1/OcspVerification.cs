@@ -125,8 +125,9 @@ public static class OcspVerification
 
     private static bool IsFresh(SingleResponse response, DateTimeOffset at)
     {
-        var end = response.NextUpdate ?? response.ThisUpdate + MaxAgeWithoutEnd;
-        return response.ThisUpdate <= end && at >= response.ThisUpdate - Skew && at <= end + Skew;
+        // Differences, because a response may name the first or the last instant of the calendar, beyond which there is no sum.
+        var (end, age) = response.NextUpdate is { } next ? (next, TimeSpan.Zero) : (response.ThisUpdate, MaxAgeWithoutEnd);
+        return response.ThisUpdate <= end && response.ThisUpdate - at <= Skew && at - end <= age + Skew;
     }
 
     // RFC 6960 4.2.2.2: the issuer itself, or whom the same issuer gave the purpose. Nobody asks for the status of a delegate, so it must

@@ -121,8 +121,9 @@ internal sealed class PathSearch(
             return PathRefusal.NotYetValid;
         }
 
-        // notAfter is inclusive to the whole second (RFC 5280 4.1.2.5).
-        if (at >= certificate.NotAfter.AddSeconds(1))
+        // notAfter is inclusive to the whole second; where there is no end it is the last second of the calendar (RFC 5280 4.1.2.5), to which
+        // nothing can be added.
+        if (at - certificate.NotAfter >= TimeSpan.FromSeconds(1))
         {
             return PathRefusal.Expired;
         }

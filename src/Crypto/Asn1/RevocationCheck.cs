@@ -119,7 +119,7 @@ public static class RevocationCheck
             return RevocationDoubt.FromTheFuture;
         }
 
-        var end = list.NextUpdate ?? list.ThisUpdate + MaxAgeWithoutEnd;
-        return at > end || end < list.ThisUpdate ? RevocationDoubt.Stale : null;
+        var isOver = list.NextUpdate is { } next ? at > next || next < list.ThisUpdate : at - list.ThisUpdate > MaxAgeWithoutEnd;
+        return isOver ? RevocationDoubt.Stale : null;
     }
 }

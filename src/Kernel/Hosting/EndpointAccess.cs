@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Trust.Kernel.Hosting;
 
@@ -22,6 +23,10 @@ public static class EndpointAccess
         /// <summary>The caller as its access token describes it.</summary>
         /// <exception cref="InvalidOperationException">The endpoint asks for no token.</exception>
         public Caller Caller() => context.Items[CallerItem] as Caller ?? throw new InvalidOperationException("The endpoint asks for no access token.");
+
+        /// <summary>Counts the call in another class too, for a route whose work depends on what is asked.</summary>
+        /// <returns>False beyond the limit: answer <see cref="CommonRefusals.TooManyRequests"/>.</returns>
+        public bool MayAlso(Limit limit) => context.RequestServices.GetRequiredService<RateLimits>().Admit(context, limit);
 
         /// <summary>The card's certificate shown in the handshake.</summary>
         /// <exception cref="InvalidOperationException">The endpoint asks for no card.</exception>
@@ -46,8 +51,8 @@ public static class EndpointAccess
         }
 
         var route = endpoint.Metadata.GetMetadata<Route>();
-        var refusal = await Judge(context, route, doors);
-        if (refusal is null && !doors.Limits.Admit(context, route!))
+        var refusal = await JudgeWithin(context, route, doors);
+        if (refusal is null && !doors.Limits.Admit(context, route!.Limit))
         {
             refusal = CommonRefusals.TooManyRequests;
         }
@@ -60,6 +65,28 @@ public static class EndpointAccess
 
         doors.Refused?.Invoke(refusal.Name);
         await context.Refuse(refusal);
+    }
+
+    private static async ValueTask<Refusal?> JudgeWithin(HttpContext context, Route? route, Doors doors)
+    {
+        if (route?.Who is not (Who.Bearer or Who.CardHolder))
+        {
+            return await Judge(context, route, doors);
+        }
+
+        if (!doors.Limits.AdmitJudging(context, route.Limit))
+        {
+            return CommonRefusals.TooManyRequests;
+        }
+
+        var refusal = await Judge(context, route, doors);
+        // What is our own fault is not counted against anyone.
+        if (refusal is { Status: < StatusCodes.Status500InternalServerError })
+        {
+            doors.Limits.CountRefused(context, route.Limit);
+        }
+
+        return refusal;
     }
 
     private static async ValueTask<Refusal?> Judge(HttpContext context, Route? route, Doors doors)

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Tokens;
@@ -85,12 +84,21 @@ internal sealed class IssuerKeys : IConfigurationManager<OpenIddictConfiguration
             using var response = await _issuer.GetAsync("jwks", HttpCompletionOption.ResponseHeadersRead, limit.Token);
             response.EnsureSuccessStatusCode();
             await response.Content.LoadIntoBufferAsync(MostBytes, limit.Token);
-            var keys = new JsonWebKeySet(await response.Content.ReadAsStringAsync(limit.Token)).GetSigningKeys().Where(IsOurs).ToList();
+            var text = await response.Content.ReadAsStringAsync(limit.Token);
+            if (_current is { } before && before.Text == text)
+            {
+                // The same set stays the same object: tokens that were verified under it need not be again, whoever had it fetched.
+                return _current = before with { FetchedAt = now };
+            }
+
+            var keys = new JsonWebKeySet(text).GetSigningKeys().Where(IsOurs).ToList();
             var configuration = new OpenIddictConfiguration { Issuer = new Uri(_options.Issuer) };
             configuration.SigningKeys.AddRange(keys);
-            return _current = new KeySet(configuration, now);
+            return _current = new KeySet(configuration, text, now);
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException or JsonException or ArgumentException or FormatException)
+#pragma warning disable CA1031 // Whatever the answer is, without keys the issuer is away; those who wait get 503, and not the exception.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             HostLog.IssuerAway(_log, e);
             return null;
@@ -100,7 +108,7 @@ internal sealed class IssuerKeys : IConfigurationManager<OpenIddictConfiguration
     // A key without a name would be tried on every token; other kinds belong to algorithms that are not accepted.
     private static bool IsOurs(SecurityKey key) => key.KeyId is { Length: > 0 } && key is ECDsaSecurityKey { KeySize: 256 } or RsaSecurityKey { KeySize: >= 2048 };
 
-    private sealed record KeySet(OpenIddictConfiguration Configuration, DateTimeOffset FetchedAt)
+    private sealed record KeySet(OpenIddictConfiguration Configuration, string Text, DateTimeOffset FetchedAt)
     {
         private readonly HashSet<string> _names = Configuration.SigningKeys.Select(key => key.KeyId).ToHashSet(StringComparer.Ordinal);
 

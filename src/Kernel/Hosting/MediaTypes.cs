@@ -18,7 +18,7 @@ internal static class MediaTypes
 
         if (!MediaTypeHeaderValue.TryParse(text, out var type))
         {
-            return CommonRefusals.UnsupportedMediaType.ExecuteAsync(context);
+            return context.Refuse(CommonRefusals.UnsupportedMediaType);
         }
 
         if (type.Charset.HasValue)
@@ -28,7 +28,7 @@ internal static class MediaTypes
             if (!charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) && !charset.Equals("us-ascii", StringComparison.OrdinalIgnoreCase))
 #pragma warning restore RS0030
             {
-                return CommonRefusals.UnsupportedMediaType.ExecuteAsync(context);
+                return context.Refuse(CommonRefusals.UnsupportedMediaType);
             }
 
             type.Charset = "utf-8";

@@ -64,7 +64,6 @@ public sealed record RateLimitOptions
 /// <summary>Counts calls by route class and caller.</summary>
 internal sealed class RateLimits : IDisposable
 {
-    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(100);
     private readonly RateLimitOptions _options;
     private readonly PartitionedRateLimiter<(Limit Limit, string Caller)> _limiter;
 
@@ -73,33 +72,54 @@ internal sealed class RateLimits : IDisposable
         _options = options;
         // An idle caller's bucket is dropped by the limiter itself, so a stranger with many addresses does not fill memory for long.
         _limiter = PartitionedRateLimiter.Create<(Limit Limit, string Caller), (Limit, string)>(key => RateLimitPartition.GetTokenBucketLimiter(
-            (key.Limit, key.Caller), _ => new TokenBucketRateLimiterOptions
-            {
-                TokenLimit = Math.Max(1, options.Of(key.Limit) * 2),
-                TokensPerPeriod = Math.Max(1, options.Of(key.Limit) / 10),
-                ReplenishmentPeriod = options.Of(key.Limit) >= 10 ? Period : TimeSpan.FromSeconds(1.0 / Math.Max(1, options.Of(key.Limit))),
-                QueueLimit = 0,
-            }));
+            (key.Limit, key.Caller), _ => BucketOf(options.Of(key.Limit))));
+    }
+
+    /// <summary>A bucket of two seconds' calls that fills about ten times a second.</summary>
+    /// <param name="perSecond">Calls a second, at least 1.</param>
+    internal static TokenBucketRateLimiterOptions BucketOf(int perSecond)
+    {
+        var tokens = Math.Max(1, perSecond / 10);
+        return new TokenBucketRateLimiterOptions { TokenLimit = perSecond * 2, TokensPerPeriod = tokens, ReplenishmentPeriod = TimeSpan.FromSeconds((double)tokens / perSecond), QueueLimit = 0 };
     }
 
     /// <summary>True when the caller may call now; otherwise Retry-After is set.</summary>
-    public bool Admit(HttpContext context, Route route)
+    public bool Admit(HttpContext context, Limit limit)
     {
-        if (_options.Of(route.Limit) == 0)
+        if (_options.Of(limit) == 0)
         {
             return true;
         }
 
-        using var lease = _limiter.AttemptAcquire((route.Limit, CallerOf(context, route.Limit)));
-        if (!lease.IsAcquired)
-        {
-            context.Response.Headers.RetryAfter = "1";
-        }
+        using var lease = _limiter.AttemptAcquire((limit, CallerOf(context, limit)));
+        return lease.IsAcquired || Later(context);
+    }
 
-        return lease.IsAcquired;
+    /// <summary>
+    /// True when the doors may judge who calls: the address has not been refused more often than one caller may call. Judging costs a
+    /// signature check or a look into the database, and whoever is refused is no caller yet who could be counted.
+    /// </summary>
+    public bool AdmitJudging(HttpContext context, Limit limit) =>
+        _options.Of(limit) == 0 || _limiter.GetStatistics(Refused(context, limit)) is { CurrentAvailablePermits: > 0 } || Later(context);
+
+    /// <summary>Counts a call that the doors refused, by its address.</summary>
+    public void CountRefused(HttpContext context, Limit limit)
+    {
+        if (_options.Of(limit) > 0)
+        {
+            _limiter.AttemptAcquire(Refused(context, limit)).Dispose();
+        }
     }
 
     public void Dispose() => _limiter.Dispose();
+
+    private static bool Later(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = "1";
+        return false;
+    }
+
+    private static (Limit Limit, string Caller) Refused(HttpContext context, Limit limit) => (limit, "refused " + ConnectionLimits.Name(context.Connection.RemoteIpAddress));
 
     private static string CallerOf(HttpContext context, Limit limit) => limit switch
     {

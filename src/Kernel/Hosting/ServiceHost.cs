@@ -262,8 +262,8 @@ public static class ServiceHost
         app.UseExceptionHandler(errors => errors.Run(context => Faults.Answer(context, log)));
         Telemetry.Use(app, services.GetRequiredService<ServiceOptions>());
         app.UseStatusCodePages(context => Faults.Explain(context.HttpContext));
-        app.Use(MediaTypes.Normalise);
         app.UseRouting();
+        app.Use(MediaTypes.Normalise);
         var doors = new Doors(
             services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokenOptions>() is not null, services.GetRequiredService<RateLimits>(),
             services.GetService<RefusalCounter>() is { } counter ? counter.Count : null);

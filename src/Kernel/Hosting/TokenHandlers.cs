@@ -218,8 +218,8 @@ internal sealed class RequiredClaims(AccessTokenOptions options, KnownTokens kno
             // RFC 7515 4.1.11: an extension that must be understood, and is not.
             return header.RootElement.TryGetProperty("crit", out _) ? null : Read(principal, payload.RootElement);
         }
-        // A name that stands twice is read differently by different readers.
-        catch (JsonException)
+        // A name that stands twice is read differently by different readers; a half of a surrogate pair is no text.
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
         {
             return null;
         }

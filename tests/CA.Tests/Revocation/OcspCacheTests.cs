@@ -75,8 +75,8 @@ public sealed class OcspCacheTests(CaFixture ca)
         var signed = new HashSet<string>(StringComparer.Ordinal);
         for (var round = 0; round < 30; round++)
         {
-            var first = await ocsp.Get(new DefaultHttpContext(), text);
-            Assert.Same(first, await ocsp.Get(new DefaultHttpContext(), text));
+            var first = await ocsp.Get(new DefaultHttpContext { RequestServices = services }, text);
+            Assert.Same(first, await ocsp.Get(new DefaultHttpContext { RequestServices = services }, text));
             signed.Add(Convert.ToHexString(first.Response));
             clock.Advance(options.OcspLifetime);
         }
@@ -84,6 +84,34 @@ public sealed class OcspCacheTests(CaFixture ca)
         Assert.Equal(30, signed.Count);
         // The answer by its CertID, by its text, and the certificate's name for it.
         Assert.Equal(3, ocsp.Cache.Size);
+    }
+
+    [Fact]
+    public async Task A_question_in_the_path_that_no_kept_answer_meets_is_counted_as_the_signature_it_costs()
+    {
+        var services = ca.App.Services;
+        var options = services.GetRequiredService<CaOptions>();
+        using var hub = new FeedHub(services.GetRequiredService<NpgsqlDataSource>(), TimeProvider.System);
+        var ocsp = new AnswerOcsp(services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<OcspResponders>(), options, TimeProvider.System, hub);
+        var id = CertificateId.Of(await Issuer(), CertificateContent.NewSerialNumber());
+        var kept = Question(id, null);
+        await Eventually.Holds(async () => (await Ask(kept)).Response.Length > 100, "the responder is made and answers");
+        // Under a nonce no answer is kept. Of an issuer that is not ours, so that the token is left to the other tests.
+        var foreign = id with { IssuerKeyHash = new byte[32] };
+        await Eventually.Holds(
+            async () => (await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => Ask(Question(foreign, RandomNumberGenerator.GetBytes(16)))))).Contains(OcspAnswer.TooMany),
+            "one address asks for no more signatures");
+        Assert.True((await Ask(kept)).Response.Length > 100);
+
+        async Task<OcspAnswer> Ask(string question)
+        {
+            var context = new DefaultHttpContext { RequestServices = services };
+            // For documentation (RFC 5737): nobody else is counted under it.
+            context.Connection.RemoteIpAddress = System.Net.IPAddress.Parse("198.51.100.7");
+            return await ocsp.Get(context, question);
+        }
+
+        static string Question(CertificateId id, ReadOnlyMemory<byte>? nonce) => Uri.EscapeDataString(Convert.ToBase64String(new OcspRequest([id], nonce).Encode()));
     }
 
     [Fact]

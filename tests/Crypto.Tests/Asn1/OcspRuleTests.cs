@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using Org.BouncyCastle.Asn1;
 using Org.BouncyCastle.Asn1.X509;
@@ -128,6 +129,29 @@ public sealed class OcspRuleTests
         Assert.Superset(
             new HashSet<string> { "answer", nameof(OcspRefusal.Malformed), nameof(OcspRefusal.OtherCertificate), nameof(OcspRefusal.ResponderNotAuthorised), nameof(OcspRefusal.Stale) },
             outcomes);
+    }
+
+    [Theory]
+    [InlineData("30070A050100000000")]
+    [InlineData("300B0A09010000000000000000")]
+    [InlineData("30030A0180")]
+    [InlineData("30030A0104")]
+    public async Task A_status_of_any_number_but_zero_is_no_success(string response)
+    {
+        var ca = await SampleAuthority.Root(PublicKeyKind.P256, Now);
+        Assert.IsType<OcspOutcome.Refused>(OcspVerification.Verify(Convert.FromHexString(response), ca.Certificate, Serial, Now));
+    }
+
+    [Theory]
+    [InlineData("0001-01-01T00:00:00Z", null)]
+    [InlineData("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")]
+    [InlineData("9999-12-31T23:59:59Z", null)]
+    public async Task Times_at_either_end_of_the_calendar_are_judged_without_a_fault(string from, string? until)
+    {
+        var ca = await SampleAuthority.Root(PublicKeyKind.P256, Now);
+        var single = Good(ca, DateTimeOffset.Parse(from, CultureInfo.InvariantCulture), until is null ? null : DateTimeOffset.Parse(until, CultureInfo.InvariantCulture));
+        var outcome = Ask(ca, single, Now);
+        Assert.Equal(until is not null, outcome is OcspOutcome.Answer);
     }
 
     private static SingleResponse Good(SampleAuthority ca, DateTimeOffset from, DateTimeOffset? until) =>

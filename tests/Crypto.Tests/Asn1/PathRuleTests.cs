@@ -14,6 +14,20 @@ public sealed class PathRuleTests
     private static readonly DateTimeOffset Now = new(2026, 11, 21, 8, 0, 0, TimeSpan.Zero);
     private static readonly CertificateExtension Urn = CertificateExtension.SubjectAltName(new Name.Dns("a.trust.internal"));
 
+    [Fact]
+    public async Task A_certificate_without_an_end_is_judged_whoever_issued_it()
+    {
+        // RFC 5280 4.1.2.5: 99991231235959Z says that there is no end.
+        var root = await SampleAuthority.Root(PublicKeyKind.P256, Now);
+        var stranger = await SampleAuthority.Root(PublicKeyKind.P256, Now, "Stranger");
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var end = new DateTimeOffset(9999, 12, 31, 23, 59, 59, TimeSpan.Zero);
+        CertificateExtension[] extensions = [CertificateExtension.KeyUsage(KeyUsages.NonRepudiation), CertificateExtension.SubjectKeyIdentifier(key.Spki)];
+        Assert.Null(Refusal(Build(await root.Sign(root.Content("leaf", key.Spki, Now, extensions) with { NotAfter = end }), [], [root.Certificate])));
+        var foreign = await stranger.Sign(stranger.Content("leaf", key.Spki, Now, extensions) with { NotAfter = end });
+        Assert.Equal(PathRefusal.NoIssuer, Refusal(Build(foreign, [], [root.Certificate])));
+    }
+
     [Theory]
     [InlineData("trust.internal", true)]
     [InlineData("example.org", false)]

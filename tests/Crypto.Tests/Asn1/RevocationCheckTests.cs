@@ -162,6 +162,33 @@ public sealed class RevocationCheckTests
         }
     }
 
+    [Theory]
+    [InlineData("A006A004A4023000", false)] // a directory name without a name
+    [InlineData("A00AA008A406300430020500", false)] // of what is no RDN
+    [InlineData("A005A003880180", true)] // a registered identifier without an end
+    [InlineData("A005A003800101", true)] // an otherName of one byte
+    [InlineData("A007A005A303020100", true)] // no x400Address
+    [InlineData("A00BA109300706035504030500", true)] // NULL for a common name
+    [InlineData("A005A0038601618106000000000080", false)] // reasons beyond the list
+    public async Task A_point_of_a_certificate_or_a_list_is_read_when_they_are_and_never_a_fault_later(string point, bool isRead)
+    {
+        var bytes = Convert.FromHexString(point);
+        byte[] value = [0x30, (byte)(bytes.Length + 2), 0x30, (byte)bytes.Length, .. bytes];
+        var (_, issuing, root) = await Path();
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var content = issuing.Content(
+            "leaf", key.Spki, Now, CertificateExtension.KeyUsage(KeyUsages.NonRepudiation), new CertificateExtension(Oids.CrlDistributionPoints, false, value));
+        var der = await SignedStructure.Sign(content.EncodeTbs(), issuing.Key.Suite, issuing.Key.Spki, issuing.Key.Signer, CancellationToken.None);
+        Assert.Equal(isRead, Certificate.TryParse(der, out var leaf, out _));
+        if (leaf is not null)
+        {
+            _ = Of([leaf, issuing.Certificate, root.Certificate], await new SampleList(issuing, Now).Read());
+        }
+
+        var list = await new SampleList(issuing, Now).With(Oids.IssuingDistributionPoint, true, Asn1Object.FromByteArray([0x30, (byte)bytes.Length, .. bytes])).Sign();
+        Assert.Equal(isRead, CertificateList.TryParse(list, out var _, out _));
+    }
+
     private static async Task<(IReadOnlyList<Certificate> Path, SampleAuthority Issuing, SampleAuthority Root)> Path()
     {
         var root = await SampleAuthority.Root(PublicKeyKind.P256, Now);

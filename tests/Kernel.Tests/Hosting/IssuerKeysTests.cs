@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
 using Trust.TestKit;
@@ -38,6 +39,41 @@ public sealed class IssuerKeysTests
         var strangers = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Call(service, issuer.Token(header: $$"""{"alg":"ES256","typ":"at+jwt","kid":"x{{i}}"}"""))));
         Assert.All(strangers, status => Assert.Equal(HttpStatusCode.Unauthorized, status));
         Assert.Equal(2, issuer.Asked);
+    }
+
+    [Fact]
+    public async Task Strangers_with_unknown_keys_do_not_have_known_tokens_verified_anew()
+    {
+        await using var issuer = await TestIssuer.Start();
+        await using var service = await Start(issuer);
+        var keys = service.Services.GetRequiredService<IssuerKeys>();
+        var before = await keys.For("k1", CancellationToken.None);
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Same(before, await keys.For("unknown", CancellationToken.None));
+        Assert.Equal(2, issuer.Asked);
+        issuer.Rotate("k2");
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.NotSame(before, await keys.For("k2", CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData("null", "application/json")]
+    [InlineData("[]", "application/json")]
+    [InlineData("{\"keys\":5}", "application/json")]
+    [InlineData("{\"keys\":[null]}", "application/json")]
+    [InlineData("{\"keys\":[5]}", "application/json")]
+    [InlineData("{", "application/json")]
+    [InlineData("", "application/json")]
+    [InlineData("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"k1\",\"x\":\"!!\",\"y\":\"AA\"}]}", "application/json")]
+    [InlineData("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"k1\",\"x\":\"AA\",\"y\":\"AA\"}]}", "application/json")]
+    [InlineData("{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"k1\",\"n\":\"\",\"e\":\"\"}]}", "application/json")]
+    [InlineData("{\"keys\":[]}", "application/json; charset=nonsense")]
+    public async Task Keys_of_the_issuer_that_cannot_be_read_are_no_fault_of_ours(string body, string type)
+    {
+        await using var issuer = await TestIssuer.Start();
+        issuer.Says = (body, type);
+        await using var service = await Start(issuer);
+        Assert.Contains(await Call(service, issuer.Token()), new[] { HttpStatusCode.ServiceUnavailable, HttpStatusCode.Unauthorized });
     }
 
     [Fact]

@@ -94,6 +94,43 @@ public sealed class LimitTests
         Assert.True(await IsClosed(third));
     }
 
+    [Fact]
+    public async Task Tokens_that_are_refused_are_counted_by_address_and_those_of_a_good_caller_are_not()
+    {
+        await using var issuer = await TestIssuer.Start();
+        await using var service = await Start(issuer, new JsonObject { ["Client"] = 3 });
+        List<HttpStatusCode> answers = [];
+        for (var i = 0; i < 20; i++)
+        {
+            using var client = service.Client();
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", issuer.Token(header: """{"alg":"ES256","typ":"JWT","kid":"k1"}"""));
+            using var answer = await client.GetAsync("token");
+            answers.Add(answer.StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.Unauthorized, answers[0]);
+        Assert.Equal(HttpStatusCode.TooManyRequests, answers[^1]);
+        await Eventually.Holds(async () =>
+        {
+            using var good = await Call(service, issuer, "patient", "token");
+            return good.StatusCode == HttpStatusCode.OK;
+        }, "a good caller is let in again");
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(10)]
+    [InlineData(19)]
+    [InlineData(5_000)]
+    [InlineData(999_999)]
+    public void A_bucket_fills_at_the_rate_that_is_configured(int perSecond)
+    {
+        var bucket = RateLimits.BucketOf(perSecond);
+        Assert.InRange(bucket.TokensPerPeriod / bucket.ReplenishmentPeriod.TotalSeconds, perSecond * 0.999, perSecond * 1.001);
+        Assert.Equal(2 * perSecond, bucket.TokenLimit);
+    }
+
     private static Task<TestService> Start(TestIssuer issuer, JsonObject limits, int perAddress = 0)
     {
         var sections = issuer.Sections;

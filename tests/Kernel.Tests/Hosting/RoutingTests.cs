@@ -125,6 +125,16 @@ public sealed class RoutingTests(RoutingRig rig) : IClassFixture<RoutingRig>
     }
 
     [Theory]
+    [InlineData("nonsense")]
+    [InlineData("application/x-www-form-urlencoded; charset=utf-16")]
+    public async Task A_media_type_that_cannot_be_read_is_refused_in_the_body_of_the_routes_protocol(string type)
+    {
+        using var answer = await Send(HttpMethod.Post, "/form", "a=b"u8.ToArray(), type);
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, answer.StatusCode);
+        Assert.Equal("invalid_request", JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["error"]!.GetValue<string>());
+    }
+
+    [Theory]
     [InlineData("/nothing")]
     [InlineData("/numbers/x")]
     [InlineData("/open/more")]

@@ -33,6 +33,9 @@ internal sealed class TestIssuer : IAsyncDisposable
     /// <summary>Answers 500 instead.</summary>
     public bool Fails { get; set; }
 
+    /// <summary>What it says instead of its keys, and as which type.</summary>
+    public (string Body, string Type)? Says { get; set; }
+
     /// <summary>Configuration sections of a service that trusts it.</summary>
     public Dictionary<string, JsonNode?> Sections => new(StringComparer.Ordinal)
     {
@@ -95,6 +98,11 @@ internal sealed class TestIssuer : IAsyncDisposable
         if (Fails)
         {
             return Results.StatusCode(500);
+        }
+
+        if (Says is var (body, type))
+        {
+            return Results.Bytes(Encoding.UTF8.GetBytes(body), type);
         }
 
         var rsa = _rsa.ExportParameters(false);

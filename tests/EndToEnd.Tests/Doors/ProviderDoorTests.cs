@@ -109,7 +109,8 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
         Assert.Equal(
             [
                 "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/assets/mark.svg", "/assets/trust.css", "/audit/sent/{index}", "/authorize", "/card", "/consents",
-                "/consents/{id}/withdrawal", "/end-session", "/health/live", "/health/ready", "/introspect", "/jwks", "/login/card", "/patients", "/token", "/userinfo",
+                "/consents/{id}/withdrawal", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/health/live", "/health/ready", "/introspect", "/jwks",
+                "/login/card", "/openapi/v1.json", "/patients", "/token", "/userinfo",
             ],
             document.RootElement.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
     }

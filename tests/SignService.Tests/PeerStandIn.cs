@@ -210,7 +210,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
             payload["role"] = act switch { "prescribe" => "physician", "review" => "pharmacist", _ => "retail-pharmacist" };
         }
 
-        return Results.Text(Jws("""{"alg":"ES256"}""", payload, entitlementKey), "application/jwt");
+        return Results.Text(Jws("""{"alg":"ES256","typ":"entitlement+jwt"}""", payload, entitlementKey), "application/jwt");
     }
 
     private async Task<IResult> Entries(HttpContext context)

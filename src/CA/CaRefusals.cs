@@ -270,6 +270,11 @@ public static class CaRefusals
         "续期只能申请该服务自己的名称，且不得超出当前证书中的地址。",
         "A renewal asks for exactly the service's own name, and no address beyond the current certificate's.");
 
+    /// <summary>A service certificate that does not stand any more asks for its successor.</summary>
+    public static readonly Refusal RevokedRenewsNothing = new("revoked-renews-nothing", 403,
+        "当前服务证书已吊销、被冻结或没有登记，不能用于续期；请通知运维人员通过仪式为新密钥签发证书。",
+        "The current service certificate is revoked, on hold or not on record, so it renews nothing; tell the operator, who has a new key certified by the ceremony.");
+
     // Services and the public.
 
     /// <summary>An entitlement question that cannot be read.</summary>

@@ -4,6 +4,8 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Hosting;
+using Trust.Pkcs11;
 using Trust.SignService.Keys;
 using Trust.SignService.Timestamps;
 using Trust.TestKit;
@@ -59,6 +61,41 @@ public sealed class TimestampTests
         Assert.Equal(TimeStampFailure.TimeNotAvailable, Assert.IsType<StampOutcome.Refused>(await authority.Stamp("a"u8, CancellationToken.None)).Failure);
         clock.Advance(TimeSpan.FromSeconds(11));
         Assert.IsType<StampOutcome.Stamped>(await authority.Stamp("a"u8, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task The_authority_stamps_within_its_certificates_validity_only_and_says_so_in_its_readiness()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var made = rig.Parts.GetRequiredService<TimeStampKey>();
+        var leaf = made.Certificates[0];
+        foreach (var (at, valid) in new[] { (leaf.NotBefore.AddSeconds(-1), false), (leaf.NotBefore, true), (leaf.NotAfter, true), (leaf.NotAfter.AddSeconds(1), false) })
+        {
+            var clock = new ManualClock(at);
+            var key = new TimeStampKey(rig.Parts.GetRequiredService<ServiceOptions>(), rig.Parts.GetRequiredService<IToken>(), clock);
+            var authority = new TimeStampAuthority(key, new SignOptions(), clock, NullLogger<TimeStampAuthority>.Instance);
+            var outcome = await authority.Stamp("a"u8, CancellationToken.None);
+            Assert.Equal(valid, (await key.Check(CancellationToken.None)).Ready);
+            Assert.Equal(valid, outcome is StampOutcome.Stamped);
+            Assert.True(valid || outcome is StampOutcome.Refused { Failure: TimeStampFailure.SystemFailure });
+        }
+    }
+
+    [Fact]
+    public async Task A_renewed_certificate_is_used_without_a_restart_and_a_half_written_file_leaves_the_one_in_use()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var key = rig.Parts.GetRequiredService<TimeStampKey>();
+        var file = Path.Combine(rig.Parts.GetRequiredService<ServiceOptions>().DataDirectory, "tsa", "certificate.pem");
+        var (before, text) = (key.Certificates, await File.ReadAllTextAsync(file));
+
+        await File.WriteAllTextAsync(file, text[..(text.Length / 3)]);
+        File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddSeconds(5));
+        Assert.Equal(before[0].Sha256Hex, key.Certificates[0].Sha256Hex);
+        await File.WriteAllTextAsync(file, text);
+        File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddSeconds(10));
+        Assert.NotSame(before, key.Certificates);
+        Assert.Equal(before[0].Sha256Hex, key.Certificates[0].Sha256Hex);
     }
 
     [Fact]

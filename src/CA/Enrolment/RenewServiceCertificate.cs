@@ -10,10 +10,10 @@ namespace Trust.CA.Enrolment;
 
 /// <summary>
 /// <c>POST /service-certificates</c>: a service renews its own TLS certificate over the current one. The names are those of the current
-/// certificate, whatever the request asks for beyond them is refused.
+/// certificate, whatever the request asks for beyond them is refused. A certificate that is revoked, on hold or not on record renews nothing.
 /// </summary>
 internal sealed class RenewServiceCertificate(
-    Issuance issuance, IssuerDirectory issuers, CaKeys keys, ProfileSet profiles, CertificateChains chains, CaOptions options, TimeProvider clock)
+    Issuance issuance, CertificateStore certificates, IssuerDirectory issuers, CaKeys keys, ProfileSet profiles, CertificateChains chains, CaOptions options, TimeProvider clock)
 {
     /// <summary>Renews.</summary>
     public async Task<Results<ContentHttpResult, Refusal>> Handle(HttpContext context)
@@ -27,6 +27,12 @@ internal sealed class RenewServiceCertificate(
         }
 
         var current = Certificate.Parse(context.Connection.ClientCertificate!.RawDataMemory);
+        // The handshake proves the key and the path, not that the certificate still stands: whoever stole a key would renew it for ever.
+        if (await certificates.Find(current.Sha256Hex, ct) is not { State: "good" })
+        {
+            return CaRefusals.RevokedRenewsNothing;
+        }
+
         var peer = context.Peer();
         var asked = ServiceNames.Among(request.RequestedExtensions);
         var own = ServiceNames.Among(current.Extensions).Select(ServiceNames.Text).ToHashSet(StringComparer.Ordinal);

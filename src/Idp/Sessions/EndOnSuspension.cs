@@ -5,7 +5,8 @@ namespace Trust.Idp.Sessions;
 /// <summary>Ends sessions, and with them their tokens, as soon as the registry takes a right away (docs/ARCHITECTURE.md §1 rule 3).</summary>
 internal sealed class EndOnSuspension(SessionStore sessions, ILogger<EndOnSuspension> log)
 {
-    private static readonly HashSet<string> GoodStates = new(StringComparer.Ordinal) { "active", "good", "valid", "issued", "resumed" };
+    // A corrected row of the registry (updated) takes nothing away by itself: what it changes is asked for at every use.
+    private static readonly HashSet<string> GoodStates = new(StringComparer.Ordinal) { "active", "good", "valid", "issued", "resumed", "updated" };
 
     public async Task Apply(StatusChange change, CancellationToken ct)
     {

@@ -29,8 +29,8 @@ public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, IdpOptions 
         SELECT id, person, certificate, holder, authenticated_at FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2
         """;
     private const string EndSql = "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL";
-    private const string EndOfPerson = "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE person = $1 AND ended_at IS NULL RETURNING id, person, certificate";
-    private const string EndOfCertificate = "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE certificate = $1 AND ended_at IS NULL RETURNING id, person, certificate";
+    private const string EndOfPerson = "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE person = $1 AND ended_at IS NULL AND expires_at > $2 RETURNING id, person, certificate";
+    private const string EndOfCertificate = "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE certificate = $1 AND ended_at IS NULL AND expires_at > $2 RETURNING id, person, certificate";
 
     /// <summary>The session of a browser, or null.</summary>
     public Task<Session?> Find(HttpContext context, CancellationToken ct) => context.Request.Cookies[Cookies.Session] is { Length: 43 } cookie

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Hosting;
@@ -9,17 +10,27 @@ namespace Trust.SignService.Keys;
 /// The time-stamping key, born in the service's token, and its certificate. Set-up writes <c>tsa/request.p10</c> into the data folder;
 /// the ceremony answers with <c>tsa/certificate.pem</c> beside it (leaf, then issuers).
 /// </summary>
-public sealed class TimeStampKey(ServiceOptions options, IToken token)
+public sealed class TimeStampKey(ServiceOptions options, IToken token, TimeProvider clock)
 {
     /// <summary>The key's name in the token.</summary>
     public static readonly KeyRef Ref = new("tsa");
 
-    private IReadOnlyList<Certificate>? certificates;
+    private volatile Kept? kept;
 
     /// <summary>Leaf first, root excluded.</summary>
     /// <exception cref="FileNotFoundException">The ceremony has not certified the key yet.</exception>
-    public IReadOnlyList<Certificate> Certificates =>
-        certificates ??= [.. Certificate.ParsePem(File.ReadAllText(CertificateFile)).Where(c => !c.IsSelfIssued)];
+    public IReadOnlyList<Certificate> Certificates
+    {
+        get
+        {
+            // A renewed certificate is used without a restart.
+            var written = File.GetLastWriteTimeUtc(CertificateFile);
+            return kept is { } known && known.Written == written ? known.Certificates : Read(written);
+        }
+    }
+
+    /// <summary>Whether the certificate is valid at an instant: a stamp made outside proves nothing to a relying party (RFC 3161 2.1).</summary>
+    public bool IsValidAt(DateTimeOffset at) => Certificates is [var leaf, ..] && leaf.NotBefore <= at && at <= leaf.NotAfter;
 
     /// <summary>Signs with the key, for this service itself or for strangers.</summary>
     public DigestSigner SignerFor(TokenLane lane) => (digest, ct) => token.Sign(Ref, digest, lane, ct);
@@ -48,8 +59,30 @@ public sealed class TimeStampKey(ServiceOptions options, IToken token)
         }
 
         var key = await token.Find(Ref, ct);
-        return key is not null && Certificates[0].SubjectPublicKeyInfo.Span.SequenceEqual(key.SubjectPublicKeyInfo.Span)
-            ? new Readiness(true, "certified")
-            : new Readiness(false, "the certificate is for another key");
+        if (key is null || Certificates is not [var leaf, ..] || !leaf.SubjectPublicKeyInfo.Span.SequenceEqual(key.SubjectPublicKeyInfo.Span))
+        {
+            return new Readiness(false, "the certificate is for another key");
+        }
+
+        return IsValidAt(clock.GetUtcNow())
+            ? new Readiness(true, $"certified until {leaf.NotAfter:O}")
+            : new Readiness(false, $"the certificate is valid from {leaf.NotBefore:O} to {leaf.NotAfter:O} only: nothing is stamped");
     }
+
+    private IReadOnlyList<Certificate> Read(DateTime written)
+    {
+        try
+        {
+            IReadOnlyList<Certificate> read = [.. Certificate.ParsePem(File.ReadAllText(CertificateFile)).Where(c => !c.IsSelfIssued)];
+            kept = new Kept(written, read);
+            return read;
+        }
+        // Half written at this moment: the one in use serves until the file is whole.
+        catch (Exception e) when (kept is not null && e is IOException or CryptographicException or FormatException)
+        {
+            return kept!.Certificates;
+        }
+    }
+
+    private sealed record Kept(DateTime Written, IReadOnlyList<Certificate> Certificates);
 }

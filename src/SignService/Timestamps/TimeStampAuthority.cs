@@ -39,6 +39,11 @@ public sealed class TimeStampAuthority(TimeStampKey key, SignOptions options, Ti
         }
 
         var now = clock.GetUtcNow();
+        if (!key.IsValidAt(now))
+        {
+            return new StampOutcome.Refused(TimeStampFailure.SystemFailure, "The authority's certificate is not valid now.");
+        }
+
         if (!Advance(now))
         {
             return new StampOutcome.Refused(TimeStampFailure.TimeNotAvailable, "The clock is being corrected.");

@@ -1,7 +1,9 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Trust.CA.Tests.Claims;
 using Trust.Cli.Local;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Postgres;
@@ -133,6 +135,24 @@ public sealed class CeremonyTests(CaFixture ca)
         Assert.Equal("name-not-yours", await foreign.Problem());
         Assert.Equal("name-not-yours", await wider.Problem());
         Assert.Equal("malformed-request", await garbage.Problem());
+    }
+
+    [Theory]
+    [InlineData("revoke", "keyCompromise")]
+    [InlineData("hold", "certificateHold")]
+    public async Task A_service_certificate_that_is_revoked_or_on_hold_renews_nothing(string change, string reason)
+    {
+        await using var own = await CaFixture.Own();
+        var current = Certificate.ParsePem(await File.ReadAllTextAsync(Path.Combine(own.Directory, "idp", "tls", "certificate.pem")))[0];
+        using var peer = own.Peer();
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var before = await peer.PostBytes("/service-certificates", Request(key, "idp.trust.internal"), "application/pkcs10");
+        Assert.Equal(HttpStatusCode.OK, before.StatusCode);
+
+        using var changed = await own.Change(0, current.Sha256Hex, change, reason);
+        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+        using var after = await peer.PostBytes("/service-certificates", Request(key, "idp.trust.internal"), "application/pkcs10");
+        Assert.Equal((HttpStatusCode.Forbidden, "revoked-renews-nothing"), (after.StatusCode, await after.Problem()));
     }
 
     private static byte[] Request(ECDsa key, params string[] names)

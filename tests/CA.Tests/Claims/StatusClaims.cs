@@ -13,25 +13,6 @@ namespace Trust.CA.Tests.Claims;
 /// <summary>Certificates, what is told of them, and what keys are made for.</summary>
 public sealed class StatusClaims(CaFixture ca)
 {
-    // A revoked service certificate should renew nothing; today its thief gets a fresh one, and then another with the same old one.
-    [Fact]
-    public async Task F10_A_revoked_service_certificate_renews_itself_again_and_again()
-    {
-        await using var own = await CaFixture.Own();
-        var current = Certificate.ParsePem(await File.ReadAllTextAsync(Path.Combine(own.Directory, "idp", "tls", "certificate.pem")))[0];
-        using var revoked = await own.Change(0, current.Sha256Hex, "revoke", "keyCompromise");
-        Assert.Equal(HttpStatusCode.OK, revoked.StatusCode);
-        using var peer = own.Peer();
-        for (var time = 0; time < 2; time++)
-        {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            using var renewed = await peer.PostBytes("/service-certificates", Request(key), "application/pkcs10");
-            Assert.Equal(HttpStatusCode.OK, renewed.StatusCode);
-        }
-
-        Assert.Equal("revoked", await own.StateOf(current.Sha256Hex));
-    }
-
     // A seal's status is asked here by the signing service; today only practitioners' certificates are known, so a released prescription is never valid.
     [Fact]
     public async Task F22_The_status_of_a_seal_certificate_is_unknown_to_services()

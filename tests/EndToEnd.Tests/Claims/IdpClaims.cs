@@ -7,6 +7,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Trust.Cli.Demo;
 using Trust.Cli.Local;
+using Trust.EndToEnd.Tests.Browser;
 using Trust.EndToEnd.Tests.Prescription;
 using Trust.TestKit;
 
@@ -43,11 +44,6 @@ public sealed class IdpClaims(RunningTrust trust)
         Assert.NotEmpty(await client.OwnToken("rx.read", trust.Sign, None));
     }
 
-    // Each deleted request looks through all card logins: the sweep needs an index on request_id.
-    [Fact]
-    public async Task F21_Card_logins_have_no_index_by_their_request() =>
-        Assert.Equal(0, await Count("SELECT count(*) FROM pg_indexes WHERE schemaname = 'idp' AND tablename = 'card_logins' AND indexdef LIKE '%request_id%'"));
-
     // prompt=login asks for the card again; today whoever sits at the browser goes past it by the address of the notice.
     [Theory]
     [InlineData("prompt", "login")]
@@ -62,36 +58,6 @@ public sealed class IdpClaims(RunningTrust trust)
         var answer = await browser.Accept(new Uri(login.ToString().Replace("/login?", "/consent?", StringComparison.Ordinal)));
         Assert.StartsWith(RunningTrust.Redirect, answer.ToString(), StringComparison.Ordinal);
         Assert.Contains("code=", answer.Query, StringComparison.Ordinal);
-    }
-
-    // A session that ran out has ended: it should not be logged out again when its owner is suspended.
-    [Fact]
-    public async Task F26_A_suspension_logs_out_sessions_that_ran_out_long_ago()
-    {
-        var (urn, card) = await trust.NewPhysician(None);
-        for (var time = 0; time < 2; time++)
-        {
-            using var browser = new HandBrowser(trust);
-            await browser.LogIn(card);
-        }
-
-        Assert.Equal(2, await Count($"WITH u AS (UPDATE idp.sessions SET expires_at = now() - interval '1 year' WHERE person = '{urn}' RETURNING 1) SELECT count(*) FROM u"));
-        await trust.World.Officers[1].Api.Post($"/practitioners/{urn}/state", new JsonObject { ["state"] = "suspended", ["reason"] = "regulator-order" }, None);
-        await Eventually.Holds(
-            async () => await Count($"SELECT count(*) FROM idp.audit_outbox WHERE action = 'AUTH.logout' AND strpos(convert_from(body, 'UTF8'), '{urn}') > 0") == 2, "two false logouts are recorded");
-    }
-
-    // A corrected name or scope takes no right away; today every line of the registry that is not "active" ends the person's sessions.
-    [Fact]
-    public async Task F26_An_updated_row_of_the_registry_ends_the_sessions()
-    {
-        var (urn, card) = await trust.NewPhysician(None);
-        using var browser = new HandBrowser(trust);
-        await browser.LogIn(card);
-        Assert.Equal("1", (await trust.Installation.Cluster!.Sql("trust", $"WITH u AS (UPDATE ca.practitioners SET licence_category = 'other' WHERE urn = '{urn}' RETURNING 1) SELECT count(*) FROM u", None)).Trim());
-        // The next import finds a difference and tells it.
-        await trust.World.Officers[0].Api.Post("/registry/imports", new JsonObject { ["practitioners"] = new JsonArray(await Row(urn)) }, None);
-        await Eventually.Holds(async () => await Count($"SELECT count(*) FROM idp.sessions WHERE person = '{urn}' AND ended_at IS NOT NULL AND end_reason = 'updated'") == 1, "the session is ended");
     }
 
     // Two addresses may have one port, as in production; today every page of the provider is then taken for the card host's.
@@ -285,17 +251,6 @@ public sealed class IdpClaims(RunningTrust trust)
     };
 
     private async Task<long> Count(string sql) => long.Parse((await trust.Installation.Cluster!.Sql("trust", sql, None)).Trim(), CultureInfo.InvariantCulture);
-
-    // What the registry holds of a practitioner of RunningTrust.NewPhysician, as it was imported.
-    private async Task<JsonObject> Row(string urn)
-    {
-        var fields = (await trust.Installation.Cluster!.Sql("trust", $"SELECT name, licence_number FROM ca.practitioners WHERE urn = '{urn}'", None)).Trim().Split('|');
-        return new JsonObject
-        {
-            ["name"] = fields[0], ["identityType"] = "resident-id", ["identityNumber"] = trust.IdentityNumberOf(urn), ["role"] = "physician", ["licenceNumber"] = fields[1], ["category"] = "clinical",
-            ["scope"] = new JsonArray("内科专业"), ["region"] = "510000",
-        };
-    }
 
     private static string CreditCode()
     {

@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Trust.Cli.Local;
 
-namespace Trust.EndToEnd.Tests.Claims;
+namespace Trust.EndToEnd.Tests.Browser;
 
 /// <summary>A browser with its cookies, led by hand through the provider's pages.</summary>
 internal sealed partial class HandBrowser(RunningTrust trust) : IDisposable

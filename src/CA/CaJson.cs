@@ -25,6 +25,7 @@ namespace Trust.CA;
 [JsonSerializable(typeof(CertificateRequestCreated))]
 [JsonSerializable(typeof(ApprovalBody))]
 [JsonSerializable(typeof(RequestState))]
+[JsonSerializable(typeof(IReadOnlyList<RequestSummary>))]
 [JsonSerializable(typeof(CertificateStateRequest))]
 [JsonSerializable(typeof(CertificateView))]
 [JsonSerializable(typeof(Holder))]

@@ -109,7 +109,25 @@ public static class CaRefusals
         "没有待确认的恢复申请，可能已被确认；请查看该人员的当前状态。",
         "Nothing waits for confirmation under this identifier; it may have been confirmed. Look at the practitioner's state.");
 
+    /// <summary>The state that the wish was to end is not the state any more.</summary>
+    public static readonly Refusal ReinstatementSuperseded = new("reinstatement-superseded", 409,
+        "提出恢复申请之后，该人员的状态已变更（现为 {state}）：原申请失效，请核对现状后重新提出。",
+        "The practitioner's state changed after the wish (it is {state} now), which has lapsed: look at the state and ask anew.");
+
+    /// <summary>The wish waited longer than a week.</summary>
+    public static readonly Refusal ReinstatementExpired = new("reinstatement-expired", 409,
+        "恢复申请已超过 7 日未确认而失效，请重新提出。", "The wish waited for more than 7 days and has lapsed: ask anew.");
+
+    /// <summary>The officer who asked is none any more, or the card is not good.</summary>
+    public static readonly Refusal AskingOfficerGone = new("asking-officer-gone", 409,
+        "提出申请的注册审批员已不在任或其证书已失效，原申请失效，请重新提出。",
+        "The officer who asked is no officer any more, or the card used is not good: ask anew.");
+
     // Certificates.
+
+    /// <summary>A key cannot be thought lost in the future.</summary>
+    public static readonly Refusal InvalidityDateInFuture = new("invalidity-date", 400,
+        "失效日期（invalidityDate）不得晚于现在。", "invalidityDate, when the key is thought to have been lost, cannot be in the future.");
 
     /// <summary>No certificate of that hash.</summary>
     public static readonly Refusal UnknownCertificate = new("unknown-certificate", 404,
@@ -126,10 +144,10 @@ public static class CaRefusals
         "Name a reason: unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation or privilegeWithdrawn; for hold and "
         + "resume 1 to 60 characters without quotation marks, backslashes and control characters.");
 
-    /// <summary>The registry's hold is lifted at the holder.</summary>
+    /// <summary>The holder's or the institution's standing demands the hold.</summary>
     public static readonly Refusal HeldByRegistry = new("held-by-registry", 409,
-        "该证书因持有人的执业状态而挂起：请先恢复持有人的执业状态。",
-        "The holder's standing put this certificate on hold: reinstate the holder instead.");
+        "持有人的执业状态、执业注册或其机构的状态要求挂起该证书：请先恢复这些状态。",
+        "The standing of the holder or of the institution demands the hold: mend that first.");
 
     /// <summary>No way from one state to the other.</summary>
     public static readonly Refusal CertificateStateFinal = new("final-state", 409,
@@ -232,6 +250,20 @@ public static class CaRefusals
     /// <summary>No request of that identifier.</summary>
     public static readonly Refusal UnknownRequest = new("unknown-request", 404,
         "没有此标识的证书申请，请核对标识。", "No request has this identifier; check it.");
+
+    /// <summary>The request waited longer than a week.</summary>
+    public static readonly Refusal RequestExpired = new("request-expired", 409,
+        "证书申请已超过 7 日而失效，请重新核验身份并重新申请。", "The request waited for more than 7 days and has lapsed: identify the holder and ask anew.");
+
+    /// <summary>Not a state of requests.</summary>
+    public static readonly Refusal UnknownRequestState = new("unknown-state", 400,
+        "参数 state 须为 pending（待审批）、issuing（签发中）、issued（已签发）或 refused（已拒绝）。",
+        "state must be pending, issuing, issued or refused.");
+
+    /// <summary>Approvals that counted once count no more.</summary>
+    public static readonly Refusal ApprovalsLapsed = new("approvals-lapsed", 422,
+        "审批人已不在任或其证书已失效，审批不足两人，申请已终止；请重新申请。",
+        "Officers who approved are none any more or their cards are not good, so fewer than two approvals count and the request is ended: make a new one.");
 
     /// <summary>The approval cannot be read.</summary>
     public static readonly Refusal MalformedApproval = new("malformed-approval", 422,

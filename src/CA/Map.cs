@@ -28,12 +28,14 @@ internal static class Map
         // Certificates.
         .Post<RequestCertificate>("/certificate-requests", Officer, Limit.Card, e => e.Handle,
             "Asks for a certificate, with a holder's key and identity proof.")
-        .Get<ShowRequest>("/certificate-requests/{id:guid}", Officer, Limit.Card, e => e.Handle, "Where a request stands, with the certificate once issued.")
+        .Get<ListRequests>("/certificate-requests", Officer, Limit.Card, e => e.Handle, "Lists requests, oldest first: those that wait for approval, or of any state.")
+        .Get<ShowRequest>("/certificate-requests/{id:guid}", Officer, Limit.Card, e => e.Handle,
+            "Everything an approval covers, and where the request stands, with the certificate once issued.")
         .Post<ApproveRequest>("/certificate-requests/{id:guid}/approvals", Officer, Limit.Card, e => e.Handle,
             "Approves a request by the officer's signature; the second approval issues.")
         .Get<ShowCertificate>("/certificates/{sha256}", Officer, Limit.Card, e => e.Handle, "A certificate with its state.")
         .Post<ChangeCertificateState>("/certificates/{sha256}/hold", Officer, Limit.Card, e => e.Hold, "Puts a certificate on hold at once.")
-        .Post<ChangeCertificateState>("/certificates/{sha256}/resume", Officer, Limit.Card, e => e.Resume, "Takes a certificate off hold; needs two officers.")
+        .Post<ResumeCertificate>("/certificates/{sha256}/resume", Officer, Limit.Card, e => e.Handle, "Takes a certificate off hold; needs two officers.")
         .Post<ChangeCertificateState>("/certificates/{sha256}/revoke", Officer, Limit.Card, e => e.Revoke, "Revokes a certificate for good, at once.")
 
         // The other services.

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Npgsql;
 using Trust.CA.Feed;
+using Trust.CA.Officers;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
@@ -46,29 +47,32 @@ public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, O
         """;
     private const string Claim = "UPDATE certificates SET reserved_at = $3 WHERE issuer = $1 AND serial = $2 AND state = 'reserved' AND reserved_at < $4";
     private const string ReserveForRequest = """
-        WITH act AS (UPDATE certificate_requests SET state = 'issuing' WHERE id = $6 AND state = 'pending' RETURNING 1),
+        WITH act AS (UPDATE certificate_requests SET state = 'issuing' WHERE id = $6 AND state = 'pending'
+                       AND (SELECT count(*) FROM approvals a WHERE a.request = $6 AND officer_counts(a.officer, a.certificate_sha256, $17)
+                            AND (a.login_sha256 IS NULL OR officer_counts(a.officer, a.login_sha256, $17))) >= 2
+                     RETURNING 1),
              reserved AS (
                 INSERT INTO certificates (issuer, serial, state, request, profile, profile_sha256, holder, institution, spki_sha256, tbs, not_before, not_after,
                                           reserved_at)
                 SELECT $7, $8, 'reserved', $6, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM act)
         """ + Outbox.Trace;
 
-    // What the registry says of the holder decides whether the certificate begins good or on hold.
-    private const string Finish = """
-        WITH standing AS (
-                SELECT CASE WHEN coalesce((SELECT state FROM practitioner_states WHERE practitioner = $6 AND effective_from <= $5
-                                           ORDER BY effective_from DESC, id DESC LIMIT 1), 'active') = 'active' THEN 'good' ELSE 'hold' END AS state),
-             done AS (UPDATE certificates c SET state = standing.state, sha256 = $3, der = $4, issued_at = $5 FROM standing
-                      WHERE c.issuer = $1 AND c.serial = $2 AND c.state = 'reserved' RETURNING c.state),
-             answered AS (UPDATE certificate_requests SET state = 'issued' WHERE id = $8 AND EXISTS (SELECT 1 FROM done))
+    // What the registry says of the holder decides how the certificate begins: a change while the token signed has found no row to change.
+    private const string Finish = $"""
+        WITH standing AS ({HolderStanding.OfCertificate}),
+             done AS (UPDATE certificates c SET state = standing.standing, sha256 = $6, der = $7, issued_at = $3 FROM standing
+                      WHERE c.issuer = $4 AND c.serial = $5 AND c.state = 'reserved' RETURNING c.state, standing.reason),
+             answered AS (UPDATE certificate_requests SET state = 'issued' WHERE id = $9 AND EXISTS (SELECT 1 FROM done))
         INSERT INTO certificate_states (sha256, issuer, serial, state, reason, cause, at, recorded_by)
-        SELECT $3, $1, $2, state, CASE state WHEN 'hold' THEN 6 ELSE 0 END, 'registry', $5, $7 FROM done RETURNING state
+        SELECT $6, $4, $5, state, reason, 'registry', $3, $8 FROM done RETURNING state
         """;
+    private const string RegistryOfRequest = "SELECT registry_sha256 FROM certificate_requests WHERE id = $1";
     private const string Released = "SELECT der FROM certificates WHERE issuer = $1 AND serial = $2";
     private const string GiveUpRequest = "UPDATE certificate_requests SET state = 'refused', refusal = $2 WHERE id = $1 AND state IN ('pending', 'issuing')";
     // A statement of its own before the one that reads the standing: that one must see what a change of state committed while we waited
     // for its lock.
     private const string ShareHolder = "SELECT urn FROM practitioners WHERE urn = $1 FOR SHARE";
+    private const string ShareInstitution = "SELECT urn FROM institutions WHERE urn = $1 FOR SHARE";
 
     /// <summary>By SHA-256 hex.</summary>
     public Task<CertificateRow?> Find(string sha256, CancellationToken ct) => db.Sql(ByHash).With(sha256).One(Read, ct);
@@ -110,6 +114,13 @@ public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, O
         GroupCommit.Sql(Insert).With(row.Issuer).With(row.Serial).With(row.Request).With(row.Profile).With(plan.Profile.Sha256).With(row.Holder)
             .With(row.Institution).With(SHA256.HashData(plan.Spki.Span)).With(row.Tbs).With(row.NotBefore).With(row.NotAfter).With(now));
 
+    /// <summary>Hash of the registry's facts that the officers of a request signed.</summary>
+    public async Task<byte[]> RegistryOf(Guid request, CancellationToken ct) =>
+        await db.Sql(RegistryOfRequest).With(request).Scalar<byte[]>(ct) ?? throw new InvalidOperationException($"Request {request} vanished.");
+
+    /// <summary>How many of a request's approvals count.</summary>
+    public Task<long> Approvals(Guid request, DateTimeOffset now, CancellationToken ct) => db.Sql(GoodApprovals.Number).With(request).With(now).Scalar<long>(ct);
+
     /// <summary>Takes up an unfinished issuance; false when another instance was faster.</summary>
     public static async Task<bool> TakeUp(NpgsqlTransaction tx, CertificateRow row, DateTimeOffset now, DateTimeOffset since, CancellationToken ct) =>
         await tx.Sql(Claim).With(row.Issuer).With(row.Serial).With(now).With(since).Execute(ct) == 1;
@@ -129,10 +140,11 @@ public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, O
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         await tx.Sql(ShareHolder).With(row.Holder).Execute(ct);
+        await tx.Sql(ShareInstitution).With(row.Institution ?? row.Holder).Execute(ct);
         // Read behind the lock: a state that took effect while we waited is not in the future.
         var now = Microseconds.Truncate(clock.GetUtcNow());
-        var state = await tx.Sql(Finish).With(row.Issuer).With(row.Serial).With(sha256).With(der).With(now).With(row.Holder).With(actor.Subject)
-            .With(row.Request).Scalar<string>(ct);
+        var state = await tx.Sql(Finish).With(row.Holder).With(row.Institution).With(now).With(row.Issuer).With(row.Serial).With(sha256).With(der)
+            .With(actor.Subject).With(row.Request).Scalar<string>(ct);
         if (state is null)
         {
             await tx.RollbackAsync(ct);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Trust.CA.Linting;
+using Trust.CA.Officers;
 using Trust.CA.Registry;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
@@ -91,9 +92,9 @@ public sealed class Issuance(
     {
         var now = Microseconds.Truncate(clock.GetUtcNow());
         var profile = profiles[row.Profile];
-        if (row.Request is { } request && await snapshots.JudgeHolder(profile, row.Holder, row.Institution, now, ct) is SnapshotOutcome.Unfit unfit)
+        if (row.Request is { } request && await Lapsed(request, profile, row, now, ct) is { } why)
         {
-            return await Refuse(request, unfit.Why, ct);
+            return await Refuse(request, why, ct);
         }
 
         var actor = new Actor("ca");
@@ -131,6 +132,18 @@ public sealed class Issuance(
         await store.Reserve(row, plan, Microseconds.Truncate(clock.GetUtcNow()));
         var der = await Sign(row, plan.Suite, plan.Issuer?.Certificate.SubjectPublicKeyInfo ?? plan.Spki, signer, lifetime.ApplicationStopping);
         return Certificate.Parse(await store.Record(row, der, actor, null, traced));
+    }
+
+    // The officers signed facts; what they would not have signed today is not taken up.
+    private async Task<Refusal?> Lapsed(Guid request, Profile profile, CertificateRow row, DateTimeOffset now, CancellationToken ct)
+    {
+        var signed = await store.RegistryOf(request, ct);
+        return await snapshots.JudgeHolder(profile, row.Holder, row.Institution, now, ct) switch
+        {
+            SnapshotOutcome.Unfit(var why) => why,
+            SnapshotOutcome.Fit fit when !fit.Sha256.AsSpan().SequenceEqual(signed) => CaRefusals.RegistryChanged,
+            _ => await store.Approvals(request, now, ct) < GoodApprovals.Needed ? CaRefusals.ApprovalsLapsed : null,
+        };
     }
 
     private static AuditEvent Intent(string holder, string? institution, Actor actor, Profile profile, Guid? request) => new()

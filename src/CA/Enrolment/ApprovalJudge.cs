@@ -41,7 +41,7 @@ internal sealed class ApprovalJudge(RequestStore requests, OfficerDirectory offi
         }
 
         // A person who approves under a second certificate counts once.
-        return await requests.ApprovedUnder(request.Id, officer.Person, ct) is { } before && !string.Equals(before, good.Certificate, StringComparison.Ordinal)
+        return await requests.ApprovedUnder(request.Id, officer.Person, now, ct) is { } before && !string.Equals(before, good.Certificate, StringComparison.Ordinal)
             ? new ApprovalOutcome.Refused(CaRefusals.SamePerson) : good;
     }
 

@@ -16,8 +16,6 @@ namespace Trust.CA.Enrolment;
 internal sealed class ApproveRequest(
     RequestStore requests, ApprovalJudge judge, Issuance issuance, RefusedRequests refused, RequestStates states, TimeProvider clock)
 {
-    private const int Needed = 2;
-
     /// <summary>Approves.</summary>
     public async Task<Results<Ok<RequestState>, Refusal>> Handle(HttpContext context, Guid id, ApprovalBody body)
     {
@@ -34,6 +32,12 @@ internal sealed class ApproveRequest(
         }
 
         var now = Microseconds.Truncate(clock.GetUtcNow());
+        if (request.State is "pending" && request.ExpiresAt <= now)
+        {
+            await requests.Lapse(request.Id, CaRefusals.RequestExpired.Name, ct);
+            return await refused.Record(Event(officer, request, EventOutcome.Refused, CaRefusals.RequestExpired.Name), CaRefusals.RequestExpired, ct);
+        }
+
         switch (await judge.Judge(request, body, officer, now, ct))
         {
             case ApprovalOutcome.Refused(var why):
@@ -42,18 +46,18 @@ internal sealed class ApproveRequest(
             // Sent again it has no effect: the first one counts, and the issuance goes on from where it stands.
             case ApprovalOutcome.Good(var certificate, var signature):
                 var approved = Event(officer, request, EventOutcome.Success, "approved");
-                return await requests.Approve(approved, request.Id, officer.Person, certificate, signature, now) is CommitOutcome.Refused notRecorded
+                return await requests.Approve(approved, request.Id, officer, certificate, signature, now) is CommitOutcome.Refused notRecorded
                     ? CommonRefusals.From(notRecorded.Reason)
-                    : await Proceed(request, officer, ct);
+                    : await Proceed(request, officer, now, ct);
             default:
                 throw new InvalidOperationException("Unknown outcome of judging an approval.");
         }
     }
 
-    private async Task<Results<Ok<RequestState>, Refusal>> Proceed(RequestRow request, Officer officer, CancellationToken ct)
+    private async Task<Results<Ok<RequestState>, Refusal>> Proceed(RequestRow request, Officer officer, DateTimeOffset now, CancellationToken ct)
     {
-        var approvals = await requests.CountApprovals(request.Id, ct);
-        if (approvals >= Needed)
+        var approvals = await requests.CountApprovals(request.Id, now, ct);
+        if (approvals >= GoodApprovals.Needed)
         {
             var spki = ((RequestOutcome.Proved)CertificationRequest.Read(request.Pkcs10)).Request.Key.SubjectPublicKeyInfo;
             var approved = new ApprovedRequest(

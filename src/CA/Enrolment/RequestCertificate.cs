@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -62,13 +63,14 @@ internal sealed class RequestCertificate(
         CertificateRequestBody body, Profile profile, CertificationRequest pkcs10, SnapshotOutcome.Fit fit, Officer officer, DateTimeOffset now,
         CancellationToken ct)
     {
-        var proof = CanonicalJson.Encode(JsonSerializer.SerializeToElement(body.IdentityProof, CaJson.Default.IdentityProof));
-        var carrier = CanonicalJson.Encode(JsonSerializer.SerializeToElement(body.Carrier, CaJson.Default.Carrier));
-        var requestSha256 = SHA256.HashData(CanonicalJson.Encode(JsonSerializer.SerializeToElement(body, CaJson.Default.CertificateRequestBody)));
+        // The hash is over what an approver will be shown, so over the bytes of the request and not over its caller's way to write base64.
+        var shown = body with { Pkcs10 = Convert.ToBase64String(pkcs10.Der.Span) };
+        var requestSha256 = SHA256.HashData(Encode(shown, CaJson.Default.CertificateRequestBody));
         var row = new RequestRow(
-            Guid.CreateVersion7(now), profile.Name, profile.Sha256, body.Holder, body.Institution?.Value, pkcs10.Der.ToArray(), fit.Sha256, requestSha256,
-            officer.Person, "pending", null);
-        if (await Store(row, SHA256.HashData(pkcs10.Key.SubjectPublicKeyInfo.Span), proof, carrier, officer, body, now, ct) is { } why)
+            Guid.CreateVersion7(now), profile.Name, profile.Sha256, body.Holder, body.Institution?.Value, pkcs10.Der.ToArray(),
+            Encode(body.IdentityProof, CaJson.Default.IdentityProof), Encode(body.Carrier, CaJson.Default.Carrier), fit.Sha256, requestSha256,
+            officer.Person, now, "pending", null);
+        if (await Store(row, SHA256.HashData(pkcs10.Key.SubjectPublicKeyInfo.Span), officer, body, ct) is { } why)
         {
             return why == CaRefusals.ReusedKey ? await Refuse(officer, body, why, ct) : why;
         }
@@ -78,12 +80,13 @@ internal sealed class RequestCertificate(
             Convert.ToBase64String(ApprovalBytes.Encode(row.Id, requestSha256, profile.Sha256, fit.Sha256))));
     }
 
-    private async Task<Refusal?> Store(
-        RequestRow row, byte[] spkiSha256, byte[] proof, byte[] carrier, Officer officer, CertificateRequestBody body, DateTimeOffset now, CancellationToken ct)
+    private static byte[] Encode<T>(T value, JsonTypeInfo<T> type) => CanonicalJson.Encode(JsonSerializer.SerializeToElement(value, type));
+
+    private async Task<Refusal?> Store(RequestRow row, byte[] spkiSha256, Officer officer, CertificateRequestBody body, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        if (!await RequestStore.Add(tx, row, spkiSha256, proof, carrier, now, ct))
+        if (!await RequestStore.Add(tx, row, spkiSha256, ct))
         {
             return CaRefusals.ReusedKey;
         }

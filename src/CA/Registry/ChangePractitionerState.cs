@@ -35,7 +35,9 @@ public sealed record StateResponse(string State, Guid? Confirmation = null, int 
 /// </summary>
 internal sealed class ChangePractitionerState(NpgsqlDataSource db, Outbox outbox, FeedHub feed, TimeProvider clock)
 {
-    private const string Wish = "INSERT INTO reinstatements (id, practitioner, reason, basis, wished_by, wished_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    private const string Wish = """
+        INSERT INTO reinstatements (id, practitioner, reason, basis, wished_by, wished_at, state_id, login_sha256) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """;
 
     /// <summary>Changes the state, or records the wish to reinstate.</summary>
     public async Task<Results<Ok<StateResponse>, Accepted<StateResponse>, Refusal>> Handle(HttpContext context, PersonId urn, StateRequest request)
@@ -56,38 +58,56 @@ internal sealed class ChangePractitionerState(NpgsqlDataSource db, Outbox outbox
         }
 
         var current = await PractitionerStates.At(tx, urn, now, ct);
-        if (current is "revoked" or "deregistered")
+        if (current.Ended)
         {
-            // Re-registration is a new licence, not a change of this one (医师法 16).
-            return CaRefusals.LicenceEnded.With("state", current);
-        }
-
-        if (string.Equals(current, request.State, StringComparison.Ordinal))
-        {
-            return TypedResults.Ok(new StateResponse(current));
+            return CaRefusals.LicenceEnded.With("state", current.State);
         }
 
         if (request.State is "active")
         {
-            var id = Guid.CreateVersion7(now);
-            await tx.Sql(Wish).With(id).With(urn.Value).With(request.Reason).With(request.Basis).With(officer.Person).With(now).Execute(ct);
-            await tx.CommitAsync(CancellationToken.None);
-            return TypedResults.Accepted($"/practitioners/{urn}/state/{id}/confirmations", new StateResponse(current, id));
+            return current.State is "active" ? TypedResults.Ok(new StateResponse(current.State)) : await Ask(tx, urn, request, current, officer, now, ct);
         }
 
-        return TypedResults.Ok(await TakeAway(tx, urn, request, officer, now, ct));
+        return current.IsAlready(request)
+            ? TypedResults.Ok(new StateResponse(current.State))
+            : TypedResults.Ok(await TakeAway(tx, urn, request, current, officer, now, ct));
+    }
+
+    // The wish names the state that it is to end: one that comes after it stays.
+    private async Task<Results<Ok<StateResponse>, Accepted<StateResponse>, Refusal>> Ask(
+        NpgsqlTransaction tx, PersonId person, StateRequest request, PractitionerState current, Officer officer, DateTimeOffset now, CancellationToken ct)
+    {
+        var id = Guid.CreateVersion7(now);
+        await tx.Sql(Wish).With(id).With(person.Value).With(request.Reason).With(request.Basis).With(officer.Person).With(now).With(current.Id)
+            .With(officer.CertificateSha256).Execute(ct);
+        var asked = PractitionerStates.Event("ID.state", officer, person, "asked", request.Reason, request.Basis) with { Correlation = id.ToString() };
+        if (await outbox.Append(tx, asked, ct) is AppendOutcome.Refused refused)
+        {
+            return CommonRefusals.From(refused.Reason);
+        }
+
+        await tx.CommitAsync(CancellationToken.None);
+        return TypedResults.Accepted($"/practitioners/{person}/state/{id}/confirmations", new StateResponse(current.State, id));
     }
 
     private async Task<StateResponse> TakeAway(
-        NpgsqlTransaction tx, PersonId person, StateRequest request, Officer officer, DateTimeOffset now, CancellationToken ct)
+        NpgsqlTransaction tx, PersonId person, StateRequest request, PractitionerState current, Officer officer, DateTimeOffset now, CancellationToken ct)
     {
         await PractitionerStates.Add(tx, person, request.State, now, officer.Person, null, request.Reason, request.Basis, ct);
+        var state = request.State;
+        if (current.State is "blacklisted" && state is "suspended")
+        {
+            // The suspension stands beside the blacklisting, which only two officers lift.
+            state = current.State;
+            await PractitionerStates.Add(tx, person, state, now, officer.Person, null, current.Reason, current.Basis, ct);
+        }
+
         List<FeedChange> certificates = request.State is "revoked" or "deregistered"
             ? await CertificateConsequences.RevokeAll(tx, person.Value, RevocationReason.PrivilegeWithdrawn, now, officer.Person, ct)
             : await CertificateConsequences.HoldAll(tx, person.Value, now, officer.Person, ct);
-        var action = request.State is "blacklisted" ? "BL.add" : "ID.suspend";
-        (await outbox.Append(tx, PractitionerStates.Event(action, officer, person, certificates, request.State, request.Basis), ct)).IsNeverRefused();
-        await feed.Commit(tx, [new FeedChange("practitioner", person.Value, person.Value, request.State), .. certificates], now, ct);
-        return new StateResponse(request.State, Certificates: certificates.Count);
+        var change = PractitionerStates.Event(request.State is "blacklisted" ? "BL.add" : "ID.suspend", officer, person, request.State, request.Reason, request.Basis);
+        (await ConsequenceEvents.Append(tx, outbox, change, certificates, ct)).IsNeverRefused();
+        await feed.Commit(tx, [new FeedChange("practitioner", person.Value, person.Value, state), .. certificates], now, ct);
+        return new StateResponse(state, Certificates: certificates.Count);
     }
 }

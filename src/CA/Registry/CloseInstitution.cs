@@ -19,6 +19,8 @@ namespace Trust.CA.Registry;
 /// </summary>
 internal sealed class CloseInstitution(NpgsqlDataSource db, Outbox outbox, FeedHub feed, TimeProvider clock)
 {
+    // Certificates that are being recorded under the institution wait, and begin revoked.
+    private const string Lock = "SELECT urn FROM institutions WHERE urn = $1 FOR UPDATE";
     private const string Insert = """
         INSERT INTO institution_states (institution, state, effective_from, recorded_at, recorded_by, reason, basis)
         SELECT urn, 'closed', $2, $2, $3, $4, $5 FROM institutions WHERE urn = $1
@@ -37,6 +39,7 @@ internal sealed class CloseInstitution(NpgsqlDataSource db, Outbox outbox, FeedH
         var now = Microseconds.Truncate(clock.GetUtcNow());
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
+        await tx.Sql(Lock).With(urn.Value).Execute(ct);
         if (await tx.Sql(Insert).With(urn.Value).With(now).With(officer.Person).With(request.Reason).With(request.Basis).Execute(ct) == 0)
         {
             return CaRefusals.UnknownInstitution;
@@ -47,16 +50,16 @@ internal sealed class CloseInstitution(NpgsqlDataSource db, Outbox outbox, FeedH
             .. await CertificateConsequences.RevokeAll(tx, urn.Value, RevocationReason.CessationOfOperation, now, officer.Person, ct),
             .. await CertificateConsequences.RevokeDependants(tx, urn.Value, RevocationReason.CessationOfOperation, now, officer.Person, ct),
         ];
-        var recorded = await outbox.Append(tx, new AuditEvent
+        var closed = new AuditEvent
         {
             Action = "ID.suspend",
             Actor = officer.Actor,
-            Subjects = [SubjectKey.Institution(urn.Value), .. certificates.Take(60).Select(c => SubjectKey.Certificate(c.Id))],
+            Subjects = [SubjectKey.Institution(urn.Value)],
             Outcome = EventOutcome.Success,
-            Reason = "closed",
+            Reason = "closed: " + request.Reason,
             Basis = request.Basis,
-        }, ct);
-        recorded.IsNeverRefused();
+        };
+        (await ConsequenceEvents.Append(tx, outbox, closed, certificates, ct)).IsNeverRefused();
         await feed.Commit(tx, [new FeedChange("institution", urn.Value, null, "closed"), .. certificates], now, ct);
         return TypedResults.Ok(new StateResponse("closed", Certificates: certificates.Count));
     }

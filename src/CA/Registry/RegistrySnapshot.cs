@@ -18,8 +18,9 @@ public abstract record SnapshotOutcome
 
     /// <summary>The holder may have a certificate.</summary>
     /// <param name="Subject">What it would name.</param>
-    /// <param name="Sha256">Hash of the facts; changes with any of them.</param>
-    public sealed record Fit(CertificateSubject Subject, byte[] Sha256) : SnapshotOutcome;
+    /// <param name="Facts">The facts, canonical JSON.</param>
+    /// <param name="Sha256">Their hash; changes with any of them.</param>
+    public sealed record Fit(CertificateSubject Subject, byte[] Facts, byte[] Sha256) : SnapshotOutcome;
 
     /// <summary>The holder may not; why.</summary>
     public sealed record Unfit(Refusal Why) : SnapshotOutcome;
@@ -108,5 +109,9 @@ public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db
         ? Fit(new CertificateSubject(holder, null, []), new JsonObject { ["holder"] = holder, ["role"] = "service" })
         : new SnapshotOutcome.Unfit(CaRefusals.HolderUnknownService);
 
-    private static SnapshotOutcome.Fit Fit(CertificateSubject subject, JsonObject facts) => new(subject, SHA256.HashData(CanonicalJson.Encode(facts)));
+    private static SnapshotOutcome.Fit Fit(CertificateSubject subject, JsonObject facts)
+    {
+        var canonical = CanonicalJson.Encode(facts);
+        return new SnapshotOutcome.Fit(subject, canonical, SHA256.HashData(canonical));
+    }
 }

@@ -15,9 +15,8 @@ namespace Trust.CA.Revocation;
 /// </summary>
 internal sealed class AnswerOcsp
 {
-    private const string Status = """
-        SELECT c.state, s.at, s.reason, c.sha256 FROM certificates c
-        LEFT JOIN LATERAL (SELECT at, reason FROM certificate_states s WHERE s.sha256 = c.sha256 ORDER BY id DESC LIMIT 1) s ON true
+    private const string Status = $"""
+        SELECT c.state, s.at, s.reason, c.sha256 FROM certificates c LEFT JOIN LATERAL ({RevokedSince.OfCertificate}) s ON true
         WHERE c.issuer = $1 AND c.serial = $2
         """;
     private static readonly Standing NeverIssued = new(new CertificateStatus.Unknown(), null);

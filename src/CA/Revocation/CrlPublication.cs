@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -14,27 +15,51 @@ public sealed class CrlPublication(
     NpgsqlDataSource db, Outbox outbox, CaOptions options, TimeProvider clock, ILogger<CrlPublication> log)
 {
     private const string Raise = "UPDATE issuers SET crl_number = crl_number + 1 WHERE name = $1 RETURNING crl_number";
-    private const string Entries = """
+
+    // An entry stays until it was on a list issued after its certificate's end (RFC 5280 section 3.3).
+    private const string Entries = $"""
         SELECT c.serial, s.at, s.reason, s.invalidity_date
-        FROM certificates c
-        JOIN LATERAL (SELECT at, reason, invalidity_date FROM certificate_states s WHERE s.sha256 = c.sha256 ORDER BY id DESC LIMIT 1) s ON true
-        WHERE c.issuer = $1 AND c.state IN ('hold', 'revoked') AND c.not_after > $2
+        FROM certificates c JOIN LATERAL ({RevokedSince.OfCertificate}) s ON true
+        WHERE c.issuer = $1 AND c.state IN ('hold', 'revoked') AND c.not_after > coalesce((SELECT max(this_update) FROM crls WHERE issuer = $1), '-infinity')
         ORDER BY c.serial
         """;
-    private const string LastChange = "SELECT coalesce(max(seq), 0) FROM feed WHERE kind = 'certificate'";
+    private const string Head = "SELECT coalesce(max(seq), 0) FROM feed";
+
+    // What was just issued is on no list.
+    private const string Changed = """
+        SELECT EXISTS (
+            SELECT 1 FROM feed f JOIN certificates c ON c.sha256 = f.id
+            WHERE f.seq > $2 AND f.seq <= $3 AND f.kind = 'certificate' AND c.issuer = $1
+              AND EXISTS (SELECT 1 FROM certificate_states s WHERE s.sha256 = c.sha256 AND s.state <> 'good'))
+        """;
     private const string Insert = "INSERT INTO crls (issuer, number, der, this_update, next_update, feed_seq) VALUES ($1, $2, $3, $4, $5, $6)";
     private const string Prune = "DELETE FROM crls WHERE issuer = $1 AND number < $2 - 10";
-    private const string Latest = "SELECT der, this_update, next_update, feed_seq FROM crls WHERE issuer = $1 ORDER BY number DESC LIMIT 1";
+    private const string Latest = "SELECT number, der, this_update, feed_seq FROM crls WHERE issuer = $1 ORDER BY number DESC LIMIT 1";
+
+    // Up to where the feed was read without a change of that issuer's, so that a quiet issuer does not read a busy one's lines every second.
+    private readonly ConcurrentDictionary<string, long> _unchangedUntil = new(StringComparer.Ordinal);
 
     /// <summary>The latest list of an issuer; null before the first.</summary>
-    public async Task<byte[]?> Find(string issuer, CancellationToken ct) =>
-        await db.Sql(Latest).With(issuer).One(r => r.GetFieldValue<byte[]>(0), ct);
+    public Task<PublishedList?> Find(string issuer, CancellationToken ct) => db.Sql(Latest).With(issuer).One(
+        r => new PublishedList(r.GetInt64(0), r.GetFieldValue<byte[]>(1), r.GetFieldValue<DateTimeOffset>(2), r.GetInt64(3)), ct);
 
-    /// <summary>Whether a new list is due: something changed, or the last one grows old.</summary>
+    /// <summary>Whether a new list is due: one of the issuer's certificates changed, or the last list grows old.</summary>
     public async Task<bool> IsDue(string issuer, CancellationToken ct)
     {
-        var last = await db.Sql(Latest).With(issuer).One(r => new LastList(r.GetFieldValue<DateTimeOffset>(1), r.GetInt64(3)), ct);
-        return last is null || clock.GetUtcNow() - last.ThisUpdate >= options.CrlInterval || await db.Sql(LastChange).Scalar<long>(ct) > last.FeedSeq;
+        if (await Find(issuer, ct) is not { } last || clock.GetUtcNow() - last.ThisUpdate >= options.CrlInterval)
+        {
+            return true;
+        }
+
+        var head = await db.Sql(Head).Scalar<long>(ct);
+        var since = Math.Max(last.FeedSeq, _unchangedUntil.GetValueOrDefault(issuer));
+        if (head > since && await db.Sql(Changed).With(issuer).With(since).With(head).Scalar<bool>(ct))
+        {
+            return true;
+        }
+
+        _unchangedUntil[issuer] = head;
+        return false;
     }
 
     /// <summary>Publishes a list. The number rises in the transaction that stores it, so it never repeats nor goes back, whoever publishes.</summary>
@@ -50,7 +75,7 @@ public sealed class CrlPublication(
 
         // The row lock makes publishers of one issuer take turns.
         var number = await tx.Sql(Raise).With(issuer.Name).Scalar<long>(ct);
-        var seq = await tx.Sql(LastChange).Scalar<long>(ct);
+        var seq = await tx.Sql(Head).Scalar<long>(ct);
         var entries = await tx.Sql(Entries).With(issuer.Name).With(now).All(
             r => new RevokedEntry(
                 r.GetFieldValue<byte[]>(0), r.GetFieldValue<DateTimeOffset>(1), (RevocationReason)r.GetInt16(2), r.Nullable<DateTimeOffset?>(3)),
@@ -85,6 +110,4 @@ public sealed class CrlPublication(
         CaLog.CrlPublished(log, number, issuer.Name, entries.Count);
         return number;
     }
-
-    private sealed record LastList(DateTimeOffset ThisUpdate, long FeedSeq);
 }

@@ -83,12 +83,9 @@ public sealed record Page(Cursor After, int Limit)
             return rows;
         }
 
-        var next = QueryHelpers.AddQueryString(
-            context.Request.PathBase + context.Request.Path,
-            new Dictionary<string, string?>(StringComparer.Ordinal)
-            {
-                ["after"] = place(rows[Limit - 1]).ToString(), ["limit"] = Limit.ToString(System.Globalization.CultureInfo.InvariantCulture),
-            });
+        var query = context.Request.Query.Where(p => p.Key is not ("after" or "limit")).Select(p => KeyValuePair.Create<string, string?>(p.Key, p.Value))
+            .Append(new("after", place(rows[Limit - 1]).ToString())).Append(new("limit", Limit.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        var next = QueryHelpers.AddQueryString(context.Request.PathBase + context.Request.Path, query);
         context.Response.Headers.Link = $"<{next}>; rel=\"next\"";
         return rows[..Limit];
     }

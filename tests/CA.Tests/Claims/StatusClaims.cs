@@ -29,45 +29,6 @@ public sealed class StatusClaims(CaFixture ca)
         Assert.Equal("unknown-certificate", await answer.Problem());
     }
 
-    // A list should be renewed for its own issuer's changes; today any change makes new ones of all issuers.
-    [Fact]
-    public async Task M6_A_change_at_one_issuer_republishes_every_issuers_list()
-    {
-        var (person, institution, name) = await ca.NewPractitioner();
-        var sha = await ca.Certified(person, institution, name);
-        var before = await Numbers("service-issuing");
-        using var held = await ca.Change(0, sha, "hold", "lost");
-        await Eventually.Holds(async () => await Numbers("service-issuing") > before, "the list of service certificates is made anew though none changed");
-    }
-
-    // RFC 5280 3.3: an entry stays on one list issued after the certificate's end; today it is gone with the end.
-    [Fact]
-    public async Task M6_An_entry_leaves_the_list_with_its_certificates_end()
-    {
-        var (person, institution, name) = await ca.NewPractitioner();
-        var sha = await ca.Certified(person, institution, name);
-        using var held = await ca.Change(0, sha, "revoke", "superseded");
-        var serial = await ca.Database.Owner.Sql("SELECT serial FROM certificates WHERE sha256 = $1").With(sha).Scalar<byte[]>(default);
-        await Eventually.Holds(async () => await Lists(serial!), "the list names it");
-        // It ended between two lists: no list that was made after its end names it.
-        await ca.Database.Owner.Sql("UPDATE certificates SET not_after = now() - interval '1 second' WHERE sha256 = $1").With(sha).Execute(default);
-        var keys = ca.App.Services.GetRequiredService<CaKeys>();
-        var issuer = (await ca.App.Services.GetRequiredService<IssuerDirectory>().Find("practitioner-issuing", default))!;
-        await ca.App.Services.GetRequiredService<CrlPublication>().Publish(issuer, await keys.SignerOf(issuer.KeyLabel, default), TimeSpan.FromHours(1), default);
-        Assert.False(await Lists(serial!));
-    }
-
-    // A list of 24 hours should be cached by whoever fetches it; today it has neither ETag nor Last-Modified and each question reads the database.
-    [Fact]
-    public async Task M6_A_list_is_served_without_anything_to_cache_it_by()
-    {
-        using var client = ca.Anyone();
-        using var answer = await client.GetAsync("/crl/practitioner-issuing.crl");
-        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        Assert.Null(answer.Headers.ETag);
-        Assert.Null(answer.Content.Headers.LastModified);
-    }
-
     // The generation of a key that others rely on is an event; today the responders' and the entitlement key's are made without one.
     [Fact]
     public async Task M10_The_keys_of_entitlement_and_batches_are_made_without_an_event()
@@ -100,13 +61,4 @@ public sealed class StatusClaims(CaFixture ca)
         request.CertificateExtensions.Add(names.Build());
         return request.CreateSigningRequest();
     }
-
-    private async Task<bool> Lists(byte[] serial)
-    {
-        using var client = ca.Anyone();
-        var der = await client.GetByteArrayAsync("/crl/practitioner-issuing.crl");
-        return der.AsSpan().IndexOf(serial) >= 0;
-    }
-
-    private async Task<long> Numbers(string issuer) => await ca.Database.Owner.Sql("SELECT max(number) FROM crls WHERE issuer = $1").With(issuer).Scalar<long>(default);
 }

@@ -1,0 +1,27 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Trust.Kernel.Hosting;
+
+namespace Trust.CA.Enrolment;
+
+/// <summary><c>GET /certificate-requests</c>: what waits for approval, or what became of it, oldest first, a page at a time.</summary>
+internal sealed class ListRequests(RequestStore requests, TimeProvider clock)
+{
+    /// <summary>Lists those of one state, or all.</summary>
+    public async Task<Results<Ok<IReadOnlyList<RequestSummary>>, Refusal>> Handle(HttpContext context, string? state, string? after, int? limit, CancellationToken ct)
+    {
+        if (state is not (null or "pending" or "issuing" or "issued" or "refused"))
+        {
+            return CaRefusals.UnknownRequestState;
+        }
+
+        if (Page.Of(after, limit) is not { } page)
+        {
+            return CommonRefusals.MalformedPage;
+        }
+
+        var rows = await requests.List(state, page, clock.GetUtcNow(), ct);
+        return TypedResults.Ok<IReadOnlyList<RequestSummary>>(
+            [.. page.Take(context, rows, r => new Cursor(r.RequestedAt, r.Id)).Select(RequestStates.Summarize)]);
+    }
+}

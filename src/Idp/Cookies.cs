@@ -12,6 +12,7 @@ internal static class Cookies
     public const string Form = "__Host-form";
     private const string Request = "__Host-request-";
     private const string Language = "__Host-language";
+    private const string AskedLanguage = "__Host-ui-locales";
 
     private static CookieOptions Options(TimeSpan life) => new()
     {
@@ -33,6 +34,21 @@ internal static class Cookies
     public static void EndRequest(HttpContext context, string requestId) => context.Response.Cookies.Delete(Request + requestId[..12], Options(TimeSpan.Zero));
 
     public static void SetLanguage(HttpContext context, string language) => context.Response.Cookies.Append(Language, language, Options(TimeSpan.FromDays(365)));
+
+    // The application's wish (ui_locales) for the pages of this browser's logins; the person's own choice goes before it.
+    public static void SetAskedLanguage(HttpContext context, string? language)
+    {
+        if (language is not null)
+        {
+            context.Response.Cookies.Append(AskedLanguage, language, Options(TimeSpan.FromHours(1)));
+        }
+        else if (context.Request.Cookies.ContainsKey(AskedLanguage))
+        {
+            context.Response.Cookies.Delete(AskedLanguage, Options(TimeSpan.Zero));
+        }
+    }
+
+    public static string? OfAskedLanguage(HttpContext context) => context.Request.Cookies[AskedLanguage];
 
     public static string? OfLanguage(HttpContext context) => context.Request.Cookies[Language];
 }

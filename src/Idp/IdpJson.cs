@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Trust.Idp.Clients;
 using Trust.Idp.Login;
 using Trust.Idp.Patients;
 using Trust.Idp.Token;
@@ -7,6 +8,7 @@ namespace Trust.Idp;
 
 /// <summary>JSON contracts of the provider.</summary>
 [JsonSerializable(typeof(CardHolder))]
+[JsonSerializable(typeof(Client))]
 [JsonSerializable(typeof(OAuthErrorBody))]
 [JsonSerializable(typeof(TokenBody))]
 [JsonSerializable(typeof(PatientRequest))]

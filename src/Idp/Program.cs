@@ -40,7 +40,7 @@ public static class Program
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
         services.AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
-        services.AddSingleton<AuthorizationRequests>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
+        services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<RedeemCode>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<IssueCode>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
@@ -59,10 +59,9 @@ public static class Program
     // The card host asks every browser for a certificate; nothing else may live there, or a card would be asked for it too.
     private static void OnlyCardsOnTheCardHost(WebApplication app)
     {
-        var card = app.Configuration.Section<ListenerOptions>("Listen:Card").Url.Port;
         app.Use((context, next) =>
         {
-            if (context.Connection.LocalPort == card && context.Request.Path != "/card" && !context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
+            if (context.ListenerName is "Card" && context.Request.Path != "/card" && !context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
             {
                 context.Response.StatusCode = StatusCodes.Status404NotFound;
                 return Task.CompletedTask;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -21,6 +22,10 @@ public sealed record BuiltEvent(EventId Id, string Action, byte[] Bytes, byte[] 
 /// <summary>Builds the body v1 of docs/LEDGER-FORMAT.md §3. Members are written in RFC 8785 order, so no later canonicalisation is needed.</summary>
 public static class EventBody
 {
+    // What would need an escape in JSON, and the C1 controls, which terminals obey.
+    private static readonly SearchValues<char> NeverInText = SearchValues.Create(
+        [.. Enumerable.Range(0, 0x20).Concat(Enumerable.Range(0x7f, 0x21)).Select(c => (char)c), '"', '\\']);
+
     /// <summary>Largest body, in bytes.</summary>
     public const int MaxBytes = 8192;
 
@@ -46,6 +51,12 @@ public static class EventBody
         if (e.Sealed.Length > MaxSealed)
         {
             refusal = "sealed-too-large";
+            return null;
+        }
+
+        refusal = TextsOf(e, place).FirstOrDefault(text => text.Value is not null && text.Value.AsSpan().ContainsAny(NeverInText)).Member;
+        if (refusal is not null)
+        {
             return null;
         }
 
@@ -146,7 +157,16 @@ public static class EventBody
 
     private static byte[] IdBytes(EventId id) => Encoding.ASCII.GetBytes(id.ToString());
 
-    // Text is written raw: what would need an escape is refused by the check that follows (docs/LEDGER-FORMAT.md §3).
+    // Everything of an event that is written as it is.
+    private static IEnumerable<(string Member, string? Value)> TextsOf(AuditEvent e, EventPlace place) =>
+    [
+        ("action", e.Action), ("actor", e.Actor.Certificate), ("actor", e.Actor.Institution), ("actor", e.Actor.Role), ("actor", e.Actor.Subject),
+        ("basis", e.Basis), ("class", e.Class), ("correlation", e.Correlation), ("onBehalfOf", e.OnBehalfOf), ("outcome", e.Outcome),
+        ("permitNo", e.PermitNo), ("purpose", e.Purpose), ("reason", e.Reason), ("ruleVersion", e.RuleVersion), ("where", place.Node), ("where", place.Region),
+    ];
+
+    // Text is written raw, after it was judged value by value: judged as a whole, a value could end its member and write others
+    // (docs/LEDGER-FORMAT.md §3).
     private static void Member(StringBuilder text, string name, string value) =>
         text.Append('"').Append(name).Append("\":\"").Append(value).Append('"');
 

@@ -78,11 +78,13 @@ public static class EventCatalogue
         Add(modes, EventMode.Confirmed,
             "CERT.issue", "KEY.activate", "SIGN.request", "REC.read", "REC.export", "BG.open", "REG.query", "RES.permit.use", "SUBJECT.bind");
         Add(modes, EventMode.RightsReducing,
-            "AUTH.logout", "ID.suspend", "CERT.hold", "CERT.revoke", "CERT.crl", "CONSENT.withdraw", "GRANT.revoke", "BL.add", "BG.close",
-            "REG.freeze", "RES.deny", "RX.void", "RX.freeze", "KEY.destroy", "SIGN.deny");
+            "AUTH.logout", "AUTH.fail", "ID.suspend", "CERT.hold", "CERT.revoke", "CERT.crl", "CONSENT.withdraw", "GRANT.revoke", "BL.add", "BG.close",
+            "REG.freeze", "RES.deny", "RX.void", "RX.freeze", "KEY.destroy", "SIGN.deny",
+            // What a confirmed act came to: the card has signed, and its result is recorded whatever else waits.
+            "SIGN.done");
         Add(modes, EventMode.Traced,
-            "AUTH.login", "AUTH.fail", "AUTH.stepup", "ID.enrol", "ID.proof", "ID.file", "ID.state",
-            "CERT.request", "CERT.approve", "CERT.resume", "KEY.generate", "SIGN.done", "SIGN.verify",
+            "AUTH.login", "AUTH.stepup", "ID.enrol", "ID.proof", "ID.file", "ID.state",
+            "CERT.request", "CERT.approve", "CERT.resume", "KEY.generate", "SIGN.verify",
             "REC.write", "REC.amend", "REC.archive", "CONSENT.grant", "BG.review", "BL.appeal", "BL.remove",
             "REG.verify", "RES.place", "ADMIN.rule", "ADMIN.role", "ADMIN.config",
             "LEDGER.anchor", "LEDGER.verify", "LEDGER.gap", "LEDGER.hold", "LEDGER.release", "LEDGER.prune", "LEDGER.repair", "LEDGER.alarm");

@@ -43,6 +43,7 @@ public sealed class MapTests(CaFixture ca)
             $"POST /practitioners/{{urn}}/state/{{id:guid}}/confirmations | {Officers} | Card | FirstAnswer",
             $"POST /institutions/{{urn}}/state | {Officers} | Card | FirstAnswer",
             $"POST /certificate-requests | {Officers} | Card | FirstAnswer",
+            $"GET /certificate-requests | {Officers} | Card | ByProtocol",
             $"GET /certificate-requests/{{id:guid}} | {Officers} | Card | ByProtocol",
             $"POST /certificate-requests/{{id:guid}}/approvals | {Officers} | Card | FirstAnswer",
             $"GET /certificates/{{sha256}} | {Officers} | Card | ByProtocol",

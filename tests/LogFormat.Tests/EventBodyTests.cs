@@ -151,4 +151,40 @@ public sealed class EventBodyTests
         Assert.Null(EventBody.TryBuild(e, Place, Now, out var refusal));
         Assert.Contains(refusal, reasons);
     }
+
+    // Judged as a whole, each of these would be a canonical body with a member that its author never gave.
+    [Theory]
+    [InlineData("basis", "x\",\"class\":\"RESTRICTED")]
+    [InlineData("reason", "x\",\"ruleVersion\":\"forged")]
+    [InlineData("institution", "x\",\"role\":\"regulator")]
+    [InlineData("purpose", "x\",\"reason\":\"y")]
+    [InlineData("correlation", "x\",\"id\":\"y")]
+    [InlineData("node", "n\",\"region\":\"110000")]
+    [InlineData("basis", "a\u0085b")]
+    [InlineData("basis", "a\u009bc")]
+    [InlineData("basis", "a\\u0022")]
+    [InlineData("basis", "a\u007f")]
+    public void A_value_cannot_write_another_member(string member, string value)
+    {
+        var e = Full();
+        e = member switch
+        {
+            "basis" => e with { Basis = value }, "reason" => e with { Reason = value, RuleVersion = null }, "purpose" => e with { Purpose = value, Reason = null },
+            "correlation" => e with { Correlation = value }, "institution" => e with { Actor = new Actor("urn:mdid:p:1", null, null, value) },
+            _ => e,
+        };
+        var place = member == "node" ? Place with { Node = value } : Place;
+        Assert.Null(EventBody.TryBuild(e, place, Now, out var refusal));
+        Assert.Equal(member switch { "institution" => "actor", "node" => "where", _ => member }, refusal);
+    }
+
+    // What tells the result of a confirmed act is never refused: the card has signed by then. Nor is a login that failed: what it revoked is.
+    [Theory]
+    [InlineData("SIGN.done")]
+    [InlineData("AUTH.fail")]
+    public void Results_are_events_that_no_budget_refuses(string action)
+    {
+        Assert.True(EventCatalogue.TryGetMode(action, out var mode));
+        Assert.Equal(EventMode.RightsReducing, mode);
+    }
 }

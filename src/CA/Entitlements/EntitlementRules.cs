@@ -15,7 +15,7 @@ public sealed record EntitlementQuery(PersonId? Person, InstitutionId? Instituti
 public static class EntitlementRules
 {
     /// <summary>Version of these rules.</summary>
-    public const string Version = "ca-entitlement-2026-11-1";
+    public const string Version = "ca-entitlement-2026-11-2";
 
     /// <summary>Reason of a permit.</summary>
     public const string Permitted = "permitted";
@@ -29,6 +29,7 @@ public static class EntitlementRules
         : OfCertificate(query, facts) is { } certificate ? certificate
         : (query.Act, facts.InstitutionKind) switch
         {
+            ("system", _) => Permitted,
             ("claim", "pharmacy" or "hospital") => Permitted,
             ("seal", "hospital" or "internet-hospital" or "clinic") => Permitted,
             _ => "not-in-role",

@@ -25,8 +25,10 @@ public sealed class IntrospectToken(ClientAuthentication authentication, LiveTok
 
         context.Response.Headers.CacheControl = "no-store";
         var live = await tokens.Judge(form.Text("token"), ct);
-        // RFC 7662 2.2: for anyone else's token the answer is the same as for no token at all.
-        var mine = live is { Token: var token } && (token.GetPayloadValue<string>("client_id") == client.Id || token.Audiences.Any(a => client.Resources.Contains(a, StringComparer.Ordinal)));
+        // RFC 7662 2.2: for anyone else's token the answer is the same as for no token at all. That a client may ask for tokens of a resource does
+        // not make it that resource.
+        var mine = live is { Token: var token } && (token.GetPayloadValue<string>("client_id") == client.Id
+            || (client.Role is "resource-server" && token.Audiences.Any(a => client.Resources.Contains(a, StringComparer.Ordinal))));
         return Results.Bytes(TokenIssuer.Write(json =>
         {
             json.WriteBoolean("active", mine);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Npgsql;
+using Trust.Idp.Clients;
 using Trust.Idp.Keys;
 using Trust.Idp.Sessions;
 using Trust.Kernel.LiveStatus;
@@ -10,7 +11,8 @@ using Trust.Kernel.Postgres;
 namespace Trust.Idp.Access;
 
 /// <summary>Judges one of our own access tokens as of this instant: signature, row, session, and the person's standing in the registry.</summary>
-public sealed class LiveToken(NpgsqlDataSource db, SigningKeys keys, SessionStore sessions, EntitlementClient entitlements, IdpOptions options, TimeProvider clock)
+public sealed class LiveToken(
+    NpgsqlDataSource db, SigningKeys keys, SessionStore sessions, ClientStore clients, EntitlementClient entitlements, IdpOptions options, TimeProvider clock)
 {
     private const string Find = "SELECT client_id, session_id FROM tokens WHERE jti = $1 AND revoked_at IS NULL AND expires_at > $2";
     private static readonly string[] Types = ["at+jwt"];
@@ -39,10 +41,15 @@ public sealed class LiveToken(NpgsqlDataSource db, SigningKeys keys, SessionStor
         return row switch
         {
             null => null,
-            { Item2: null } => (token, null),
+            { Item2: null } => await IsOfSystemAtWork(token, row.Item1, ct) ? (token, null) : null,
             { Item2: { } sid } => await OfSession(token, sid, ct),
         };
     }
+
+    private async Task<bool> IsOfSystemAtWork(JsonWebToken token, string clientId, CancellationToken ct) =>
+        await clients.Find(clientId, ct) is not null
+        && (!token.TryGetPayloadValue<string>("acting_institution", out var institution)
+            || await entitlements.Check(new EntitlementQuestion(null, institution, "system"), ct) is Entitlement.Permit);
 
     private async Task<(JsonWebToken Token, Session? Session)?> OfSession(JsonWebToken token, Guid sid, CancellationToken ct)
     {

@@ -9,7 +9,7 @@ namespace Trust.Idp.Authorize;
 /// redirect matching, <c>iss</c> in every answer (RFC 9207), 303 redirects.
 /// </summary>
 public sealed class AnswerAuthorizationRequest(
-    ClientStore clients, SessionStore sessions, AuthorizationRequests requests, IssueCode codes, IdpOptions options, TimeProvider clock)
+    ClientStore clients, SessionStore sessions, AuthorizationRequests requests, IssueCode codes, IdTokenHint hints, IdpOptions options, TimeProvider clock)
 {
     private static readonly string[] Prompts = ["none", "login", "consent", "select_account"];
 
@@ -34,21 +34,31 @@ public sealed class AnswerAuthorizationRequest(
             return SeeOther.Error("unknown-client");
         }
 
-        if (fields.Text("redirect_uri") is not { } redirect || !client.RedirectUris.Contains(redirect, StringComparer.Ordinal))
+        if (fields.Text("redirect_uri") is not { } redirect || !client.HasRedirect(redirect))
         {
             return SeeOther.Error("redirect-uri-mismatch");
         }
 
-        return Check(fields, client) is { } error
-            ? AuthorizationAnswer.Error(redirect, fields.Text("state"), options.Issuer, error.Code, error.Detail)
-            : await Proceed(context, Read(fields, client, redirect), ct);
+        if (Check(fields, client) is { } error)
+        {
+            return AuthorizationAnswer.Error(redirect, fields.Text("state"), options.Issuer, error.Code, error.Detail);
+        }
+
+        var hint = fields.Text("id_token_hint");
+        var named = hint is null ? null : await hints.Read(hint);
+        if (hint is not null && (named is null || !named.Audiences.Contains(client.Id, StringComparer.Ordinal)))
+        {
+            return AuthorizationAnswer.Error(redirect, fields.Text("state"), options.Issuer, "invalid_request", "id_token_hint is no ID token of this client.");
+        }
+
+        Cookies.SetAskedLanguage(context, Pages.Texts.Preferred(fields.Text("ui_locales")));
+        return await Proceed(context, Read(fields, client, redirect, named?.Subject), ct);
     }
 
     private async Task<IResult> Proceed(HttpContext context, AuthorizationRequest request, CancellationToken ct)
     {
         var session = await sessions.Find(context, ct);
-        var usable = session is not null && !request.Asks("login") && !request.Asks("select_account")
-            && (request.MaxAge is not { } age || clock.GetUtcNow() - session.AuthenticatedAt <= TimeSpan.FromSeconds(age));
+        var usable = session is not null && request.Accepts(session) && request.IsFor(session);
         if (request.Asks("none"))
         {
             return usable
@@ -60,9 +70,10 @@ public sealed class AnswerAuthorizationRequest(
         return SeeOther.To(usable ? $"/consent?request={id}" : $"/login?request={id}");
     }
 
-    private static AuthorizationRequest Read(FormFields fields, Client client, string redirect) => new(
+    private AuthorizationRequest Read(FormFields fields, Client client, string redirect, string? hintSubject) => new(
         [], client.Id, redirect, fields.Text("scope") ?? "openid", fields.Text("state"), fields.Text("nonce"), fields.Text("code_challenge")!,
-        fields.Text("resource") ?? client.Resources[0], fields.Text("prompt") ?? "", fields.Text("max_age") is { } age ? int.Parse(age, CultureInfo.InvariantCulture) : null);
+        fields.Text("resource") ?? client.Resources[0], fields.Text("prompt") ?? "", fields.Text("max_age") is { } age ? int.Parse(age, CultureInfo.InvariantCulture) : null,
+        hintSubject, clock.GetUtcNow());
 
     private static (string Code, string Detail)? Check(FormFields fields, Client client)
     {

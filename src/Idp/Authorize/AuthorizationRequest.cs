@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Idp.Sessions;
 using Trust.Kernel.Postgres;
 
 namespace Trust.Idp.Authorize;
@@ -14,9 +15,31 @@ namespace Trust.Idp.Authorize;
 /// <param name="Resource">Audience of the access token (RFC 8707).</param>
 /// <param name="Prompt">OpenID Connect Core §3.1.2.1.</param>
 /// <param name="MaxAge">Oldest acceptable login, seconds.</param>
+/// <param name="HintSubject">Subject of the <c>id_token_hint</c>; only that person may answer.</param>
+/// <param name="CreatedAt">When the browser began.</param>
+/// <param name="Login">Session of the login that this request itself caused.</param>
 public sealed record AuthorizationRequest(
-    byte[] Id, string ClientId, string RedirectUri, string Scope, string? State, string? Nonce, string CodeChallenge, string Resource, string Prompt, int? MaxAge)
+    byte[] Id, string ClientId, string RedirectUri, string Scope, string? State, string? Nonce, string CodeChallenge, string Resource, string Prompt, int? MaxAge,
+    string? HintSubject, DateTimeOffset CreatedAt, Guid? Login = null)
 {
+    /// <summary>
+    /// True when a session may answer: the one that the request's own login opened, or an earlier one where the client did not ask for a new login
+    /// (<c>prompt</c>, <c>max_age</c>). Whether it is the person that the client named is asked apart (<see cref="IsFor"/>).
+    /// </summary>
+    public bool Accepts(Session session)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return session.Id == Login
+            || (!Asks("login") && !Asks("select_account") && (MaxAge is not { } age || CreatedAt - session.AuthenticatedAt <= TimeSpan.FromSeconds(age)));
+    }
+
+    /// <summary>True for the person that the client named, or when it named nobody.</summary>
+    public bool IsFor(Session session)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return HintSubject is null || string.Equals(HintSubject, session.Person, StringComparison.Ordinal);
+    }
+
     /// <summary>True when the client asked for this prompt value.</summary>
     public bool Asks(string prompt) => Prompt.Split(' ').Contains(prompt, StringComparer.Ordinal);
 }
@@ -26,14 +49,17 @@ public sealed class AuthorizationRequests(NpgsqlDataSource db, TimeProvider cloc
 {
     private static readonly TimeSpan Life = TimeSpan.FromMinutes(10);
     private const string Insert = """
-        INSERT INTO authorization_requests (id, cookie_hash, client_id, redirect_uri, scope, state, nonce, code_challenge, resource, prompt, max_age, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        INSERT INTO authorization_requests (id, cookie_hash, client_id, redirect_uri, scope, state, nonce, code_challenge, resource, prompt, max_age, created_at, expires_at,
+                                            hint_subject)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         """;
     private const string FindSql = """
-        SELECT id, client_id, redirect_uri, scope, state, nonce, code_challenge, resource, prompt, max_age FROM authorization_requests
+        SELECT id, client_id, redirect_uri, scope, state, nonce, code_challenge, resource, prompt, max_age, hint_subject, created_at, session_id
+        FROM authorization_requests
         WHERE id = $1 AND cookie_hash = $2 AND answered_at IS NULL AND expires_at > $3
         """;
     private const string ExistsSql = "SELECT client_id FROM authorization_requests WHERE id = $1 AND answered_at IS NULL AND expires_at > $2";
+    private const string BindSql = "UPDATE authorization_requests SET session_id = $2 WHERE id = $1";
     private const string AnswerSql = "UPDATE authorization_requests SET answered_at = $2 WHERE id = $1 AND answered_at IS NULL";
 
     /// <summary>Keeps a request and binds it to the browser by a cookie; returns the identifier for URLs.</summary>
@@ -42,7 +68,7 @@ public sealed class AuthorizationRequests(NpgsqlDataSource db, TimeProvider cloc
         var (id, cookie, now) = (Secret.New(), Secret.New(), clock.GetUtcNow());
         await db.Sql(Insert).With(Secret.Hash("request", id)).With(Secret.Hash("request-cookie", cookie)).With(request.ClientId).With(request.RedirectUri)
             .With(request.Scope).With(request.State).With(request.Nonce).With(request.CodeChallenge).With(request.Resource).With(request.Prompt)
-            .With(request.MaxAge).With(now).With(now + Life).Execute(ct);
+            .With(request.MaxAge).With(request.CreatedAt).With(now + Life).With(request.HintSubject).Execute(ct);
         Cookies.SetRequest(context, id, cookie, Life);
         return id;
     }
@@ -58,11 +84,15 @@ public sealed class AuthorizationRequests(NpgsqlDataSource db, TimeProvider cloc
         ? db.Sql(ExistsSql).With(Secret.Hash("request", id)).With(clock.GetUtcNow()).Scalar<string>(ct)
         : Task.FromResult<string?>(null);
 
+    /// <summary>Binds the request to the session of the login that it caused.</summary>
+    public static Task Bind(NpgsqlTransaction tx, AuthorizationRequest request, Session session, CancellationToken ct) =>
+        tx.Sql(BindSql).With(request.Id).With(session.Id).Execute(ct);
+
     /// <summary>Marks the request answered; false when it already was.</summary>
     public async Task<bool> Answer(NpgsqlTransaction tx, AuthorizationRequest request, CancellationToken ct) =>
         await tx.Sql(AnswerSql).With(request.Id).With(clock.GetUtcNow()).Execute(ct) == 1;
 
     private static AuthorizationRequest Row(NpgsqlDataReader r) => new(
         r.GetFieldValue<byte[]>(0), r.GetString(1), r.GetString(2), r.GetString(3), r.Nullable<string>(4), r.Nullable<string>(5), r.GetString(6), r.GetString(7), r.GetString(8),
-        r.IsDBNull(9) ? null : r.GetInt32(9));
+        r.IsDBNull(9) ? null : r.GetInt32(9), r.Nullable<string>(10), r.GetFieldValue<DateTimeOffset>(11), r.Nullable<Guid?>(12));
 }

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Microsoft.IdentityModel.Tokens;
 using Npgsql;
 using Trust.Kernel.Postgres;
@@ -11,7 +13,7 @@ namespace Trust.Idp.Clients;
 /// <param name="NameEn">Name shown to people, English.</param>
 /// <param name="IsPublic">True for a client that cannot keep a key.</param>
 /// <param name="Profile">Security profile: <c>standard</c> (RFC 9700), <c>oidc-compat</c>, <c>fapi2</c>.</param>
-/// <param name="RedirectUris">Compared as exact strings (RFC 9700 §4.1).</param>
+/// <param name="RedirectUris">Compared by <see cref="HasRedirect"/>.</param>
 /// <param name="PostLogoutRedirectUris">Compared as exact strings.</param>
 /// <param name="GrantTypes">Allowed grants.</param>
 /// <param name="Scopes">Allowed scopes.</param>
@@ -20,11 +22,29 @@ namespace Trust.Idp.Clients;
 /// <param name="Role">Role stated in its own tokens.</param>
 /// <param name="Institution">Institution it acts for.</param>
 /// <param name="Region">GB/T 2260 code.</param>
-public sealed record Client(
+/// <param name="Enabled">False for one that is known and refused.</param>
+public sealed partial record Client(
     string Id, string NameZh, string NameEn, bool IsPublic, string Profile, IReadOnlyList<string> RedirectUris, IReadOnlyList<string> PostLogoutRedirectUris,
-    IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Scopes, IReadOnlyList<string> Resources, string? Jwks, string? Role, string? Institution, string Region)
+    IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Scopes, IReadOnlyList<string> Resources, string? Jwks, string? Role, string? Institution, string Region,
+    bool Enabled = true)
 {
     private IReadOnlyList<SecurityKey>? _keys;
+
+    /// <summary>
+    /// Whether a redirect URI is registered: the exact string (RFC 9700 section 4.1.3), except that a native application's loopback address may
+    /// have any port (RFC 8252 section 7.3).
+    /// </summary>
+    public bool HasRedirect(string redirect) =>
+        RedirectUris.Contains(redirect, StringComparer.Ordinal)
+        || (WithoutLoopbackPort(redirect) is { } address && RedirectUris.Any(r => string.Equals(WithoutLoopbackPort(r), address, StringComparison.Ordinal)));
+
+    // Only as the text itself says it, so that no two readers of an address can disagree on its host. The name localhost may be resolved to anywhere.
+    private static string? WithoutLoopbackPort(string redirect) =>
+        LoopbackAddress().Match(redirect) is { Success: true } match && int.Parse(match.Groups["port"].ValueSpan, CultureInfo.InvariantCulture) is > 0 and <= 65535
+            ? match.Groups["host"].Value + match.Groups["rest"].Value : null;
+
+    [GeneratedRegex(@"\Ahttp://(?<host>127\.0\.0\.1|\[::1\]):(?<port>[0-9]{1,5})(?<rest>/[^#\\]*)\z", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex LoopbackAddress();
 
     /// <summary>The keys of <see cref="Jwks"/>, parsed once.</summary>
     internal IReadOnlyList<SecurityKey> Keys => _keys ??= Jwks is null ? [] : [.. new JsonWebKeySet(Jwks).GetSigningKeys()];
@@ -40,11 +60,12 @@ public sealed class ClientStore(NpgsqlDataSource db, TimeProvider clock)
         FROM clients WHERE client_id = $1 AND enabled
         """;
     private const string Upsert = """
-        INSERT INTO clients (client_id, name_zh, name_en, kind, profile, redirect_uris, post_logout_redirect_uris, grant_types, scopes, resources, jwks, role, institution, region)
-        VALUES ($1, $2, $3, CASE WHEN $4 THEN 'public' ELSE 'confidential' END, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        INSERT INTO clients (client_id, name_zh, name_en, kind, profile, redirect_uris, post_logout_redirect_uris, grant_types, scopes, resources, jwks, role, institution, region, enabled)
+        VALUES ($1, $2, $3, CASE WHEN $4 THEN 'public' ELSE 'confidential' END, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         ON CONFLICT (client_id) DO UPDATE SET name_zh = excluded.name_zh, name_en = excluded.name_en, kind = excluded.kind, profile = excluded.profile,
             redirect_uris = excluded.redirect_uris, post_logout_redirect_uris = excluded.post_logout_redirect_uris, grant_types = excluded.grant_types,
-            scopes = excluded.scopes, resources = excluded.resources, jwks = excluded.jwks, role = excluded.role, institution = excluded.institution, region = excluded.region
+            scopes = excluded.scopes, resources = excluded.resources, jwks = excluded.jwks, role = excluded.role, institution = excluded.institution, region = excluded.region,
+            enabled = excluded.enabled
         """;
 
     /// <summary>The client as it was at most a second ago, or null when unknown or disabled.</summary>
@@ -75,7 +96,7 @@ public sealed class ClientStore(NpgsqlDataSource db, TimeProvider clock)
     /// <summary>Adds or replaces a client.</summary>
     public static Task Put(NpgsqlTransaction tx, Client c, CancellationToken ct) => tx.Sql(Upsert)
         .With(c.Id).With(c.NameZh).With(c.NameEn).With(c.IsPublic).With(c.Profile).With(c.RedirectUris.ToArray()).With(c.PostLogoutRedirectUris.ToArray())
-        .With(c.GrantTypes.ToArray()).With(c.Scopes.ToArray()).With(c.Resources.ToArray()).With(c.Jwks).With(c.Role).With(c.Institution).With(c.Region).Execute(ct);
+        .With(c.GrantTypes.ToArray()).With(c.Scopes.ToArray()).With(c.Resources.ToArray()).With(c.Jwks).With(c.Role).With(c.Institution).With(c.Region).With(c.Enabled).Execute(ct);
 
     private static Client Row(NpgsqlDataReader r) => new(
         r.GetString(0), r.GetString(1), r.GetString(2), r.GetBoolean(3), r.GetString(4), r.GetFieldValue<string[]>(5), r.GetFieldValue<string[]>(6),

@@ -63,26 +63,33 @@ public sealed class ClientAuthentication(ClientStore clients, GroupCommit commit
         return await Judge(parsed, client, ct);
     }
 
-    // Read from the payload itself: the library turns a string and an array of one into the same list.
-    private static string? Audience(JsonWebToken assertion)
+    // Read from the parts themselves: the library turns a string and an array of one into the same list, a number in quotes into a date, and takes
+    // the last of two members of one name. What must be understood (crit, RFC 7515 section 4.1.11) is not.
+    private static bool IsStrict(JsonWebToken assertion, string issuer)
     {
         try
         {
-            using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(assertion.EncodedPayload), new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
-            return payload.RootElement.TryGetProperty("aud", out var audience) && audience.ValueKind is JsonValueKind.String ? audience.GetString() : null;
+            var options = new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false };
+            using var header = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(assertion.EncodedHeader), options);
+            using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(assertion.EncodedPayload), options);
+            return !header.RootElement.TryGetProperty("crit", out _)
+                && payload.RootElement.TryGetProperty("aud", out var audience) && audience.ValueKind is JsonValueKind.String && audience.ValueEquals(issuer)
+                && payload.RootElement.TryGetProperty("exp", out var expires) && expires.ValueKind is JsonValueKind.Number
+                && (!payload.RootElement.TryGetProperty("nbf", out var begins) || begins.ValueKind is JsonValueKind.Number)
+                && (!payload.RootElement.TryGetProperty("iat", out var issued) || issued.ValueKind is JsonValueKind.Number);
         }
         catch (JsonException)
         {
-            return null;
+            return false;
         }
     }
 
     private async Task<ClientOutcome> Judge(JsonWebToken assertion, Client client, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
-        if (Audience(assertion) != options.Issuer)
+        if (!IsStrict(assertion, options.Issuer))
         {
-            return new ClientOutcome.Refused("the assertion's audience must be the issuer, as a string");
+            return new ClientOutcome.Refused("the assertion's audience must be the issuer, as a string, its dates numbers, each member once, and without crit");
         }
 
         if (assertion.Subject != client.Id || assertion.Id is not { Length: > 0 and <= 128 } jti)
@@ -91,7 +98,7 @@ public sealed class ClientAuthentication(ClientStore clients, GroupCommit commit
         }
 
         var expires = assertion.ValidTo == DateTime.MinValue ? DateTimeOffset.MinValue : new DateTimeOffset(assertion.ValidTo, TimeSpan.Zero);
-        var tooEarly = assertion.ValidFrom != DateTime.MinValue && new DateTimeOffset(assertion.ValidFrom, TimeSpan.Zero) > now + Skew;
+        var tooEarly = IsAfter(assertion.ValidFrom, now + Skew) || IsAfter(assertion.IssuedAt, now + Skew);
         if (expires <= now || expires > now + MaximumLife + Skew || tooEarly)
         {
             return new ClientOutcome.Refused("the assertion is expired, not yet valid, or lives longer than five minutes");
@@ -108,12 +115,16 @@ public sealed class ClientAuthentication(ClientStore clients, GroupCommit commit
             : new ClientOutcome.Refused("the assertion was used before");
     }
 
+    private static bool IsAfter(DateTime date, DateTimeOffset limit) => date != DateTime.MinValue && new DateTimeOffset(date, TimeSpan.Zero) > limit;
+
     private async Task<bool> IsSigned(JsonWebToken assertion, Client client)
     {
-        var keys = client.Keys.Where(k => k.KeyId == assertion.Kid).ToList();
+        // A hint (RFC 7515 section 4.1.4): a client with one key needs none.
+        var keys = string.IsNullOrEmpty(assertion.Kid) ? client.Keys.Count == 1 ? client.Keys : [] : [.. client.Keys.Where(k => k.KeyId == assertion.Kid)];
         return keys.Count > 0 && await _handler.ValidateTokenAsync(assertion, new TokenValidationParameters
         {
-            ValidAlgorithms = Algorithms, IssuerSigningKeys = keys, ValidIssuer = client.Id, ValidAudience = options.Issuer, ValidateLifetime = false, TryAllIssuerSigningKeys = false,
+            ValidAlgorithms = Algorithms, IssuerSigningKeys = keys, ValidIssuer = client.Id, ValidAudience = options.Issuer, ValidateLifetime = false,
+            TryAllIssuerSigningKeys = string.IsNullOrEmpty(assertion.Kid),
         }) is { IsValid: true };
     }
 }

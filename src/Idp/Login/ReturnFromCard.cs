@@ -29,6 +29,7 @@ public sealed class ReturnFromCard(NpgsqlDataSource db, AuthorizationRequests re
             return SeeOther.To($"/login?request={request}&refused=ledger-unavailable");
         }
 
+        await AuthorizationRequests.Bind(tx, pending, opened.Session, ct);
         await tx.CommitAsync(ct);
         Cookies.SetSession(context, opened.Cookie, options.SessionLife);
         return SeeOther.To($"/consent?request={request}");

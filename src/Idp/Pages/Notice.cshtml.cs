@@ -41,6 +41,11 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return Redirect("/error?rule=request-expired");
         }
 
+        if (Unfit(pending, session, request!) is { } elsewhere)
+        {
+            return elsewhere;
+        }
+
         if (session.Holder.Affiliations.Count == 0)
         {
             return Redirect("/error?rule=no-institution");
@@ -69,6 +74,11 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return Redirect("/error?rule=request-expired");
         }
 
+        if (Unfit(pending, session, request!) is { } elsewhere)
+        {
+            return elsewhere;
+        }
+
         if (decision != "accept")
         {
             return Answer(AuthorizationAnswer.Error(pending.RedirectUri, pending.State, options.Issuer, "access_denied", "The person declined."));
@@ -87,6 +97,15 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
         await requests.Find(HttpContext, request, ct) is { } pending && await sessions.Find(HttpContext, ct) is { } session && await clients.Find(pending.ClientId, ct) is { } client
             ? (pending, session, client)
             : null;
+
+    // The address of this page alone must not pass by the card (prompt, max_age), nor answer for another person than the client named
+    // (OpenID Connect Core 3.1.2.1, id_token_hint).
+    private IActionResult? Unfit(AuthorizationRequest pending, Session session, string request) =>
+        !pending.Accepts(session) ? Redirect("/login?request=" + request)
+        : pending.IsFor(session) ? null
+        : session.Id == pending.Login
+            ? Answer(AuthorizationAnswer.Error(pending.RedirectUri, pending.State, options.Issuer, "login_required", "Another person logged in than id_token_hint names."))
+            : Redirect("/login?request=" + request);
 
     private static ResultOf Answer(IResult result) => new(result);
 

@@ -69,6 +69,7 @@ public static class Texts
         ("refused.request-answered", "该登录请求已经处理。请回到应用重新发起登录。", "This request was already answered. Go back to the application and start again."),
         ("refused.unknown-client", "发起登录的应用未注册。请联系该应用的管理员。", "The application is not registered. Contact its administrator."),
         ("refused.redirect-uri-mismatch", "应用提供的返回地址与注册信息不一致，为了您的安全已停止。", "The application's return address is not the registered one; we stopped for your safety."),
+        ("refused.client-mismatch", "退出请求中的应用与登录凭据不一致，已停止。请直接关闭浏览器并拔出介质。", "The application of this sign-out request is not the one that signed in; we stopped. Close the browser and remove the key."),
         ("refused.malformed-request", "登录请求格式有误。请回到应用重新发起登录。", "The request is malformed. Go back to the application and start again."),
         ("refused.no-institution", "您目前没有可以执业的机构。请联系本机构注册审批员。", "There is no institution you can act for. Ask your registration officer."),
         ("refused.other", "请求被拒绝。请稍后重试，或联系本机构注册审批员。", "The request was refused. Try again, or ask your registration officer."),
@@ -82,6 +83,10 @@ public static class Texts
 
     /// <summary>The texts of a language, Chinese unless English is asked for.</summary>
     public static FrozenDictionary<string, string> Of(string? language) => language == "en" ? En : Zh;
+
+    /// <summary>The first of some BCP 47 tags, in order of preference, that the pages speak; null when none is (OpenID Connect Core 3.1.2.1, <c>ui_locales</c>).</summary>
+    public static string? Preferred(string? tags) => tags?.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(t => t.Split('-')[0].ToLowerInvariant())
+        .FirstOrDefault(t => t is "zh" or "en");
 
     /// <summary>The sentence for a refusal, with what to do next.</summary>
     public static string Refusal(FrozenDictionary<string, string> texts, string rule) => texts.GetValueOrDefault("refused." + rule, texts["refused.other"]);

@@ -7,8 +7,9 @@ namespace Trust.Idp.Pages;
 /// <summary>What every page shares: language and texts. Pages run no script.</summary>
 public abstract class TrustPage : PageModel
 {
-    /// <summary><c>zh</c> or <c>en</c>: the query, then the cookie, then Chinese.</summary>
-    public string Language => Request.Query["lang"] is ["en" or "zh"] chosen ? chosen[0]! : Cookies.OfLanguage(HttpContext) is "en" ? "en" : "zh";
+    /// <summary><c>zh</c> or <c>en</c>: the query, then the person's choice, then what the application asked for (<c>ui_locales</c>), then Chinese.</summary>
+    public string Language => Request.Query["lang"] is ["en" or "zh"] chosen ? chosen[0]!
+        : (Cookies.OfLanguage(HttpContext) ?? Cookies.OfAskedLanguage(HttpContext)) is "en" ? "en" : "zh";
 
     /// <summary>The texts of that language.</summary>
     public FrozenDictionary<string, string> T => Texts.Of(Language);

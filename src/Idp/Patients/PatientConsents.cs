@@ -13,7 +13,12 @@ namespace Trust.Idp.Patients;
 public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProvider clock)
 {
     private static readonly string[] Kinds = ["online-care", "remote-consult", "sharing", "research", "export"];
-    private const string SelectPatient = "SELECT subject_key, region FROM patients WHERE pseudonym = $1";
+    // Taken for the transaction, so that a consent sent twice at once is one.
+    private const string LockPatient = "SELECT subject_key, region FROM patients WHERE pseudonym = $1 FOR UPDATE";
+    private const string SelectSame = """
+        SELECT id FROM consents WHERE patient = $1 AND institution = $2 AND kind = $3 AND notice_version = $4 AND notice_sha256 = $5 AND method = $6
+          AND acknowledged_at = $7 AND withdrawn_at IS NULL LIMIT 1
+        """;
     private const string Insert = """
         INSERT INTO consents (id, patient, institution, kind, notice_version, notice_sha256, method, acknowledged_at, recorded_by, region)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -23,8 +28,13 @@ public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProv
         LEFT JOIN consents c ON c.patient = p.pseudonym AND c.institution = $2 AND c.kind = $3 AND c.withdrawn_at IS NULL
         WHERE p.pseudonym = $1 ORDER BY c.acknowledged_at DESC NULLS LAST LIMIT 1
         """;
+
+    // A patient who withdraws does not mean one record of several: all that stand of that kind at that institution end.
     private const string Close = """
-        UPDATE consents c SET withdrawn_at = $3 FROM patients p WHERE c.id = $1 AND c.institution = $2 AND c.withdrawn_at IS NULL AND p.pseudonym = c.patient RETURNING p.subject_key
+        UPDATE consents c SET withdrawn_at = $3 FROM patients p, consents named
+        WHERE named.id = $1 AND named.institution = $2 AND named.withdrawn_at IS NULL AND c.patient = named.patient AND c.institution = named.institution
+          AND c.kind = named.kind AND c.withdrawn_at IS NULL AND p.pseudonym = c.patient
+        RETURNING c.id, p.subject_key
         """;
 
     /// <summary><c>POST /consents</c>: a system of the institution records what the patient acknowledged.</summary>
@@ -43,14 +53,20 @@ public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProv
             return IdpRefusals.ConsentMalformed;
         }
 
-        if (await db.Sql(SelectPatient).With(body.Patient.Value).One(r => new Patient(r.GetFieldValue<byte[]>(0), r.GetString(1)), ct) is not { } patient)
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        if (await tx.Sql(LockPatient).With(body.Patient.Value).One(r => new Patient(r.GetFieldValue<byte[]>(0), r.GetString(1)), ct) is not { } patient)
         {
             return IdpRefusals.PatientUnknown;
         }
 
+        if (await tx.Sql(SelectSame).With(body.Patient.Value).With(body.Institution.Value).With(body.Kind).With(body.NoticeVersion).With(body.NoticeSha256).With(body.Method)
+            .With(body.AcknowledgedAt.ToUniversalTime()).Scalar<string>(ct) is { } same)
+        {
+            return TypedResults.Created((string?)null, new ConsentAnswer(true, body.NoticeVersion, same, Convert.ToHexStringLower(patient.SubjectKey)));
+        }
+
         var id = Ulid.New(now);
-        await using var connection = await db.OpenConnectionAsync(ct);
-        await using var tx = await connection.BeginTransactionAsync(ct);
         await tx.Sql(Insert).With(id).With(body.Patient.Value).With(body.Institution.Value).With(body.Kind).With(body.NoticeVersion).With(body.NoticeSha256).With(body.Method)
             .With(body.AcknowledgedAt.ToUniversalTime()).With(caller.Subject).With(patient.Region).Execute(ct);
         var notice = $"notice:{body.NoticeVersion}:sha256:{body.NoticeSha256}";
@@ -69,14 +85,18 @@ public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProv
         var caller = context.Caller();
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        if (!Ulid.IsValid(id) || await tx.Sql(Close).With(id).With(caller.Institution).With(clock.GetUtcNow()).Scalar<byte[]>(ct) is not { } key)
+        if (!Ulid.IsValid(id) || await tx.Sql(Close).With(id).With(caller.Institution).With(clock.GetUtcNow())
+            .All(r => new Withdrawn(r.GetString(0), r.GetFieldValue<byte[]>(1)), ct) is not { Count: > 0 } withdrawn)
         {
             return IdpRefusals.ConsentUnknown;
         }
 
-        if (await outbox.Append(tx, Event("CONSENT.withdraw", caller, key, "consent:" + id), ct) is AppendOutcome.Refused)
+        foreach (var (consent, key) in withdrawn)
         {
-            throw new InvalidOperationException("An event that only reduces rights is never refused.");
+            if (await outbox.Append(tx, Event("CONSENT.withdraw", caller, key, "consent:" + consent), ct) is AppendOutcome.Refused)
+            {
+                throw new InvalidOperationException("An event that only reduces rights is never refused.");
+            }
         }
 
         await tx.CommitAsync(ct);
@@ -96,6 +116,8 @@ public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProv
         Action = action, Actor = new Actor(caller.Subject, null, caller.Role, caller.Institution), Outcome = EventOutcome.Success, Basis = basis,
         Subjects = caller.Institution is { } institution ? [SubjectKey.Patient(patient), SubjectKey.Institution(institution)] : [SubjectKey.Patient(patient)],
     };
+
+    private sealed record Withdrawn(string Id, byte[] SubjectKey);
 
     private sealed record Patient(byte[] SubjectKey, string Region);
 }

@@ -1,8 +1,6 @@
 using Microsoft.AspNetCore.WebUtilities;
-using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Tokens;
+using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
-using Trust.Idp.Keys;
 
 namespace Trust.Idp.Sessions;
 
@@ -10,10 +8,8 @@ namespace Trust.Idp.Sessions;
 /// RP-initiated logout. Redirects only to a registered address of the client that an ID token of ours names; without such a
 /// hint the person is asked first, so that a link on another page cannot end a session.
 /// </summary>
-public sealed class EndSession(ClientStore clients, SessionStore sessions, SigningKeys keys, IdpOptions options)
+public sealed class EndSession(ClientStore clients, SessionStore sessions, IdTokenHint hints)
 {
-    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = ReceivedToken.MaxLength };
-
     /// <summary>GET.</summary>
     public Task<IResult> Handle(HttpContext context) => Answer(context, FormFields.Of(context.Request.Query));
 
@@ -28,7 +24,12 @@ public sealed class EndSession(ClientStore clients, SessionStore sessions, Signi
             return SeeOther.Error("malformed-request");
         }
 
-        var hint = await Hint(fields.Text("id_token_hint"));
+        var hint = await hints.Read(fields.Text("id_token_hint"));
+        if (hint is not null && fields.Text("client_id") is { } stated && !hint.Audiences.Contains(stated, StringComparer.Ordinal))
+        {
+            return SeeOther.Error("client-mismatch");
+        }
+
         var client = await clients.Find(hint?.Audiences.FirstOrDefault(), ct);
         var target = fields.Text("post_logout_redirect_uri");
         if (target is not null && (client is null || !client.PostLogoutRedirectUris.Contains(target, StringComparer.Ordinal)))
@@ -50,21 +51,5 @@ public sealed class EndSession(ClientStore clients, SessionStore sessions, Signi
         }
 
         return SeeOther.To(target is null ? "/signed-out" : QueryHelpers.AddQueryString(target, new Dictionary<string, string?>(StringComparer.Ordinal) { ["state"] = fields.Text("state") }));
-    }
-
-    // An expired hint is fine (the person is leaving), a foreign or unsigned one is not.
-    private async Task<JsonWebToken?> Hint(string? value)
-    {
-        if (ReceivedToken.TryRead(_handler, value) is not { } received)
-        {
-            return null;
-        }
-
-        var result = await _handler.ValidateTokenAsync(received, new TokenValidationParameters
-        {
-            ValidTypes = ["JWT"], ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, ValidateLifetime = false,
-            IssuerSigningKeys = keys.ToVerify,
-        });
-        return result is { IsValid: true, SecurityToken: JsonWebToken token } ? token : null;
     }
 }

@@ -1,11 +1,12 @@
 using Trust.Idp.Clients;
 using Trust.Kernel.Audit;
+using Trust.Kernel.LiveStatus;
 using Trust.Kernel.Postgres;
 
 namespace Trust.Idp.Token;
 
 /// <summary>The client credentials grant (RFC 6749 §4.4), for systems proved by <c>private_key_jwt</c>.</summary>
-public sealed class ClientCredentials(TokenIssuer issuer, Outbox outbox)
+public sealed class ClientCredentials(TokenIssuer issuer, EntitlementClient entitlements, RefusalCounter refusals, Outbox outbox)
 {
     private const string Record = """
         WITH act AS (INSERT INTO tokens (jti, client_id, subject, issued_at, expires_at) VALUES ($6, $7, $8, $9, $10) RETURNING 1)
@@ -28,6 +29,11 @@ public sealed class ClientCredentials(TokenIssuer issuer, Outbox outbox)
             return OAuthError.Of(context, "invalid_target", "The resource is not registered for this client.");
         }
 
+        if (await Standing(context, client, ct) is { } closed)
+        {
+            return closed;
+        }
+
         var scope = string.Join(' ', asked.Distinct(StringComparer.Ordinal));
         var token = await issuer.AccessToken(client, null, scope, resource, ct);
         var recorded = await outbox.Commit(TokenIssuer.Issued(client, null, token.Id), Record, c => c
@@ -39,5 +45,22 @@ public sealed class ClientCredentials(TokenIssuer issuer, Outbox outbox)
 
         context.Response.Headers.CacheControl = "no-store";
         return Results.Json(new TokenBody(token.Value, "Bearer", token.Seconds, scope, null), IdpJson.Default.TokenBody);
+    }
+
+    // A closed institution loses everything at once, its systems too (docs/RULES.md §1). A regulator's system acts for none.
+    private async Task<IResult?> Standing(HttpContext context, Client client, CancellationToken ct)
+    {
+        if (client.Institution is null || await entitlements.Check(new EntitlementQuestion(null, client.Institution, "system"), ct) is not Entitlement.Deny deny)
+        {
+            return null;
+        }
+
+        if (deny.Reason is "status-unknown")
+        {
+            return OAuthError.Of(context, "temporarily_unavailable", "The registry does not answer, and nothing is done on old knowledge.", StatusCodes.Status503ServiceUnavailable);
+        }
+
+        refusals.Count(deny.Reason);
+        return OAuthError.Of(context, "unauthorized_client", "The client's institution may not act: " + deny.Reason);
     }
 }

@@ -10,7 +10,6 @@ namespace Trust.Kernel.Hosting;
 public static class Idempotency
 {
     private const string Header = "Idempotency-Key";
-    private const int MaximumKept = 1024 * 1024;
 
     extension(HttpContext context)
     {
@@ -40,7 +39,8 @@ public static class Idempotency
             return;
         }
 
-        context.Request.EnableBuffering(64 * 1024);
+        // Never to a file: bodies carry clinical data, and are bounded (ServiceHost.MaximumBody).
+        context.Request.EnableBuffering((int)ServiceHost.MaximumBody);
         var hash = await SHA256.HashDataAsync(context.Request.Body, context.RequestAborted);
         context.Request.Body.Position = 0;
         var row = new IdempotencyRow(CallerOf(context), context.Request.Path.Value ?? "", key, hash);
@@ -80,7 +80,7 @@ public static class Idempotency
 
         context.Response.Body = outside;
         // Not cancelled with the request: the act is done, and a caller that hung up will ask for this answer again.
-        if (context.Response.StatusCode >= 500 || captured.Length > MaximumKept)
+        if (context.Response.StatusCode >= 500)
         {
             await keys.Free(row);
         }

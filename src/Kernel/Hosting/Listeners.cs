@@ -36,6 +36,7 @@ internal static class Listeners
                 var address = IPAddress.TryParse(listener.Url.Host, out var ip) ? ip : IPAddress.Loopback;
                 kestrel.Listen(address, listener.Url.Port, endpoint =>
                 {
+                    ConnectionListener.Mark(endpoint, name);
                     new ConnectionLimits(name, listener.MaxConnections, listener.MaxConnectionsPerAddress).Guard(endpoint);
                     if (isOperator)
                     {

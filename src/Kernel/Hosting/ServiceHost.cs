@@ -197,6 +197,7 @@ public static class ServiceHost
         var database = configuration.Section<DatabaseOptions>("Database");
         services.AddSingleton(database).AddSingleton(_ => Outbound.Database(database)).AddSingleton<GroupCommit>();
         services.AddSingleton<ProcessMark>().AddLoop<ProcessMark>("process-mark", ProcessMark.Pause, (mark, ct) => mark.Hold(ct)).AddSingleton<IdempotencyStore>();
+        services.AddLoop<IdempotencyStore>("idempotency-leases", IdempotencyStore.Pause, (store, _) => store.Renew());
         services.AddLoop<IdempotencyStore>("idempotency-sweep", TimeSpan.FromMinutes(10), (store, ct) => store.DeleteExpired(ct), (work, _) => work with { Patience = TimeSpan.FromDays(1) });
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("database", async ct =>
         {

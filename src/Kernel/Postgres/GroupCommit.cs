@@ -45,7 +45,8 @@ public sealed class GroupCommit(NpgsqlDataSource db)
                 await Commit(group);
             }
 
-            Volatile.Write(ref _running, 0);
+            // A full fence: whoever adds a write after the look below must see that nobody runs, or the write would wait for the next one.
+            Interlocked.Exchange(ref _running, 0);
         }
         while (!_waiting.IsEmpty && Interlocked.CompareExchange(ref _running, 1, 0) == 0);
     }

@@ -46,11 +46,17 @@ public static class SqlText
         }
 
         /// <summary>The first column of the first row, or <see langword="default"/> when there is no row or it is NULL.</summary>
+        /// <exception cref="InvalidCastException">The column is of another type: read as nothing, a count would be zero and a right be missing.</exception>
         public async Task<T?> Scalar<T>(CancellationToken ct)
         {
             await using (command)
             {
-                return await command.ExecuteScalarAsync(ct) is T value ? value : default;
+                return await command.ExecuteScalarAsync(ct) switch
+                {
+                    null or DBNull => default,
+                    T value => value,
+                    var other => throw new InvalidCastException($"The statement answers {other.GetType().Name}, not {typeof(T).Name}."),
+                };
             }
         }
 

@@ -47,14 +47,17 @@ internal sealed partial class HandBrowser(RunningTrust trust) : IDisposable
 
     /// <summary>Logs in with a card and accepts the notice; a session stands afterwards.</summary>
     /// <returns>The answer at the registered address.</returns>
-    public async Task<Uri> LogIn(Card card)
+    public async Task<Uri> LogIn(Card card) => await Accept(await LogIn(card, await Location(Authorize())));
+
+    /// <summary>Shows a card for the request of a login page; a session stands afterwards.</summary>
+    /// <returns>The page of the notice.</returns>
+    public async Task<Uri> LogIn(Card card, Uri loginPage)
     {
-        using var login = await Http.GetAsync(await Location(Authorize()));
+        using var login = await Http.GetAsync(loginPage);
         var page = await login.Content.ReadAsStringAsync();
         using var reader = Connections.Client(trust.Installation.RootFile, await card.ForTls(Card.AuthenticationKey, CancellationToken.None));
         using var shown = await reader.GetAsync(WebUtility.HtmlDecode(CardLink().Match(page).Groups["value"].Value));
-        var consent = await Location(shown.Headers.Location!.ToString());
-        return await Accept(consent);
+        return await Location(shown.Headers.Location!.ToString());
     }
 
     /// <summary>Accepts on the page of the notice, or finds that nothing is left to accept.</summary>

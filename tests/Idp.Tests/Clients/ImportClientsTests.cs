@@ -15,7 +15,7 @@ public sealed class ImportClientsTests
         ["grant_types"] = new JsonArray("authorization_code"), ["scopes"] = new JsonArray("openid"), ["resources"] = new JsonArray("https://sign.example"), ["jwks"] = JsonNode.Parse(Jwks),
     };
 
-    private static IReadOnlyList<Client> Parse(JsonObject client) => ImportClients.Parse(Encoding.UTF8.GetBytes(new JsonArray(client).ToJsonString()));
+    private static IReadOnlyList<Client> Parse(JsonObject client) => ClientFile.Parse(Encoding.UTF8.GetBytes(new JsonArray(client).ToJsonString()));
 
     [Fact]
     public void A_well_formed_client_is_read() => Assert.Equal("his", Assert.Single(Parse(Client())).Id);

@@ -66,6 +66,44 @@ public sealed class IdempotencyStoreTests
         Assert.Equal([7], kept.Body);
     }
 
+    // An import may take minutes.
+    [Fact]
+    public async Task A_request_that_still_runs_keeps_its_key_however_long_it_takes()
+    {
+        await using var db = await TestDatabase.Create("ca");
+        var (running, other) = (Unmarked(db), Unmarked(db));
+        Assert.True(await running.Claim(Row));
+        for (var i = 0; i < 10; i++)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(5));
+            await running.Renew();
+            Assert.False(await other.Claim(Another()));
+        }
+
+        await running.Keep(Row, 200, null, "", [1]);
+        _clock.Advance(TimeSpan.FromSeconds(11));
+        Assert.False(await other.Claim(Another()));
+        Assert.Equal(200, (await other.Find(Row, CancellationToken.None))!.Status);
+    }
+
+    [Fact]
+    public async Task A_request_whose_key_was_taken_over_neither_keeps_nor_frees_it()
+    {
+        await using var db = await TestDatabase.Create("ca");
+        var (stalled, second) = (Unmarked(db), Unmarked(db));
+        Assert.True(await stalled.Claim(Row));
+        _clock.Advance(TimeSpan.FromSeconds(11));
+        var taken = Another();
+        Assert.True(await second.Claim(taken));
+        await stalled.Free(Row);
+        await stalled.Keep(Row, 500, null, "", [1]);
+        Assert.Null((await second.Find(Row, CancellationToken.None))!.Status);
+        await second.Keep(taken, 201, null, "", [2]);
+        Assert.Equal([2], (await stalled.Find(Row, CancellationToken.None))!.Body);
+    }
+
+    private static IdempotencyRow Another() => new(Row.Caller, Row.Endpoint, Row.Key, Row.Hash);
+
     private IdempotencyStore Unmarked(TestDatabase db) =>
         new(db.Runtime, new GroupCommit(db.Runtime), new ProcessMark(db.Runtime, _clock), Options, _clock);
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -11,6 +12,11 @@ namespace Trust.Cli.Local;
 /// </summary>
 public sealed class PostgresCluster
 {
+    // Below the ports that outgoing connections take (32768 and up), so that none of those comes in between.
+    private const int FirstFree = 12_000;
+    private const int EndFree = 32_000;
+    private static readonly ConcurrentDictionary<int, bool> HandedOut = new();
+
     private const string ServerAccount = "postgres";
 
     // unix(7): a socket's path has at most 107 bytes.
@@ -136,11 +142,30 @@ public sealed class PostgresCluster
     /// <summary>A loopback port nobody listens on at this moment.</summary>
     public static int FreePort()
     {
-#pragma warning disable RS0030 // Listens on loopback for an instant; connects to nothing.
+        while (true)
+        {
+            var port = RandomNumberGenerator.GetInt32(FirstFree, EndFree);
+            if (HandedOut.TryAdd(port, true) && IsFree(port))
+            {
+                return port;
+            }
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+#pragma warning disable RS0030 // Listens for an instant; connects to nothing.
         using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
 #pragma warning restore RS0030
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.LocalEndPoint!).Port;
+        try
+        {
+            probe.Bind(new IPEndPoint(IPAddress.Any, port));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     /// <summary>The folder of the newest installed server of version 15 or later, or null.</summary>

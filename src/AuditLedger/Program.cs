@@ -25,6 +25,7 @@ public static class Program
     {
         Name = "ledger",
         Assembly = typeof(Program),
+        Sections = ["AuditLedger"],
         Json = [LedgerJson.Default, AnchorJson.Default],
         Configure = Configure,
         Routes = Map.Routes,

@@ -21,6 +21,7 @@ public static class Program
     {
         Name = "ca",
         Assembly = typeof(Program),
+        Sections = ["Ca"],
         Json = [CaJson.Default],
         Configure = Configure,
         Routes = Map.Routes,

@@ -21,6 +21,7 @@ public static class Program
     {
         Name = "idp",
         Assembly = typeof(Program),
+        Sections = ["Idp"],
         Json = [IdpJson.Default],
         HasForms = true,
         Configure = Configure,

@@ -61,22 +61,25 @@ internal sealed class Pkcs11Module
         return null;
     }
 
+    /// <summary>Whether the token of a slot has its user PIN, the last step of its initialisation.</summary>
+    public bool HasUserPin(ulong slot) => TokenInfo(slot) is { } info && (info.Flags & CKF.CKF_USER_PIN_INITIALIZED) != 0;
+
     /// <summary>Initialises a blank slot's token: label, security officer PIN, user PIN.</summary>
     /// <exception cref="TokenException">The label is in use, no slot is blank, or the module refuses.</exception>
     public void InitializeToken(string label, Pin securityOfficer, Pin user)
     {
-        if (FindSlot(label) is not null)
+        // One whose initialisation was cut off before it had a user PIN holds nothing: it is begun anew.
+        var blank = FindSlot(label);
+        if (blank is { } named && HasUserPin(named))
         {
             throw new TokenException("LABEL_IN_USE", $"A token named {label} exists already.");
         }
 
-        ulong? blank = null;
         foreach (var slot in Slots())
         {
-            if (TokenInfo(slot) is not { } info || !IsInitialized(info))
+            if (blank is null && (TokenInfo(slot) is not { } info || !IsInitialized(info)))
             {
                 blank = slot;
-                break;
             }
         }
 

@@ -29,6 +29,10 @@ public static class TokenSetup
         }
     }
 
-    /// <summary>Whether the module shows an initialised token of that label.</summary>
-    public static bool Exists(string modulePath, string label) => Pkcs11Module.Load(modulePath).FindSlot(label) is not null;
+    /// <summary>Whether the module shows a wholly initialised token of that label.</summary>
+    public static bool Exists(string modulePath, string label)
+    {
+        var module = Pkcs11Module.Load(modulePath);
+        return module.FindSlot(label) is { } slot && module.HasUserPin(slot);
+    }
 }

@@ -19,6 +19,7 @@ public static class Program
     {
         Name = "sign",
         Assembly = typeof(Program),
+        Sections = ["SignService"],
         Json = [SignJson.Default],
         Configure = Configure,
         Routes = Map.Routes,
@@ -31,7 +32,7 @@ public static class Program
     private static void Configure(WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSingleton(builder.Configuration.GetSection("SignService").Exists()
+        services.AddSingleton(builder.Configuration.Has("SignService")
             ? builder.Configuration.Section<SignOptions>("SignService") : new SignOptions());
         services.AddSingleton<TrustAnchors>().AddSingleton<TimeStampKey>().AddSingleton<SealStore>().AddSingleton<SealDirectory>();
         services.AddSingleton<TimeStampAuthority>();

@@ -29,9 +29,14 @@ public static class Program
         root.Subcommands.Add(InitToken());
         try
         {
-            return await root.Parse(args is [] or ["help"] ? ["--help"] : args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await root.Parse(args is [] or ["help"] ? ["--help"] : args).InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                // Ctrl-C stops services and clusters in order; cut short, it would leave the clusters behind.
+                ProcessTerminationTimeout = TimeSpan.FromMinutes(1),
+            });
         }
-        catch (Exception e) when (e is CommandFailedException or DemoException or Pkcs11.TokenException)
+        catch (Exception e) when (e is CommandFailedException or DemoException or Pkcs11.TokenException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync(e.Message);
             return 1;
@@ -107,9 +112,8 @@ public static class Program
     {
         var installation = Local();
         var watch = Stopwatch.StartNew();
-        var fresh = !installation.IsSetUp;
         await installation.Start(step => Console.WriteLine(step + " …"), ct);
-        if (fresh)
+        if (!installation.HasDemonstration)
         {
             Console.WriteLine("Registering the demonstration's people and systems …");
             await using var world = await World.Open(installation, RepositoryRoot(), ct);
@@ -121,6 +125,7 @@ public static class Program
             }
 
             await world.EnrolSeal(ct);
+            await installation.MarkDemonstration(ct);
         }
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Trust runs ({watch.Elapsed.TotalSeconds:F1} s)."));

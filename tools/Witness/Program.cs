@@ -13,6 +13,7 @@ public static class Program
     {
         Name = "witness",
         Assembly = typeof(Program),
+        Sections = ["Witness"],
         Configure = builder => builder.Services
             .AddSingleton(builder.Configuration.Section<WitnessOptions>("Witness"))
             .AddSingleton<WitnessKey>()

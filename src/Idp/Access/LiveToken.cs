@@ -16,6 +16,7 @@ public sealed class LiveToken(
 {
     private const string Find = "SELECT client_id, session_id FROM tokens WHERE jti = $1 AND revoked_at IS NULL AND expires_at > $2";
     private static readonly string[] Types = ["at+jwt"];
+    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(5);
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = 16 * 1024 };
 
     /// <summary>The token and its session when it still counts, otherwise null.</summary>
@@ -30,7 +31,9 @@ public sealed class LiveToken(
         {
             ValidTypes = Types, ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, TryAllIssuerSigningKeys = false,
             IssuerSigningKeys = keys.ToVerify,
-            LifetimeValidator = (_, expires, _, _) => expires is { } end && clock.GetUtcNow().UtcDateTime < end,
+            // A token from tomorrow: this clock ran ahead when it was issued, and would honour it until then.
+            LifetimeValidator = (_, expires, issued, _) => expires is { } end && clock.GetUtcNow().UtcDateTime < end
+                && issued is JsonWebToken { IssuedAt: var at } && at <= clock.GetUtcNow().UtcDateTime + Skew,
         });
         if (result is not { IsValid: true, SecurityToken: JsonWebToken token })
         {

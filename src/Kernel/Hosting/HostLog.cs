@@ -8,6 +8,9 @@ internal static partial class HostLog
     [LoggerMessage(1001, LogLevel.Error, "Request {TraceId} failed")]
     public static partial void Fault(ILogger log, string traceId, Exception? error);
 
+    [LoggerMessage(1010, LogLevel.Information, "{Service} {Version} listens on {Addresses}")]
+    public static partial void Started(ILogger log, string service, string version, string addresses);
+
     [LoggerMessage(1002, LogLevel.Information, "Service certificate renewed, valid until {NotAfter}")]
     public static partial void Renewed(ILogger log, DateTimeOffset notAfter);
 

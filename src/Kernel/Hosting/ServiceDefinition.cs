@@ -16,6 +16,9 @@ public sealed record ServiceDefinition
     /// <summary>Source-generated JSON contracts of the service's bodies.</summary>
     public IReadOnlyList<IJsonTypeInfoResolver> Json { get; init; } = [];
 
+    /// <summary>Names of the service's own configuration sections.</summary>
+    public IReadOnlyList<string> Sections { get; init; } = [];
+
     /// <summary>Registers the service's own parts.</summary>
     public required Action<WebApplicationBuilder> Configure { get; init; }
 

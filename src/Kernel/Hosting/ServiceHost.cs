@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
@@ -24,15 +25,51 @@ public static class ServiceHost
     /// <summary>Largest body any endpoint reads unless it says otherwise, in bytes.</summary>
     public const long MaximumBody = 256 * 1024;
 
-    /// <summary>Runs one verb: <c>run</c> (default), <c>migrate</c>, <c>provision</c> or one of the service's own.</summary>
+    /// <summary>Exit code for a command line or configuration that is wrong: a supervisor that restarts the process changes nothing.</summary>
+    public const int Misconfigured = 78;
+
+    /// <summary>
+    /// Runs one verb: <c>run</c> (default), <c>migrate</c>, <c>provision</c> or one of the service's own; <c>--check-config</c>, <c>--version</c> and
+    /// <c>--help</c> instead of one.
+    /// </summary>
+    /// <returns>0; 1 when it failed; 2 for an unknown verb; <see cref="Misconfigured"/> with one sentence that says what is wrong.</returns>
     public static async Task<int> Run(string[] args, ServiceDefinition service)
     {
+        ArgumentNullException.ThrowIfNull(args);
+        ArgumentNullException.ThrowIfNull(service);
+        if (args.Contains("--help", StringComparer.Ordinal) || args.Contains("--version", StringComparer.Ordinal))
+        {
+            Console.WriteLine(args.Contains("--help", StringComparer.Ordinal) ? Usage(service) : $"{service.Name} {Version(service)}");
+            return 0;
+        }
+
+        try
+        {
+            await using var app = Build(args, service);
+            return args.Contains("--check-config", StringComparer.Ordinal) ? Checked(service) : await Run(app, args, service);
+        }
+        catch (Exception e) when (Explain(e) is { } sentence)
+        {
+            await Console.Error.WriteLineAsync($"{service.Name}: {sentence}");
+            return e is ValidationException ? Misconfigured : 1;
+        }
+    }
+
+    private static int Checked(ServiceDefinition service)
+    {
+        Console.WriteLine($"{service.Name}: the configuration holds what the service needs.");
+        return 0;
+    }
+
+    private static async Task<int> Run(WebApplication app, string[] args, ServiceDefinition service)
+    {
         var verb = VerbOf(args);
-        await using var app = Build(args, service);
         var stopping = app.Lifetime.ApplicationStopping;
         switch (verb)
         {
             case "run":
+                var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
+                app.Lifetime.ApplicationStarted.Register(() => HostLog.Started(log, service.Name, Version(service), string.Join(", ", app.Urls)));
                 return await RunToEnd(app);
             case "migrate" when service.HasDatabase:
                 await Migrate(app, service, stopping);
@@ -43,13 +80,37 @@ public static class ServiceHost
             default:
                 if (!service.Verbs.TryGetValue(verb, out var own))
                 {
-                    await Console.Error.WriteLineAsync($"Unknown verb '{verb}'. Known: run, migrate, provision{string.Concat(service.Verbs.Keys.Select(k => ", " + k))}.");
+                    await Console.Error.WriteLineAsync($"Unknown verb '{verb}'. Known: {KnownVerbs(service)}.");
                     return 2;
                 }
 
                 return await own(app, args, stopping);
         }
     }
+
+    // What an operator can mend is told in a sentence; anything else is a fault of the program, whose stack is wanted.
+    private static string? Explain(Exception e) => e switch
+    {
+        ValidationException => e.Message,
+        TokenException => "the token cannot be used: " + e.Message,
+        MigrationException => e.Message,
+        NpgsqlException => "the database does not answer as it should: " + e.Message,
+        IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } => "an address of Listen is taken: " + e.Message,
+        IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException => e.Message,
+        _ => null,
+    };
+
+    private static string Usage(ServiceDefinition service) => $"""
+        {service.Name} [{KnownVerbs(service).Replace(", ", "|", StringComparison.Ordinal)}] --config FILE
+          run is meant when no verb is named. Instead of a verb: --check-config (reads the configuration and ends), --version, --help.
+          Ends with 0; 1 when it failed; 2 for an unknown verb; {Misconfigured} when command line or configuration are wrong.
+        """;
+
+    private static string KnownVerbs(ServiceDefinition service) =>
+        string.Join(", ", ((string[])["run", .. service.HasDatabase ? (string[])["migrate"] : [], "provision"]).Concat(service.Verbs.Keys));
+
+    private static string Version(ServiceDefinition service) =>
+        service.Assembly.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
 
     // A part that must not go on stops the host and says with which code the process ends; it may do so before the host listens.
     private static async Task<int> RunToEnd(WebApplication app)
@@ -77,18 +138,13 @@ public static class ServiceHost
     public static WebApplication Build(string[] args, ServiceDefinition service)
     {
         var file = Argument(args, "--config") ?? throw new ValidationException("Name the configuration file: --config FILE.");
-        // The file is the only source: an environment variable must not be able to redirect a peer or a token.
         // Its own folder is the content root and nothing in it is watched: by default every change of a file below the working directory would wake the service.
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             ApplicationName = service.Assembly.Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"],
         });
-        ((IConfigurationBuilder)builder.Configuration).Sources.Clear();
-        builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false, reloadOnChange: false);
         builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("OpenIddict", LogLevel.Warning)
-            // The handler below logs each fault once, with its trace id.
-            .AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
+        ConfigurationFile.Add(builder, file, service);
         AddCommon(builder, service);
         service.Configure(builder);
         var routes = Routes(builder, service);
@@ -122,12 +178,28 @@ public static class ServiceHost
         return routes;
     }
 
+    /// <summary>Whether a section stands in the file, be it empty: all its members may have defaults.</summary>
+    public static bool Has(this IConfiguration configuration, string section) =>
+        configuration.GetSection(section).Exists()
+        || (configuration is IConfigurationRoot root && root.Providers.Any(provider => provider.TryGet(section, out _)));
+
     /// <summary>Reads, validates and returns one configuration section.</summary>
     /// <exception cref="ValidationException">A member is missing or malformed; the message names it.</exception>
     public static T Section<T>(this IConfiguration configuration, string name) where T : class
     {
-        var section = configuration.GetSection(name);
-        var options = section.Get<T>(o => o.ErrorOnUnknownConfiguration = true) ?? throw new ValidationException($"Configuration section {name} is missing.");
+        T options;
+        try
+        {
+            options = configuration.GetSection(name).Get<T>(o => o.ErrorOnUnknownConfiguration = true)
+                // Empty is not missing: every member may have a default.
+                ?? (configuration.Has(name) ? Activator.CreateInstance<T>() : throw new ValidationException($"Configuration section {name} is missing."));
+        }
+        // The binder names the member that is unknown, or cannot be read.
+        catch (InvalidOperationException e)
+        {
+            throw new ValidationException($"Configuration section {name}: {e.Message} {e.InnerException?.Message}", e);
+        }
+
         var failures = new List<ValidationResult>();
         return Validator.TryValidateObject(options, new ValidationContext(options), failures, validateAllProperties: true)
             ? options
@@ -153,7 +225,7 @@ public static class ServiceHost
         var services = builder.Services;
         services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System);
         var identity = new ServiceIdentity(service.Name, options, TimeProvider.System);
-        var peers = configuration.GetSection("Peers").Get<List<PeerOptions>>(o => o.ErrorOnUnknownConfiguration = true) ?? [];
+        var peers = configuration.Has("Peers") ? configuration.Section<List<PeerOptions>>("Peers") : [];
         var outbound = new Outbound(peers, identity);
         services.AddSingleton(identity).AddSingleton(outbound);
         if (service.HasDatabase)
@@ -162,7 +234,7 @@ public static class ServiceHost
         }
 
         AddToken(services, configuration);
-        if (configuration.GetSection("Tokens").Exists())
+        if (configuration.Has("Tokens"))
         {
             TokenValidation.Add(services, configuration.Section<AccessTokenOptions>("Tokens"));
         }
@@ -172,12 +244,12 @@ public static class ServiceHost
             KeyRing.Add(services, service.Name);
         }
 
-        if (service.HasOutbox && configuration.GetSection("Ledger").Exists())
+        if (service.HasOutbox && configuration.Has("Ledger"))
         {
             services.AddAudit(configuration.Section<LedgerOptions>("Ledger"), service.Name, options);
         }
 
-        services.AddSingleton(configuration.GetSection("RateLimits").Exists() ? configuration.Section<RateLimitOptions>("RateLimits") : new RateLimitOptions());
+        services.AddSingleton(configuration.Has("RateLimits") ? configuration.Section<RateLimitOptions>("RateLimits") : new RateLimitOptions());
         services.AddSingleton<RateLimits>();
         services.AddSingleton(p => new ProcessEnd(p.GetRequiredService<IHostApplicationLifetime>().StopApplication));
         services.AddSingleton<IdentityRenewal>().AddLoop<IdentityRenewal>("identity-renewal", IdentityRenewal.Pause, (renewal, ct) => renewal.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(12) });

@@ -250,7 +250,7 @@ internal sealed class BenchLedger : IAsyncDisposable
             }
             catch (HttpRequestException e)
             {
-                throw new CommandFailedException($"The ledger does not lead: {e.Message}\n{_process!.LogTail()}");
+                throw new CommandFailedException($"The ledger does not lead: {e.Message}\n{_process!.Reason()}");
             }
         }
     }

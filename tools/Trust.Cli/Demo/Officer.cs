@@ -17,9 +17,10 @@ public sealed class Officer(Card card, HttpClient http, string url) : IAsyncDisp
         return new Officer(card, Connections.Client(installation.RootFile, await card.ForTls(Card.AuthenticationKey, ct)), installation.Addresses.Officers);
     }
 
-    /// <summary>Files a certificate request with the identity proof.</summary>
-    public Task<JsonNode> RequestCertificate(string profile, string holder, string? institution, byte[] pkcs10, string carrier, CancellationToken ct) =>
-        Api.Post("/certificate-requests", new JsonObject
+    /// <summary>Files a certificate request with the identity proof; takes up the one that was made for the same key before an interruption.</summary>
+    public async Task<JsonNode> RequestCertificate(string profile, string holder, string? institution, byte[] pkcs10, string carrier, CancellationToken ct)
+    {
+        var answer = await Api.Send(HttpMethod.Post, "/certificate-requests", new JsonObject
         {
             ["profile"] = profile, ["holder"] = holder, ["institution"] = institution, ["pkcs10"] = Convert.ToBase64String(pkcs10),
             ["identityProof"] = new JsonObject
@@ -28,7 +29,25 @@ public sealed class Officer(Card card, HttpClient http, string url) : IAsyncDisp
                 ["performedAt"] = TimeProvider.System.GetUtcNow().AddMinutes(-5).ToString("O"), ["performedBy"] = card.Label,
             },
             ["carrier"] = new JsonObject { ["model"] = "SoftHSM-2.6", ["serial"] = carrier },
-        }, ct);
+        }, null, ct);
+        return answer.Status is 422 && await RequestOfKey(holder, pkcs10, ct) is { } earlier ? earlier : answer.Expect("/certificate-requests");
+    }
+
+    private async Task<JsonNode?> RequestOfKey(string holder, byte[] pkcs10, CancellationToken ct)
+    {
+        var key = Crypto.Asn1.CertificationRequest.Read(pkcs10) is Crypto.Asn1.RequestOutcome.Proved { Request: var request }
+            ? Convert.ToHexStringLower(SHA256.HashData(request.Key.SubjectPublicKeyInfo.Span)) : null;
+        foreach (var listed in (await Api.Get("/certificate-requests?limit=1000", ct)).AsArray().Where(r => r!["holder"]!.GetValue<string>() == holder))
+        {
+            var content = (await Api.Get($"/certificate-requests/{listed!["id"]}", ct))["content"]!;
+            if (content["keySha256"]!.GetValue<string>() == key)
+            {
+                return content;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Approves a request.</summary>
     public async Task<Answer> Approve(JsonNode request, CancellationToken ct) =>

@@ -62,6 +62,14 @@ public sealed partial class Installation
 
     private string ReadyMark => At("ready");
 
+    private string DemonstrationMark => At("demonstration");
+
+    /// <summary>True when the demonstration's people and systems are all there.</summary>
+    public bool HasDemonstration => File.Exists(DemonstrationMark);
+
+    /// <summary>Remembers that they are.</summary>
+    public Task MarkDemonstration(CancellationToken ct) => File.WriteAllTextAsync(DemonstrationMark, "registered\n", ct);
+
     /// <summary>True when set-up has been completed before.</summary>
     public bool IsSetUp => File.Exists(ReadyMark);
 
@@ -104,7 +112,18 @@ public sealed partial class Installation
             Services[name].Start();
         }
 
-        await Task.WhenAll(Processes.Select(name => WaitUntilReady(name, TimeSpan.FromSeconds(60), ct)));
+        // The first that ends says why at once, however long the others would still be waited for.
+        using var first = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var waits = Processes.Select(name => WaitUntilReady(name, TimeSpan.FromSeconds(60), first.Token)).ToList();
+        await foreach (var wait in Task.WhenEach(waits).WithCancellation(ct))
+        {
+            if (wait.IsFaulted)
+            {
+                await first.CancelAsync();
+                await Task.WhenAll(waits).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await wait;
+            }
+        }
     }
 
     /// <summary>Waits for one service.</summary>
@@ -123,7 +142,7 @@ public sealed partial class Installation
             {
                 if (!Services[name].IsRunning())
                 {
-                    throw new CommandFailedException($"The service {name} ended:\n{Services[name].LogTail()}");
+                    throw new CommandFailedException($"The service {name} ended: {Services[name].Reason()}");
                 }
 
                 try
@@ -143,7 +162,7 @@ public sealed partial class Installation
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            throw new CommandFailedException($"The service {name} is not ready after {limit.TotalSeconds:F0} s: {last}\n{Services[name].LogTail()}");
+            throw new CommandFailedException($"The service {name} is not ready after {limit.TotalSeconds:F0} s: {last}\n{Services[name].Reason()}");
         }
     }
 

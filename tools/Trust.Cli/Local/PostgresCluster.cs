@@ -57,9 +57,15 @@ public sealed class PostgresCluster
         var binaries = FindBinaries() ?? throw new CommandFailedException("PostgreSQL 15 or newer is not installed; run: apt-get install postgresql");
         Directory.CreateDirectory(directory);
         var data = Path.Combine(directory, "data");
-        if (!File.Exists(Path.Combine(data, "PG_VERSION")))
+        if (!Directory.Exists(data))
         {
             await Create(directory, binaries, settings, ct);
+        }
+        else if (!File.Exists(Path.Combine(data, "PG_VERSION")))
+        {
+            throw new CommandFailedException(
+                $"{data} has no PG_VERSION: a cluster that somebody damaged, or no cluster at all. Nothing in it was touched. Put the file back (it holds the server's "
+                + "major version, for example 15), restore the folder from a backup, or delete everything by ./trust reset.");
         }
 
         DropStalePid(Path.Combine(data, "postmaster.pid"));
@@ -82,7 +88,7 @@ public sealed class PostgresCluster
 
             if (attempt == 2)
             {
-                throw new CommandFailedException($"PostgreSQL does not start; see {Path.Combine(directory, "log", "server.log")}");
+                throw new CommandFailedException($"PostgreSQL does not start: {LastLine(Path.Combine(directory, "log", "server.log"))}");
             }
         }
     }
@@ -182,19 +188,19 @@ public sealed class PostgresCluster
 
     private static async Task Create(string directory, string binaries, IReadOnlyList<string> settings, CancellationToken ct)
     {
-        var data = Path.Combine(directory, "data");
+        // Made beside its place and moved there whole: what stands at its place is a cluster, and is never deleted here.
+        var data = Path.Combine(directory, "data.new");
         var secrets = Path.Combine(directory, "secrets");
+        if (Directory.Exists(data))
+        {
+            Directory.Delete(data, recursive: true);
+        }
+
         var log = Path.Combine(directory, "log");
         Directory.CreateDirectory(data);
         Directory.CreateDirectory(log);
         Directory.CreateDirectory(SocketFolder(directory));
         Directory.CreateDirectory(secrets, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        // An initdb that was interrupted leaves a folder it would refuse next time.
-        foreach (var left in Directory.EnumerateFileSystemEntries(data))
-        {
-            Directory.Delete(left, recursive: true);
-        }
-
         var password = Secret();
         WriteSecret(Path.Combine(secrets, "pgpass"), $"127.0.0.1:*:*:postgres:{password}\n");
         var handed = Path.Combine(data, "..", "superuser");
@@ -211,13 +217,20 @@ public sealed class PostgresCluster
         File.Delete(handed);
         if (code != 0)
         {
-            throw new CommandFailedException("initdb failed: " + error + output);
+            throw new CommandFailedException($"initdb ended with {code}: {Said(error + output, directory)}");
         }
 
         var sockets = HasSocket(SocketFolder(directory)) ? SocketFolder(directory) : "";
         await File.AppendAllLinesAsync(Path.Combine(data, "postgresql.conf"),
             ["listen_addresses = '127.0.0.1'", $"unix_socket_directories = '{sockets}'", "max_connections = 400", "shared_buffers = 256MB", "max_wal_size = 2GB", .. settings], ct);
+        Directory.Move(data, Path.Combine(directory, "data"));
     }
+
+    // A full disk leaves initdb speechless.
+    private static string Said(string text, string directory) => text.Trim() is { Length: > 0 } said ? said
+        : string.Create(CultureInfo.InvariantCulture, $"it said nothing; {new DriveInfo(directory).AvailableFreeSpace >> 20} MiB are free below {directory}.");
+
+    private static string LastLine(string log) => File.Exists(log) && File.ReadLines(log).LastOrDefault(l => l.Trim().Length > 0) is { } line ? $"{line} (see {log})" : $"see {log}";
 
     private static string SocketFolder(string directory) => Path.Combine(directory, "socket");
 

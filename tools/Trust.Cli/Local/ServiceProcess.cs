@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Trust.Cli.Local;
 
 /// <summary>
-/// One service of an installation as a process of its own. Its process identifier and start time are kept in a file, so that
-/// a later command stops exactly what was started here and never a stranger that got the same number.
+/// One service of an installation as a process of its own. It is found by its configuration file, which no other process runs with: a later
+/// command stops exactly what was started here, whatever became of the notes.
 /// </summary>
 public sealed class ServiceProcess(string name, string assembly, string configuration, string directory, IReadOnlyDictionary<string, string> environment)
 {
@@ -41,8 +41,7 @@ public sealed class ServiceProcess(string name, string assembly, string configur
         using var process = Command.Start(
             "setsid", ["sh", "-c", "log=$1; shift; exec \"$@\" >>\"$log\" 2>&1 </dev/null", "sh", LogFile, DotnetHost(), assembly, "run", "--config", configuration],
             environment, redirect: false);
-        var record = new Record(process.Id, process.StartTime.ToUniversalTime().Ticks);
-        File.WriteAllText(PidFile, JsonSerializer.Serialize(record));
+        File.WriteAllText(PidFile, JsonSerializer.Serialize(new Record(process.Id)));
     }
 
     /// <summary>True while the process lives.</summary>
@@ -103,8 +102,17 @@ public sealed class ServiceProcess(string name, string assembly, string configur
         }
     }
 
-    /// <summary>The last lines of the log, for an error message.</summary>
-    public string LogTail() => File.Exists(LogFile) ? string.Join('\n', File.ReadLines(LogFile).TakeLast(12)) : "(no log)";
+    /// <summary>What the log gives as the reason of the service's end: its own last sentence, or the last error without its stack.</summary>
+    public string Reason()
+    {
+        var lines = File.Exists(LogFile) ? File.ReadLines(LogFile).TakeLast(400).ToList() : [];
+        var line = lines.FindLast(l => l.StartsWith(name + ": ", StringComparison.Ordinal) || l.Contains(" crit: ", StringComparison.Ordinal))
+            ?? lines.FindLast(l => l.Contains("Unhandled exception. ", StringComparison.Ordinal) || l.Contains(" fail: ", StringComparison.Ordinal))
+            ?? lines.FindLast(l => l.Trim().Length > 0) ?? "it wrote nothing";
+        var end = line.IndexOf("   at ", StringComparison.Ordinal);
+        line = end < 0 ? line : line[..end];
+        return $"{(line.Length > 600 ? line[..600] + " …" : line).Trim()} (see {LogFile})";
+    }
 
     /// <summary>The program of a service, built as this command was.</summary>
     /// <param name="repository">Repository with the built services.</param>
@@ -124,24 +132,32 @@ public sealed class ServiceProcess(string name, string assembly, string configur
         Environment.ProcessPath is { } path && Path.GetFileName(path) == "dotnet" ? path
         : Environment.GetEnvironmentVariable("DOTNET_ROOT") is { } root && File.Exists(Path.Combine(root, "dotnet")) ? Path.Combine(root, "dotnet") : "dotnet";
 
-    private Process? Running()
+    // The note is a hint. A service is known by the configuration it was started with, so that a lost or old note neither strands it nor starts a
+    // second one beside it.
+    private Process? Running() => (Noted() is { } pid ? Alive(pid) : null) ?? Running(configuration).Select(Alive).FirstOrDefault(p => p is not null);
+
+    private int? Noted()
     {
-        if (!File.Exists(PidFile) || JsonSerializer.Deserialize<Record>(File.ReadAllText(PidFile)) is not { } record)
+        try
+        {
+            return File.Exists(PidFile) ? JsonSerializer.Deserialize<Record>(File.ReadAllText(PidFile))?.Pid : null;
+        }
+        catch (Exception e) when (e is JsonException or IOException)
+        {
+            return null;
+        }
+    }
+
+    private Process? Alive(int pid)
+    {
+        if (!Runs(pid, configuration))
         {
             return null;
         }
 
         try
         {
-            var process = Process.GetProcessById(record.Pid);
-            // The start time is read back from /proc with a coarse clock: equal within a second means the same process.
-            if (!process.HasExited && Math.Abs(process.StartTime.ToUniversalTime().Ticks - record.StartTicks) < TimeSpan.TicksPerSecond)
-            {
-                return process;
-            }
-
-            process.Dispose();
-            return null;
+            return Process.GetProcessById(pid);
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
@@ -149,5 +165,23 @@ public sealed class ServiceProcess(string name, string assembly, string configur
         }
     }
 
-    private sealed record Record(int Pid, long StartTicks);
+    private static IEnumerable<int> Running(string configuration) => Directory.EnumerateDirectories("/proc")
+        .Select(d => int.TryParse(Path.GetFileName(d), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? pid : 0).Where(pid => pid > 0 && Runs(pid, configuration));
+
+    // proc(5): arguments end with NUL; a zombie has none left, so it is not taken for alive.
+    private static bool Runs(int pid, string configuration)
+    {
+        try
+        {
+            var arguments = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0');
+            return arguments.Length > 4 && Path.GetFileName(arguments[0]) is "dotnet" && arguments.AsSpan().IndexOf(["run", "--config", configuration]) >= 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It ended while it was looked at, or is another account's.
+            return false;
+        }
+    }
+
+    private sealed record Record(int Pid);
 }

@@ -1,0 +1,95 @@
+using System.Globalization;
+using Trust.Cli.Demo;
+using Trust.Cli.Local;
+using Trust.TestKit;
+
+namespace Trust.EndToEnd.Tests.Installing;
+
+/// <summary>The installer repeats what was cut off, deletes nothing, finds what it started, and says why something does not start.</summary>
+public sealed class InstallationTests
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    [Fact]
+    public async Task Set_up_that_is_cut_off_at_any_step_goes_on_when_it_is_begun_again()
+    {
+        var installation = new Installation(Scratch.Directory("cut-off"), AddressPlan.FreePorts(), Cli.Program.RepositoryRoot());
+        try
+        {
+            var whole = false;
+            for (var cut = 0; !whole; cut++)
+            {
+                var steps = 0;
+                try
+                {
+                    await installation.Start(_ => ThrowAt(cut, steps++), None);
+                    whole = true;
+                }
+                catch (CutOffException)
+                {
+                    Assert.False(cut > 20);
+                }
+            }
+
+            // The notes are lost: the processes are found all the same, and none is started twice.
+            var running = installation.Services.Values.Select(s => s.ProcessId).ToList();
+            Directory.Delete(Path.Combine(installation.Directory, "run"), recursive: true);
+            await installation.Start(_ => { }, None);
+            Assert.Equal(running, installation.Services.Values.Select(s => s.ProcessId));
+            await using var world = await World.Open(installation, Cli.Program.RepositoryRoot(), None);
+            for (var again = 0; again < 2; again++)
+            {
+                await world.ImportRegistry(None);
+                await world.RegisterClients(None);
+                await world.EnrolSeal(None);
+            }
+
+            await world.Enrol(0, None);
+            // A card whose certificates were issued and not stored: the same keys are asked for again.
+            File.Delete(world.Physician.CertificateFile(Card.SignatureKey));
+            await world.Enrol(0, None);
+            Assert.True(File.Exists(world.Physician.CertificateFile(Card.SignatureKey)));
+        }
+        finally
+        {
+            await installation.Stop(None);
+            Assert.All(installation.Services.Values, s => Assert.False(s.IsRunning()));
+        }
+    }
+
+    [Fact]
+    public async Task A_cluster_without_its_version_is_neither_deleted_nor_taken_for_an_interrupted_one()
+    {
+        var directory = Scratch.Directory("no-version");
+        var file = Path.Combine(directory, "data", "base", "1", "2619");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        await File.WriteAllTextAsync(file, "rows");
+        var refused = await Assert.ThrowsAsync<CommandFailedException>(() => PostgresCluster.Start(directory, [], None));
+        Assert.Contains("PG_VERSION", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("./trust reset", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("rows", await File.ReadAllTextAsync(file));
+    }
+
+    [Fact]
+    public async Task A_service_that_cannot_start_says_why_in_one_line()
+    {
+        var directory = Scratch.Directory("why");
+        var file = Path.Combine(directory, "idp.json");
+        await File.WriteAllTextAsync(file, """{ "Servce": {} }""");
+        var service = new ServiceProcess("idp", ServiceProcess.Assembly(Cli.Program.RepositoryRoot(), "idp"), file, directory, new Dictionary<string, string>(StringComparer.Ordinal));
+        service.Start();
+        await Eventually.Holds(() => !service.IsRunning() && File.Exists(service.LogFile) && new FileInfo(service.LogFile).Length > 0, "it ends");
+        Assert.StartsWith("idp: Configuration section Servce is unknown; known are Service, Listen", service.Reason(), StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', service.Reason());
+    }
+
+    private static void ThrowAt(int cut, int step)
+    {
+        if (cut == step)
+        {
+            throw new CutOffException(step);
+        }
+    }
+
+    private sealed class CutOffException(int step) : Exception("Cut off at step " + step.ToString(CultureInfo.InvariantCulture));
+}

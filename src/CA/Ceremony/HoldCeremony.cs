@@ -15,13 +15,17 @@ using Trust.Pkcs11;
 namespace Trust.CA.Ceremony;
 
 /// <summary>
-/// The verb <c>ceremony --config FILE --file FILE [--root-token-pin-file FILE]</c>: makes roots and issuing CAs, enrols the officers from
+/// The verb <c>ceremony --config FILE --file FILE [--root-token-pin-file FILE] [--check]</c>: judges the whole file first, then makes roots and issuing CAs, enrols the officers from
 /// requests made on their cards, and then closes that path. The same file again makes nothing new and writes the same output; an
 /// interrupted ceremony goes on where it stopped; another file is refused.
 /// </summary>
 public static class HoldCeremony
 {
-    private const string Begin = "INSERT INTO ceremony (file_sha256) VALUES ($1) ON CONFLICT DO NOTHING";
+    // A file from which no key was made yet binds nothing.
+    private const string Begin = """
+        INSERT INTO ceremony (file_sha256) VALUES ($1)
+        ON CONFLICT ("only") DO UPDATE SET file_sha256 = $1 WHERE ceremony.transcript IS NULL AND NOT EXISTS (SELECT 1 FROM issuers)
+        """;
     private const string Held = "SELECT file_sha256, transcript FROM ceremony";
     private const string Close = "UPDATE ceremony SET transcript = $1, closed_at = $2 WHERE closed_at IS NULL";
     /// <summary>How long a root's list may be relied on: the root token is offline until the next one.</summary>
@@ -34,10 +38,17 @@ public static class HoldCeremony
         try
         {
             var path = ServiceHost.Argument(args, "--file") ?? throw new CeremonyException("Name the reviewed file: --file FILE.");
+            if (args.Contains("--check", StringComparer.Ordinal))
+            {
+                await Check(app.Services, Parse(await File.ReadAllBytesAsync(path, ct)), path, ct);
+                Console.WriteLine("The ceremony can be held from this file. Nothing was made.");
+                return 0;
+            }
+
             await Hold(app.Services, path, ServiceHost.Argument(args, "--root-token-pin-file"), ct);
             return 0;
         }
-        catch (Exception e) when (e is CeremonyException or TokenException)
+        catch (Exception e) when (e is CeremonyException or TokenException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync("The ceremony stops: " + e.Message);
             return 3;
@@ -52,6 +63,11 @@ public static class HoldCeremony
         var file = Parse(bytes);
         var fileSha256 = SHA256.HashData(bytes);
         var db = services.GetRequiredService<NpgsqlDataSource>();
+        if (await db.Sql(Held).One(r => new State(r.GetFieldValue<byte[]>(0), r.Nullable<byte[]>(1)), ct) is not { Transcript: not null })
+        {
+            await Check(services, file, path, ct);
+        }
+
         await db.Sql(Begin).With(fileSha256).Execute(ct);
         var held = await db.Sql(Held).One(r => new State(r.GetFieldValue<byte[]>(0), r.Nullable<byte[]>(1)), ct)
             ?? throw new CeremonyException("The ceremony's row vanished.");
@@ -78,6 +94,15 @@ public static class HoldCeremony
         var transcript = held.Transcript ?? await CloseWith(services, db, new Transcript(
             1, Convert.ToHexStringLower(fileSha256), Microseconds.Truncate(services.GetRequiredService<TimeProvider>().GetUtcNow()), made, certificates), ct);
         await ActivatorUtilities.CreateInstance<PublishCeremony>(services, directory).Write(file, transcript, ct);
+    }
+
+    private static async Task Check(IServiceProvider services, CeremonyFile file, string path, CancellationToken ct)
+    {
+        var check = new CheckCeremony(services.GetRequiredService<Certificates.ProfileSet>(), Path.GetDirectoryName(Path.GetFullPath(path))!);
+        if (await check.Judge(file, ct) is { Count: > 0 } faults)
+        {
+            throw new CeremonyException("nothing was made, because the file cannot be held:\n  " + string.Join("\n  ", faults));
+        }
     }
 
     private static CeremonyFile Parse(byte[] bytes)

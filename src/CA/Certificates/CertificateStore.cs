@@ -57,7 +57,7 @@ public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, O
     private const string Finish = """
         WITH standing AS (
                 SELECT CASE WHEN coalesce((SELECT state FROM practitioner_states WHERE practitioner = $6 AND effective_from <= $5
-                                           ORDER BY effective_from DESC, id DESC LIMIT 1), 'active') = 'active' THEN 'good' ELSE 'hold' END AS state),
+                                           ORDER BY id DESC LIMIT 1), 'active') = 'active' THEN 'good' ELSE 'hold' END AS state),
              done AS (UPDATE certificates c SET state = standing.state, sha256 = $3, der = $4, issued_at = $5 FROM standing
                       WHERE c.issuer = $1 AND c.serial = $2 AND c.state = 'reserved' RETURNING c.state),
              answered AS (UPDATE certificate_requests SET state = 'issued' WHERE id = $8 AND EXISTS (SELECT 1 FROM done))

@@ -13,7 +13,7 @@ internal static class PractitionerStates
 {
     private const string Known = "SELECT urn FROM practitioners WHERE urn = $1 FOR UPDATE";
     private const string Current = """
-        SELECT state FROM practitioner_states WHERE practitioner = $1 AND effective_from <= $2 ORDER BY effective_from DESC, id DESC LIMIT 1
+        SELECT state FROM practitioner_states WHERE practitioner = $1 AND effective_from <= $2 ORDER BY id DESC LIMIT 1
         """;
     private const string Insert = """
         INSERT INTO practitioner_states (practitioner, state, effective_from, recorded_at, recorded_by, confirmed_by, reason, basis)

@@ -140,21 +140,16 @@ internal sealed class ImportRegistry(NpgsqlDataSource db, ImportRows import, Imp
 
     private static async Task<ReadOutcome> Read(HttpContext context, string? kind, CancellationToken ct)
     {
-        // Without regard to case (RFC 9110 8.3.1).
-        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type)
-            || !(type.MediaType.Equals("text/csv", StringComparison.OrdinalIgnoreCase) || type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)))
+        // Media types are compared without regard to case (RFC 9110 8.3.1).
+        var type = MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var sent) ? sent.MediaType.ToString().ToLowerInvariant() : null;
+        if (type is not ("text/csv" or "application/json"))
         {
             return new ReadOutcome.Malformed(CommonRefusals.UnsupportedMediaType);
-        }
-
-        if (type.Charset.HasValue && !HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))
-        {
-            return new ReadOutcome.Malformed(CaRefusals.CsvNotUtf8);
         }
 
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, ct);
         var bytes = body.GetBuffer().AsSpan(0, (int)body.Length);
-        return type.MediaType.Equals("text/csv", StringComparison.OrdinalIgnoreCase) ? CsvRows.Read(bytes, kind) : JsonRows.Read(bytes);
+        return type is "text/csv" ? CsvRows.Read(bytes, kind) : JsonRows.Read(bytes);
     }
 }

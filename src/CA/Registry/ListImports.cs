@@ -17,8 +17,8 @@ namespace Trust.CA.Registry;
 /// <param name="ClosedBy">Who confirmed or withdrew it.</param>
 /// <param name="ClosedAt">When.</param>
 public sealed record ProposalSummary(
-    Guid Id, string Sha256, string State, int Rows, string ProposedBy, DateTimeOffset ProposedAt, DateTimeOffset ExpiresAt, string? ClosedBy,
-    DateTimeOffset? ClosedAt);
+    Guid Id, string Sha256, string State, int Rows, string ProposedBy, DateTimeOffset ProposedAt, DateTimeOffset ExpiresAt,
+    string? ClosedBy = null, DateTimeOffset? ClosedAt = null);
 
 /// <summary><c>GET /registry/imports</c>: imports of two officers, oldest first, a page at a time.</summary>
 internal sealed class ListImports(NpgsqlDataSource db)

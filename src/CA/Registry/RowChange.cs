@@ -21,18 +21,19 @@ internal enum Effect
 
 /// <summary>An institution as the registry has it, or would.</summary>
 public sealed record InstitutionFacts(
-    string? Urn, string CreditCode, string Name, string Kind, string Region, string? RegistrationNumber, string State, DateTimeOffset? EffectiveFrom = null);
+    string CreditCode, string Name, string Kind, string Region, string State, string? RegistrationNumber = null, string? Urn = null,
+    DateTimeOffset? EffectiveFrom = null);
 
 /// <summary>A practitioner as the registry has it, or would; of numbers that hold an identity number, the last four characters.</summary>
 public sealed record PractitionerFacts(
-    string? Urn, string Name, string Role, string LicenceNumber, string Category, IReadOnlyList<string> Scope, string Region, string State,
+    string Name, string Role, string LicenceNumber, string Category, IReadOnlyList<string> Scope, string Region, string State, string? Urn = null,
     string? IdentityType = null, string? IdentityLast4 = null, string? QualificationLast4 = null, DateTimeOffset? EffectiveFrom = null);
 
 /// <summary>An affiliation's or filing's own members.</summary>
 /// <param name="KindOrNumber">An affiliation's kind, a filing's number.</param>
 /// <param name="From">When it begins.</param>
 /// <param name="To">When it ends.</param>
-public sealed record PlaceFacts(string KindOrNumber, DateTimeOffset From, DateTimeOffset? To);
+public sealed record PlaceFacts(string KindOrNumber, DateTimeOffset From, DateTimeOffset? To = null);
 
 /// <summary>Everything about one row that an officer judges it by.</summary>
 public sealed record RowFacts(
@@ -65,7 +66,11 @@ internal sealed record WriteContext(
     private readonly HashSet<string> _new = new(StringComparer.Ordinal);
 
     /// <summary>Notes an identifier given in this transaction.</summary>
-    public string New(string urn) => _new.Add(urn) ? urn : urn;
+    public string New(string urn)
+    {
+        _ = _new.Add(urn);
+        return urn;
+    }
 
     /// <summary>An identifier that was given before this transaction; null for one of its own, which another attempt would give anew.</summary>
     public string? Standing(string urn) => _new.Contains(urn) ? null : urn;

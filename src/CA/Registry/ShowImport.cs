@@ -18,7 +18,7 @@ public sealed record ProposedRow(string Kind, int Row, RowFacts Before, RowFacts
 /// <param name="Proposal">Where it stands.</param>
 /// <param name="Rows">Every row, before and after.</param>
 /// <param name="Results">What became of each row, once confirmed.</param>
-public sealed record ProposalView(ProposalSummary Proposal, IReadOnlyList<ProposedRow> Rows, IReadOnlyList<ImportResult>? Results);
+public sealed record ProposalView(ProposalSummary Proposal, IReadOnlyList<ProposedRow> Rows, IReadOnlyList<ImportResult>? Results = null);
 
 /// <summary><c>GET /registry/imports/{id}</c>: every row, before and after.</summary>
 internal sealed class ShowImport(NpgsqlDataSource db)

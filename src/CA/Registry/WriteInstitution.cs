@@ -43,8 +43,8 @@ internal static class WriteInstitution
             r => new KnownInstitution(
                 r.GetString(0),
                 new InstitutionFacts(
-                    context.Standing(r.GetString(0)), r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.Nullable<string>(5),
-                    r.Nullable<string>(6) ?? "pending"),
+                    r.GetString(1), r.GetString(2), r.GetString(3), r.GetString(4), r.Nullable<string>(6) ?? "pending", r.Nullable<string>(5),
+                    context.Standing(r.GetString(0))),
                 r.GetFieldValue<DateTimeOffset[]>(7)),
             ct);
 
@@ -61,7 +61,8 @@ internal static class WriteInstitution
             await DueChanges.Add(context, Kind, null, urn, begins, ct);
         }
 
-        var after = new InstitutionFacts(null, row.CreditCode, row.Name, row.Kind, row.Region, row.RegistrationNumber, later ? "pending" : "active", row.EffectiveFrom);
+        var after = new InstitutionFacts(
+            row.CreditCode, row.Name, row.Kind, row.Region, later ? "pending" : "active", row.RegistrationNumber, EffectiveFrom: row.EffectiveFrom);
         return new RowChange(
             new ImportResult(Kind, at, "created", urn, RowRules.Warning(row)), Effect.Widens, new(), new(Institution: after),
             [new FeedChange(Kind, urn, null, after.State)]);

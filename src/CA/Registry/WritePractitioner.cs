@@ -80,8 +80,8 @@ internal sealed class WritePractitioner(RegistryKeys keys)
             r => new KnownPractitioner(
                 urn,
                 new PractitionerFacts(
-                    context.Standing(urn), r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetFieldValue<string[]>(4), r.GetString(5),
-                    r.Nullable<string>(7) ?? "pending"),
+                    r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetFieldValue<string[]>(4), r.GetString(5),
+                    r.Nullable<string>(7) ?? "pending", context.Standing(urn)),
                 r.Nullable<byte[]>(6), r.GetFieldValue<DateTimeOffset[]>(8)),
             ct);
 
@@ -104,7 +104,7 @@ internal sealed class WritePractitioner(RegistryKeys keys)
         // Someone who stays pending may do nothing.
         var effect = row.State is "pending" ? Effect.Corrects : Effect.Widens;
         var after = Shown(row, new PractitionerFacts(
-            null, row.Name, row.Role, row.LicenceNumber, row.Category, row.Scope, row.Region, state, QualificationLast4: row.QualificationNumber?[^4..]));
+            row.Name, row.Role, row.LicenceNumber, row.Category, row.Scope, row.Region, state, QualificationLast4: row.QualificationNumber?[^4..]));
         return new RowChange(
             new ImportResult(Kind, at, "created", urn), effect, new(), new(Practitioner: after), [new FeedChange(Kind, urn, urn, state)]);
     }

@@ -22,6 +22,8 @@ namespace Trust.CA;
 [JsonSerializable(typeof(ImportConfirmation))]
 [JsonSerializable(typeof(IReadOnlyList<ProposalSummary>))]
 [JsonSerializable(typeof(ProposalView))]
+[JsonSerializable(typeof(PractitionerSearch))]
+[JsonSerializable(typeof(IReadOnlyList<FoundPractitioner>))]
 [JsonSerializable(typeof(StateRequest))]
 [JsonSerializable(typeof(StateResponse))]
 [JsonSerializable(typeof(CertificateRequestBody))]

@@ -87,6 +87,11 @@ public static class CaRefusals
         "参数 state 须为 proposed（待确认）、applied（已生效）、withdrawn（已撤回）或 expired（已过期）。",
         "state is one of proposed, applied, withdrawn and expired.");
 
+    /// <summary>A search that names nothing, more than one thing, or what nobody can have.</summary>
+    public static readonly Refusal MalformedSearch = new("malformed-search", 400,
+        "请只按一项查找：licenceNumber，或登记的全名 name，或证件类型 identityType 和号码 identityNumber，且须符合各自的格式。",
+        "Search by one thing: licenceNumber, the whole registered name, or identityType with identityNumber, each in its form.");
+
     /// <summary>No import waits or waited under that identifier.</summary>
     public static readonly Refusal UnknownImport = new("unknown-import", 404,
         "没有此标识的待确认导入，请核对标识。", "No import waits, or waited, under this identifier; check it.");

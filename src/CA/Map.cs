@@ -25,6 +25,8 @@ internal static class Map
         .Post<ConfirmImport>("/registry/imports/{id:guid}/confirmations", Officer, Limit.Card, e => e.Handle,
             "Gives the rights that an import asks for, as the second officer.")
         .Post<WithdrawImport>("/registry/imports/{id:guid}/withdrawals", Officer, Limit.Card, e => e.Handle, "Ends such an import without giving anything.")
+        .Protocol<FindPractitioners>("/practitioners/searches", Officer, Limit.Card, e => e.Handle,
+            "Practitioners by licence number, name or document; the search is recorded before the answer leaves.")
         .Post<ChangePractitionerState>("/practitioners/{urn}/state", Officer, Limit.Card, e => e.Handle,
             "Takes a practitioner's rights away at once, or asks for their return.")
         .Post<ConfirmReinstatement>("/practitioners/{urn}/state/{id:guid}/confirmations", Officer, Limit.Card, e => e.Handle,

@@ -43,6 +43,7 @@ public sealed class MapTests(CaFixture ca)
             $"GET /registry/imports/{{id:guid}} | {Officers} | Card | ByProtocol",
             $"POST /registry/imports/{{id:guid}}/confirmations | {Officers} | Card | FirstAnswer",
             $"POST /registry/imports/{{id:guid}}/withdrawals | {Officers} | Card | FirstAnswer",
+            $"POST /practitioners/searches | {Officers} | Card | ByProtocol",
             $"POST /practitioners/{{urn}}/state | {Officers} | Card | FirstAnswer",
             $"POST /practitioners/{{urn}}/state/{{id:guid}}/confirmations | {Officers} | Card | FirstAnswer",
             $"POST /institutions/{{urn}}/state | {Officers} | Card | FirstAnswer",

@@ -20,7 +20,7 @@ internal sealed class ApplyDueChanges(NpgsqlDataSource db, Outbox outbox, FeedHu
     private const int MostOfARound = 500;
     private const string Due = "SELECT id FROM due_changes WHERE applied_at IS NULL AND due_at <= $1 ORDER BY due_at, id LIMIT $2";
     private const string Take = """
-        UPDATE due_changes SET applied_at = $2 WHERE id = $1 AND applied_at IS NULL RETURNING kind, practitioner, institution, recorded_by
+        UPDATE due_changes SET applied_at = $2 WHERE id = $1 AND applied_at IS NULL RETURNING kind, practitioner, institution, ends, recorded_by
         """;
     private const string LockPerson = "SELECT urn FROM practitioners WHERE urn = $1 FOR UPDATE";
     private const string PersonState = "SELECT state FROM practitioner_states WHERE practitioner = $1 AND effective_from <= $2 ORDER BY id DESC LIMIT 1";
@@ -87,7 +87,7 @@ internal sealed class ApplyDueChanges(NpgsqlDataSource db, Outbox outbox, FeedHu
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         var change = await tx.Sql(Take).With(id).With(now).One(
-            r => new DueChange(r.GetString(0), r.Nullable<string>(1), r.Nullable<string>(2), r.GetString(3)), ct);
+            r => new DueChange(r.GetString(0), r.Nullable<string>(1), r.Nullable<string>(2), r.GetBoolean(3), r.GetString(4)), ct);
         if (change is null)
         {
             return;
@@ -101,8 +101,7 @@ internal sealed class ApplyDueChanges(NpgsqlDataSource db, Outbox outbox, FeedHu
         var (state, certificates) = await Judge(tx, change, now, ct);
         if (state is not null)
         {
-            var ends = state is "ended" or "filing-ended";
-            var recorded = await outbox.Append(tx, Event(change, state, ends, certificates), ct);
+            var recorded = await outbox.Append(tx, Event(change, certificates), ct);
             if (recorded is AppendOutcome.Refused)
             {
                 // A begin waits for the ledger, and stays due.
@@ -128,18 +127,20 @@ internal sealed class ApplyDueChanges(NpgsqlDataSource db, Outbox outbox, FeedHu
             case { Kind: "institution", Institution: { } institution }:
                 return (await tx.Sql(InstitutionState).With(institution).With(now).Scalar<string>(ct) is "active" ? "active" : null, []);
             case { Kind: "filing" }:
-                return (await tx.Sql(Filed).With(change.Practitioner).With(change.Institution).With(now).Scalar<long>(ct) > 0 ? "filed" : "filing-ended", []);
+                var filed = await tx.Sql(Filed).With(change.Practitioner).With(change.Institution).With(now).Scalar<long>(ct) > 0;
+                return (filed == change.Ends ? null : filed ? "filed" : "filing-ended", []);
             default:
-                return await tx.Sql(Affiliated).With(change.Practitioner).With(change.Institution).With(now).Scalar<long>(ct) > 0
-                    ? ("active", [])
+                var affiliated = await tx.Sql(Affiliated).With(change.Practitioner).With(change.Institution).With(now).Scalar<long>(ct) > 0;
+                return affiliated == change.Ends ? (null, [])
+                    : affiliated ? ("active", [])
                     : ("ended", await CertificateConsequences.RevokeUnder(
                         tx, change.Practitioner!, change.Institution!, RevocationReason.AffiliationChanged, now, change.RecordedBy, ct));
         }
     }
 
-    private static AuditEvent Event(DueChange change, string state, bool ends, List<FeedChange> certificates) => new()
+    private static AuditEvent Event(DueChange change, List<FeedChange> certificates) => new()
     {
-        Action = ends ? "ID.suspend" : change.Kind is "practitioner" or "institution" ? "ID.state" : "ID.file",
+        Action = change.Ends ? "ID.suspend" : change.Kind is "practitioner" or "institution" ? "ID.state" : "ID.file",
         Actor = Service,
         OnBehalfOf = change.RecordedBy,
         Subjects =
@@ -149,7 +150,7 @@ internal sealed class ApplyDueChanges(NpgsqlDataSource db, Outbox outbox, FeedHu
             .. certificates.Take(60).Select(c => SubjectKey.Certificate(c.Id)),
         ],
         Outcome = EventOutcome.Success,
-        Reason = change.Kind + "-" + (ends ? "ended" : "begun"),
+        Reason = change.Kind + "-" + (change.Ends ? "ended" : "begun"),
     };
 
     private async Task<bool> ExpireOne(CancellationToken ct)
@@ -166,5 +167,5 @@ internal sealed class ApplyDueChanges(NpgsqlDataSource db, Outbox outbox, FeedHu
         return true;
     }
 
-    private sealed record DueChange(string Kind, string? Practitioner, string? Institution, string RecordedBy);
+    private sealed record DueChange(string Kind, string? Practitioner, string? Institution, bool Ends, string RecordedBy);
 }

@@ -38,27 +38,25 @@ public static class RowRules
     /// <summary>The first rule a practitioner breaks.</summary>
     /// <param name="row">With folded numbers (<see cref="IdentifierRules.Fold"/>).</param>
     /// <param name="now">Nobody is born later.</param>
-    public static RowFault? Fault(PractitionerRow row, DateTimeOffset now)
-    {
-        if (!IdentityTypes.Contains(row.IdentityType, StringComparer.Ordinal))
-        {
-            return new("identity-type", "identityType");
-        }
+    public static RowFault? Fault(PractitionerRow row, DateTimeOffset now) =>
+        DocumentFault(row.IdentityType, row.IdentityNumber, now) is { } document ? document
+        : NameFault(row.Name) is { } name ? name
+        : !Roles.Contains(row.Role, StringComparer.Ordinal) ? new("role", "role")
+        : !IsLicence(row) ? new("licence-number", "licenceNumber")
+        : !IsTerm(row.Category, 40) ? new("licence-category", "category")
+        : row.Scope.Count > MostScopes || !row.Scope.All(s => IsTerm(s, 60)) || row.Scope.Distinct(StringComparer.Ordinal).Count() < row.Scope.Count
+            ? new("licence-scope", "scope")
+        : !IdentifierRules.IsRegion(row.Region) ? new("region", "region")
+        : row.QualificationNumber is { } q && !IdentifierRules.IsQualification(q, row is { IdentityType: not "passport", IdentityNumber: { Length: 18 } id } ? id : null)
+            ? new("qualification-number", "qualificationNumber")
+        : row.State is not (null or "active" or "pending") ? new("state", "state")
+        : null;
 
-        var today = DateOnly.FromDateTime(now.ToOffset(TimeSpan.FromHours(8)).DateTime);
-        return IdentifierRules.FaultOf(row.IdentityType, row.IdentityNumber, today) is { } number ? new(number, "identityNumber")
-            : NameFault(row.Name) is { } name ? name
-            : !Roles.Contains(row.Role, StringComparer.Ordinal) ? new("role", "role")
-            : !IsLicence(row) ? new("licence-number", "licenceNumber")
-            : !IsTerm(row.Category, 40) ? new("licence-category", "category")
-            : row.Scope.Count > MostScopes || !row.Scope.All(s => IsTerm(s, 60)) || row.Scope.Distinct(StringComparer.Ordinal).Count() < row.Scope.Count
-                ? new("licence-scope", "scope")
-            : !IdentifierRules.IsRegion(row.Region) ? new("region", "region")
-            : row.QualificationNumber is { } q && !IdentifierRules.IsQualification(q, row.IdentityNumber is { Length: 18 } id ? id : null)
-                ? new("qualification-number", "qualificationNumber")
-            : row.State is not (null or "active" or "pending") ? new("state", "state")
-            : null;
-    }
+    /// <summary>The rule that a document's type or folded number breaks.</summary>
+    public static RowFault? DocumentFault(string type, string number, DateTimeOffset now) =>
+        !IdentityTypes.Contains(type, StringComparer.Ordinal) ? new("identity-type", "identityType")
+        : IdentifierRules.FaultOf(type, number, DateOnly.FromDateTime(now.ToOffset(TimeSpan.FromHours(8)).DateTime)) is { } rule ? new(rule, "identityNumber")
+        : null;
 
     /// <summary>The first rule an affiliation breaks.</summary>
     public static RowFault? Fault(AffiliationRow row) =>

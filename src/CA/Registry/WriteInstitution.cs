@@ -58,7 +58,7 @@ internal static class WriteInstitution
         await context.Tx.Sql(InsertState).With(urn).With(begins).With(context.Now).With(context.Officer).Execute(ct);
         if (later)
         {
-            await DueChanges.Add(context, Kind, null, urn, begins, ct);
+            await DueChanges.Begin(context, Kind, null, urn, begins, ct);
         }
 
         var after = new InstitutionFacts(

@@ -78,12 +78,12 @@ internal static class WritePlaces
         await Append(write, id, place.Text, place.To, ct);
         if (place.From > context.Now)
         {
-            await DueChanges.Add(context, place.Kind, person.Urn, institution.Urn, place.From, ct);
+            await DueChanges.Begin(context, place.Kind, person.Urn, institution.Urn, place.From, ct);
         }
 
         if (place.To > context.Now)
         {
-            await DueChanges.Add(context, place.Kind, person.Urn, institution.Urn, place.To.Value, ct);
+            await DueChanges.End(context, place.Kind, person.Urn, institution.Urn, place.To.Value, ct);
         }
 
         var after = new PlaceFacts(place.Text, place.From, place.To);
@@ -123,7 +123,7 @@ internal static class WritePlaces
         }
         else if (newEnd && after.To > context.Now)
         {
-            await DueChanges.Add(context, place.Kind, person.Urn, institution.Urn, after.To.Value, ct);
+            await DueChanges.End(context, place.Kind, person.Urn, institution.Urn, after.To.Value, ct);
         }
 
         var effect = longer || rekinded ? Effect.Widens : newEnd ? Effect.Narrows : Effect.Corrects;

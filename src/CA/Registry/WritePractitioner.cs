@@ -98,7 +98,7 @@ internal sealed class WritePractitioner(RegistryKeys keys)
         if (later && row.State is null or "active")
         {
             await AddState(context, urn, "active", begins, ct);
-            await DueChanges.Add(context, Kind, urn, null, begins, ct);
+            await DueChanges.Begin(context, Kind, urn, null, begins, ct);
         }
 
         // Someone who stays pending may do nothing.
@@ -151,7 +151,7 @@ internal sealed class WritePractitioner(RegistryKeys keys)
 
         if (later)
         {
-            await DueChanges.Add(context, Kind, known.Urn, null, start.At, ct);
+            await DueChanges.Begin(context, Kind, known.Urn, null, start.At, ct);
         }
 
         var after = before with { Name = row.Name, Role = row.Role, LicenceNumber = row.LicenceNumber, Category = row.Category, Scope = row.Scope, Region = row.Region, State = later ? "pending" : state };

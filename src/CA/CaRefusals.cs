@@ -37,8 +37,8 @@ public static class CaRefusals
 
     /// <summary>An import in JSON whose members are not those of the rows.</summary>
     public static readonly Refusal ImportMembers = new("malformed-import", 400,
-        "导入内容缺少必填成员，或有未知成员、类型不符的成员：请对照接口说明检查各行。",
-        "A member of the import is missing, unknown or of the wrong kind: compare the rows with the document of this endpoint.");
+        "导入内容在 {member} 处缺少必填成员，或有未知成员、类型不符的成员：请对照接口说明修正。",
+        "At {member} a member of the import is missing, unknown or of the wrong kind: compare it with the document of this endpoint.");
 
     /// <summary>CSV without lines.</summary>
     public static readonly Refusal CsvEmpty = new("malformed-import", 400, "CSV 文件为空：请至少提供表头行。", "The file is empty: send at least the header line.");
@@ -52,19 +52,23 @@ public static class CaRefusals
         "请用参数 kind 说明 CSV 的行类型：institutions（机构）、practitioners（人员）、affiliations（执业地点）或 filings（备案）。",
         "Say which kind of rows: ?kind=institutions, practitioners, affiliations or filings.");
 
-    /// <summary>A field of CSV is absent.</summary>
-    public static readonly Refusal CsvFieldMissing = new("malformed-import", 400,
-        "第 {line} 行缺少 {member}：请补填后重试。", "Line {line} has no {member}: fill it in and send the file again.");
+    /// <summary>A column of CSV that its kind does not have, or that is there twice.</summary>
+    public static readonly Refusal CsvColumn = new("malformed-import", 400,
+        "表头第 {column} 列的名称未知或重复：此类行的列只有 {columns}（区分大小写）。",
+        "Column {column} of the header is unknown or there twice: rows of this kind have {columns}, in exactly this spelling.");
 
-    /// <summary>A line of CSV with too few or too many fields.</summary>
-    public static readonly Refusal CsvFieldCount = new("malformed-import", 400,
-        "第 {line} 行有 {fields} 个字段，与表头的 {columns} 个不符：请检查逗号和引号。",
-        "Line {line} has {fields} fields, the header {columns}: check commas and quotation marks.");
+    /// <summary>A column of CSV that every row needs.</summary>
+    public static readonly Refusal CsvColumnMissing = new("malformed-import", 400,
+        "表头缺少 {member} 列：请补上后重试。", "The header has no column {member}: add it and send the file again.");
 
-    /// <summary>A field of CSV that is no date.</summary>
-    public static readonly Refusal CsvNoDate = new("malformed-import", 400,
-        "第 {line} 行的 {member} 不是日期：请写成如 2026-01-31T00:00:00+08:00。",
-        "Line {line}: {member} is not a date; write it like 2026-01-31T00:00:00+08:00.");
+    /// <summary>CSV whose lines end in CR alone.</summary>
+    public static readonly Refusal CsvLineEnds = new("malformed-import", 400,
+        "CSV 文件的换行符有误：请用 CR LF 或 LF 换行，不要单独用 CR。", "Lines of the file end in CR alone: end them in CR LF or LF.");
+
+    /// <summary>Quotation marks of CSV that RFC 4180 does not allow.</summary>
+    public static readonly Refusal CsvQuotes = new("malformed-import", 400,
+        "第 {line} 行的引号有误：引号须包住整个字段，字段内的引号须写两个。",
+        "Line {line}: quotation marks enclose a whole field, and one inside a field is written twice.");
 
     /// <summary>A field of CSV beyond the limit.</summary>
     public static readonly Refusal CsvFieldTooLong = new("malformed-import", 400,
@@ -77,6 +81,38 @@ public static class CaRefusals
     /// <summary>More rows than one import takes.</summary>
     public static readonly Refusal TooManyRows = new("too-many-rows", 413,
         "一次最多导入 {most} 行：请分批提交。", "At most {most} rows at once: send them in parts.");
+
+    /// <summary>A list of imports asked for by a state that there is not.</summary>
+    public static readonly Refusal MalformedImportState = new("malformed-state", 400,
+        "参数 state 须为 proposed（待确认）、applied（已生效）、withdrawn（已撤回）或 expired（已过期）。",
+        "state is one of proposed, applied, withdrawn and expired.");
+
+    /// <summary>A search that names nothing, more than one thing, or what nobody can have.</summary>
+    public static readonly Refusal MalformedSearch = new("malformed-search", 400,
+        "请只按一项查找：licenceNumber，或登记的全名 name，或证件类型 identityType 和号码 identityNumber，且须符合各自的格式。",
+        "Search by one thing: licenceNumber, the whole registered name, or identityType with identityNumber, each in its form.");
+
+    /// <summary>No import waits or waited under that identifier.</summary>
+    public static readonly Refusal UnknownImport = new("unknown-import", 404,
+        "没有此标识的待确认导入，请核对标识。", "No import waits, or waited, under this identifier; check it.");
+
+    /// <summary>The import is one's own.</summary>
+    public static readonly Refusal OwnImport = new("own-request", 403,
+        "扩大权限的导入须由另一名注册审批员确认，提交人不能自行确认。", "Another officer must confirm the rows that you sent.");
+
+    /// <summary>Confirmed over other rows than those that wait.</summary>
+    public static readonly Refusal ImportMismatch = new("import-mismatch", 409,
+        "确认的摘要与待确认的各行不符：请重新查看导入内容，并提交其中的 sha256。",
+        "The hash is not that of the rows which wait: look at the import again and send the sha256 it shows.");
+
+    /// <summary>The import waits no more.</summary>
+    public static readonly Refusal ImportClosed = new("import-closed", 409,
+        "该导入已不在待确认状态（{state}）：如仍需要，请重新提交各行。", "The import is {state} and waits no more: send its rows again if they are still wanted.");
+
+    /// <summary>The first officer's voice does not count any more.</summary>
+    public static readonly Refusal ProposerLeft = new("proposer-left", 409,
+        "提交人已不是在任注册审批员，或其提交时所用的证书已失效：请重新提交各行。",
+        "Who sent the rows is no officer any more, or the card that sent them is not good any more: send the rows again.");
 
     /// <summary>A practitioner's wished state cannot be read.</summary>
     public static readonly Refusal MalformedPractitionerState = new("malformed-state", 400,
@@ -212,6 +248,11 @@ public static class CaRefusals
     /// <summary>The holder is no registered institution.</summary>
     public static readonly Refusal HolderUnknownInstitution = UnknownInstitution with { Status = 422 };
 
+    /// <summary>A registered name is longer than a certificate can carry (RFC 5280 A.1, ub-common-name and ub-organization-name).</summary>
+    public static readonly Refusal HolderNameTooLong = new("holder-name-too-long", 422,
+        "登记的姓名或机构名称超过证书可容纳的 {most} 个字符：请先通过导入更正名称。",
+        "A registered name has more than the {most} characters that a certificate carries: correct the name by an import first.");
+
     /// <summary>The holder is no officer at work.</summary>
     public static readonly Refusal HolderUnknownOfficer = new("unknown-officer", 422,
         "没有此标识的在任注册审批员。", "No officer at work has this identifier.");
@@ -311,8 +352,9 @@ public static class CaRefusals
 
     /// <summary>An entitlement question that cannot be read.</summary>
     public static readonly Refusal MalformedQuestion = new("malformed-question", 400,
-        "请给出 act，以 URN 给出 person 和 institution，以 SHA-256 十六进制给出 certificate，时刻 at 不得晚于现在。",
-        "Ask with act, person and institution as URNs, certificate as SHA-256 hex, and no future instant.");
+        "请给出 act，以 URN 给出 person 和 institution，以 SHA-256 十六进制给出 certificate；时刻 at 和 known 须带时区（如 2026-01-31T08:00:00+08:00）或为日期，且不得晚于现在。",
+        "Ask with act, person and institution as URNs, certificate as SHA-256 hex, and instants at and known with an offset "
+        + "(2026-01-31T08:00:00+08:00) or as dates, neither in the future.");
 
     /// <summary>A position of the feed that is no number.</summary>
     public static readonly Refusal MalformedPosition = new("malformed-position", 400,

@@ -18,7 +18,15 @@ internal static class Map
 
     public static RouteTable Routes(IConfiguration configuration) => new RouteTable()
         // Who exists and what they may do.
-        .Post<ImportRegistry>("/registry/imports", Officer, Limit.Card, e => e.Handle, "Enters institutions, practitioners, affiliations and filings.")
+        .Post<ImportRegistry>("/registry/imports", Officer, Limit.Card, e => e.Handle,
+            "Enters institutions, practitioners, affiliations and filings; what widens rights waits for a second officer.")
+        .Get<ListImports>("/registry/imports", Officer, Limit.Card, e => e.Handle, "Imports that wait, or waited, for a second officer.")
+        .Get<ShowImport>("/registry/imports/{id:guid}", Officer, Limit.Card, e => e.Handle, "Every row of such an import, before and after.")
+        .Post<ConfirmImport>("/registry/imports/{id:guid}/confirmations", Officer, Limit.Card, e => e.Handle,
+            "Gives the rights that an import asks for, as the second officer.")
+        .Post<WithdrawImport>("/registry/imports/{id:guid}/withdrawals", Officer, Limit.Card, e => e.Handle, "Ends such an import without giving anything.")
+        .Protocol<FindPractitioners>("/practitioners/searches", Officer, Limit.Card, e => e.Handle,
+            "Practitioners by licence number, name or document; the search is recorded before the answer leaves.")
         .Post<ChangePractitionerState>("/practitioners/{urn}/state", Officer, Limit.Card, e => e.Handle,
             "Takes a practitioner's rights away at once, or asks for their return.")
         .Post<ConfirmReinstatement>("/practitioners/{urn}/state/{id:guid}/confirmations", Officer, Limit.Card, e => e.Handle,

@@ -40,6 +40,7 @@ public static class Program
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<CaOptions>("Ca"));
+        services.AddSingleton<ImportRows>().AddSingleton<ImportProposals>();
         services.AddSingleton<RegistryKeys>().AddSingleton<RegistryStore>().AddSingleton<RegistrySnapshot>().AddSingleton<OfficerDirectory>();
         services.AddSingleton<CommitPoints>().AddSingleton<ProfileSet>().AddSingleton<IssuerDirectory>().AddSingleton<CaKeys>();
         services.AddSingleton<CertificateStore>().AddSingleton<CertificateChains>().AddSingleton<Issuance>();
@@ -49,6 +50,8 @@ public static class Program
             "change-feed", TimeSpan.Zero, (hub, ct) => hub.Round(ct), (work, _) => work with { LongestPause = TimeSpan.FromSeconds(1) });
         services.AddSingleton<CrlPublisher>().AddSingleton<IReadinessCheck>(p => p.GetRequiredService<CrlPublisher>()).AddLoop<CrlPublisher>(
             "crl-publisher", CrlPublisher.Pause, (publisher, ct) => publisher.Round(ct), (work, _) => work with { LongestPause = CrlPublisher.Pause });
+        services.AddSingleton<ApplyDueChanges>().AddLoop<ApplyDueChanges>(
+            "registry-due-changes", ApplyDueChanges.Pause, (changes, ct) => changes.Round(ct));
         services.AddSingleton<ResumeIssuance>().AddLoop<ResumeIssuance>("resume-issuance", ResumeIssuance.Pause, (resume, ct) => resume.Round(ct));
     }
 

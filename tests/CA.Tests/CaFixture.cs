@@ -158,13 +158,35 @@ public sealed class CaFixture : IAsyncLifetime
 
     public HttpClient Anyone() => new() { BaseAddress = PublicUrl };
 
-    /// <summary>Imports rows as the first officer.</summary>
+    /// <summary>Imports rows as the first officer; the second confirms what waits for her. What became of each row in the end.</summary>
     public async Task<IReadOnlyList<ImportResult>> Import(ImportRequest rows)
     {
-        using var client = Officer(0);
+        var (results, proposal) = await Propose(rows);
+        if (proposal is null)
+        {
+            return results;
+        }
+
+        using var response = await ConfirmImport(1, proposal.Id, proposal.Sha256);
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+        var confirmed = (await response.Content.ReadFromJsonAsync(CaJson.Default.ImportResponse))!.Results.ToDictionary(r => (r.Kind, r.Row));
+        return [.. results.Select(r => r.Result is "proposed" ? confirmed[(r.Kind, r.Row)] : r)];
+    }
+
+    /// <summary>Imports rows as one officer alone.</summary>
+    public async Task<ImportResponse> Propose(ImportRequest rows, int officer = 0)
+    {
+        using var client = Officer(officer);
         using var response = await client.Post("/registry/imports", rows, CaJson.Default.ImportRequest);
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
-        return (await response.Content.ReadFromJsonAsync(CaJson.Default.ImportResponse))!.Results;
+        return (await response.Content.ReadFromJsonAsync(CaJson.Default.ImportResponse))!;
+    }
+
+    /// <summary>An officer's confirmation of an import that waits.</summary>
+    public async Task<HttpResponseMessage> ConfirmImport(int officer, Guid id, string sha256)
+    {
+        using var client = Officer(officer);
+        return await client.Post($"/registry/imports/{id}/confirmations", new ImportConfirmation(sha256), CaJson.Default.ImportConfirmation);
     }
 
     /// <summary>A new doctor or other practitioner at a new institution, filed for online practice.</summary>

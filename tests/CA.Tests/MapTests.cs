@@ -39,6 +39,11 @@ public sealed class MapTests(CaFixture ca)
         string[] table =
         [
             $"POST /registry/imports | {Officers} | Card | FirstAnswer",
+            $"GET /registry/imports | {Officers} | Card | ByProtocol",
+            $"GET /registry/imports/{{id:guid}} | {Officers} | Card | ByProtocol",
+            $"POST /registry/imports/{{id:guid}}/confirmations | {Officers} | Card | FirstAnswer",
+            $"POST /registry/imports/{{id:guid}}/withdrawals | {Officers} | Card | FirstAnswer",
+            $"POST /practitioners/searches | {Officers} | Card | ByProtocol",
             $"POST /practitioners/{{urn}}/state | {Officers} | Card | FirstAnswer",
             $"POST /practitioners/{{urn}}/state/{{id:guid}}/confirmations | {Officers} | Card | FirstAnswer",
             $"POST /institutions/{{urn}}/state | {Officers} | Card | FirstAnswer",
@@ -82,7 +87,7 @@ public sealed class MapTests(CaFixture ca)
 
     [Theory]
     [InlineData("DELETE", "/crl/root.crl", "GET, HEAD")]
-    [InlineData("GET", "/registry/imports", "POST")]
+    [InlineData("PUT", "/registry/imports", "GET, HEAD, POST")]
     [InlineData("PUT", "/ocsp", "GET, HEAD, POST")]
     public async Task A_wrong_method_is_405_and_Allow_names_the_right_ones(string method, string path, string allowed)
     {

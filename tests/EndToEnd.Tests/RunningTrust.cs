@@ -51,13 +51,13 @@ public sealed class RunningTrust : IAsyncLifetime
             ["effectiveFrom"] = "2012-08-01T00:00:00+08:00",
         };
         var practitioner = "physician:110510000" + serial;
-        var results = await World.Officers[0].Api.Post("/registry/imports", new JsonObject
+        var results = await World.Import(new JsonObject
         {
             ["practitioners"] = new JsonArray(row),
             ["affiliations"] = new JsonArray(new JsonObject { ["practitioner"] = practitioner, ["institution"] = World.Institutions[0], ["kind"] = "main", ["from"] = "2012-08-01T00:00:00+08:00" }),
             ["filings"] = new JsonArray(new JsonObject { ["practitioner"] = practitioner, ["institution"] = World.Institutions[0], ["number"] = "CHUAN-WL-" + serial, ["from"] = "2024-01-01T00:00:00+08:00" }),
         }, ct);
-        var urn = results["results"]![0]!["urn"]!.GetValue<string>();
+        var urn = results[0]!["urn"]!.GetValue<string>();
         _identities[urn] = row["identityNumber"]!.GetValue<string>();
         var card = await Card.Open(World.Reader, Installation.CardDirectory, "card-" + serial, ct);
         foreach (var (key, profile) in new[] { (Card.AuthenticationKey, "practitioner-authentication"), (Card.SignatureKey, "practitioner-signature") })

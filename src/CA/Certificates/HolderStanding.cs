@@ -21,10 +21,10 @@ internal static class HolderStanding
                  WHEN person <> 'active' OR NOT officer THEN 6
                  ELSE 0 END AS reason
         FROM (SELECT (SELECT coalesce((SELECT state FROM practitioner_states s WHERE s.practitioner = p.urn AND s.effective_from <= $3
-                                       ORDER BY effective_from DESC, id DESC LIMIT 1), 'pending') FROM practitioners p WHERE p.urn = $1) AS person,
+                                       ORDER BY id DESC LIMIT 1), 'pending') FROM practitioners p WHERE p.urn = $1) AS person,
                      (SELECT state FROM institution_states s WHERE s.institution = coalesce($2, $1) AND s.effective_from <= $3
-                      ORDER BY effective_from DESC, id DESC LIMIT 1) AS institution,
-                     EXISTS (SELECT 1 FROM affiliations a WHERE a.practitioner = $1 AND a.institution = $2 AND a.valid_from <= $3
+                      ORDER BY id DESC LIMIT 1) AS institution,
+                     EXISTS (SELECT 1 FROM affiliations_known('infinity') a WHERE a.practitioner = $1 AND a.institution = $2 AND a.valid_from <= $3
                              AND (a.valid_to IS NULL OR a.valid_to > $3)) AS affiliated,
                      coalesce((SELECT active FROM officers o WHERE o.person = $1), true) AS officer) facts
         """;

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -15,8 +14,8 @@ using Trust.Pkcs11;
 namespace Trust.CA.Entitlements;
 
 /// <summary>
-/// <c>GET /entitlements</c>: may this person, at this institution, do this act at this instant? The answer is a JWS by the token's
-/// entitlement key, so that it can be kept as proof.
+/// <c>GET /entitlements</c>: may this person, at this institution, do this act at this instant, by what was known at another? The answer is
+/// a JWS by the token's entitlement key, so that it can be kept as proof.
 /// </summary>
 internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeProvider clock)
 {
@@ -26,36 +25,36 @@ internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeP
     private static readonly string[] Acts = ["login", "prescribe", "review", "dispense", "claim", "seal", "system"];
     private static readonly string Header = Jws.Header(EntitlementClient.AnswerType);
 
-    private const DateTimeStyles InUniversalTime = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
-
     /// <summary>Answers.</summary>
     public async Task<Results<ContentHttpResult, Refusal>> Handle(
-        string act, string? person, string? institution, string? certificate, string? at, CancellationToken ct)
+        string act, string? person, string? institution, string? certificate, string? at, string? known, CancellationToken ct)
     {
         var now = Microseconds.Truncate(clock.GetUtcNow());
-        if (Parse(act, person, institution, certificate, at, now) is not { } query)
+        if (Parse(act, person, institution, certificate, at, known, now) is not { } query)
         {
             return CaRefusals.MalformedQuestion;
         }
 
-        var facts = await EntitlementFacts.Read(db, query.Person, query.Institution, certificate, query.At, ct);
+        var facts = await EntitlementFacts.Read(db, query, ct);
         var payload = Payload(query, facts, EntitlementRules.Decide(query, facts), now);
         var answer = await Jws.Sign(Header, payload, (digest, cancel) => token.Sign(Key, digest, cancel), ct);
         return TypedResults.Text(answer, "application/jwt", Encoding.ASCII);
     }
 
-    private static EntitlementQuery? Parse(string act, string? person, string? institution, string? certificate, string? at, DateTimeOffset now)
+    private static EntitlementQuery? Parse(
+        string act, string? person, string? institution, string? certificate, string? at, string? known, DateTimeOffset now)
     {
-        var instant = now;
+        var (instant, knowledge) = (now, now);
         var (who, place) = (default(PersonId), default(InstitutionId));
         return !Acts.Contains(act, StringComparer.Ordinal)
             || (person is not null && !PersonId.TryParse(person, out who))
             || (institution is not null && !InstitutionId.TryParse(institution, out place))
             || (certificate is not null && (certificate.Length != 64 || !certificate.All(char.IsAsciiHexDigitLower)))
-            || (at is not null && !DateTimeOffset.TryParse(at, CultureInfo.InvariantCulture, InUniversalTime, out instant))
+            || (at is not null && !WrittenInstant.TryParse(at, out instant))
             || instant > now.AddMinutes(1)
+            || (known is not null && (!WrittenInstant.TryParse(known, out knowledge) || knowledge > now))
                 ? null
-                : new EntitlementQuery(person is null ? null : who, institution is null ? null : place, act, certificate, instant);
+                : new EntitlementQuery(person is null ? null : who, institution is null ? null : place, act, certificate, instant, known is null ? null : knowledge);
     }
 
     private static byte[] Payload(EntitlementQuery query, EntitlementFacts facts, string reason, DateTimeOffset now)
@@ -70,6 +69,7 @@ internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeP
             json.WriteString("act"u8, query.Act);
             json.WriteString("certificate"u8, query.Certificate);
             json.WriteString("at"u8, query.At);
+            json.WriteString("known"u8, query.Known ?? now);
             json.WriteString("decision"u8, permit ? "permit"u8 : "deny"u8);
             json.WriteString("reason"u8, reason);
             json.WriteString("ruleVersion"u8, EntitlementRules.Version);

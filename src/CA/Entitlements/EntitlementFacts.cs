@@ -1,5 +1,4 @@
 using Npgsql;
-using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 
 namespace Trust.CA.Entitlements;
@@ -58,28 +57,32 @@ public sealed record EntitlementFacts
     /// <summary>Validity, inclusive.</summary>
     public DateTimeOffset CertificateNotAfter { get; init; }
 
+    // $4 is the instant asked about, $5 the instant up to which what was recorded counts. Of the facts that hold at $4, the last recorded
+    // one rules: a correction takes the place of what it corrects, for whoever asks with what is known since.
     private const string Select = """
         SELECT (SELECT coalesce(max(seq), 0) FROM feed),
                p.role, right(p.licence_number, 4), p.licence_category, p.licence_scope,
-               (SELECT state FROM practitioner_states s WHERE s.practitioner = p.urn AND effective_from <= $4 ORDER BY effective_from DESC, id DESC LIMIT 1),
+               (SELECT state FROM practitioner_states s WHERE s.practitioner = p.practitioner AND effective_from <= $4 AND recorded_at <= $5 ORDER BY id DESC LIMIT 1),
                i.kind, i.region,
-               (SELECT state FROM institution_states s WHERE s.institution = i.urn AND effective_from <= $4 ORDER BY effective_from DESC, id DESC LIMIT 1),
-               EXISTS (SELECT 1 FROM affiliations a WHERE a.practitioner = p.urn AND ($2 = '' OR a.institution = $2)
+               (SELECT state FROM institution_states s WHERE s.institution = i.institution AND effective_from <= $4 AND recorded_at <= $5 ORDER BY id DESC LIMIT 1),
+               EXISTS (SELECT 1 FROM affiliations_known($5) a WHERE a.practitioner = p.practitioner AND ($2 = '' OR a.institution = $2)
                        AND a.valid_from <= $4 AND (a.valid_to IS NULL OR a.valid_to > $4)),
-               EXISTS (SELECT 1 FROM filings f WHERE f.practitioner = p.urn AND ($2 = '' OR f.institution = $2)
+               EXISTS (SELECT 1 FROM filings_known($5) f WHERE f.practitioner = p.practitioner AND ($2 = '' OR f.institution = $2)
                        AND f.valid_from <= $4 AND (f.valid_to IS NULL OR f.valid_to > $4)),
                c.profile, c.holder, s.state, coalesce(s.reason, 0), c.not_before, c.not_after
         FROM (SELECT 1) one
-        LEFT JOIN practitioners p ON p.urn = $1
-        LEFT JOIN institutions i ON i.urn = $2
+        LEFT JOIN LATERAL (SELECT * FROM practitioner_facts f WHERE f.practitioner = $1 AND f.effective_from <= $4 AND f.recorded_at <= $5
+                           ORDER BY id DESC LIMIT 1) p ON true
+        LEFT JOIN LATERAL (SELECT * FROM institution_facts f WHERE f.institution = $2 AND f.effective_from <= $4 AND f.recorded_at <= $5
+                           ORDER BY id DESC LIMIT 1) i ON true
         LEFT JOIN certificates c ON c.sha256 = $3
-        LEFT JOIN LATERAL (SELECT state, reason FROM certificate_states s WHERE s.sha256 = c.sha256 AND s.at <= $4 ORDER BY id DESC LIMIT 1) s ON true
+        LEFT JOIN LATERAL (SELECT state, reason FROM certificate_states s WHERE s.sha256 = c.sha256 AND s.at <= least($4, $5) ORDER BY id DESC LIMIT 1) s ON true
         """;
 
-    /// <summary>Reads the facts.</summary>
-    public static async Task<EntitlementFacts> Read(
-        NpgsqlDataSource db, PersonId? person, InstitutionId? institution, string? certificate, DateTimeOffset at, CancellationToken ct) =>
-        await db.Sql(Select).With(person?.Value ?? "").With(institution?.Value ?? "").With(certificate ?? "").With(at).One(
+    /// <summary>Reads the facts; without an instant of knowledge, all that is recorded.</summary>
+    public static async Task<EntitlementFacts> Read(NpgsqlDataSource db, EntitlementQuery query, CancellationToken ct) =>
+        await db.Sql(Select).With(query.Person?.Value ?? "").With(query.Institution?.Value ?? "").With(query.Certificate ?? "").With(query.At)
+            .With(query.Known ?? DateTimeOffset.MaxValue).One(
             r => new EntitlementFacts
             {
                 Feed = r.GetInt64(0),

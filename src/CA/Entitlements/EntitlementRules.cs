@@ -9,7 +9,9 @@ namespace Trust.CA.Entitlements;
 /// <param name="Act">The act.</param>
 /// <param name="Certificate">SHA-256 hex of the certificate used; null when none is.</param>
 /// <param name="At">The instant.</param>
-public sealed record EntitlementQuery(PersonId? Person, InstitutionId? Institution, string Act, string? Certificate, DateTimeOffset At);
+/// <param name="Known">What was recorded later does not count; null for all that is recorded now.</param>
+public sealed record EntitlementQuery(
+    PersonId? Person, InstitutionId? Institution, string Act, string? Certificate, DateTimeOffset At, DateTimeOffset? Known = null);
 
 /// <summary>Who may do what: pure rules over facts, default deny. <see cref="Version"/> changes with any of them.</summary>
 public static class EntitlementRules

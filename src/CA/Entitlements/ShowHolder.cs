@@ -32,7 +32,7 @@ internal sealed class ShowHolder(CertificateStore certificates, RegistryStore re
             "practitioner-signature" or "practitioner-signature-sm2" => "signature",
             _ => null,
         };
-        if (row is null || usage is null || await registry.FindPractitioner(row.Holder, ct) is not { } person)
+        if (row is null || usage is null || await registry.FindPractitioner(row.Holder, now, ct) is not { } person)
         {
             return CaRefusals.UnknownHolder;
         }

@@ -1,179 +1,108 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
+using CsvHelper;
+using CsvHelper.Configuration;
 using Trust.Kernel.Hosting;
 
 namespace Trust.CA.Registry;
 
 /// <summary>
-/// Reads one kind of row from CSV (RFC 4180, UTF-8, header line with the JSON member names). Lists inside a field are
-/// separated by semicolons.
+/// Reads one kind of row from CSV (RFC 4180, UTF-8, header line with the JSON member names). Lists inside a field are separated by
+/// semicolons. What makes the file's form doubtful refuses the file; a row that cannot be read refuses itself.
 /// </summary>
-public static class CsvRows
+internal static class CsvRows
 {
-    private const int MaxField = 4096;
+    private const int MostCharacters = 4096;
+
+    private static CsvConfiguration Rfc4180 => new(CultureInfo.InvariantCulture)
+    {
+        Mode = CsvMode.RFC4180, Delimiter = ",", DetectDelimiter = false, TrimOptions = TrimOptions.None, AllowComments = false, IgnoreBlankLines = true,
+        MaxFieldSize = MostCharacters,
+    };
 
     /// <summary>Reads a file of one kind.</summary>
     /// <param name="utf8">The file, with or without byte order mark.</param>
-    /// <param name="kind"><c>institutions</c>, <c>practitioners</c>, <c>affiliations</c> or <c>filings</c>.</param>
-    /// <param name="rows">The rows when the form is right.</param>
-    /// <param name="why">What is wrong otherwise, with its line.</param>
-    public static bool TryRead(
-        ReadOnlySpan<byte> utf8, string? kind, [NotNullWhen(true)] out ImportRequest? rows, [NotNullWhen(false)] out Refusal? why)
+    /// <param name="list"><c>institutions</c>, <c>practitioners</c>, <c>affiliations</c> or <c>filings</c>.</param>
+    public static ReadOutcome Read(ReadOnlySpan<byte> utf8, string? list)
     {
-        (rows, why) = (null, null);
+        if (RowReader.Kinds.FirstOrDefault(k => k.List == list).Kind is not { } kind)
+        {
+            return new ReadOutcome.Malformed(CaRefusals.CsvKind);
+        }
+
+        string text;
         try
         {
-            var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(utf8.StartsWith("\uFEFF"u8) ? utf8[3..] : utf8);
-            var lines = Parse(text);
-            if (lines.Count == 0)
-            {
-                why = CaRefusals.CsvEmpty;
-                return false;
-            }
-
-            var records = lines.Skip(1).Select((fields, i) => new Record(lines[0], fields, i + 2)).ToList();
-            rows = kind switch
-            {
-                "institutions" => new ImportRequest(Institutions: [.. records.Select(Institution)]),
-                "practitioners" => new ImportRequest(Practitioners: [.. records.Select(Practitioner)]),
-                "affiliations" => new ImportRequest(Affiliations: [.. records.Select(Affiliation)]),
-                "filings" => new ImportRequest(Filings: [.. records.Select(Filing)]),
-                _ => null,
-            };
-            why = rows is null ? CaRefusals.CsvKind : null;
-            return why is null;
-        }
-        catch (MalformedCsvException e)
-        {
-            why = e.Refusal;
-            return false;
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(utf8.StartsWith("\uFEFF"u8) ? utf8[3..] : utf8);
         }
         catch (DecoderFallbackException)
         {
-            why = CaRefusals.CsvNotUtf8;
-            return false;
+            return new ReadOutcome.Malformed(CaRefusals.CsvNotUtf8);
+        }
+
+        // RFC 4180 2.1 ends lines by CR LF; LF alone is what half the world writes, CR alone would make one line of the file.
+        return text.Replace("\r\n", "\n", StringComparison.Ordinal).Contains('\r', StringComparison.Ordinal) ? new ReadOutcome.Malformed(CaRefusals.CsvLineEnds)
+            : text.Count(c => c == '"') % 2 != 0 ? new ReadOutcome.Malformed(CaRefusals.CsvOpenQuote)
+            : Parse(text, kind);
+    }
+
+    private static ReadOutcome Parse(string text, string kind)
+    {
+        using var reader = new StringReader(text);
+        using var parser = new CsvParser(reader, Rfc4180);
+        try
+        {
+            if (!parser.Read())
+            {
+                return new ReadOutcome.Malformed(CaRefusals.CsvEmpty);
+            }
+
+            var columns = parser.Record!;
+            if (HeaderFault(columns, RowReader.MembersOf(kind)) is { } fault)
+            {
+                return new ReadOutcome.Malformed(fault);
+            }
+
+            var rows = new List<ReadRow>();
+            while (parser.Read())
+            {
+                var fields = parser.Record!;
+                rows.Add(fields.Length == columns.Length
+                    ? RowReader.Bind(kind, rows.Count, new Fields(columns, fields))
+                    : new ReadRow(kind, rows.Count, null, new RowFault("field-count")));
+            }
+
+            return new ReadOutcome.Rows(rows);
+        }
+        catch (BadDataException)
+        {
+            return new ReadOutcome.Malformed(CaRefusals.CsvQuotes.With("line", parser.RawRow));
+        }
+        catch (MaxFieldSizeException)
+        {
+            return new ReadOutcome.Malformed(CaRefusals.CsvFieldTooLong.With("line", parser.RawRow));
         }
     }
 
-    private static InstitutionRow Institution(Record r) => new(
-        r["creditCode"], r["name"], r["kind"], r["region"], r.Optional("registrationNumber"), r.OptionalTime("effectiveFrom"));
-
-    private static PractitionerRow Practitioner(Record r) => new(
-        r["name"], r["identityType"], r["identityNumber"], r["role"], r["licenceNumber"], r["category"],
-        r["scope"].Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), r["region"],
-        r.Optional("qualificationNumber"), r.Optional("state"), r.OptionalTime("effectiveFrom"));
-
-    private static AffiliationRow Affiliation(Record r) => new(r["practitioner"], r["institution"], r["kind"], r.Time("from"), r.OptionalTime("to"));
-
-    private static FilingRow Filing(Record r) => new(r["practitioner"], r["institution"], r["number"], r.Time("from"), r.OptionalTime("to"));
-
-    private static List<List<string>> Parse(string text)
+    private static Refusal? HeaderFault(string[] columns, IReadOnlyDictionary<string, bool> members)
     {
-        var lines = new List<List<string>>();
-        var fields = new List<string>();
-        var field = new StringBuilder();
-        var quoted = false;
-        for (var i = 0; i < text.Length; i++)
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < columns.Length; i++)
         {
-            var c = text[i];
-            if (quoted)
+            if (!members.ContainsKey(columns[i]) || !seen.Add(columns[i]))
             {
-                if (c != '"')
-                {
-                    field.Append(c);
-                }
-                else if (i + 1 < text.Length && text[i + 1] == '"')
-                {
-                    field.Append('"');
-                    i++;
-                }
-                else
-                {
-                    quoted = false;
-                }
-            }
-            else if (c == '"' && field.Length == 0)
-            {
-                quoted = true;
-            }
-            else if (c is ',' or '\n')
-            {
-                EndField(fields, field);
-                if (c == '\n')
-                {
-                    EndLine(lines, ref fields);
-                }
-            }
-            else if (c != '\r')
-            {
-                field.Append(c);
-            }
-
-            if (field.Length > MaxField)
-            {
-                throw new MalformedCsvException(CaRefusals.CsvFieldTooLong.With("line", lines.Count + 1));
+                return CaRefusals.CsvColumn.With("column", i + 1).With("columns", string.Join(", ", members.Keys));
             }
         }
 
-        if (quoted)
-        {
-            throw new MalformedCsvException(CaRefusals.CsvOpenQuote);
-        }
-
-        if (field.Length > 0 || fields.Count > 0)
-        {
-            EndField(fields, field);
-            EndLine(lines, ref fields);
-        }
-
-        return lines;
+        return members.FirstOrDefault(m => m.Value && !seen.Contains(m.Key)).Key is { } missing ? CaRefusals.CsvColumnMissing.With("member", missing) : null;
     }
 
-    private static void EndField(List<string> fields, StringBuilder field)
+    private sealed class Fields(string[] columns, string[] values) : IRowFields
     {
-        fields.Add(field.ToString());
-        field.Clear();
-    }
+        public string? Text(string member) => Array.IndexOf(columns, member) is >= 0 and var at && values[at].Length > 0 ? values[at] : null;
 
-    private static void EndLine(List<List<string>> lines, ref List<string> fields)
-    {
-        if (fields.Count > 1 || fields[0].Length > 0)
-        {
-            lines.Add(fields);
-        }
-
-        fields = [];
-    }
-
-    private sealed class Record(List<string> names, List<string> values, int line)
-    {
-        public string this[string name] => Optional(name) ?? throw Missing(name);
-
-        public string? Optional(string name)
-        {
-            if (values.Count != names.Count)
-            {
-                throw new MalformedCsvException(CaRefusals.CsvFieldCount.With("line", line).With("fields", values.Count).With("columns", names.Count));
-            }
-
-            var at = names.IndexOf(name);
-            return at < 0 || values[at].Length == 0 ? null : values[at];
-        }
-
-        public DateTimeOffset Time(string name) => OptionalTime(name) ?? throw Missing(name);
-
-        public DateTimeOffset? OptionalTime(string name) =>
-            Optional(name) is not { } text ? null
-            : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time
-            : throw new MalformedCsvException(CaRefusals.CsvNoDate.With("line", line).With("member", name));
-
-        private MalformedCsvException Missing(string name) => new(CaRefusals.CsvFieldMissing.With("line", line).With("member", name));
-    }
-
-    // Ends the reading of a line; caught in this file.
-    private sealed class MalformedCsvException(Refusal refusal) : Exception
-    {
-        public Refusal Refusal => refusal;
+        public IReadOnlyList<string> List(string member) =>
+            Text(member)?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
     }
 }

@@ -1,10 +1,9 @@
-using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Net.Http.Headers;
 using Npgsql;
 using Trust.CA.Feed;
 using Trust.CA.Officers;
-using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.LogFormat;
@@ -13,12 +12,14 @@ namespace Trust.CA.Registry;
 
 /// <summary>
 /// <c>POST /registry/imports</c>: institutions, practitioners, affiliations and filings, as JSON or as CSV of one kind. Rows stand
-/// alone: a refused row names its rule and does not stop the others.
+/// alone: a refused row names its rule and does not stop the others. Rows that take rights away or correct what no right depends on apply
+/// at once; rows that widen rights wait for a second officer (<see cref="ConfirmImport"/>).
 /// </summary>
-internal sealed class ImportRegistry(NpgsqlDataSource db, RegistryKeys keys, Outbox outbox, TimeProvider clock)
+internal sealed class ImportRegistry(NpgsqlDataSource db, ImportRows import, ImportProposals proposals, Outbox outbox, FeedHub feed, TimeProvider clock)
 {
     private const int MostRows = 2_000;
-    private static readonly JsonLimits Limits = new((int)ServiceHost.MaximumBody);
+    private const string Trial = "trial";
+    private const string OfRow = "row";
 
     /// <summary>Imports.</summary>
     public async Task<Results<Ok<ImportResponse>, Refusal>> Handle(HttpContext context, string? kind)
@@ -26,107 +27,129 @@ internal sealed class ImportRegistry(NpgsqlDataSource db, RegistryKeys keys, Out
         var ct = context.RequestAborted;
         switch (await Read(context, kind, ct))
         {
-            case RowsOutcome.Malformed(var why):
+            case ReadOutcome.Malformed(var why):
                 return why;
-            case RowsOutcome.Rows(var rows) when Count(rows) > MostRows:
+            case ReadOutcome.Rows(var rows) when rows.Count > MostRows:
                 return CaRefusals.TooManyRows.With("most", MostRows);
-            case RowsOutcome.Rows(var rows):
+            case ReadOutcome.Rows(var rows):
                 return await Import(rows, context.Officer(), ct);
             default:
                 throw new InvalidOperationException("Unknown outcome of reading an import.");
         }
     }
 
-    private async Task<Results<Ok<ImportResponse>, Refusal>> Import(ImportRequest rows, Officer officer, CancellationToken ct)
+    private async Task<Results<Ok<ImportResponse>, Refusal>> Import(IReadOnlyList<ReadRow> rows, Officer officer, CancellationToken ct)
     {
         var now = Microseconds.Truncate(clock.GetUtcNow());
+        var lookups = await import.Lookups(rows, now, ct);
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        var apply = new ApplyRows(keys, tx, now, officer.Person);
-        var results = await Apply(apply, rows, ct);
-        foreach (var result in results.Where(r => r.Result is "created" or "updated"))
+        await ImportRows.Begin(tx, ct);
+        await tx.SaveAsync(Trial, ct);
+        var context = new WriteContext(tx, now, officer.Person, null, lookups);
+        var changes = await import.WriteAll(context, rows, ct);
+        List<WaitingRow> waiting = [];
+        if (changes.Any(c => c.Effect is Effect.Widens))
         {
-            if (await outbox.Append(tx, Event(officer, result), ct) is AppendOutcome.Refused refused)
+            // Tried on the registry itself, so that rows may refer to each other; what widens is then taken back.
+            await tx.RollbackAsync(Trial, ct);
+            (changes, waiting) = await WriteWhatOneOfficerMay(new WriteContext(tx, now, officer.Person, null, lookups), rows, changes, ct);
+        }
+
+        return await Finish(tx, officer, changes, waiting, now, ct);
+    }
+
+    private async Task<(List<RowChange> Changes, List<WaitingRow> Waiting)> WriteWhatOneOfficerMay(
+        WriteContext context, IReadOnlyList<ReadRow> rows, List<RowChange> tried, CancellationToken ct)
+    {
+        var changes = new List<RowChange>(rows.Count);
+        var waiting = new List<WaitingRow>();
+        foreach (var (row, trial) in rows.Zip(tried))
+        {
+            var change = trial;
+            if (trial.Effect is Effect.Narrows or Effect.Corrects)
             {
-                await tx.RollbackAsync(CancellationToken.None);
+                await context.Tx.SaveAsync(OfRow, ct);
+                change = await import.Write(context, row, ct);
+                if (change.Effect is not (Effect.Narrows or Effect.Corrects))
+                {
+                    // It stands on a row before it that waits.
+                    await context.Tx.RollbackAsync(OfRow, ct);
+                    change = change with { Effect = Effect.Widens };
+                }
+            }
+
+            if (change.Effect is Effect.Widens)
+            {
+                waiting.Add(new WaitingRow(row, ImportProposals.TextOf(trial.Before), ImportProposals.TextOf(trial.After)));
+                change = RowChange.None(trial.Result with { Result = "proposed", Urn = trial.Result.Result is "created" && !IsPlace(trial) ? null : trial.Result.Urn });
+            }
+
+            changes.Add(change);
+        }
+
+        return (changes, waiting);
+    }
+
+    private async Task<Results<Ok<ImportResponse>, Refusal>> Finish(
+        NpgsqlTransaction tx, Officer officer, List<RowChange> changes, List<WaitingRow> waiting, DateTimeOffset now, CancellationToken ct)
+    {
+        foreach (var change in changes)
+        {
+            if (await import.Record(tx, officer, change, null, ct) is { } refused)
+            {
+                return CommonRefusals.From(refused);
+            }
+        }
+
+        ProposalReference? proposal = null;
+        if (waiting.Count > 0)
+        {
+            (proposal, var isNew) = await proposals.Keep(tx, officer, waiting, now, ct);
+            if (isNew && await outbox.Append(tx, Proposed(officer, proposal, changes), ct) is AppendOutcome.Refused refused)
+            {
                 return CommonRefusals.From(refused.Reason);
             }
         }
 
-        await FeedWriter.Append(tx, apply.Changes, now, ct);
-        await tx.CommitAsync(CancellationToken.None);
-        return TypedResults.Ok(new ImportResponse(results));
+        await feed.Commit(tx, [.. changes.SelectMany(c => c.Feed)], now, ct);
+        return TypedResults.Ok(new ImportResponse([.. changes.Select(c => c.Result)], proposal));
     }
 
-    private static async Task<List<ImportResult>> Apply(ApplyRows apply, ImportRequest rows, CancellationToken ct)
+    private static AuditEvent Proposed(Officer officer, ProposalReference proposal, List<RowChange> changes)
     {
-        var results = new List<ImportResult>();
-        foreach (var (row, i) in (rows.Institutions ?? []).Select((r, i) => (r, i)))
+        var mark = new ProposalMark(proposal.Id, proposal.Sha256, officer.Person);
+        return new AuditEvent
         {
-            results.Add(await apply.Institution(row, i, ct));
-        }
-
-        foreach (var (row, i) in (rows.Practitioners ?? []).Select((r, i) => (r, i)))
-        {
-            results.Add(await apply.Practitioner(row, i, ct));
-        }
-
-        // PostgreSQL keeps instants, not offsets.
-        foreach (var (row, i) in (rows.Affiliations ?? []).Select((r, i) => (r, i)))
-        {
-            results.Add(await apply.Affiliation(row with { From = row.From.ToUniversalTime(), To = row.To?.ToUniversalTime() }, i, ct));
-        }
-
-        foreach (var (row, i) in (rows.Filings ?? []).Select((r, i) => (r, i)))
-        {
-            results.Add(await apply.Filing(row with { From = row.From.ToUniversalTime(), To = row.To?.ToUniversalTime() }, i, ct));
-        }
-
-        return results;
+            Action = "ID.file",
+            Actor = officer.Actor,
+            // Of who is known already; people and institutions that are new have no identifier yet.
+            Subjects =
+            [
+                .. changes.Select(c => c.Result).Where(r => r is { Result: "proposed", Urn: not null })
+                    .Select(r => SubjectKey.Of(r.Kind is "institution" ? "institution" : "practitioner", r.Urn!)).Distinct().Take(60),
+            ],
+            Outcome = EventOutcome.Success,
+            Reason = "import-proposed",
+            Basis = mark.Basis,
+            Correlation = mark.Correlation,
+        };
     }
 
-    private static AuditEvent Event(Officer officer, ImportResult result) => new()
-    {
-        Action = result.Kind is "filing" or "affiliation" ? "ID.file" : "ID.enrol",
-        Actor = officer.Actor,
-        Subjects = [SubjectKey.Of(result.Kind is "institution" ? "institution" : "practitioner", result.Urn!)],
-        Outcome = EventOutcome.Success,
-        Reason = result.Result,
-    };
+    private static bool IsPlace(RowChange change) => change.Result.Kind is "affiliation" or "filing";
 
-    private static async Task<RowsOutcome> Read(HttpContext context, string? kind, CancellationToken ct)
+    private static async Task<ReadOutcome> Read(HttpContext context, string? kind, CancellationToken ct)
     {
+        // Media types are compared without regard to case (RFC 9110 8.3.1).
+        var type = MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var sent) ? sent.MediaType.ToString().ToLowerInvariant() : null;
+        if (type is not ("text/csv" or "application/json"))
+        {
+            return new ReadOutcome.Malformed(CommonRefusals.UnsupportedMediaType);
+        }
+
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, ct);
-        var bytes = body.GetBuffer().AsMemory(0, (int)body.Length);
-        if (context.Request.ContentType?.StartsWith("text/csv", StringComparison.Ordinal) == true)
-        {
-            return CsvRows.TryRead(bytes.Span, kind, out var fromCsv, out var why) ? new RowsOutcome.Rows(fromCsv) : new RowsOutcome.Malformed(why);
-        }
-
-        if (!StrictJson.TryParse(bytes.Span, Limits, out var element, out var refusal))
-        {
-            return new RowsOutcome.Malformed(CaRefusals.ImportNotJson.With("offset", refusal.Offset));
-        }
-
-        try
-        {
-            return JsonSerializer.Deserialize(element, CaJson.Default.ImportRequest) is { } rows
-                ? new RowsOutcome.Rows(rows) : new RowsOutcome.Malformed(CaRefusals.ImportMembers);
-        }
-        catch (JsonException)
-        {
-            return new RowsOutcome.Malformed(CaRefusals.ImportMembers);
-        }
-    }
-
-    private static int Count(ImportRequest rows) =>
-        (rows.Institutions?.Count ?? 0) + (rows.Practitioners?.Count ?? 0) + (rows.Affiliations?.Count ?? 0) + (rows.Filings?.Count ?? 0);
-
-    private abstract record RowsOutcome
-    {
-        public sealed record Rows(ImportRequest Request) : RowsOutcome;
-
-        public sealed record Malformed(Refusal Why) : RowsOutcome;
+        var bytes = body.GetBuffer().AsSpan(0, (int)body.Length);
+        return type is "text/csv" ? CsvRows.Read(bytes, kind) : JsonRows.Read(bytes);
     }
 }

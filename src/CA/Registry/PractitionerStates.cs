@@ -11,20 +11,15 @@ internal static class PractitionerStates
 {
     private const string Known = "SELECT urn FROM practitioners WHERE urn = $1 FOR UPDATE";
     private const string Current = """
-        SELECT state, id, reason, basis FROM practitioner_states WHERE practitioner = $1 AND effective_from <= $2
-        ORDER BY effective_from DESC, id DESC LIMIT 1
+        SELECT state, id, reason, basis FROM practitioner_states WHERE practitioner = $1 AND effective_from <= $2 ORDER BY id DESC LIMIT 1
         """;
     private const string BelowBlacklisting = """
         SELECT state, id, reason, basis FROM practitioner_states WHERE practitioner = $1 AND effective_from <= $2 AND state <> 'blacklisted'
-        ORDER BY effective_from DESC, id DESC LIMIT 1
+        ORDER BY id DESC LIMIT 1
         """;
-
-    // A right that is to begin later must not end by its date what is taken away today.
     private const string Insert = """
         INSERT INTO practitioner_states (practitioner, state, effective_from, recorded_at, recorded_by, confirmed_by, reason, basis)
-        SELECT $1, $2, begins, $3, $4, $5, $6, $7
-        FROM (SELECT $3 AS begins UNION SELECT effective_from FROM practitioner_states WHERE practitioner = $1 AND effective_from > $3 AND $2 <> 'active') later
-        ORDER BY begins
+        VALUES ($1, $2, $3, $3, $4, $5, $6, $7)
         """;
 
     /// <summary>Makes changes of one practitioner take turns; false when there is no such practitioner.</summary>

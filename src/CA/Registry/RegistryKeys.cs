@@ -20,6 +20,10 @@ public sealed class RegistryKeys(IToken token)
     public async Task<byte[]> Seal(string owner, string value, CancellationToken ct) =>
         await token.Encrypt(Encryption, Encoding.UTF8.GetBytes(value), Encoding.UTF8.GetBytes(owner), ct);
 
+    /// <summary>Opens what was sealed to its owner.</summary>
+    public async Task<string> Open(string owner, byte[] sealedValue, CancellationToken ct) =>
+        Encoding.UTF8.GetString(await token.Decrypt(Encryption, sealedValue, Encoding.UTF8.GetBytes(owner), ct));
+
     /// <summary>The 32 bytes under which a document of that kind and number is found.</summary>
     public async Task<byte[]> LookupOf(string type, string number, CancellationToken ct) =>
         await token.Mac(Lookup, Encoding.UTF8.GetBytes($"trust.identity.v1\n{type}\n{number}"), ct);

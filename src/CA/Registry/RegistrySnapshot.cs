@@ -5,6 +5,7 @@ using Trust.CA.Certificates;
 using Trust.Crypto.Asn1;
 using Trust.Crypto.Json;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 
 namespace Trust.CA.Registry;
@@ -77,7 +78,7 @@ public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db
 
     private async Task<SnapshotOutcome> OfInstitution(string holder, DateTimeOffset at, CancellationToken ct)
     {
-        if (await registry.FindInstitution(holder, ct) is not { } institution)
+        if (await registry.FindInstitution(holder, at, ct) is not { } institution)
         {
             return new SnapshotOutcome.Unfit(CaRefusals.HolderUnknownInstitution);
         }
@@ -109,9 +110,17 @@ public sealed class RegistrySnapshot(RegistryStore registry, NpgsqlDataSource db
         ? Fit(new CertificateSubject(holder, null, []), new JsonObject { ["holder"] = holder, ["role"] = "service" })
         : new SnapshotOutcome.Unfit(CaRefusals.HolderUnknownService);
 
-    private static SnapshotOutcome.Fit Fit(CertificateSubject subject, JsonObject facts)
+    // A name that the registry took before it had today's bound would break the certificate after two approvals, and with it the key.
+    private static SnapshotOutcome Fit(CertificateSubject subject, JsonObject facts)
     {
+        if (IsTooLong(subject.CommonName) || IsTooLong(subject.Organization))
+        {
+            return new SnapshotOutcome.Unfit(CaRefusals.HolderNameTooLong.With("most", PersonName.MostCharacters));
+        }
+
         var canonical = CanonicalJson.Encode(facts);
         return new SnapshotOutcome.Fit(subject, canonical, SHA256.HashData(canonical));
     }
+
+    private static bool IsTooLong(string? name) => name is not null && name.EnumerateRunes().Count() > PersonName.MostCharacters;
 }

@@ -2,22 +2,30 @@ using Trust.Kernel.Identifiers;
 
 namespace Trust.CA.Registry;
 
+/// <summary>The rule that a row breaks and the member that breaks it.</summary>
+/// <param name="Rule">Stable name.</param>
+/// <param name="Member">Member of the row; null when the row as a whole breaks it.</param>
+public sealed record RowFault(string Rule, string? Member = null);
+
 /// <summary>What a row must fulfil before it touches the registry. Each answer names one rule, or is null.</summary>
 public static class RowRules
 {
-    private const int MaxName = 100;
+    private const int MostScopes = 32;
     private static readonly string[] InstitutionKinds = ["hospital", "internet-hospital", "clinic", "pharmacy", "platform"];
     private static readonly string[] Roles = ["physician", "assistant-physician", "pharmacist", "retail-pharmacist", "nurse"];
     private static readonly string[] IdentityTypes = ["resident-id", "hk-macau-taiwan", "foreign-resident", "passport"];
     private static readonly string[] AffiliationKinds = ["main", "multi-site", "additional"];
 
+    /// <summary>Whether a text names a role.</summary>
+    public static bool IsRole(string text) => Roles.Contains(text, StringComparer.Ordinal);
+
     /// <summary>The first rule an institution breaks.</summary>
-    public static string? Refusal(InstitutionRow row) =>
-        !UnifiedSocialCreditCode.TryParse(row.CreditCode, out _) ? "credit-code-checksum"
-        : !IsName(row.Name) ? "name"
-        : !InstitutionKinds.Contains(row.Kind, StringComparer.Ordinal) ? "institution-kind"
-        : !IdentifierRules.IsRegion(row.Region) ? "region"
-        : row.RegistrationNumber is { } number && !IdentifierRules.IsRegistrationNumber(number) ? "registration-number"
+    public static RowFault? Fault(InstitutionRow row) =>
+        !UnifiedSocialCreditCode.TryParse(row.CreditCode, out _) ? new("credit-code-checksum", "creditCode")
+        : NameFault(row.Name) is { } name ? name
+        : !InstitutionKinds.Contains(row.Kind, StringComparer.Ordinal) ? new("institution-kind", "kind")
+        : !IdentifierRules.IsRegion(row.Region) ? new("region", "region")
+        : row.RegistrationNumber is { } number && !IdentifierRules.IsRegistrationNumber(number) ? new("registration-number", "registrationNumber")
         : null;
 
     /// <summary>A doubt that does not refuse: organisation code in credit code and registration number differ (docs/RULES.md §2).</summary>
@@ -28,41 +36,38 @@ public static class RowRules
             ? "registration-number-differs-from-credit-code" : null;
 
     /// <summary>The first rule a practitioner breaks.</summary>
-    public static string? Refusal(PractitionerRow row)
-    {
-        ResidentIdentityNumber? resident = null;
-        if (!IdentityTypes.Contains(row.IdentityType, StringComparer.Ordinal))
-        {
-            return "identity-type";
-        }
+    /// <param name="row">With folded numbers (<see cref="IdentifierRules.Fold"/>).</param>
+    /// <param name="now">Nobody is born later.</param>
+    public static RowFault? Fault(PractitionerRow row, DateTimeOffset now) =>
+        DocumentFault(row.IdentityType, row.IdentityNumber, now) is { } document ? document
+        : NameFault(row.Name) is { } name ? name
+        : !Roles.Contains(row.Role, StringComparer.Ordinal) ? new("role", "role")
+        : !IsLicence(row) ? new("licence-number", "licenceNumber")
+        : !IsTerm(row.Category, 40) ? new("licence-category", "category")
+        : row.Scope.Count > MostScopes || !row.Scope.All(s => IsTerm(s, 60)) || row.Scope.Distinct(StringComparer.Ordinal).Count() < row.Scope.Count
+            ? new("licence-scope", "scope")
+        : !IdentifierRules.IsRegion(row.Region) ? new("region", "region")
+        : row.QualificationNumber is { } q && !IdentifierRules.IsQualification(q, row is { IdentityType: not "passport", IdentityNumber: { Length: 18 } id } ? id : null)
+            ? new("qualification-number", "qualificationNumber")
+        : row.State is not (null or "active" or "pending") ? new("state", "state")
+        : null;
 
-        if (string.Equals(row.IdentityType, "resident-id", StringComparison.Ordinal) && !ResidentIdentityNumber.TryParse(row.IdentityNumber, out resident))
-        {
-            return "identity-number-checksum";
-        }
-
-        return row.IdentityNumber.Length is < 4 or > 40 ? "identity-number"
-            : !IsName(row.Name) ? "name"
-            : !Roles.Contains(row.Role, StringComparer.Ordinal) ? "role"
-            : !IsLicence(row) ? "licence-number"
-            : row.Category.Length is 0 or > 40 ? "licence-category"
-            : row.Scope.Count > 32 || row.Scope.Any(s => s.Length is 0 or > 60) ? "licence-scope"
-            : !IdentifierRules.IsRegion(row.Region) ? "region"
-            : row.QualificationNumber is { } q && !IdentifierRules.IsQualification(q, resident?.Value) ? "qualification-number"
-            : row.State is not (null or "active" or "pending") ? "state"
-            : null;
-    }
+    /// <summary>The rule that a document's type or folded number breaks.</summary>
+    public static RowFault? DocumentFault(string type, string number, DateTimeOffset now) =>
+        !IdentityTypes.Contains(type, StringComparer.Ordinal) ? new("identity-type", "identityType")
+        : IdentifierRules.FaultOf(type, number, DateOnly.FromDateTime(now.ToOffset(TimeSpan.FromHours(8)).DateTime)) is { } rule ? new(rule, "identityNumber")
+        : null;
 
     /// <summary>The first rule an affiliation breaks.</summary>
-    public static string? Refusal(AffiliationRow row) =>
-        !AffiliationKinds.Contains(row.Kind, StringComparer.Ordinal) ? "affiliation-kind"
-        : row.To is { } to && to <= row.From ? "ends-before-it-begins"
+    public static RowFault? Fault(AffiliationRow row) =>
+        !AffiliationKinds.Contains(row.Kind, StringComparer.Ordinal) ? new("affiliation-kind", "kind")
+        : row.To is { } to && to <= row.From ? new("ends-before-it-begins", "to")
         : null;
 
     /// <summary>The first rule a filing breaks.</summary>
-    public static string? Refusal(FilingRow row) =>
-        row.Number.Length is 0 or > 60 ? "filing-number"
-        : row.To is { } to && to <= row.From ? "ends-before-it-begins"
+    public static RowFault? Fault(FilingRow row) =>
+        !IsTerm(row.Number, 60) ? new("filing-number", "number")
+        : row.To is { } to && to <= row.From ? new("ends-before-it-begins", "to")
         : null;
 
     private static bool IsLicence(PractitionerRow row) =>
@@ -70,6 +75,15 @@ public static class RowRules
             ? IdentifierRules.IsPhysicianLicence(row.LicenceNumber)
             : IdentifierRules.IsOpaqueLicence(row.LicenceNumber);
 
-    private static bool IsName(string name) =>
-        name.Length is > 0 and <= MaxName && name.Trim().Length == name.Length && !name.Any(char.IsControl);
+    private static RowFault? NameFault(string name) => PersonName.FaultOf(name) switch
+    {
+        Kernel.Identifiers.NameFault.None => null,
+        Kernel.Identifiers.NameFault.HiddenCharacter => new("name-hidden-character", "name"),
+        Kernel.Identifiers.NameFault.NotNormalized => new("name-not-normalized", "name"),
+        _ => new("name", "name"),
+    };
+
+    // Free text that a right can depend on: seen as itself, with one spelling.
+    private static bool IsTerm(string text, int most) =>
+        text.Length <= most && PersonName.FaultOf(text) is (Kernel.Identifiers.NameFault.None or Kernel.Identifiers.NameFault.NoLetter);
 }

@@ -91,10 +91,11 @@ public sealed class ImportTests(CaFixture ca)
         using var client = ca.Officer(0);
 
         using var response = await client.PostBytes("/registry/imports?kind=practitioners", Encoding.UTF8.GetBytes(csv), "text/csv");
-        var results = (await response.Content.ReadFromJsonAsync(CaJson.Default.ImportResponse))!.Results;
-        var again = await ca.Import(new ImportRequest(Practitioners: [row with { Scope = ["内科", "儿科"] }]));
+        var answer = (await response.Content.ReadFromJsonAsync(CaJson.Default.ImportResponse))!;
+        using var confirmed = await ca.ConfirmImport(1, answer.Proposal!.Id, answer.Proposal.Sha256);
+        var again = await ca.Import(new ImportRequest(Practitioners: [row with { Scope = ["内科", "儿科"], EffectiveFrom = null }]));
 
-        Assert.Equal("created", results.Single().Result);
+        Assert.Equal("proposed", answer.Results.Single().Result);
         Assert.Equal("unchanged", again.Single().Result);
     }
 
@@ -127,6 +128,9 @@ public sealed class ImportTests(CaFixture ca)
 
         const string everywhere = """
             SELECT (SELECT count(*) FROM practitioners p WHERE p::text LIKE '%' || $1 || '%')
+                 + (SELECT count(*) FROM practitioner_facts p WHERE p::text LIKE '%' || $1 || '%')
+                 + (SELECT count(*) FROM import_proposals p WHERE p::text LIKE '%' || $1 || '%')
+                 + (SELECT count(*) FROM import_proposal_rows p WHERE p::text LIKE '%' || $1 || '%' OR position($1::bytea IN p.sealed) > 0)
                  + (SELECT count(*) FROM audit_outbox o WHERE convert_from(body, 'UTF8') LIKE '%' || $1 || '%')
                  + (SELECT count(*) FROM idempotency i WHERE convert_from(coalesce(body, ''), 'UTF8') LIKE '%' || $1 || '%')
             """;

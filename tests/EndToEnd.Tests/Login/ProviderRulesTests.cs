@@ -38,7 +38,7 @@ public sealed class ProviderRulesTests(RunningTrust trust)
     public async Task A_closed_institutions_system_gets_no_token_and_the_one_it_has_is_dead()
     {
         var row = new JsonObject { ["creditCode"] = CreditCode(), ["name"] = "停业示范诊所", ["kind"] = "clinic", ["region"] = "510100" };
-        var urn = (await trust.World.Officers[0].Api.Post("/registry/imports", new JsonObject { ["institutions"] = new JsonArray(row) }, None))["results"]![0]!["urn"]!.GetValue<string>();
+        var urn = (await trust.World.Import(new JsonObject { ["institutions"] = new JsonArray(row) }, None))[0]!["urn"]!.GetValue<string>();
         var client = await Register("closed-clinic", "rx.read", trust.Sign, "hospital-system", urn);
         var token = await client.OwnToken("rx.read", trust.Sign, None);
         Assert.True(await client.IsActive(token, None));

@@ -31,15 +31,14 @@ public sealed class SessionEndTests(RunningTrust trust)
         var (urn, card) = await trust.NewPhysician(None);
         using var browser = new HandBrowser(trust);
         await browser.LogIn(card);
-        Assert.Equal(1, await Count($"WITH u AS (UPDATE ca.practitioners SET licence_category = 'other' WHERE urn = '{urn}' RETURNING 1) SELECT count(*) FROM u"));
-        var fields = (await trust.Installation.Cluster!.Sql("trust", $"SELECT name, licence_number FROM ca.practitioners WHERE urn = '{urn}'", None)).Trim().Split('|');
+        var fields = (await trust.Installation.Cluster!.Sql("trust", $"SELECT name, licence_number FROM ca.practitioner_facts WHERE practitioner = '{urn}'", None)).Trim().Split('|');
         var row = new JsonObject
         {
-            ["name"] = fields[0], ["identityType"] = "resident-id", ["identityNumber"] = trust.IdentityNumberOf(urn), ["role"] = "physician", ["licenceNumber"] = fields[1], ["category"] = "clinical",
+            ["name"] = fields[0], ["identityType"] = "resident-id", ["identityNumber"] = trust.IdentityNumberOf(urn), ["role"] = "physician", ["licenceNumber"] = fields[1], ["category"] = "corrected",
             ["scope"] = new JsonArray("内科专业"), ["region"] = "510000",
         };
-        var imported = await trust.World.Officers[0].Api.Post("/registry/imports", new JsonObject { ["practitioners"] = new JsonArray(row) }, None);
-        Assert.Equal("updated", imported["results"]![0]!["result"]!.GetValue<string>());
+        var imported = await trust.World.Import(new JsonObject { ["practitioners"] = new JsonArray(row) }, None);
+        Assert.Equal("updated", imported[0]!["result"]!.GetValue<string>());
 
         // A suspension of the same person follows on the feed: once it has taken effect, the correction before it was seen.
         await trust.World.Officers[1].Api.Post($"/practitioners/{urn}/state", new JsonObject { ["state"] = "suspended", ["reason"] = "regulator-order" }, None);

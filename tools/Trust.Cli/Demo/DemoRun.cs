@@ -65,9 +65,26 @@ public sealed class DemoRun(World world, Narrator narrator)
         bad["institutions"]![0]!["creditCode"] = code[..^1] + (code[^1] == '0' ? '1' : '0');
         var refused = await world.Officers[0].Api.Post("/registry/imports", new JsonObject { ["institutions"] = bad["institutions"]!.DeepClone() }, ct);
         narrator.Must(refused["results"]![0]!["rule"]?.GetValue<string>() == "credit-code-checksum", "a credit code with a wrong check character is refused: credit-code-checksum");
+        await OneOfficersImport(ct);
         await world.RegisterClients(ct);
         narrator.Says($"physician {world.Practitioners[0]}, hospital {world.Institutions[0]}");
         narrator.Done();
+    }
+
+    private async Task OneOfficersImport(CancellationToken ct)
+    {
+        var registered = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(world.Samples, "registry.json"), ct))!["practitioners"]![1]!;
+        var wider = registered.DeepClone();
+        wider["scope"]!.AsArray().Add("处方开具");
+        var answer = await world.Officers[0].Api.Post("/registry/imports", new JsonObject { ["practitioners"] = new JsonArray(wider) }, ct);
+        var proposal = answer["proposal"];
+        narrator.Must(answer["results"]![0]!["result"]?.GetValue<string>() == "proposed" && proposal is not null, "one officer's widening import gives nothing: it waits for a second officer");
+        var own = await world.Officers[0].Api.Send(
+            HttpMethod.Post, $"/registry/imports/{proposal!["id"]}/confirmations", new JsonObject { ["sha256"] = proposal["sha256"]!.DeepClone() }, null, ct);
+        narrator.Must(own.Status == 403 && own.Json?["title"]?.GetValue<string>() == "own-request", "the officer who sent it cannot confirm it: own-request");
+        await world.Officers[1].Api.Post($"/registry/imports/{proposal["id"]}/withdrawals", new JsonObject(), ct);
+        var again = await world.Officers[0].Api.Post("/registry/imports", new JsonObject { ["practitioners"] = new JsonArray(registered.DeepClone()) }, ct);
+        narrator.Must(again["results"]![0]!["result"]?.GetValue<string>() == "unchanged", "turned down by the second officer, it left the registry as it was");
     }
 
     private async Task Enrolment(CancellationToken ct)

@@ -70,13 +70,16 @@ public sealed class World : IAsyncDisposable
     public async Task<JsonArray> ImportRegistry(CancellationToken ct)
     {
         var rows = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_samples, "registry.json"), ct))!;
-        var results = (await Officers[0].Api.Post("/registry/imports", rows, ct))["results"]!.AsArray();
+        var results = await Import(rows, ct);
         IReadOnlyList<string> Urns(string kind) => [.. results.Where(r => r!["kind"]!.GetValue<string>() == kind)
             .Select(r => r!["urn"]?.GetValue<string>() ?? throw new DemoException($"A row was refused: {r.ToJsonString()}"))];
         Institutions = Urns("institution");
         Practitioners = Urns("practitioner");
         return results;
     }
+
+    /// <summary>Imports rows by two officers.</summary>
+    public Task<JsonArray> Import(JsonNode rows, CancellationToken ct) => RegistryImport.ByTwo(Officers[0], Officers[1], rows, ct);
 
     /// <summary>Registers the outside systems at the provider, by the operator's command.</summary>
     public async Task RegisterClients(CancellationToken ct)

@@ -22,6 +22,10 @@ public static class SignRefusals
     public static readonly Refusal NotTheAuthor = new("not-the-author", 403,
         "处方上的医师不是当前登录的医师，请由处方医师本人登录提交。", "The prescription names another doctor than the one logged in; let that doctor submit it.");
 
+    /// <summary>Text beside an identifier is not what the registry holds under it.</summary>
+    public static readonly Refusal NotAsRegistered = new("not-as-registered", 422,
+        "{member} 与登记库中该标识的登记内容不一致，请按登记内容填写。", "{member} is not what the registry holds under that identifier; state it as registered.");
+
     /// <summary>The identity provider does not answer about the patient's consent.</summary>
     public static readonly Refusal ConsentUnknown = new("consent-unknown", 503,
         "暂时无法查询患者的知情同意，未经确认不予签名，请稍后重试。", "The patient's consent cannot be checked now, and nothing is signed without it. Try again shortly.");

@@ -203,11 +203,17 @@ internal sealed class PeerStandIn : IAsyncDisposable
         var payload = new JsonObject
         {
             ["person"] = person, ["institution"] = institution, ["act"] = act, ["certificate"] = certificate, ["decision"] = reason is null ? "permit" : "deny", ["reason"] = reason ?? "permitted",
-            ["ruleVersion"] = "test-1", ["verified_at"] = DateTimeOffset.UtcNow.ToString("O"), ["feed"] = 0, ["region"] = "510100",
+            ["ruleVersion"] = "test-1", ["verified_at"] = DateTimeOffset.UtcNow.ToString("O"), ["feed"] = 0, ["region"] = "510100", ["institution_name"] = institution == SignRig.Pharmacy ? "示例大药房" : "示例市人民医院",
         };
         if (person is not null)
         {
             payload["role"] = act switch { "prescribe" => "physician", "review" => "pharmacist", _ => "retail-pharmacist" };
+            payload["name"] = person == SignRig.Doctor ? "陈晓明" : "王样例";
+            payload["filing"] = true;
+            payload["licence"] = new JsonObject
+            {
+                ["number_last4"] = "2345", ["number"] = "110510000012345", ["category"] = "clinical", ["scope"] = new JsonArray("内科专业"), ["status"] = "active",
+            };
         }
 
         return Results.Text(Jws("""{"alg":"ES256","typ":"entitlement+jwt"}""", payload, entitlementKey), "application/jwt");

@@ -20,7 +20,14 @@ public abstract record Entitlement
     /// <param name="Region">GB/T 2260 code of the acting institution.</param>
     /// <param name="VerifiedAt">When the registry looked.</param>
     /// <param name="RuleVersion">Version of the rule that permitted.</param>
-    public sealed record Permit(string? Role, LicenceStatus? Licence, string Region, DateTimeOffset VerifiedAt, string RuleVersion) : Entitlement;
+    public sealed record Permit(string? Role, LicenceStatus? Licence, string Region, DateTimeOffset VerifiedAt, string RuleVersion) : Entitlement
+    {
+        /// <summary>The person's registered name; null for an institution acting alone.</summary>
+        public string? Name { get; init; }
+
+        /// <summary>The institution's registered name.</summary>
+        public string? InstitutionName { get; init; }
+    }
 
     /// <summary>Not allowed.</summary>
     /// <param name="Reason">Rule that refused, for example <c>suspended</c>; <c>status-unknown</c> when no answer could be had.</param>
@@ -28,12 +35,16 @@ public abstract record Entitlement
     public sealed record Deny(string Reason, string RuleVersion) : Entitlement;
 }
 
-/// <summary>A licence as it stands, without its number.</summary>
+/// <summary>A licence as it stands.</summary>
 /// <param name="NumberLast4">Last four characters of the licence number.</param>
 /// <param name="Category">Category as registered, for example <c>clinical</c>.</param>
 /// <param name="Scope">Registered scope of practice.</param>
 /// <param name="Status">State of docs/RULES.md §3, for example <c>active</c>.</param>
-public sealed record LicenceStatus(string NumberLast4, string Category, IReadOnlyList<string> Scope, string Status);
+public sealed record LicenceStatus(string NumberLast4, string Category, IReadOnlyList<string> Scope, string Status)
+{
+    /// <summary>The whole number, for comparison with what a document says; shown and logged nowhere.</summary>
+    public string? Number { get; init; }
+}
 
 /// <summary>One numbered change of the registry or of a certificate.</summary>
 /// <param name="Seq">Position in the feed, without gaps.</param>

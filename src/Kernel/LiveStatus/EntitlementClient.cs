@@ -99,15 +99,23 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
             ? new LicenceStatus(
                 l.GetProperty("number_last4").GetString() ?? "", l.GetProperty("category").GetString() ?? "",
                 [.. l.GetProperty("scope").EnumerateArray().Select(s => s.GetString() ?? "")], l.GetProperty("status").GetString() ?? "")
+            {
+                Number = Text(l, "number"),
+            }
             : null;
         return new Entitlement.Permit(
-            root.TryGetProperty("role", out var role) ? role.GetString() : null, licence,
-            root.TryGetProperty("region", out var region) ? region.GetString() ?? "" : "",
-            root.GetProperty("verified_at").GetDateTimeOffset(), rule);
+            Text(root, "role"), licence, Text(root, "region") ?? "", root.GetProperty("verified_at").GetDateTimeOffset(), rule)
+        {
+            Name = Text(root, "name"),
+            InstitutionName = Text(root, "institution_name"),
+        };
     }
 
+    private static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
+
     private static bool Matches(JsonElement root, string name, string? asked) =>
-        (root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null) == asked;
+        Text(root, name) == asked;
 
     // The answer is signed by the CA token's entitlement key: a proxy in between can delay it, not turn a denial round.
     private JsonDocument Verify(string jws) => Jws.TryVerify(jws, LongestAnswer, AnswerType, Key(), out var answer)

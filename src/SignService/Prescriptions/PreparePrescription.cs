@@ -87,7 +87,7 @@ internal sealed class PreparePrescription(
             case SignerOutcome.Refused refused:
                 return new Verdict.Refused(refused.Why);
             case SignerOutcome.Entitled signer:
-                if ((IsCallers(content, caller) ?? ServiceScope.Judge(content, options, now)) is { } why)
+                if ((IsCallers(content, caller) ?? RegisteredFacts.Compare(content, signer.Permit) ?? ServiceScope.Judge(content, options, now)) is { } why)
                 {
                     return new Verdict.Refused(why);
                 }

@@ -40,7 +40,7 @@ internal static class Map
         .Get<ReadPrescription>("/prescriptions/{id:guid}/evidence", Who.Peers("ledger"), Limit.None, e => e.Evidence,
             "A prescription's signed material, for the ledger's evidence file.")
         .Post<ValidateSignatures>("/validations", Who.Token("validate"), Limit.Client, e => e.Handle,
-            "Judges a prescription's signatures as of their time-stamps, and their certificates' status as of now.")
+            "Judges a prescription's signatures against what it says, as of their time-stamps: who signed, how far it is proved, what is missing.")
 
         // An institution's own system handles its seal.
         .Get<RequestSeal>("/seals/{institution}/request", Who.Token("seal"), Limit.Client, e => e.Handle,

@@ -39,7 +39,7 @@ public static class Program
         services.AddSingleton<PrescriptionStore>().AddSingleton<PatientConsents>().AddSingleton<PersonalSigning>();
         services.AddSingleton<Transition>().AddSingleton<SealPrescription>().AddSingleton<SealingPass>();
         services.AddLoop<SealingPass>("sealing", SealingPass.Pause, (pass, ct) => pass.Round(ct));
-        services.AddSingleton<SignatureJudge>().AddSingleton<HolderClient>();
+        services.AddSingleton<SignatureJudge>().AddSingleton<StatusJudge>().AddSingleton<CertificateStatusClient>();
         services.AddLiveStatus();
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("time-stamp", p.GetRequiredService<TimeStampKey>().Check));
     }

@@ -1,11 +1,12 @@
 namespace Trust.Kernel.LiveStatus;
 
-/// <summary>What someone asks to be allowed, now. Unknown act = deny.</summary>
+/// <summary>What someone asks to be allowed. Unknown act = deny.</summary>
 /// <param name="Person">Practitioner URN, or null when an institution acts alone (claim, seal).</param>
 /// <param name="Institution">Acting institution URN; null only for <c>login</c> before an institution is chosen.</param>
 /// <param name="Act"><c>login</c>, <c>prescribe</c>, <c>review</c>, <c>dispense</c>, <c>claim</c> or <c>seal</c>.</param>
 /// <param name="Certificate">SHA-256 (lower-case hex) of the certificate used, whose own status then counts too.</param>
-public sealed record EntitlementQuestion(string? Person, string? Institution, string Act, string? Certificate = null);
+/// <param name="At">The instant asked about; null for now. An answer about the past is never kept.</param>
+public sealed record EntitlementQuestion(string? Person, string? Institution, string Act, string? Certificate = null, DateTimeOffset? At = null);
 
 /// <summary>The registry's answer at an instant.</summary>
 public abstract record Entitlement

@@ -61,7 +61,8 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
         using var answer = Verify(await response.Content.ReadAsStringAsync(limit.Token));
         var root = answer.RootElement;
         if (!Matches(root, "person", question.Person) || !Matches(root, "institution", question.Institution) || !Matches(root, "act", question.Act)
-            || !Matches(root, "certificate", question.Certificate))
+            || !Matches(root, "certificate", question.Certificate)
+            || (question.At is { } at && root.GetProperty("at").GetDateTimeOffset() != at))
         {
             return new Entitlement.Deny("status-unknown", NoRule);
         }
@@ -85,6 +86,11 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
 
     private void Remember(EntitlementQuestion question, Entitlement.Permit permit, long at)
     {
+        if (question.At is not null)
+        {
+            return;
+        }
+
         if (_cache.Count >= MaximumCached)
         {
             _cache.Clear();
@@ -127,7 +133,7 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
     private static string Query(EntitlementQuestion question)
     {
         var query = new StringBuilder("entitlements?act=").Append(Uri.EscapeDataString(question.Act));
-        foreach (var (name, value) in new[] { ("person", question.Person), ("institution", question.Institution), ("certificate", question.Certificate) })
+        foreach (var (name, value) in new[] { ("person", question.Person), ("institution", question.Institution), ("certificate", question.Certificate), ("at", question.At?.ToUniversalTime().ToString("O")) })
         {
             if (value is not null)
             {

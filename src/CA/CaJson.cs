@@ -28,7 +28,7 @@ namespace Trust.CA;
 [JsonSerializable(typeof(CertificateStateRequest))]
 [JsonSerializable(typeof(CertificateView))]
 [JsonSerializable(typeof(Holder))]
-[JsonSerializable(typeof(CertificateStatus))]
+[JsonSerializable(typeof(CertificateStanding))]
 [JsonSerializable(typeof(Profile))]
 [JsonSerializable(typeof(CeremonyFile))]
 [JsonSerializable(typeof(Transcript))]

@@ -20,6 +20,9 @@ internal static class Map
         .Post<VoidPrescription>("/prescriptions/{id:guid}/void", Who.Token("rx.sign"), Limit.Client, e => e.Handle,
             "The author withdraws a prescription that is not dispensed.")
 
+        .Post<VoidPrescription>("/prescriptions/{id:guid}/institution-void", Who.Token("rx.void"), Limit.Client, e => e.ByInstitution,
+            "The institution's own system withdraws a prescription of its doctors that is not dispensed.")
+
         // The pharmacist reviews; the institution's seal follows by itself.
         .Post<ReviewPrescription>("/prescriptions/{id:guid}/review", Who.Token("rx.review"), Limit.Client, e => e.Prepare,
             "Answers what the reviewing pharmacist's card is to sign.")
@@ -31,6 +34,8 @@ internal static class Map
         // The pharmacy dispenses.
         .Post<ClaimPrescription>("/prescriptions/{id:guid}/claim", Who.Token("rx.claim"), Limit.Client, e => e.Handle,
             "One pharmacy locks a released prescription, once.")
+        .Post<UnclaimPrescription>("/prescriptions/{id:guid}/unclaim", Who.Token("rx.claim"), Limit.Client, e => e.Handle,
+            "The pharmacy that holds the lock gives it back undispensed.")
         .Post<DispensePrescription>("/prescriptions/{id:guid}/dispense", Who.Token("rx.dispense"), Limit.Client, e => e.Handle,
             "The pharmacy that holds the lock records that the medicine was handed over, once.")
 

@@ -37,8 +37,10 @@ public static class Program
         services.AddSingleton<TimeStampAuthority>();
         services.AddSingleton<CommitPoints>().AddSingleton<SignatureStore>().AddSingleton<FinishSignature>();
         services.AddSingleton<PrescriptionStore>().AddSingleton<PatientConsents>().AddSingleton<PersonalSigning>();
-        services.AddSingleton<Transition>().AddSingleton<SealPrescription>().AddSingleton<SealingPass>();
+        services.AddSingleton<SystemStanding>().AddSingleton<Transition>().AddSingleton<SealPrescription>().AddSingleton<SealingPass>();
         services.AddLoop<SealingPass>("sealing", SealingPass.Pause, (pass, ct) => pass.Round(ct));
+        services.AddSingleton<DiscardDrafts>();
+        services.AddLoop<DiscardDrafts>("drafts", DiscardDrafts.Pause, (drafts, ct) => drafts.Round(ct));
         services.AddSingleton<SignatureJudge>().AddSingleton<StatusJudge>().AddSingleton<CertificateStatusClient>();
         services.AddLiveStatus();
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("time-stamp", p.GetRequiredService<TimeStampKey>().Check));

@@ -42,7 +42,7 @@ public sealed class SecondReaderTests
     // The content is what our reader finds in the bundle before the change, so that the library alone judges the bytes after it.
     [Theory]
     [MemberData(nameof(Different))]
-    public void A_member_that_the_library_understands_differently_is_named(string member, Action<JsonObject> change)
+    public void A_member_that_the_readers_understand_differently_is_named(string member, Action<JsonObject> change)
     {
         var refusal = Alone(change);
         Assert.Equal("readers-differ", refusal?.Name);

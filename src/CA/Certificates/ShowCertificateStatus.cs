@@ -16,7 +16,7 @@ namespace Trust.CA.Certificates;
 /// <param name="RevokedAt">When it was revoked for good, before or after the instant; null when it was not.</param>
 /// <param name="Reason">Why, as RFC 5280 5.3.1 numbers it.</param>
 /// <param name="InvalidityDate">Since when its key is thought to be lost, if that was said.</param>
-public sealed record CertificateStatus(
+public sealed record CertificateStanding(
     string Sha256, string Profile, string Holder, DateTimeOffset At, string Status, DateTimeOffset? RevokedAt, int? Reason, DateTimeOffset? InvalidityDate);
 
 /// <summary>
@@ -38,7 +38,7 @@ internal sealed class ShowCertificateStatus(NpgsqlDataSource db, TimeProvider cl
     private static readonly string[] Forms = ["yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz"];
 
     /// <summary>Shows.</summary>
-    public async Task<Results<Ok<CertificateStatus>, Refusal>> Handle(string sha256, string? at, CancellationToken ct)
+    public async Task<Results<Ok<CertificateStanding>, Refusal>> Handle(string sha256, string? at, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         var instant = now;
@@ -53,14 +53,14 @@ internal sealed class ShowCertificateStatus(NpgsqlDataSource db, TimeProvider cl
             ? TypedResults.Ok(status) : CaRefusals.UnknownCertificate;
     }
 
-    private static CertificateStatus From(NpgsqlDataReader r, string sha256, DateTimeOffset at)
+    private static CertificateStanding From(NpgsqlDataReader r, string sha256, DateTimeOffset at)
     {
         var status = at < r.GetFieldValue<DateTimeOffset>(2) ? "not-yet-valid"
             : r.Nullable<string>(4) is "revoked" ? "revoked"
             : at > r.GetFieldValue<DateTimeOffset>(3) ? "expired"
             // A certificate is valid from before it is issued, by the allowance for clocks; nothing was said of it then.
             : r.Nullable<string>(4) ?? "good";
-        return new CertificateStatus(
+        return new CertificateStanding(
             sha256, r.GetString(0), r.GetString(1), at, status, r.Nullable<DateTimeOffset?>(5), r.Nullable<short?>(6), r.Nullable<DateTimeOffset?>(7));
     }
 }

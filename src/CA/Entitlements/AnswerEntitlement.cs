@@ -23,7 +23,7 @@ internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeP
     /// <summary>The key that signs answers.</summary>
     public static KeyRef Key { get; } = new("entitlement");
 
-    private static readonly string[] Acts = ["login", "prescribe", "review", "dispense", "claim", "seal"];
+    private static readonly string[] Acts = ["login", "prescribe", "review", "dispense", "claim", "seal", "system"];
     private static readonly string Header = Jws.Header(EntitlementClient.AnswerType);
 
     private const DateTimeStyles InUniversalTime = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;

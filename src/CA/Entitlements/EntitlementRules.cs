@@ -29,6 +29,8 @@ public static class EntitlementRules
         : OfCertificate(query, facts) is { } certificate ? certificate
         : (query.Act, facts.InstitutionKind) switch
         {
+            // A system of the institution is heard at all.
+            ("system", _) => Permitted,
             ("claim", "pharmacy" or "hospital") => Permitted,
             ("seal", "hospital" or "internet-hospital" or "clinic") => Permitted,
             _ => "not-in-role",

@@ -43,15 +43,21 @@ public sealed record ValidatedSigner(
 public sealed record ValidationReason(int Signature, string Code);
 
 /// <summary>Judges a prescription's signatures against the prescription itself, all as of their time-stamps.</summary>
-internal sealed class ValidateSignatures(SignatureJudge judge, StatusJudge statuses)
+internal sealed class ValidateSignatures(SignatureJudge judge, StatusJudge statuses, SystemStanding standing)
 {
     private const int Most = 8;
     private static readonly SignatureKind[] Needed = [SignatureKind.Prescribe, SignatureKind.Review, SignatureKind.Seal];
     private static readonly string[] Stages = ["signed", "reviewed", "sealed"];
 
     /// <summary>Judges them.</summary>
-    public async Task<Results<Ok<ValidationResponse>, Refusal>> Handle(ValidationRequest request, CancellationToken ct)
+    public async Task<Results<Ok<ValidationResponse>, Refusal>> Handle(ValidationRequest request, HttpContext context)
     {
+        var ct = context.RequestAborted;
+        if (await standing.Judge(context.Caller(), ct) is { } fallen)
+        {
+            return fallen;
+        }
+
         if (request.Signatures.Count is 0 or > Most || request.Payload.Length is 0 or > PrescriptionProfile.MaxBytes)
         {
             return SignRefusals.TooMuch.With("signatures", Most).With("bytes", PrescriptionProfile.MaxBytes);

@@ -17,29 +17,6 @@ namespace Trust.SignService.Tests.Claims;
 /// <summary>What the service does today when it judges, stamps and makes keys, where a review says that it should do otherwise.</summary>
 public sealed class SignatureClaims
 {
-    // Making a key in the token should be an event; today a question does it, silently.
-    [Fact]
-    public async Task M10_A_systems_question_makes_a_key_without_an_event()
-    {
-        await using var rig = await SignRig.Start(withSeal: false);
-        using var answer = await rig.Get($"/seals/{SignRig.Pharmacy}/request", rig.SealToken(SignRig.Pharmacy));
-        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        Assert.NotNull(await rig.Parts.GetRequiredService<Trust.Pkcs11.IToken>().Find(new("seal-" + SignRig.Pharmacy["urn:mdid:o:".Length..]), CancellationToken.None));
-        Assert.Equal(0, await rig.Count("SELECT count(*) FROM audit_outbox WHERE action = 'KEY.generate'"));
-    }
-
-    // A pending request should stay as its institution made it; today each question may give it another name.
-    [Fact]
-    public async Task M10_A_later_question_changes_the_name_in_a_seals_pending_request()
-    {
-        await using var rig = await SignRig.Start(withSeal: false);
-        using var first = await rig.Get($"/seals/{SignRig.Hospital}/request?name=" + Uri.EscapeDataString("示例市人民医院"), rig.SealToken());
-        using var later = await rig.Get($"/seals/{SignRig.Hospital}/request?name=" + Uri.EscapeDataString("另一家医院"), rig.SealToken());
-        var stored = await rig.SealRequest();
-        var request = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(stored)).Request;
-        Assert.Contains("另一家医院", request.Subject.Name, StringComparison.Ordinal);
-    }
-
     // RFC 9110 8.3.1: a media type is compared without regard to case.
     [Fact]
     public async Task N_A_media_type_in_another_case_is_the_same_type()

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
+using Trust.Kernel.Residency;
 using Trust.SignService.Keys;
 using Trust.SignService.Prescriptions;
 using Trust.SignService.Seals;
@@ -34,6 +35,7 @@ public static class Program
         services.AddSingleton(builder.Configuration.GetSection("SignService").Exists()
             ? builder.Configuration.Section<SignOptions>("SignService") : new SignOptions());
         services.AddSingleton<TrustAnchors>().AddSingleton<TimeStampKey>().AddSingleton<SealStore>().AddSingleton<SealDirectory>();
+        services.AddSingleton<StampMark>().AddSingleton(p => LedgerClock.Of(p.GetRequiredService<Outbound>(), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TimeStampAuthority>();
         services.AddSingleton<CommitPoints>().AddSingleton<SignatureStore>().AddSingleton<FinishSignature>();
         services.AddSingleton<PrescriptionStore>().AddSingleton<PatientConsents>().AddSingleton<PersonalSigning>();

@@ -42,5 +42,5 @@ public sealed record SignOptions
 
     /// <summary>Version of the prescription rules, recorded in every event they decide.</summary>
     [RegularExpression("^[a-z0-9.-]{1,32}$")]
-    public string RuleVersion { get; init; } = "rx-2026.1";
+    public string RuleVersion { get; init; } = "rx-2026.2";
 }

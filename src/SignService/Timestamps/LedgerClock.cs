@@ -8,7 +8,7 @@ namespace Trust.SignService.Timestamps;
 /// </summary>
 /// <param name="ask">The ledger's time now; null when it does not answer.</param>
 /// <param name="clock">This machine's.</param>
-public sealed class LedgerClock(Func<CancellationToken, Task<DateTimeOffset?>> ask, TimeProvider clock)
+public sealed class LedgerClock(Func<CancellationToken, Task<DateTimeOffset?>> ask, TimeProvider clock) : IDisposable
 {
     /// <summary>How far the two may be apart: the ledger tells whole seconds, and an answer takes its time.</summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(5);
@@ -49,6 +49,9 @@ public sealed class LedgerClock(Func<CancellationToken, Task<DateTimeOffset?>> a
 
         return known is not null && clock.GetElapsedTime(known.At) <= Longest && known.Fits(clock.GetUtcNow(), clock);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => asking.Dispose();
 
     private async Task<Comparison?> Compare(Comparison? seen, CancellationToken ct)
     {

@@ -7,7 +7,7 @@ namespace Trust.SignService.Timestamps;
 /// Up to which instant stamps may have been given, kept in the database, so that no process and no restart gives an earlier one. The mark is moved
 /// a second ahead, and so at most once a second.
 /// </summary>
-public sealed class StampMark(NpgsqlDataSource db)
+public sealed class StampMark(NpgsqlDataSource db) : IDisposable
 {
     /// <summary>How far ahead of the stamps the mark may stand.</summary>
     public static readonly TimeSpan Ahead = TimeSpan.FromSeconds(1);
@@ -48,4 +48,7 @@ public sealed class StampMark(NpgsqlDataSource db)
             moving.Release();
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => moving.Dispose();
 }

@@ -128,6 +128,20 @@ public sealed class ClosedProfileTests
         Assert.Equal(0, await rig.Count("SELECT count(*) FROM prescriptions"));
     }
 
+    [Theory]
+    [InlineData("[]", "")]
+    [InlineData("""{"certificate":"AA=="}""", "bundle")]
+    [InlineData("""{"bundle":{}}""", "certificate")]
+    [InlineData("""{"bundle":{},"certificate":5}""", "certificate")]
+    [InlineData("""{"bundle":{},"certificate":"AA==","notes":"x"}""", "notes")]
+    public async Task A_body_that_cannot_be_read_is_refused_with_the_member(string body, string member)
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var refused = await SignRig.Read(await rig.Post("/prescriptions", rig.DoctorToken(), raw: body), 400);
+        Assert.EndsWith(":malformed-request", refused.GetProperty("type").GetString(), StringComparison.Ordinal);
+        Assert.Equal(member, refused.GetProperty("member").GetString());
+    }
+
     public static TheoryData<string, Action<JsonObject>> NotRegistered => new()
     {
         { "Practitioner.name", b => b.Resource("Practitioner")["name"]![0]!["text"] = "别人" },

@@ -135,11 +135,12 @@ internal sealed class PreparePrescription(
             return JsonRefusals.From(refusal);
         }
 
-        var valid = root.ValueKind == JsonValueKind.Object
-            && root.EnumerateObject().All(m => m.Name is "bundle" or "certificate")
-            && root.TryGetProperty("bundle", out bundle)
-            && root.TryGetProperty("certificate", out var text) && text.ValueKind == JsonValueKind.String && text.TryGetBytesFromBase64(out certificate!);
-        return valid ? null : CommonRefusals.MalformedRequest;
+        var other = root.ValueKind != JsonValueKind.Object ? "$"
+            : root.EnumerateObject().Where(m => m.Name is not ("bundle" or "certificate")).Select(m => m.Name).FirstOrDefault() is { } unknown ? unknown
+            : !root.TryGetProperty("bundle", out bundle) ? "bundle"
+            : !(root.TryGetProperty("certificate", out var text) && text.ValueKind == JsonValueKind.String && text.TryGetBytesFromBase64(out certificate!)) ? "certificate"
+            : null;
+        return other is null ? null : CommonRefusals.MalformedRequest.With("member", MemberPath.Shown(other));
     }
 
     private static Refusal? IsCallers(PrescriptionContent content, Caller caller) =>

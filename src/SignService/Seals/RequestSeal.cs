@@ -18,6 +18,8 @@ namespace Trust.SignService.Seals;
 internal sealed class RequestSeal(
     SealStore seals, IToken token, EntitlementClient entitlements, Outbox outbox, NpgsqlDataSource db, ServiceOptions service, TimeProvider clock)
 {
+    private const int LongestCommonName = 64;
+
     /// <summary>The request, made at the first call. Its name is the registered one; a name given must be that.</summary>
     public async Task<Results<FileContentHttpResult, Refusal>> Handle(string institution, string? name, HttpContext context)
     {
@@ -33,8 +35,7 @@ internal sealed class RequestSeal(
             return SealRefusals.UnknownInstitution;
         }
 
-        var registered = permit.InstitutionName ?? own.Value;
-        if (name is not null && name != registered)
+        if (name is not null && name != permit.InstitutionName)
         {
             return SealRefusals.InstitutionName;
         }
@@ -45,7 +46,9 @@ internal sealed class RequestSeal(
         }
 
         var key = new KeyRef("seal-" + own.Ulid);
-        var request = await NewRequest(key, own, registered, ct);
+        // RFC 5280 ub-common-name: a longer name does not stand in a CN; the identifier does, and the CA writes the name where there is room.
+        var shown = permit.InstitutionName is { Length: > 0 and <= LongestCommonName } registered ? registered : own.Value;
+        var request = await NewRequest(key, own, shown, ct);
         var region = RegionCode.TryParse(permit.Region, out var code) ? code.Value : service.Region;
         if (await Store(context.Caller(), own, region, key, request, ct) is { } refusal)
         {

@@ -27,7 +27,7 @@ public sealed class LedgerClock(Func<CancellationToken, Task<DateTimeOffset?>> a
             try
             {
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-                limit.CancelAfter(TimeSpan.FromSeconds(2));
+                limit.CancelAfter(TimeSpan.FromSeconds(5));
                 using var answer = await outbound.Client("ledger").GetAsync("checkpoint", limit.Token);
                 return answer.Headers.Date;
             }
@@ -64,7 +64,8 @@ public sealed class LedgerClock(Func<CancellationToken, Task<DateTimeOffset?>> a
                 return other;
             }
 
-            return await ask(ct) is { } time ? last = new Comparison(time, clock.GetTimestamp()) : last;
+            var asked = clock.GetTimestamp();
+            return await ask(ct) is { } time ? last = new Comparison(time, clock.GetTimestamp(), clock.GetElapsedTime(asked)) : last;
         }
         finally
         {
@@ -72,8 +73,10 @@ public sealed class LedgerClock(Func<CancellationToken, Task<DateTimeOffset?>> a
         }
     }
 
-    private sealed record Comparison(DateTimeOffset Ledger, long At)
+    // The ledger told its time somewhere between question and answer, so a slow answer widens what is taken by what it took.
+    private sealed record Comparison(DateTimeOffset Ledger, long At, TimeSpan Took)
     {
-        public bool Fits(DateTimeOffset now, TimeProvider clock) => (now - (Ledger + clock.GetElapsedTime(At))).Duration() <= Tolerance;
+        public bool Fits(DateTimeOffset now, TimeProvider clock) =>
+            now - (Ledger + clock.GetElapsedTime(At)) is var ahead && ahead >= -Tolerance && ahead <= Tolerance + Took;
     }
 }

@@ -34,6 +34,7 @@ namespace Trust.CA;
 [JsonSerializable(typeof(CertificateStateRequest))]
 [JsonSerializable(typeof(CertificateView))]
 [JsonSerializable(typeof(Holder))]
+[JsonSerializable(typeof(CertificateStanding))]
 [JsonSerializable(typeof(Profile))]
 [JsonSerializable(typeof(CeremonyFile))]
 [JsonSerializable(typeof(Transcript))]

@@ -51,6 +51,8 @@ internal static class Map
             "Renews the calling service's own TLS certificate.")
         .Get<AnswerEntitlement>("/entitlements", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "Whether someone may do an act at an instant, signed.")
         .Get<ShowHolder>("/holders/{sha256}", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "The practitioner behind a certificate.")
+        .Get<ShowCertificateStatus>("/certificates/{sha256}/status", Who.Peers("idp", "sign"), Limit.None, e => e.Handle,
+            "A certificate's status at an instant, and whether it was revoked since.")
         .Get<StreamFeed>("/feed", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "Every change, as it happens, and a heartbeat a second.")
 
         // Anyone, over plain HTTP: what is signed needs no TLS (RFC 5280 8, RFC 6960 A.1).

@@ -20,6 +20,9 @@ internal static class Map
         .Post<VoidPrescription>("/prescriptions/{id:guid}/void", Who.Token("rx.sign"), Limit.Client, e => e.Handle,
             "The author withdraws a prescription that is not dispensed.")
 
+        .Post<VoidPrescription>("/prescriptions/{id:guid}/institution-void", Who.Token("rx.void"), Limit.Client, e => e.ByInstitution,
+            "The institution's own system withdraws a prescription of its doctors that is not dispensed.")
+
         // The pharmacist reviews; the institution's seal follows by itself.
         .Post<ReviewPrescription>("/prescriptions/{id:guid}/review", Who.Token("rx.review"), Limit.Client, e => e.Prepare,
             "Answers what the reviewing pharmacist's card is to sign.")
@@ -31,6 +34,8 @@ internal static class Map
         // The pharmacy dispenses.
         .Post<ClaimPrescription>("/prescriptions/{id:guid}/claim", Who.Token("rx.claim"), Limit.Client, e => e.Handle,
             "One pharmacy locks a released prescription, once.")
+        .Post<UnclaimPrescription>("/prescriptions/{id:guid}/unclaim", Who.Token("rx.claim"), Limit.Client, e => e.Handle,
+            "The pharmacy that holds the lock gives it back undispensed.")
         .Post<DispensePrescription>("/prescriptions/{id:guid}/dispense", Who.Token("rx.dispense"), Limit.Client, e => e.Handle,
             "The pharmacy that holds the lock records that the medicine was handed over, once.")
 
@@ -40,7 +45,7 @@ internal static class Map
         .Get<ReadPrescription>("/prescriptions/{id:guid}/evidence", Who.Peers("ledger"), Limit.None, e => e.Evidence,
             "A prescription's signed material, for the ledger's evidence file.")
         .Post<ValidateSignatures>("/validations", Who.Token("validate"), Limit.Client, e => e.Handle,
-            "Judges a prescription's signatures as of their time-stamps, and their certificates' status as of now.")
+            "Judges a prescription's signatures against what it says, as of their time-stamps: who signed, how far it is proved, what is missing.")
 
         // An institution's own system handles its seal.
         .Get<RequestSeal>("/seals/{institution}/request", Who.Token("seal"), Limit.Client, e => e.Handle,

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
+using Trust.Kernel.Residency;
 using Trust.SignService.Keys;
 using Trust.SignService.Prescriptions;
 using Trust.SignService.Seals;
@@ -35,12 +36,15 @@ public static class Program
         services.AddSingleton(builder.Configuration.Has("SignService")
             ? builder.Configuration.Section<SignOptions>("SignService") : new SignOptions());
         services.AddSingleton<TrustAnchors>().AddSingleton<TimeStampKey>().AddSingleton<SealStore>().AddSingleton<SealDirectory>();
+        services.AddSingleton<StampMark>().AddSingleton(p => LedgerClock.Of(p.GetRequiredService<Outbound>(), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TimeStampAuthority>();
         services.AddSingleton<CommitPoints>().AddSingleton<SignatureStore>().AddSingleton<FinishSignature>();
         services.AddSingleton<PrescriptionStore>().AddSingleton<PatientConsents>().AddSingleton<PersonalSigning>();
-        services.AddSingleton<Transition>().AddSingleton<SealPrescription>().AddSingleton<SealingPass>();
+        services.AddSingleton<SystemStanding>().AddSingleton<Transition>().AddSingleton<SealPrescription>().AddSingleton<SealingPass>();
         services.AddLoop<SealingPass>("sealing", SealingPass.Pause, (pass, ct) => pass.Round(ct));
-        services.AddSingleton<SignatureJudge>().AddSingleton<HolderClient>();
+        services.AddSingleton<DiscardDrafts>();
+        services.AddLoop<DiscardDrafts>("drafts", DiscardDrafts.Pause, (drafts, ct) => drafts.Round(ct));
+        services.AddSingleton<SignatureJudge>().AddSingleton<StatusJudge>().AddSingleton<CertificateStatusClient>();
         services.AddLiveStatus();
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("time-stamp", p.GetRequiredService<TimeStampKey>().Check));
     }

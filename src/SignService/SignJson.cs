@@ -27,5 +27,5 @@ public sealed partial class SignJson : JsonSerializerContext;
 /// <summary>Answers of peers: members that a newer peer adds are skipped.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(PatientConsent))]
-[JsonSerializable(typeof(Holder))]
+[JsonSerializable(typeof(CertificateStatus))]
 public sealed partial class SignPeerJson : JsonSerializerContext;

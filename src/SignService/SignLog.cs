@@ -16,4 +16,7 @@ internal static partial class SignLog
 
     [LoggerMessage(6004, LogLevel.Warning, "Prescription {Id} could not be sealed; it is tried again")]
     public static partial void SealFailed(ILogger log, Guid id, Exception exception);
+
+    [LoggerMessage(6006, LogLevel.Error, "The clock says {Now:O} and does not agree with the ledger's, or was not compared with it for an hour; no time-stamp is given")]
+    public static partial void ClocksDiffer(ILogger log, DateTimeOffset now);
 }

@@ -9,6 +9,10 @@ public sealed record SignOptions
     [Range(typeof(TimeSpan), "00:00:10", "00:30:00")]
     public TimeSpan PrepareLifetime { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long a draft that nobody signs is kept.</summary>
+    [Range(typeof(TimeSpan), "00:31:00", "7.00:00:00")]
+    public TimeSpan DraftLifetime { get; init; } = TimeSpan.FromHours(24);
+
     /// <summary>Signature policy named in every signature (sigPId), an object identifier.</summary>
     [RegularExpression(@"^[0-2](\.\d+){2,20}$")]
     public string SignaturePolicy { get; init; } = "1.3.6.1.4.1.32473.1.2.1";
@@ -38,5 +42,5 @@ public sealed record SignOptions
 
     /// <summary>Version of the prescription rules, recorded in every event they decide.</summary>
     [RegularExpression("^[a-z0-9.-]{1,32}$")]
-    public string RuleVersion { get; init; } = "rx-2026.1";
+    public string RuleVersion { get; init; } = "rx-2026.2";
 }

@@ -22,6 +22,10 @@ public static class SignRefusals
     public static readonly Refusal NotTheAuthor = new("not-the-author", 403,
         "处方上的医师不是当前登录的医师，请由处方医师本人登录提交。", "The prescription names another doctor than the one logged in; let that doctor submit it.");
 
+    /// <summary>Text beside an identifier is not what the registry holds under it.</summary>
+    public static readonly Refusal NotAsRegistered = new("not-as-registered", 422,
+        "{member} 与登记库中该标识的登记内容不一致，请按登记内容填写。", "{member} is not what the registry holds under that identifier; state it as registered.");
+
     /// <summary>The identity provider does not answer about the patient's consent.</summary>
     public static readonly Refusal ConsentUnknown = new("consent-unknown", 503,
         "暂时无法查询患者的知情同意，未经确认不予签名，请稍后重试。", "The patient's consent cannot be checked now, and nothing is signed without it. Try again shortly.");
@@ -72,9 +76,9 @@ public static class SignRefusals
     public static readonly Refusal Expired = new("expired", 409,
         "处方已超过有效期，需要时请医师重新开具。", "The prescription's validity is over; have a new one written if it is needed.");
 
-    /// <summary>The author withdrew it.</summary>
+    /// <summary>The author or the institution withdrew it.</summary>
     public static readonly Refusal Voided = new("voided", 409,
-        "处方已被医师撤回，需要时请医师重新开具。", "The prescription was withdrawn; have a new one written if it is needed.");
+        "处方已被医师或其机构撤回，需要时请医师重新开具。", "The prescription was withdrawn; have a new one written if it is needed.");
 
     /// <summary>A pharmacy was first.</summary>
     public static readonly Refusal AlreadyClaimed = new("already-claimed", 409,
@@ -103,6 +107,10 @@ public static class SignRefusals
     /// <summary>Nobody dispenses.</summary>
     public static readonly Refusal DispenserRequired = new("dispenser-required", 422,
         "请写明调剂人员（dispenser），并以药房的身份提交。", "Name the person who dispenses, and act for a pharmacy.");
+
+    /// <summary>A person names another as dispenser.</summary>
+    public static readonly Refusal OtherDispenser = new("other-dispenser", 403,
+        "您已以本人身份登录，调剂人员只能是您本人；请由实际调剂人员登录提交。", "You are logged in yourself, so you are the one who dispenses; let the one who does log in.");
 
     /// <summary>A person's certificate that cannot be read.</summary>
     public static readonly Refusal MalformedCertificate = new("malformed-certificate", 400,

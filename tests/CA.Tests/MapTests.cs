@@ -58,6 +58,7 @@ public sealed class MapTests(CaFixture ca)
             "POST /service-certificates | service ca, idp, sign, ledger, witness | None | FirstAnswer",
             "GET /entitlements | service idp, sign | None | ByProtocol",
             "GET /holders/{sha256} | service idp, sign | None | ByProtocol",
+            "GET /certificates/{sha256}/status | service idp, sign | None | ByProtocol",
             "GET /feed | service idp, sign | None | ByProtocol",
             "POST /ocsp | anyone | Sign | ByProtocol",
             "GET /ocsp/{**request} | anyone | Read | ByProtocol",

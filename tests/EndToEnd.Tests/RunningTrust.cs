@@ -13,6 +13,7 @@ public sealed class RunningTrust : IAsyncLifetime
 {
     public const string Redirect = "https://127.0.0.10:9443/callback";
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, string> _identities = new(StringComparer.Ordinal);
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, (string Name, string Licence)> _names = new(StringComparer.Ordinal);
 
     public Installation Installation { get; } = new(Scratch.Directory("installation"), AddressPlan.FreePorts(), Trust.Cli.Program.RepositoryRoot());
 
@@ -59,6 +60,7 @@ public sealed class RunningTrust : IAsyncLifetime
         }, ct);
         var urn = results[0]!["urn"]!.GetValue<string>();
         _identities[urn] = row["identityNumber"]!.GetValue<string>();
+        _names[urn] = (row["name"]!.GetValue<string>(), row["licenceNumber"]!.GetValue<string>());
         var card = await Card.Open(World.Reader, Installation.CardDirectory, "card-" + serial, ct);
         foreach (var (key, profile) in new[] { (Card.AuthenticationKey, "practitioner-authentication"), (Card.SignatureKey, "practitioner-signature") })
         {
@@ -71,6 +73,9 @@ public sealed class RunningTrust : IAsyncLifetime
 
     /// <summary>The identity number of a practitioner made by <see cref="NewPhysician"/>.</summary>
     public string IdentityNumberOf(string urn) => _identities[urn];
+
+    /// <summary>Name and licence number of a practitioner made by <see cref="NewPhysician"/>.</summary>
+    public (string Name, string Licence) RegisteredAs(string urn) => _names[urn];
 
     /// <summary>Logs in with a card through the hospital's workstation.</summary>
     public async Task<LoginResult> Login(Card card, string scope, CancellationToken ct) =>

@@ -10,6 +10,16 @@ using Trust.LogFormat;
 
 namespace Trust.SignService.Tests;
 
+/// <summary>A certificate as the CA has it.</summary>
+internal sealed record IssuedCertificate(string Profile, string Holder)
+{
+    public DateTimeOffset? RevokedAt { get; init; }
+
+    public DateTimeOffset? HeldAt { get; init; }
+
+    public DateTimeOffset? InvalidityDate { get; init; }
+}
+
 /// <summary>
 /// The three services that the signing service asks, on one plain listener and speaking their real formats: answers that the real ones
 /// give only after an enrolment of minutes, or not at all (a ledger that is away for one exchange).
@@ -48,8 +58,14 @@ internal sealed class PeerStandIn : IAsyncDisposable
 
     public string PatientKey { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
-    /// <summary>Certificate status by SHA-256; good unless named, unknown where empty.</summary>
-    public ConcurrentDictionary<string, string> Status { get; } = new(StringComparer.Ordinal);
+    /// <summary>Certificates that the CA issued, by SHA-256; it knows no other.</summary>
+    public ConcurrentDictionary<string, IssuedCertificate> Issued { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>While true the CA answers nothing about certificates.</summary>
+    public bool StatusAway { get; set; }
+
+    /// <summary>Roles of persons that are not what their act asks for.</summary>
+    public ConcurrentDictionary<string, string> Roles { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Bodies the ledger accepted, in order.</summary>
     public IReadOnlyList<JsonElement> Events
@@ -130,9 +146,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
         app.MapGet("/consents", () => Results.Text(
             new JsonObject { ["granted"] = ConsentGranted, ["noticeVersion"] = "1", ["consentId"] = "c1", ["subjectKey"] = PatientKey }.ToJsonString(), "application/json"));
         app.MapGet("/entitlements", Entitlement);
-        app.MapGet("/holders/{sha}", (string sha) => Status.GetValueOrDefault(sha, "good") is { Length: > 0 } status
-            ? Results.Text(new JsonObject { ["status"] = status, ["person"] = "x" }.ToJsonString(), "application/json")
-            : Results.NotFound());
+        app.MapGet("/certificates/{sha}/status", CertificateStatus);
         app.MapGet("/feed", Feed);
         app.MapGet("/sources/sign/head", () => Results.Text(Head(), "application/json"));
         app.MapPost("/sources/sign/epochs", () =>
@@ -197,17 +211,45 @@ internal sealed class PeerStandIn : IAsyncDisposable
         }.ToJsonString(), "application/json");
     }
 
-    private IResult Entitlement(string act, string? person, string? institution, string? certificate)
+    private IResult CertificateStatus(string sha, string? at)
     {
-        var reason = new[] { person, institution, certificate }.Select(u => u is not null && denials.TryGetValue(u, out var r) ? r : null).FirstOrDefault(r => r is not null);
+        if (StatusAway)
+        {
+            return Results.StatusCode(503);
+        }
+
+        if (!Issued.TryGetValue(sha, out var known))
+        {
+            return Results.NotFound();
+        }
+
+        var instant = at is null ? DateTimeOffset.UtcNow : DateTimeOffset.Parse(at, System.Globalization.CultureInfo.InvariantCulture);
+        return Results.Text(new JsonObject
+        {
+            ["sha256"] = sha, ["profile"] = known.Profile, ["holder"] = known.Holder, ["at"] = instant,
+            ["status"] = known.RevokedAt <= instant ? "revoked" : known.HeldAt <= instant ? "hold" : "good",
+            ["revokedAt"] = known.RevokedAt, ["invalidityDate"] = known.InvalidityDate,
+        }.ToJsonString(), "application/json");
+    }
+
+    private IResult Entitlement(string act, string? person, string? institution, string? certificate, string? at)
+    {
+        var reason = new[] { person, institution, certificate }.Select(u => u is not null && denials.TryGetValue(u, out var r) ? r : null).FirstOrDefault(r => r is not null)
+            ?? (person is not null && Roles.TryGetValue(person, out var other) && other != (act is "prescribe" ? "physician" : "pharmacist") ? "not-in-role" : null);
         var payload = new JsonObject
         {
-            ["person"] = person, ["institution"] = institution, ["act"] = act, ["certificate"] = certificate, ["decision"] = reason is null ? "permit" : "deny", ["reason"] = reason ?? "permitted",
-            ["ruleVersion"] = "test-1", ["verified_at"] = DateTimeOffset.UtcNow.ToString("O"), ["feed"] = 0, ["region"] = "510100",
+            ["person"] = person, ["institution"] = institution, ["act"] = act, ["certificate"] = certificate, ["at"] = at, ["decision"] = reason is null ? "permit" : "deny", ["reason"] = reason ?? "permitted",
+            ["ruleVersion"] = "test-1", ["verified_at"] = DateTimeOffset.UtcNow.ToString("O"), ["feed"] = 0, ["region"] = "510100", ["institution_name"] = institution == SignRig.Pharmacy ? "示例大药房" : "示例市人民医院",
         };
         if (person is not null)
         {
             payload["role"] = act switch { "prescribe" => "physician", "review" => "pharmacist", _ => "retail-pharmacist" };
+            payload["name"] = person == SignRig.Doctor ? "陈晓明" : "王样例";
+            payload["filing"] = true;
+            payload["licence"] = new JsonObject
+            {
+                ["number_last4"] = "2345", ["number"] = "110510000012345", ["category"] = "clinical", ["scope"] = new JsonArray("内科专业"), ["status"] = "active",
+            };
         }
 
         return Results.Text(Jws("""{"alg":"ES256","typ":"entitlement+jwt"}""", payload, entitlementKey), "application/jwt");

@@ -50,7 +50,7 @@ public sealed class ProfileTests
 
     public static TheoryData<string, Action<JsonObject>> Scope => new()
     {
-        { "authored-on", b => b.Resource("Composition")["date"] = "2026-11-20T10:00:00+08:00" },
+        { "authored-on", b => Dated(b, "2026-11-20T10:00:00+08:00") },
         { "first-visit", b => b.Resource("Composition")["extension"]!.AsArray().RemoveAt(1) },
         { "controlled-medicine", b => b.Resource("MedicationRequest")["extension"]!.AsArray().Add(JsonNode.Parse("""{"url":"urn:trust:fhir:control-class","valueCode":"psychotropic-2"}""")) },
         { "controlled-medicine", b => Category(b, "narcotic") },
@@ -104,6 +104,101 @@ public sealed class ProfileTests
         Assert.Equal("profile-" + rule, bundle.RefusedBy());
     }
 
+    // UAX #15: what normalisation form C leaves alone has one spelling, rare characters and the scripts of minorities among it.
+    [Theory]
+    [InlineData("山\ufa11", null)]
+    [InlineData("\ufa0e\ufa1f", null)]
+    [InlineData("买买提·艾力", null)]
+    [InlineData("𠮷〇", null)]
+    [InlineData("བཀྲ་ཤིས", null)]
+    [InlineData("ᠮᠣᠩᠭᠣᠯ\u180b", null)]
+    [InlineData("ئۇيغۇر", null)]
+    [InlineData("ก\u0e34", null)]
+    [InlineData("\u0387", "profile-not-normalised")]
+    [InlineData("\u2329\u232a", "profile-not-normalised")]
+    [InlineData("\u2001", "profile-not-normalised")]
+    [InlineData("\u037e", "profile-not-normalised")]
+    [InlineData("\u0958", "profile-not-normalised")]
+    [InlineData("\u1f71", "profile-not-normalised")]
+    [InlineData("\u2adc", "profile-not-normalised")]
+    [InlineData("\u0995\u09c7\u09be", "profile-not-normalised")]
+    [InlineData("\ud834\udd5e", "profile-not-normalised")]
+    [InlineData("\ufb1d", "profile-not-normalised")]
+    [InlineData("\u1100\u1161", "profile-not-normalised")]
+    [InlineData("\ufa30", "profile-not-normalised")]
+    [InlineData("医\u2028院", "profile-hidden-character")]
+    [InlineData("医\u3164院", "profile-hidden-character")]
+    [InlineData("医\ufe0f院", "profile-hidden-character")]
+    [InlineData("医\udb40\udd00院", "profile-hidden-character")]
+    [InlineData("医\ue000院", "profile-hidden-character")]
+    public void Text_has_one_spelling_and_hides_nothing(string text, string? rule)
+    {
+        var bundle = Bundle();
+        bundle.Resource("Organization")["name"] = text;
+        Assert.Equal(rule, bundle.RefusedBy());
+    }
+
+    // FHIR R4 2.24.0.1: any fraction, and an offset with its colon. Both readers find the same instant.
+    [Theory]
+    [InlineData("2026-11-21T02:00:00Z", true)]
+    [InlineData("2026-11-21T02:00:00.123Z", true)]
+    [InlineData("2026-11-21T02:00:00.123456Z", true)]
+    [InlineData("2026-11-21T10:00:00.1234567+08:00", true)]
+    [InlineData("2026-11-21T10:00:00.1+08:00", true)]
+    [InlineData("2026-11-20T21:00:00-05:00", true)]
+    [InlineData("2026-11-21T10:00:00+0800", false)]
+    [InlineData("2026-11-21T10:00:00+08", false)]
+    [InlineData("2026-11-21T10:00:00", false)]
+    [InlineData("2026-11-21T10:00:00.+08:00", false)]
+    [InlineData("2026-11-21T10:00:00,5+08:00", false)]
+    [InlineData("2026-11-21T10:00+08:00", false)]
+    [InlineData("2026-11-21 10:00:00+08:00", false)]
+    [InlineData("2026-11-21t10:00:00+08:00", false)]
+    [InlineData("2026-11-21T24:00:00+08:00", false)]
+    [InlineData("2026-11-21T23:59:60+08:00", false)]
+    [InlineData("2026-02-30T10:00:00+08:00", false)]
+    [InlineData("2026-11-21T10:00:00+15:00", false)]
+    [InlineData(" 2026-11-21T10:00:00+08:00", false)]
+    [InlineData("2026-11-21", false)]
+    public void An_instant_is_what_FHIR_says(string instant, bool taken)
+    {
+        var bundle = Bundle();
+        Dated(bundle, instant);
+        bundle.Resource("MedicationRequest")["authoredOn"] = instant.Length > 10 ? instant : "2026-11-21T10:00:00+08:00";
+        Assert.Equal(taken ? null : "profile-not-an-instant", bundle.RefusedBy());
+        if (taken)
+        {
+            Assert.Null(SecondReader.Compare((ProfileOutcome.Holds)PrescriptionProfile.Read(JsonElement.Parse(bundle.ToJsonString()))));
+        }
+    }
+
+    // A cause with its manifestation (dagger and asterisk), and the longer codes of the national editions.
+    [Theory]
+    [InlineData("I10", true)]
+    [InlineData("I10.x00", true)]
+    [InlineData("I10.x00x002", true)]
+    [InlineData("E11.301+H36.0*", true)]
+    [InlineData("H36.0*", true)]
+    [InlineData("E11.3+", true)]
+    [InlineData("A18.115+N74.1*", true)]
+    [InlineData("E11.900x00100", true)]
+    [InlineData("M80000/3", true)]
+    [InlineData("U07.100", true)]
+    [InlineData("E11.301+H36.0", false)]
+    [InlineData("E11.301*H36.0+", false)]
+    [InlineData("E11.301++H36.0*", false)]
+    [InlineData("i10.x00", false)]
+    [InlineData("I1", false)]
+    [InlineData("I10.", false)]
+    [InlineData("I10.x00\n", false)]
+    [InlineData("E80000/3", false)]
+    public void A_diagnosis_code_is_one_of_the_national_editions(string code, bool taken)
+    {
+        var bundle = Bundle();
+        bundle.Resource("Condition")["code"]!["coding"]![0]!["code"] = code;
+        Assert.Equal(taken ? null : code.Contains('\n', StringComparison.Ordinal) ? "profile-hidden-character" : "profile-diagnosis-code", bundle.RefusedBy());
+    }
+
     [Fact]
     public void Ten_thousand_damaged_bundles_never_fault()
     {
@@ -136,6 +231,13 @@ public sealed class ProfileTests
     }
 
     private static void Category(JsonObject bundle, string code) => bundle.Resource("MedicationRequest")["category"]![0]!["coding"]![0]!["code"] = code;
+
+    private static void Dated(JsonObject bundle, string instant)
+    {
+        bundle["timestamp"] = instant;
+        bundle.Resource("Composition")["date"] = instant;
+        bundle.Resource("MedicationRequest")["dispenseRequest"]!["validityPeriod"]!.AsObject().Remove("start");
+    }
 
     private static void Swap(JsonObject bundle)
     {

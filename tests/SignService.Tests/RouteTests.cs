@@ -39,10 +39,12 @@ public sealed class RouteTests
                 "POST /prescriptions token with scope rx.sign",
                 "POST /prescriptions/{id:guid}/claim token with scope rx.claim",
                 "POST /prescriptions/{id:guid}/dispense token with scope rx.dispense",
+                "POST /prescriptions/{id:guid}/institution-void token with scope rx.void",
                 "POST /prescriptions/{id:guid}/return token with scope rx.review",
                 "POST /prescriptions/{id:guid}/review token with scope rx.review",
                 "POST /prescriptions/{id:guid}/review/signature token with scope rx.review",
                 "POST /prescriptions/{id:guid}/signature token with scope rx.sign",
+                "POST /prescriptions/{id:guid}/unclaim token with scope rx.claim",
                 "POST /prescriptions/{id:guid}/void token with scope rx.sign",
                 "POST /seals/{institution}/signatures token with scope seal",
                 "POST /timestamp anyone",
@@ -89,7 +91,7 @@ public sealed class RouteTests
     {
         await using var rig = await SignRig.Start(withSeal: false);
         var rows = Program.Service.Routes(new ConfigurationBuilder().Build()).Routes
-            .Where(r => r.Method is not "GET" && !r.Path.EndsWith("/void", StringComparison.Ordinal) && !r.Path.EndsWith("/claim", StringComparison.Ordinal));
+            .Where(r => r.Method is not "GET" && !r.Path.EndsWith("void", StringComparison.Ordinal) && !r.Path.EndsWith("claim", StringComparison.Ordinal));
         foreach (var row in rows)
         {
             var path = row.Path.Replace("{id:guid}", Guid.NewGuid().ToString(), StringComparison.Ordinal).Replace("{institution}", SignRig.Hospital, StringComparison.Ordinal);

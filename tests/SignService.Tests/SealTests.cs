@@ -136,6 +136,33 @@ public sealed class SealTests
         await SignRig.Refused(put, "invalid-token", 401);
     }
 
+    [Fact]
+    public async Task A_seals_key_is_made_once_under_the_registered_name_with_its_events()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        using var stranger = await rig.Get($"/seals/{SignRig.Hospital}/request?name=" + Uri.EscapeDataString("另一家医院"), rig.SealToken());
+        await SignRig.Refused(stranger, "name", 422);
+        Assert.Equal(0, await rig.Count("SELECT count(*) FROM seals"));
+        var first = await rig.SealRequest();
+        using var later = await rig.Get($"/seals/{SignRig.Hospital}/request?name=" + Uri.EscapeDataString("另一家医院"), rig.SealToken());
+        await SignRig.Refused(later, "name", 422);
+        Assert.Equal(first, await rig.SealRequest());
+        var request = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(first)).Request;
+        Assert.Contains("示例市人民医院", request.Subject.Name, StringComparison.Ordinal);
+        await rig.CertifySeal();
+        await Eventually.Holds(() => rig.Peers.Actions.Count() == 2, "two events reach the ledger");
+        Assert.Equal(["KEY.generate", "KEY.activate"], rig.Peers.Actions);
+    }
+
+    [Fact]
+    public async Task A_closed_institution_neither_asks_for_a_seal_nor_brings_a_certificate()
+    {
+        await using var rig = await SignRig.Start();
+        rig.Peers.Deny(SignRig.Hospital, "institution-closed");
+        await SignRig.Refused(await rig.Get($"/seals/{SignRig.Hospital}/request", rig.SealToken()), "unknown-institution", 404);
+        await SignRig.Refused(await rig.PutSeal(""), "institution-closed", 403);
+    }
+
     private static async Task Put(SignRig rig, Certificate certificate, string rule) =>
         await SignRig.Refused(await rig.PutSeal(certificate.ToPem()), rule, 409);
 

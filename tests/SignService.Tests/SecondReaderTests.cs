@@ -19,22 +19,32 @@ public sealed class SecondReaderTests
 
     public static TheoryData<string, Action<JsonObject>> Different => new()
     {
-        { "MedicationRequest[0].doNotPerform", b => b.Resource("MedicationRequest")["doNotPerform"] = true },
+        { "Bundle.entry[6].resource.doNotPerform", b => b.Resource("MedicationRequest")["doNotPerform"] = true },
         { "Bundle.entry[6].resource.modifierExtension", b => b.Resource("MedicationRequest")["modifierExtension"] = JsonNode.Parse("""[{"url":"urn:x","valueBoolean":true}]""") },
         { "Bundle.entry[1].resource.implicitRules", b => b.Resource("Patient")["implicitRules"] = "urn:x" },
-        { "MedicationRequest[0].dosageInstruction[0].doseAndRate", b => b.Resource("MedicationRequest")["dosageInstruction"]![0]!["doseAndRate"] = JsonNode.Parse("""[{"doseQuantity":{"value":500,"unit":"mg"}}]""") },
-        { "MedicationRequest[0].dosageInstruction[0].timing", b => b.Resource("MedicationRequest")["dosageInstruction"]![0]!["timing"] = JsonNode.Parse("""{"repeat":{"frequency":9,"period":1,"periodUnit":"d"}}""") },
+        { "Bundle.entry[1].resource.deceased", b => b.Resource("Patient")["deceasedBoolean"] = true },
+        { "Bundle.entry[5].resource.verificationStatus", b => b.Resource("Condition")["verificationStatus"] = JsonNode.Parse("""{"coding":[{"system":"urn:x","code":"refuted"}]}""") },
+        { "Bundle.entry[6].resource.dosageInstruction[0].doseAndRate", b => b.Resource("MedicationRequest")["dosageInstruction"]![0]!["doseAndRate"] = JsonNode.Parse("""[{"doseQuantity":{"value":500,"unit":"mg"}}]""") },
+        { "Bundle.entry[6].resource.dosageInstruction[0].timing", b => b.Resource("MedicationRequest")["dosageInstruction"]![0]!["timing"] = JsonNode.Parse("""{"repeat":{"frequency":9,"period":1,"periodUnit":"d"}}""") },
+        { "Bundle.entry[6].resource.dispenseRequest.numberOfRepeatsAllowed", b => b.Resource("MedicationRequest")["dispenseRequest"]!["numberOfRepeatsAllowed"] = 3 },
+        { "Bundle.entry[6].resource.contained", b => b.Resource("MedicationRequest")["contained"] = JsonNode.Parse("""[{"resourceType":"Medication","id":"m","code":{"text":"x"}}]""") },
+        { "Bundle.entry[1].resource.birthDate.extension", b => b.Resource("Patient")["_birthDate"] = JsonNode.Parse("""{"extension":[{"url":"urn:x","valueString":"1999-01-01"}]}""") },
+        { "Patient.identifier", b => b.Resource("Patient")["identifier"]![0]!["value"] = SignRig.Doctor },
+        { "Practitioner", b => b.Resource("Practitioner")["name"]![0]!["text"] = "别人" },
+        { "Practitioner", b => b.Resource("Practitioner")["identifier"]![1]!["value"] = "999999999999999" },
+        { "Practitioner", b => b.Resource("PractitionerRole")["specialty"]![0]!["text"] = "神经外科" },
+        { "Organization.name", b => b.Resource("Organization")["name"] = "另一家医院" },
         { "MedicationRequest[0].dispenseRequest.quantity", b => b.Resource("MedicationRequest")["dispenseRequest"]!["quantity"] = JsonNode.Parse("""{"value":9999}""") },
-        { "MedicationRequest[0].dispenseRequest.numberOfRepeatsAllowed", b => b.Resource("MedicationRequest")["dispenseRequest"]!["numberOfRepeatsAllowed"] = 3 },
         { "MedicationRequest[0].authoredOn", b => b.Resource("MedicationRequest")["authoredOn"] = "1999-01-01" },
-        { "MedicationRequest[0].dispenseRequest.validityPeriod.start", b => b.Resource("MedicationRequest")["dispenseRequest"]!["validityPeriod"]!["start"] = b.Resource("MedicationRequest")["dispenseRequest"]!["validityPeriod"]!["end"]!.GetValue<string>().Replace("20", "21", StringComparison.Ordinal) },
+        { "MedicationRequest[0].dispenseRequest.validityPeriod.start", b => b.Resource("MedicationRequest")["dispenseRequest"]!["validityPeriod"]!["start"] = "2099-01-01" },
     };
 
+    // The content is what our reader finds in the bundle before the change, so that the library alone judges the bytes after it.
     [Theory]
     [MemberData(nameof(Different))]
     public void A_member_that_the_readers_understand_differently_is_named(string member, Action<JsonObject> change)
     {
-        var refusal = Refusal(change);
+        var refusal = Alone(change);
         Assert.Equal("readers-differ", refusal?.Name);
         Assert.Contains(member, refusal!.Detail("en"), StringComparison.Ordinal);
     }
@@ -52,20 +62,9 @@ public sealed class SecondReaderTests
     [MemberData(nameof(Invalid))]
     public void What_is_no_FHIR_is_refused_with_its_member(string member, Action<JsonObject> change)
     {
-        var refusal = Refusal(change);
+        var refusal = Alone(change);
         Assert.Equal("not-fhir", refusal?.Name);
         Assert.Contains(member, refusal!.Detail("en"), StringComparison.Ordinal);
-    }
-
-    // Prescriptions as a hospital's system sent them.
-    [Theory]
-    [InlineData("rx-contradicting-members.json", "readers-differ")]
-    [InlineData("rx-do-not-perform.json", "readers-differ")]
-    [InlineData("rx-other-name-and-licence.json", null)]
-    public void A_prescription_from_the_field_is_refused_where_it_contradicts_itself(string file, string? rule)
-    {
-        var sent = JsonElement.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Vectors", file)));
-        Assert.Equal(rule, SecondReader.Compare(Assert.IsType<ProfileOutcome.Holds>(PrescriptionProfile.Read(sent)))?.Name);
     }
 
     [Fact]
@@ -79,8 +78,8 @@ public sealed class SecondReaderTests
         {
             ["Patient.identifier"] = content with { Patient = Kernel.Identifiers.PatientId.New(DateTimeOffset.UtcNow) },
             ["Patient.birthDate"] = content with { BirthDate = content.BirthDate.AddDays(1) },
-            ["Practitioner.identifier"] = content with { Author = Kernel.Identifiers.PersonId.New(DateTimeOffset.UtcNow) },
-            ["Organization.identifier"] = content with { Institution = Kernel.Identifiers.InstitutionId.New(DateTimeOffset.UtcNow) },
+            ["Practitioner.identifier"] = content with { StatedAuthor = content.StatedAuthor with { Person = Kernel.Identifiers.PersonId.New(DateTimeOffset.UtcNow) } },
+            ["Organization.identifier"] = content with { StatedInstitution = content.StatedInstitution with { Institution = Kernel.Identifiers.InstitutionId.New(DateTimeOffset.UtcNow) } },
             ["Composition.date"] = content with { AuthoredOn = content.AuthoredOn.AddSeconds(1) },
             ["MedicationRequest[0].medication"] = With(medicine with { NationalCode = "0" }),
             ["MedicationRequest[0].dosageInstruction"] = With(medicine with { Doses = ["x"] }),
@@ -115,24 +114,19 @@ public sealed class SecondReaderTests
         Assert.InRange(taken, 100, 10_000);
     }
 
-    [Fact]
-    public async Task A_prescription_that_the_readers_understand_differently_is_not_prepared()
-    {
-        await using var rig = await SignRig.Start(withSeal: false);
-        var bundle = SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital);
-        bundle.Resource("MedicationRequest")["doNotPerform"] = true;
-        var answer = await rig.Prepare(bundle);
-        var problem = await SignRig.Read(answer, 422);
-        Assert.Equal("urn:trust:problem:sign:readers-differ", problem.GetProperty("type").GetString());
-        Assert.Equal("MedicationRequest[0].doNotPerform", problem.GetProperty("member").GetString());
-        Assert.Equal(0, await rig.Count("SELECT count(*) FROM prescriptions"));
-    }
-
     private static Kernel.Hosting.Refusal? Refusal(Action<JsonObject> change)
     {
         var bundle = SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital);
         change(bundle);
         return SecondReader.Compare(Read(bundle));
+    }
+
+    private static Kernel.Hosting.Refusal? Alone(Action<JsonObject> change)
+    {
+        var bundle = SamplePrescription.Bundle(SignRig.Doctor, SignRig.Hospital);
+        var read = Read(bundle);
+        change(bundle);
+        return SecondReader.Compare(read with { Payload = CanonicalJson.Encode(bundle) });
     }
 
     private static ProfileOutcome.Holds Read(JsonObject bundle) =>

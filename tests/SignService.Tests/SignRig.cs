@@ -225,6 +225,7 @@ internal sealed class SignRig : IAsyncDisposable
         var certificate = await Institutions.IssueLeaf(
             "示例市人民医院", request.Key.SubjectPublicKeyInfo, DateTimeOffset.UtcNow, KeyUsages.NonRepudiation,
             CertificateExtension.ExtendedKeyUsage(critical: false, Oids.DocumentSigning), CertificateExtension.SubjectAltName(new GeneralName.Uri(Hospital)));
+        Peers.Issued[certificate.Sha256Hex] = new IssuedCertificate("institution-seal", Hospital);
         using var answer = await PutSeal(certificate.ToPem() + Institutions.Certificate.ToPem());
         Assert.Equal(204, (int)answer.StatusCode);
     }
@@ -281,6 +282,8 @@ internal sealed class SignRig : IAsyncDisposable
         await File.WriteAllBytesAsync(Path.Combine(Public, "entitlement.spki"), Peers.EntitlementSpki);
         DoctorCard = await Card.Issue(Practitioners, Doctor);
         PharmacistCard = await Card.Issue(Practitioners, Pharmacist);
+        Peers.Issued[DoctorCard.Signature.Sha256Hex] = new IssuedCertificate("practitioner-signature", Doctor);
+        Peers.Issued[PharmacistCard.Signature.Sha256Hex] = new IssuedCertificate("practitioner-signature", Pharmacist);
     }
 
     private async Task<string> Configure(Action<JsonNode>? change, TokenOptions? own = null)

@@ -54,8 +54,8 @@ public sealed class TimestampTests
     public async Task A_clock_that_went_back_stops_the_authority()
     {
         await using var rig = await SignRig.Start(withSeal: false);
-        var clock = new ManualClock(DateTimeOffset.UtcNow);
-        var authority = new TimeStampAuthority(rig.Parts.GetRequiredService<TimeStampKey>(), new SignOptions(), clock, NullLogger<TimeStampAuthority>.Instance);
+        var clock = new ManualClock(DateTimeOffset.UtcNow.AddSeconds(2));
+        var authority = Authority(rig, clock);
         Assert.IsType<StampOutcome.Stamped>(await authority.Stamp("a"u8, CancellationToken.None));
         clock.Advance(TimeSpan.FromSeconds(-10));
         Assert.Equal(TimeStampFailure.TimeNotAvailable, Assert.IsType<StampOutcome.Refused>(await authority.Stamp("a"u8, CancellationToken.None)).Failure);
@@ -73,7 +73,9 @@ public sealed class TimestampTests
         {
             var clock = new ManualClock(at);
             var key = new TimeStampKey(rig.Parts.GetRequiredService<ServiceOptions>(), rig.Parts.GetRequiredService<IToken>(), clock);
-            var authority = new TimeStampAuthority(key, new SignOptions(), clock, NullLogger<TimeStampAuthority>.Instance);
+            // A mark of an earlier round stands later; here the certificate alone is judged.
+            Assert.Equal(1, await rig.Count("WITH u AS (UPDATE time_stamp_mark SET until = '-infinity' RETURNING 1) SELECT count(*) FROM u"));
+            var authority = Authority(rig, clock, key: key);
             var outcome = await authority.Stamp("a"u8, CancellationToken.None);
             Assert.Equal(valid, (await key.Check(CancellationToken.None)).Ready);
             Assert.Equal(valid, outcome is StampOutcome.Stamped);
@@ -117,6 +119,58 @@ public sealed class TimestampTests
         Assert.Equal(20, unanswered);
         Assert.All(answers, a => Assert.NotNull(TimeStamp.TokenOf(a.Body)));
     }
+
+    [Fact]
+    public async Task A_restart_with_the_clock_set_back_stamps_nothing_until_the_time_of_the_last_stamp()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var clock = new ManualClock(DateTimeOffset.UtcNow.AddSeconds(2));
+        Assert.IsType<StampOutcome.Stamped>(await Authority(rig, clock).Stamp("a"u8, CancellationToken.None));
+        // Everything in memory is gone; only the database knows.
+        clock.Advance(TimeSpan.FromMinutes(-20));
+        var restarted = Authority(rig, clock);
+        Assert.Equal(TimeStampFailure.TimeNotAvailable, Assert.IsType<StampOutcome.Refused>(await restarted.Stamp("a"u8, CancellationToken.None)).Failure);
+        clock.Advance(TimeSpan.FromMinutes(20) - TimeSpan.FromMilliseconds(100));
+        Assert.Equal(TimeStampFailure.TimeNotAvailable, Assert.IsType<StampOutcome.Refused>(await restarted.Stamp("a"u8, CancellationToken.None)).Failure);
+        clock.Advance(TimeSpan.FromMilliseconds(200));
+        Assert.IsType<StampOutcome.Stamped>(await restarted.Stamp("a"u8, CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(-20 * 60)]
+    [InlineData(-10)]
+    [InlineData(10)]
+    [InlineData(24 * 60 * 60)]
+    public async Task A_clock_that_does_not_agree_with_the_ledgers_stamps_nothing_and_moves_no_mark(int seconds)
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var ledger = DateTimeOffset.UtcNow.AddSeconds(2);
+        var clock = new ManualClock(ledger.AddSeconds(seconds));
+        var authority = Authority(rig, clock, () => ledger);
+        Assert.Equal(TimeStampFailure.TimeNotAvailable, Assert.IsType<StampOutcome.Refused>(await authority.Stamp("a"u8, CancellationToken.None)).Failure);
+        // Corrected, it stamps at once: nothing was given ahead of its time.
+        Assert.IsType<StampOutcome.Stamped>(await Authority(rig, new ManualClock(ledger), () => ledger).Stamp("a"u8, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_ledger_that_was_never_asked_gives_no_time_and_one_that_is_away_is_remembered_for_an_hour()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var clock = new ManualClock(DateTimeOffset.UtcNow.AddSeconds(2));
+        Assert.IsType<StampOutcome.Refused>(await Authority(rig, clock, () => null).Stamp("a"u8, CancellationToken.None));
+        DateTimeOffset? ledger = clock.GetUtcNow();
+        var authority = Authority(rig, clock, () => ledger);
+        Assert.IsType<StampOutcome.Stamped>(await authority.Stamp("a"u8, CancellationToken.None));
+        ledger = null;
+        clock.Advance(TimeSpan.FromMinutes(59));
+        Assert.IsType<StampOutcome.Stamped>(await authority.Stamp("a"u8, CancellationToken.None));
+        clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.IsType<StampOutcome.Refused>(await authority.Stamp("a"u8, CancellationToken.None));
+    }
+
+    private static TimeStampAuthority Authority(SignRig rig, ManualClock clock, Func<DateTimeOffset?>? ledger = null, TimeStampKey? key = null) => new(
+        key ?? rig.Parts.GetRequiredService<TimeStampKey>(), new StampMark(rig.Parts.GetRequiredService<Npgsql.NpgsqlDataSource>()),
+        new LedgerClock(_ => Task.FromResult(ledger is null ? clock.GetUtcNow() : ledger()), clock), new SignOptions(), clock, NullLogger<TimeStampAuthority>.Instance);
 
     private static async Task<(int Status, byte[] Body)> Ask(SignRig rig, byte[] query)
     {

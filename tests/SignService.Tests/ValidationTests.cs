@@ -33,15 +33,6 @@ public sealed class ValidationTests
     }
 
     [Fact]
-    public async Task A_certificate_revoked_since_makes_the_verdict_indeterminate()
-    {
-        await using var rig = await SignRig.Start();
-        var evidence = await rig.Evidence(await rig.Released());
-        rig.Peers.Status[rig.DoctorCard.Signature.Sha256Hex] = "revoked";
-        Assert.Equal(("indeterminate", "certificate-revoked"), await Verdict(rig, evidence, _ => { }));
-    }
-
-    [Fact]
     public async Task A_header_that_is_not_exactly_ours_is_refused()
     {
         var (certificate, key) = await Signer();

@@ -78,11 +78,13 @@ internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeP
             if (facts.InstitutionRegion is not null)
             {
                 json.WriteString("region"u8, facts.InstitutionRegion);
+                json.WriteString("institution_name"u8, facts.InstitutionName);
             }
 
             if (query.Person is not null && facts.Role is not null)
             {
                 json.WriteString("role"u8, facts.Role);
+                json.WriteString("name"u8, facts.Name);
                 json.WriteBoolean("filing"u8, facts.Filed);
                 WriteLicence(json, facts);
             }
@@ -97,6 +99,7 @@ internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeP
     {
         json.WriteStartObject("licence"u8);
         json.WriteString("number_last4"u8, facts.LicenceLast4);
+        json.WriteString("number"u8, facts.LicenceNumber);
         json.WriteString("category"u8, facts.Category);
         json.WriteStartArray("scope"u8);
         foreach (var scope in facts.Scope)

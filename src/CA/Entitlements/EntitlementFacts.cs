@@ -15,6 +15,15 @@ public sealed record EntitlementFacts
     /// <summary>Licence number's last four characters.</summary>
     public string? LicenceLast4 { get; init; }
 
+    /// <summary>Licence number.</summary>
+    public string? LicenceNumber { get; init; }
+
+    /// <summary>The practitioner's registered name.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The institution's registered name.</summary>
+    public string? InstitutionName { get; init; }
+
     /// <summary>Licence category.</summary>
     public string? Category { get; init; }
 
@@ -69,7 +78,8 @@ public sealed record EntitlementFacts
                        AND a.valid_from <= $4 AND (a.valid_to IS NULL OR a.valid_to > $4)),
                EXISTS (SELECT 1 FROM filings_known($5) f WHERE f.practitioner = p.practitioner AND ($2 = '' OR f.institution = $2)
                        AND f.valid_from <= $4 AND (f.valid_to IS NULL OR f.valid_to > $4)),
-               c.profile, c.holder, s.state, coalesce(s.reason, 0), c.not_before, c.not_after
+               c.profile, c.holder, s.state, coalesce(s.reason, 0), c.not_before, c.not_after,
+               p.licence_number, p.name, i.name
         FROM (SELECT 1) one
         LEFT JOIN LATERAL (SELECT * FROM practitioner_facts f WHERE f.practitioner = $1 AND f.effective_from <= $4 AND f.recorded_at <= $5
                            ORDER BY id DESC LIMIT 1) p ON true
@@ -102,6 +112,9 @@ public sealed record EntitlementFacts
                 CertificateReason = r.GetInt32(14),
                 CertificateNotBefore = r.Nullable<DateTimeOffset>(15),
                 CertificateNotAfter = r.Nullable<DateTimeOffset>(16),
+                LicenceNumber = r.Nullable<string>(17),
+                Name = r.Nullable<string>(18),
+                InstitutionName = r.Nullable<string>(19),
             },
             ct) ?? throw new InvalidOperationException("A statement without FROM answers one row.");
 }

@@ -17,7 +17,7 @@ public sealed record EntitlementQuery(
 public static class EntitlementRules
 {
     /// <summary>Version of these rules.</summary>
-    public const string Version = "ca-entitlement-2026-11-2";
+    public const string Version = "ca-entitlement-2026-11-3";
 
     /// <summary>Reason of a permit.</summary>
     public const string Permitted = "permitted";
@@ -31,6 +31,7 @@ public static class EntitlementRules
         : OfCertificate(query, facts) is { } certificate ? certificate
         : (query.Act, facts.InstitutionKind) switch
         {
+            // A system of the institution is heard at all.
             ("system", _) => Permitted,
             ("claim", "pharmacy" or "hospital") => Permitted,
             ("seal", "hospital" or "internet-hospital" or "clinic") => Permitted,

@@ -55,6 +55,8 @@ internal static class WritePlaces
             return RowChange.Refused(place.Kind, at, new RowFault("unknown-practitioner", "practitioner"));
         }
 
+        // Certificates that are being recorded for the person wait, and see what is written here.
+        await PractitionerStates.Lock(context.Tx, person, ct);
         var reference = InstitutionId.TryParse(place.Institution, out _) || UnifiedSocialCreditCode.TryParse(place.Institution, out _) ? place.Institution : "";
         if (await WriteInstitution.Known(context, reference, ct) is not { } institution)
         {

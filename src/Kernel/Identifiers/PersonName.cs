@@ -2,6 +2,8 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 
+using Trust.Kernel.Text;
+
 namespace Trust.Kernel.Identifiers;
 
 /// <summary>What a name breaks.</summary>
@@ -72,14 +74,14 @@ public readonly record struct PersonName
             var isSpace = Rune.GetUnicodeCategory(rune) is UnicodeCategory.SpaceSeparator;
             if (isSpace && (space || rune.Value != ' '))
             {
-                return NormalizationFormC.Holds(text) ? NameFault.Space : NameFault.NotNormalized;
+                return NormalFormC.IsCertain(text) ? NameFault.Space : NameFault.NotNormalized;
             }
 
             space = isSpace;
             letter |= Rune.IsLetter(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.LetterNumber;
         }
 
-        return !NormalizationFormC.Holds(text) ? NameFault.NotNormalized
+        return !NormalFormC.IsCertain(text) ? NameFault.NotNormalized
             : space ? NameFault.Space
             : count > MostCharacters ? NameFault.Length
             : letter ? NameFault.None : NameFault.NoLetter;

@@ -61,7 +61,8 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
         using var answer = Verify(await response.Content.ReadAsStringAsync(limit.Token));
         var root = answer.RootElement;
         if (!Matches(root, "person", question.Person) || !Matches(root, "institution", question.Institution) || !Matches(root, "act", question.Act)
-            || !Matches(root, "certificate", question.Certificate))
+            || !Matches(root, "certificate", question.Certificate)
+            || (question.At is { } at && root.GetProperty("at").GetDateTimeOffset() != at))
         {
             return new Entitlement.Deny("status-unknown", NoRule);
         }
@@ -85,6 +86,11 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
 
     private void Remember(EntitlementQuestion question, Entitlement.Permit permit, long at)
     {
+        if (question.At is not null)
+        {
+            return;
+        }
+
         if (_cache.Count >= MaximumCached)
         {
             _cache.Clear();
@@ -99,15 +105,23 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
             ? new LicenceStatus(
                 l.GetProperty("number_last4").GetString() ?? "", l.GetProperty("category").GetString() ?? "",
                 [.. l.GetProperty("scope").EnumerateArray().Select(s => s.GetString() ?? "")], l.GetProperty("status").GetString() ?? "")
+            {
+                Number = Text(l, "number"),
+            }
             : null;
         return new Entitlement.Permit(
-            root.TryGetProperty("role", out var role) ? role.GetString() : null, licence,
-            root.TryGetProperty("region", out var region) ? region.GetString() ?? "" : "",
-            root.GetProperty("verified_at").GetDateTimeOffset(), rule);
+            Text(root, "role"), licence, Text(root, "region") ?? "", root.GetProperty("verified_at").GetDateTimeOffset(), rule)
+        {
+            Name = Text(root, "name"),
+            InstitutionName = Text(root, "institution_name"),
+        };
     }
 
+    private static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
+
     private static bool Matches(JsonElement root, string name, string? asked) =>
-        (root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null) == asked;
+        Text(root, name) == asked;
 
     // The answer is signed by the CA token's entitlement key: a proxy in between can delay it, not turn a denial round.
     private JsonDocument Verify(string jws) => Jws.TryVerify(jws, LongestAnswer, AnswerType, Key(), out var answer)
@@ -119,7 +133,7 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
     private static string Query(EntitlementQuestion question)
     {
         var query = new StringBuilder("entitlements?act=").Append(Uri.EscapeDataString(question.Act));
-        foreach (var (name, value) in new[] { ("person", question.Person), ("institution", question.Institution), ("certificate", question.Certificate) })
+        foreach (var (name, value) in new[] { ("person", question.Person), ("institution", question.Institution), ("certificate", question.Certificate), ("at", question.At?.ToUniversalTime().ToString("O")) })
         {
             if (value is not null)
             {

@@ -21,7 +21,7 @@ public sealed record SignedResponse(Guid Id, string Status, string Protected, st
 }
 
 /// <summary>Takes the doctor's signature, checks the entitlement again, stamps the time, releases.</summary>
-internal sealed class CompletePrescription(PersonalSigning signing, PrescriptionStore store, TimeProvider clock)
+internal sealed class CompletePrescription(PersonalSigning signing, PatientConsents consents, PrescriptionStore store, TimeProvider clock)
 {
     private static readonly string[] Roles = ["physician"];
     private static readonly SignedStep Step = new(PrescriptionStatus.Draft, PrescriptionStatus.Signed, "RX.sign");
@@ -51,13 +51,14 @@ internal sealed class CompletePrescription(PersonalSigning signing, Prescription
         var caller = context.Caller();
         var actor = caller.AsActor(row.Leaf.Sha256Hex);
         var signer = await signing.Judge(caller, "prescribe", Roles, row.Certificates[0], ct);
-        if (((signer as SignerOutcome.Refused)?.Why ?? StillStands(prescription, row, caller, clock.GetUtcNow())) is { } why)
+        if (((signer as SignerOutcome.Refused)?.Why ?? StillStands(prescription, row, caller, clock.GetUtcNow()) ?? await Consented(prescription, ct)) is { } why)
         {
             await signing.RecordDenial(prescription, actor, why, ct);
             return why;
         }
 
-        return await signing.Finish(row, prescription, signature, context.IdempotencyKey(), actor, Step, ct) switch
+        return await signing.Finish(
+            row, prescription, signature, context.IdempotencyKey(), actor, Step, cancel => signing.StillEntitled(caller, "prescribe", row, cancel), ct) switch
         {
             FinishOutcome.Done done => TypedResults.Ok(
                 SignedResponse.For(prescription.Id, PrescriptionStatus.Signed, new SignedValue(row.Protected, done.Signature, done.TimeStamp))),
@@ -65,6 +66,15 @@ internal sealed class CompletePrescription(PersonalSigning signing, Prescription
             _ => throw new InvalidOperationException("A closed set."),
         };
     }
+
+    // Taken back since the preparation: nothing is signed any more.
+    private async Task<Refusal?> Consented(PrescriptionRow prescription, CancellationToken ct) =>
+        await consents.Find(prescription.Patient, prescription.Institution, ct) switch
+        {
+            null => SignRefusals.ConsentUnknown,
+            { Granted: true } => null,
+            _ => SignRefusals.NoConsent,
+        };
 
     private static Refusal? StillStands(PrescriptionRow prescription, SignatureRow row, Caller caller, DateTimeOffset now) =>
         !string.Equals(row.Institution, caller.Institution, StringComparison.Ordinal) ? SignRefusals.OtherInstitution

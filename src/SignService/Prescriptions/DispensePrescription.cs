@@ -8,7 +8,7 @@ using Trust.LogFormat;
 namespace Trust.SignService.Prescriptions;
 
 /// <summary>Who hands the medicine over.</summary>
-/// <param name="Dispenser">The practitioner, when the caller is a system.</param>
+/// <param name="Dispenser">The practitioner for whom a system acts; a person who is logged in dispenses herself.</param>
 public sealed record DispenseRequest(PersonId? Dispenser = null);
 
 /// <summary>The pharmacy that holds the lock hands the medicine over, once, within validity.</summary>
@@ -22,6 +22,12 @@ internal sealed class DispensePrescription(PrescriptionStore store, Transition t
         if (caller.ActsFor is not { } pharmacy || (caller.Person ?? request.Dispenser) is not { } person)
         {
             return SignRefusals.DispenserRequired;
+        }
+
+        // One who is logged in dispenses herself; only a system names another.
+        if (caller.Person is not null && request.Dispenser is { } other && other != person)
+        {
+            return SignRefusals.OtherDispenser;
         }
 
         if (await entitlements.Check(new EntitlementQuestion(person.Value, pharmacy.Value, "dispense"), ct) is Entitlement.Deny deny)
@@ -40,7 +46,9 @@ internal sealed class DispensePrescription(PrescriptionStore store, Transition t
             return SignRefusals.AlreadyDispensed;
         }
 
-        var e = PrescriptionEvents.Of("RX.dispense", prescription, new Actor(person.Value, caller.LoginCertificate, caller.Role ?? "pharmacist", pharmacy.Value));
+        var e = caller.Person is null
+            ? PrescriptionEvents.Of("RX.dispense", prescription, caller.AsActor() with { Role = caller.Role ?? "pharmacy-system" }, onBehalfOf: person)
+            : PrescriptionEvents.Of("RX.dispense", prescription, caller.AsActor());
         return await transition.Move(id, PrescriptionStatus.Dispensed, (tx, now) => PrescriptionStore.Dispense(tx, id, pharmacy, now, ct), e, ct);
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Trust.Kernel.Hosting;
 
 namespace Trust.SignService.Prescriptions;
@@ -15,7 +16,7 @@ internal sealed class ProfileException(Refusal rule, string path) : Exception(ru
 }
 
 /// <summary>Walks FHIR JSON and names the place where something is missing or of another kind.</summary>
-internal readonly record struct FhirReader(JsonElement Element, string Path)
+internal readonly partial record struct FhirReader(JsonElement Element, string Path)
 {
     public FhirReader Member(string name)
     {
@@ -83,13 +84,18 @@ internal readonly record struct FhirReader(JsonElement Element, string Path)
     public DateTimeOffset Instant(string name)
     {
         var text = Text(name);
-        // FHIR dateTime with time needs seconds and zone.
-        return DateTimeOffset.TryParseExact(
-            text, ["yyyy-MM-dd'T'HH:mm:sszzz", "yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd'T'HH:mm:ss.fffzzz"], CultureInfo.InvariantCulture,
-            DateTimeStyles.AssumeUniversal, out var at)
+        return InstantForm().IsMatch(text)
+            && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)
             ? at
             : throw new ProfileException(ProfileRefusals.NotAnInstant, Path + "." + name);
     }
+
+    // FHIR R4 2.24.0.1, dateTime with time: seconds, a fraction of any length, a zone with its colon or Z. What this clock cannot hold, the second
+    // that is sometimes inserted and a year 0, does not parse.
+    [GeneratedRegex(
+        @"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))$",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 100)]
+    private static partial Regex InstantForm();
 
     public DateOnly Date(string name) =>
         DateOnly.TryParseExact(Text(name), "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date)

@@ -144,10 +144,21 @@ public sealed class PersonalSigning(
     /// <param name="key">Idempotency key of the completion.</param>
     /// <param name="actor">The signer.</param>
     /// <param name="step">How the prescription advances.</param>
+    /// <param name="still">Asked once more after the ledger's receipt.</param>
     /// <param name="ct">Cancels waiting; what was signed is stored all the same.</param>
-    public Task<FinishOutcome> Finish(
-        SignatureRow row, PrescriptionRow prescription, string signature, string key, Actor actor, SignedStep step, CancellationToken ct) =>
-        finish.Release(row, new SignatureSource.Given(signature), key, PrescriptionEvents.Of("SIGN.request", prescription, actor), async tx =>
+    public async Task<FinishOutcome> Finish(
+        SignatureRow row, PrescriptionRow prescription, string signature, string key, Actor actor, SignedStep step,
+        Func<CancellationToken, Task<Refusal?>> still, CancellationToken ct) =>
+        await finish.Release(row, new SignatureSource.Given(signature), key, PrescriptionEvents.Of("SIGN.request", prescription, actor), async cancel =>
+        {
+            var why = await still(cancel);
+            if (why is not null)
+            {
+                await RecordDenial(prescription, actor, why, CancellationToken.None);
+            }
+
+            return why;
+        }, async tx =>
         {
             try
             {
@@ -164,6 +175,11 @@ public sealed class PersonalSigning(
             return await outbox.Record(tx, PrescriptionEvents.Of("SIGN.done", prescription, actor))
                 ?? await outbox.Record(tx, PrescriptionEvents.Of(step.Action, prescription, actor));
         }, ct);
+
+    /// <summary>Whether the signer is entitled still, after the wait for the ledger: from the change feed, which the registry's suspension reaches first.</summary>
+    public async Task<Refusal?> StillEntitled(Caller caller, string act, SignatureRow row, CancellationToken ct) =>
+        await entitlements.Check(new EntitlementQuestion(caller.Subject, caller.Institution, act, row.Leaf.Sha256Hex), ct) is Entitlement.Deny deny
+            ? RegistryRefusals.From(deny) : null;
 
     /// <summary>Records that signing was denied.</summary>
     public Task RecordDenial(PrescriptionRow prescription, Actor actor, Refusal why, CancellationToken ct) =>

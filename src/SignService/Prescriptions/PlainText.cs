@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using Trust.Kernel.Text;
 
 namespace Trust.SignService.Prescriptions;
 
@@ -54,19 +56,25 @@ internal static class PlainText
 
         foreach (var rune in text.EnumerateRunes())
         {
-            var category = System.Text.Rune.GetUnicodeCategory(rune);
-            // Control and format characters hide or reorder text (bidirectional overrides, zero width).
-            if (category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned)
+            var category = Rune.GetUnicodeCategory(rune);
+            // Control and format characters hide or reorder text (bidirectional overrides, zero width); separators break it.
+            if (category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned
+                    or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+                || IsInvisible(rune.Value))
             {
                 throw new ProfileException(ProfileRefusals.HiddenCharacter, path);
             }
+        }
 
-            // JCS does not normalise. Text that normalisation form C could change has two spellings: refused instead of compared.
-            if (category == UnicodeCategory.NonSpacingMark
-                || rune.Value is (>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F) or (>= 0x1100 and <= 0x11FF) or 0x2126 or 0x212A or 0x212B)
-            {
-                throw new ProfileException(ProfileRefusals.NotNormalised, path);
-            }
+        // JCS does not normalise. Text that normalisation form C would change, or might, has two spellings: refused instead of compared.
+        if (!NormalFormC.IsCertain(text))
+        {
+            throw new ProfileException(ProfileRefusals.NotNormalised, path);
         }
     }
+
+    // Default_Ignorable_Code_Point outside the category of format characters, and the blank Braille pattern. Mongolian's own selectors spell words
+    // and stay.
+    private static bool IsInvisible(int rune) =>
+        rune is 0x034F or 0x115F or 0x1160 or 0x17B4 or 0x17B5 or 0x2800 or 0x3164 or 0xFFA0 or (>= 0xFE00 and <= 0xFE0F) or (>= 0xE0100 and <= 0xE01EF);
 }

@@ -49,13 +49,13 @@ internal sealed class PreparePrescription(
         return PrescriptionProfile.Read(bundle) switch
         {
             ProfileOutcome.Holds read when SecondReader.Compare(read) is { } differs => differs,
-            ProfileOutcome.Holds read => await Prepare(read, certificate, caller, ct),
+            ProfileOutcome.Holds read => await Prepare(read, certificate, caller, context.IdempotencyKey(), ct),
             ProfileOutcome.Broken broken => broken.Why,
             _ => throw new InvalidOperationException("A closed set."),
         };
     }
 
-    private async Task<Results<Created<PreparedResponse>, Refusal>> Prepare(ProfileOutcome.Holds read, byte[] certificate, Caller caller, CancellationToken ct)
+    private async Task<Results<Created<PreparedResponse>, Refusal>> Prepare(ProfileOutcome.Holds read, byte[] certificate, Caller caller, string key, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         switch (await Judge(read.Content, certificate, caller, now, ct))
@@ -64,20 +64,38 @@ internal sealed class PreparePrescription(
                 await outbox.RecordDenial(db, Denial(caller, refused.Why), ct);
                 return refused.Why;
             case Verdict.Admitted admitted:
-                var row = NewRow(read, admitted, now);
-                var signature = signing.NewRow(row, SignatureKind.Prescribe, caller, admitted.Signer.Certificates, null, row.ObjectUri);
-                await using (var connection = await db.OpenConnectionAsync(ct))
-                await using (var tx = await connection.BeginTransactionAsync(ct))
-                {
-                    await PrescriptionStore.Insert(tx, row, now, ct);
-                    await SignatureStore.Insert(tx, signature, now, ct);
-                    await tx.CommitAsync(ct);
-                }
-
-                return TypedResults.Created($"/prescriptions/{row.Id}", PreparedResponse.For(row, signature, read.Payload));
+                return await Store(NewRow(read, admitted, now), admitted.Signer, caller, key, ct);
             default:
                 throw new InvalidOperationException("A closed set.");
         }
+    }
+
+    private async Task<Results<Created<PreparedResponse>, Refusal>> Store(
+        PrescriptionRow row, SignerOutcome.Entitled signer, Caller caller, string key, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        if (!await PrescriptionStore.Insert(tx, row, key, now, ct))
+        {
+            // An attempt that was stopped before its answer has made the draft; this one goes on with it.
+            var earlier = await PrescriptionStore.FindByKey(tx, key, ct) ?? throw new InvalidOperationException("An attempt vanished.");
+            if (!earlier.PayloadSha256.AsSpan().SequenceEqual(row.PayloadSha256))
+            {
+                return CommonRefusals.IdempotencyMismatch;
+            }
+
+            row = earlier;
+        }
+        else if (await outbox.Record(tx, PrescriptionEvents.Of("RX.draft", row, caller.AsActor())) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var signature = signing.NewRow(row, SignatureKind.Prescribe, caller, signer.Certificates, null, row.ObjectUri);
+        await SignatureStore.Insert(tx, signature, now, ct);
+        await tx.CommitAsync(CancellationToken.None);
+        return TypedResults.Created($"/prescriptions/{row.Id}", PreparedResponse.For(row, signature, row.Payload));
     }
 
     private async Task<Verdict> Judge(PrescriptionContent content, byte[] certificate, Caller caller, DateTimeOffset now, CancellationToken ct)
@@ -87,7 +105,7 @@ internal sealed class PreparePrescription(
             case SignerOutcome.Refused refused:
                 return new Verdict.Refused(refused.Why);
             case SignerOutcome.Entitled signer:
-                if ((IsCallers(content, caller) ?? ServiceScope.Judge(content, options, now)) is { } why)
+                if ((IsCallers(content, caller) ?? RegisteredFacts.Compare(content, signer.Permit) ?? ServiceScope.Judge(content, options, now)) is { } why)
                 {
                     return new Verdict.Refused(why);
                 }
@@ -117,11 +135,12 @@ internal sealed class PreparePrescription(
             return JsonRefusals.From(refusal);
         }
 
-        var valid = root.ValueKind == JsonValueKind.Object
-            && root.EnumerateObject().All(m => m.Name is "bundle" or "certificate")
-            && root.TryGetProperty("bundle", out bundle)
-            && root.TryGetProperty("certificate", out var text) && text.ValueKind == JsonValueKind.String && text.TryGetBytesFromBase64(out certificate!);
-        return valid ? null : CommonRefusals.MalformedRequest;
+        var other = root.ValueKind != JsonValueKind.Object ? "$"
+            : root.EnumerateObject().Where(m => m.Name is not ("bundle" or "certificate")).Select(m => m.Name).FirstOrDefault() is { } unknown ? unknown
+            : !root.TryGetProperty("bundle", out bundle) ? "bundle"
+            : !(root.TryGetProperty("certificate", out var text) && text.ValueKind == JsonValueKind.String && text.TryGetBytesFromBase64(out certificate!)) ? "certificate"
+            : null;
+        return other is null ? null : CommonRefusals.MalformedRequest.With("member", MemberPath.Shown(other));
     }
 
     private static Refusal? IsCallers(PrescriptionContent content, Caller caller) =>

@@ -4,8 +4,8 @@ namespace Trust.SignService.Prescriptions;
 
 /// <summary>What the rules need to know of a prescription, read from its bundle.</summary>
 /// <param name="Number">Prescription number.</param>
-/// <param name="Author">Doctor.</param>
-/// <param name="Institution">Institution.</param>
+/// <param name="StatedAuthor">The doctor, as the prescription names her.</param>
+/// <param name="StatedInstitution">The institution, as the prescription names it.</param>
 /// <param name="Patient">The patient's pseudonym.</param>
 /// <param name="BirthDate">The patient's.</param>
 /// <param name="Category">ordinary, emergency, paediatric, chronic, or a controlled class.</param>
@@ -17,8 +17,8 @@ namespace Trust.SignService.Prescriptions;
 /// <param name="Medicines">1 to 5.</param>
 public sealed record PrescriptionContent(
     string Number,
-    PersonId Author,
-    InstitutionId Institution,
+    StatedAuthor StatedAuthor,
+    StatedInstitution StatedInstitution,
     PatientId Patient,
     DateOnly BirthDate,
     string Category,
@@ -27,7 +27,26 @@ public sealed record PrescriptionContent(
     string? Weight,
     DateTimeOffset AuthoredOn,
     DateOnly ValidUntil,
-    IReadOnlyList<PrescribedMedicine> Medicines);
+    IReadOnlyList<PrescribedMedicine> Medicines)
+{
+    /// <summary>The doctor.</summary>
+    public PersonId Author => StatedAuthor.Person;
+
+    /// <summary>The institution.</summary>
+    public InstitutionId Institution => StatedInstitution.Institution;
+}
+
+/// <summary>A doctor as a prescription names her; what stands beside the identifier is compared with the registry (<see cref="RegisteredFacts"/>).</summary>
+/// <param name="Person">Identifier.</param>
+/// <param name="Name">Name.</param>
+/// <param name="Licence">Licence number.</param>
+/// <param name="Specialties">Specialties, 1 to 4.</param>
+public sealed record StatedAuthor(PersonId Person, string Name, string Licence, IReadOnlyList<string> Specialties);
+
+/// <summary>An institution as a prescription names it.</summary>
+/// <param name="Institution">Identifier.</param>
+/// <param name="Name">Name.</param>
+public sealed record StatedInstitution(InstitutionId Institution, string Name);
 
 /// <summary>One medicine.</summary>
 /// <param name="NationalCode">National drug code (YPID).</param>
@@ -40,8 +59,8 @@ public sealed record PrescribedMedicine(string NationalCode, string InsuranceCod
     /// <summary>Name and strength as text.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The dose of each dosage instruction, as text; null where one has none.</summary>
-    public required IReadOnlyList<string?> Doses { get; init; }
+    /// <summary>The dose of each dosage instruction, as text.</summary>
+    public required IReadOnlyList<string> Doses { get; init; }
 
     /// <summary>How much is to be handed over, in units of the pack.</summary>
     public required decimal Quantity { get; init; }

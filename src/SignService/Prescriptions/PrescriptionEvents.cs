@@ -12,7 +12,8 @@ public static class PrescriptionEvents
     /// <param name="actor">Who acted.</param>
     /// <param name="reason">Reason code when refused or returned.</param>
     /// <param name="refused">True when a rule refused the act.</param>
-    public static AuditEvent Of(string action, PrescriptionRow row, Actor actor, string? reason = null, bool refused = false)
+    /// <param name="onBehalfOf">The person for whom a system acted.</param>
+    public static AuditEvent Of(string action, PrescriptionRow row, Actor actor, string? reason = null, bool refused = false, PersonId? onBehalfOf = null)
     {
         var subjects = new List<SubjectKey>
         {
@@ -24,6 +25,11 @@ public static class PrescriptionEvents
         if (PersonId.TryParse(actor.Subject, out var person))
         {
             subjects.Add(SubjectKey.Practitioner(person.Value));
+        }
+
+        if (onBehalfOf is { } named)
+        {
+            subjects.Add(SubjectKey.Practitioner(named.Value));
         }
 
         if (actor.Institution is { } institution)
@@ -43,8 +49,9 @@ public static class PrescriptionEvents
             Subjects = subjects,
             Outcome = refused ? EventOutcome.Refused : EventOutcome.Success,
             Class = "CLINICAL",
-            Purpose = action is "RX.review" or "RX.return" ? "PHARMACY_REVIEW" : action is "RX.claim" or "RX.dispense" ? "DISPENSE" : "TREATMENT",
+            Purpose = action is "RX.review" or "RX.return" ? "PHARMACY_REVIEW" : action is "RX.claim" or "RX.unclaim" or "RX.dispense" ? "DISPENSE" : "TREATMENT",
             Basis = "sha256:" + Convert.ToHexStringLower(row.PayloadSha256),
+            OnBehalfOf = onBehalfOf?.Value,
             Reason = reason,
             RuleVersion = row.RuleVersion,
             Correlation = row.Id.ToString("D"),

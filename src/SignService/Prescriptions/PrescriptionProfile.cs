@@ -36,10 +36,16 @@ public static partial class PrescriptionProfile
     /// <summary>The extension of a dispense request that states the quantity, decimal digits as text.</summary>
     public const string QuantityExtension = Extensions + "quantity";
 
-    private const string Extensions = "urn:trust:fhir:";
+    /// <summary>The unit of that quantity.</summary>
+    public const string QuantityUnitExtension = Extensions + "quantity-unit";
+
+    internal const string Extensions = "urn:trust:fhir:";
 
     private static readonly string[] Sections =
         ["Composition", "Patient", "Practitioner", "PractitionerRole", "Organization", "Condition", "MedicationRequest"];
+
+    /// <summary>Whether a prescription may hold a resource of this type.</summary>
+    internal static bool IsAllowed(string type) => Sections.Contains(type, StringComparer.Ordinal);
 
     /// <summary>Reads a bundle.</summary>
     /// <param name="bundle">Strict JSON.</param>
@@ -70,6 +76,7 @@ public static partial class PrescriptionProfile
         }
 
         PlainText.Check(bundle, "Bundle", 0);
+        PrescriptionShape.Check(new FhirReader(bundle, "Bundle"));
         var payload = CanonicalJson.Encode(bundle);
         return payload.Length <= MaxBytes ? payload : throw new ProfileException(ProfileRefusals.TooLarge, "Bundle");
     }
@@ -89,65 +96,135 @@ public static partial class PrescriptionProfile
         Require(conditions.Count is >= 1 and <= 10, ProfileRefusals.Cardinality, "Bundle.entry(Condition)");
         Require(medicines.Count >= 1, ProfileRefusals.Cardinality, "Bundle.entry(MedicationRequest)");
 
-        composition.Resource.Must("status", "final");
+        IsAPrescription(composition);
         Refers(composition, "subject", patient);
         Require(composition.Resource.Items("author", 1, 1)[0].Text("reference") == role.Url, ProfileRefusals.Reference, "Composition.author");
         Refers(composition, "custodian", organization);
         Refers(role, "practitioner", practitioner);
         Refers(role, "organization", organization);
-        role.Resource.Items("specialty", 1, 4);
-        practitioner.Resource.Items("name", 1, 1)[0].Text("text");
-        practitioner.Resource.Identifier("urn:trust:licence");
-        organization.Resource.Text("name");
-        foreach (var condition in conditions)
-        {
-            Refers(condition, "subject", patient);
-            Require(DiagnosisCode().IsMatch(condition.Resource.Coding("code", "urn:oid:2.16.840.1.113883.6.3")), ProfileRefusals.DiagnosisCode, condition.Resource.Path);
-        }
-
-        var category = medicines[0].Resource.Items("category", 1, 1)[0].Items("coding", 1, 1)[0].Text("code");
-        var requests = medicines.Select(m => ReadMedicine(m, patient, role, category)).ToList();
+        patient.Resource.Items("identifier", 1, 1);
+        organization.Resource.Items("identifier", 1, 1);
+        conditions.ForEach(c => ReadCondition(c, patient));
+        var written = Written(bundle, composition);
+        var category = CategoryOf(medicines[0].Resource);
+        var requests = medicines.Select(m => ReadMedicine(m, patient, role, category, written)).ToList();
         return new PrescriptionContent(
             Number(bundle.Member("identifier")),
-            Identifier<PersonId>(practitioner),
-            Identifier<InstitutionId>(organization),
+            Author(practitioner, role),
+            new StatedInstitution(Identifier<InstitutionId>(organization), organization.Resource.Text("name")),
             Identifier<PatientId>(patient),
             patient.Resource.Date("birthDate"),
             category,
             composition.Resource.Extension(Extensions + "visit") == "follow-up" && composition.Resource.Extension(Extensions + "prior-record") is not null,
             patient.Resource.Extension(Extensions + "guardian") == "guardian-and-specialist-present",
             patient.Resource.Extension(Extensions + "weight-kg"),
-            composition.Resource.Instant("date"),
+            written,
             requests.Select(r => r.Until).Distinct().Count() == 1 ? requests[0].Until : throw new ProfileException(ProfileRefusals.ValidityDiffers, "MedicationRequest"),
             [.. requests.Select(r => r.Medicine)]);
     }
 
-    private static (PrescribedMedicine Medicine, DateOnly Until) ReadMedicine(Entry entry, Entry patient, Entry role, string category)
+    private static void IsAPrescription(Entry composition)
+    {
+        var type = composition.Resource.Must("status", "final").Member("type").Items("coding", 1, 1)[0];
+        Require((type.Text("system"), type.Text("code")) is ("urn:trust:document", "prescription") or ("urn:oid:2.16.840.1.113883.6.1", "57833-6"),
+            ProfileRefusals.NotAllowed, type.Path);
+    }
+
+    // A document is dated once: its time-stamp, its composition and each of its orders tell one instant.
+    private static DateTimeOffset Written(FhirReader bundle, Entry composition)
+    {
+        var written = composition.Resource.Instant("date");
+        Require(!bundle.Has("timestamp") || bundle.Instant("timestamp") == written, ProfileRefusals.Contradiction, "Bundle.timestamp");
+        return written;
+    }
+
+    private static StatedAuthor Author(Entry practitioner, Entry role)
+    {
+        practitioner.Resource.Items("identifier", 2, 2);
+        return new StatedAuthor(
+            Identifier<PersonId>(practitioner),
+            practitioner.Resource.Items("name", 1, 1)[0].Text("text"),
+            practitioner.Resource.Identifier("urn:trust:licence"),
+            [.. role.Resource.Items("specialty", 1, 4).Select(s => s.Text("text"))]);
+    }
+
+    private static void ReadCondition(Entry condition, Entry patient)
+    {
+        Refers(condition, "subject", patient);
+        var code = condition.Resource.Member("code");
+        code.Items("coding", 1, 1);
+        Require(DiagnosisCode().IsMatch(condition.Resource.Coding("code", "urn:oid:2.16.840.1.113883.6.3")), ProfileRefusals.DiagnosisCode, condition.Resource.Path);
+        NamesAgree(code);
+    }
+
+    // A coding's display and the concept's text name one thing; a reader shows either.
+    private static void NamesAgree(FhirReader concept)
+    {
+        var names = concept.Items("coding", 1, 2).Select(c => c.OptionalText("display")).Append(concept.OptionalText("text")).Where(n => n is not null);
+        Require(names.Distinct(StringComparer.Ordinal).Count() <= 1, ProfileRefusals.Contradiction, concept.Path);
+    }
+
+    private static string CategoryOf(FhirReader request) => request.Items("category", 1, 1)[0].Items("coding", 1, 1)[0].Must("system", "urn:trust:rx-category").Text("code");
+
+    private static (PrescribedMedicine Medicine, DateOnly Until) ReadMedicine(Entry entry, Entry patient, Entry role, string category, DateTimeOffset written)
     {
         var request = entry.Resource.Must("status", "active").Must("intent", "order");
         Refers(entry, "subject", patient);
         Refers(entry, "requester", role);
-        Require(request.Items("category", 1, 1)[0].Items("coding", 1, 1)[0].Text("code") == category, ProfileRefusals.CategoryDiffers, request.Path + ".category");
-        var dosages = request.Items("dosageInstruction", 1, 4);
-        dosages[0].Text("text");
+        Require(CategoryOf(request) == category, ProfileRefusals.CategoryDiffers, request.Path + ".category");
+        Require(!request.Has("authoredOn") || IsWritten(request, written), ProfileRefusals.Contradiction, request.Path + ".authoredOn");
+        var concept = request.Member("medicationCodeableConcept");
+        NamesAgree(concept);
         var dispense = request.Member("dispenseRequest");
-        var duration = dispense.Member("expectedSupplyDuration").Must("code", "d").Whole("value");
-        Require(decimal.TryParse(
-            dispense.Extension(QuantityExtension), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var quantity) && quantity > 0,
-            ProfileRefusals.Quantity, dispense.Path);
         return (
             new PrescribedMedicine(
                 request.Coding("medicationCodeableConcept", "urn:trust:ypid"),
                 request.Coding("medicationCodeableConcept", "urn:trust:nhsa"),
                 request.Extension(Extensions + "control-class") ?? "none",
-                duration,
+                Days(dispense),
                 request.Extension(Extensions + "long-term-reason"))
             {
-                Name = request.Member("medicationCodeableConcept").Text("text"),
-                Doses = [.. dosages.Select(d => d.OptionalText("text"))],
-                Quantity = quantity,
+                Name = concept.Text("text"),
+                Doses = [.. request.Items("dosageInstruction", 1, 4).Select(d => d.Text("text"))],
+                Quantity = Quantity(dispense),
             },
-            dispense.Member("validityPeriod").Date("end"));
+            Until(dispense, written));
+    }
+
+    // FHIR's dateTime may be a day alone; it is then the day in China.
+    private static bool IsWritten(FhirReader request, DateTimeOffset written) =>
+        request.Text("authoredOn").Length <= 10 ? request.Date("authoredOn") == ServiceScope.DayOf(written) : request.Instant("authoredOn") == written;
+
+    private static int Days(FhirReader dispense)
+    {
+        var duration = dispense.Member("expectedSupplyDuration").Must("code", "d");
+        // The unit is what a person reads beside the value, so it is days too.
+        _ = duration.Has("unit") ? duration.Must("unit", "d", "天", "日", "day", "days") : duration;
+        _ = duration.Has("system") ? duration.Must("system", "urn:ucum") : duration;
+        return duration.Whole("value");
+    }
+
+    private static decimal Quantity(FhirReader dispense)
+    {
+        Require(decimal.TryParse(
+            dispense.Extension(QuantityExtension), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var stated) && stated > 0,
+            ProfileRefusals.Quantity, dispense.Path);
+        if (dispense.Has("quantity"))
+        {
+            var beside = dispense.Member("quantity");
+            Require(beside.Whole("value") == stated, ProfileRefusals.Contradiction, beside.Path);
+            Require(!beside.Has("unit") || beside.Text("unit") == dispense.Extension(QuantityUnitExtension), ProfileRefusals.Contradiction, beside.Path + ".unit");
+        }
+
+        return stated;
+    }
+
+    // It holds from the day it is written.
+    private static DateOnly Until(FhirReader dispense, DateTimeOffset written)
+    {
+        var period = dispense.Member("validityPeriod");
+        Require(!period.Has("start") || period.Date("start") == ServiceScope.DayOf(written), ProfileRefusals.Contradiction, period.Path + ".start");
+        return period.Date("end");
     }
 
     private static List<Entry> Resources(FhirReader bundle)
@@ -160,7 +237,6 @@ public static partial class PrescriptionProfile
             Require(!list.Exists(e => e.Url == url), ProfileRefusals.FullUrlTwice, entry.Path);
             var resource = entry.Member("resource");
             var type = resource.Text("resourceType");
-            Require(Sections.Contains(type, StringComparer.Ordinal), ProfileRefusals.ResourceNotAllowed, resource.Path);
             list.Add(new Entry(url, type, resource));
         }
 
@@ -197,8 +273,10 @@ public static partial class PrescriptionProfile
         }
     }
 
-    // ICD-10 with the national extensions: letter, two digits, then up to eight characters of detail.
-    [GeneratedRegex(@"^[A-Z][0-9]{2}(\.[0-9A-Zx+]{1,8})?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 100)]
+    // ICD-10 in the national editions: letter, two digits and up to ten characters of detail (I10.x00, E11.900x00100); a cause may carry + and a
+    // manifestation *, together or alone (E11.301+H36.0*); and the morphology of tumours (M80000/3).
+    [GeneratedRegex(
+        @"^([A-Z][0-9]{2}(\.[0-9A-Zx]{1,10})?(\*|\+([A-Z][0-9]{2}(\.[0-9A-Zx]{1,10})?\*)?)?|M[0-9]{4,5}/[0-9]{1,2})$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 100)]
     private static partial Regex DiagnosisCode();
 
     [GeneratedRegex("^[A-Za-z0-9-]{1,64}$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 100)]

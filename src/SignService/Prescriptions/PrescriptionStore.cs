@@ -12,9 +12,12 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
 
     private const string InsertRow = """
         INSERT INTO prescriptions (id, region, number, institution, author, patient, patient_key, category, payload, payload_sha256, status, valid_until,
-            rule_version, created_at, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'draft', $11, $12, $13, $13)
+            rule_version, created_at, changed_at, prepare_key)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'draft', $11, $12, $13, $13, $14)
+        ON CONFLICT (prepare_key) DO NOTHING
         """;
+
+    private const string FindPrepared = $"SELECT {Columns} FROM prescriptions WHERE prepare_key = $1";
 
     private const string FindRow = $"SELECT {Columns} FROM prescriptions WHERE id = $1";
     private const string InForce = "SELECT 1 FROM prescriptions WHERE institution = $1 AND number = $2 AND status NOT IN ('draft', 'returned', 'voided')";
@@ -29,6 +32,23 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     private const string DispenseRow = """
         UPDATE prescriptions SET status = 'dispensed', changed_at = $3
         WHERE id = $1 AND status = 'claimed' AND claimed_by = $2 AND valid_until > $3
+        """;
+
+    private const string UnclaimRow = """
+        UPDATE prescriptions SET status = 'released', claimed_by = NULL, changed_at = $3
+        WHERE id = $1 AND status = 'claimed' AND claimed_by = $2
+        """;
+
+    private const string FindOldDrafts = """
+        SELECT id FROM prescriptions p WHERE status = 'draft' AND created_at < $1
+          AND NOT EXISTS (SELECT 1 FROM signatures s WHERE s.prescription = p.id AND s.status <> 'prepared')
+        ORDER BY created_at LIMIT 200
+        """;
+
+    private const string LockDraft = "SELECT id FROM prescriptions WHERE id = $1 AND status = 'draft' FOR UPDATE";
+    private const string DeletePrepared = "DELETE FROM signatures WHERE prescription = $1 AND status = 'prepared'";
+    private const string DeleteDraft = """
+        DELETE FROM prescriptions p WHERE id = $1 AND status = 'draft' AND NOT EXISTS (SELECT 1 FROM signatures s WHERE s.prescription = p.id)
         """;
 
     private const string VoidRow = """
@@ -53,6 +73,9 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     /// <summary>One prescription, or null.</summary>
     public Task<PrescriptionRow?> Find(Guid id, CancellationToken ct) => db.Sql(FindRow).With(id).One(Read, ct);
 
+    /// <summary>The same inside a transaction.</summary>
+    public static Task<PrescriptionRow?> Find(NpgsqlTransaction tx, Guid id, CancellationToken ct) => tx.Sql(FindRow).With(id).One(Read, ct);
+
     /// <summary>Approved ones that still lack their seal and may be tried now: those never tried first, then those that wait longest.</summary>
     public Task<List<Guid>> Unsealed(DateTimeOffset now, CancellationToken ct) => db.Sql(FindUnsealed).With(now).All(r => r.GetGuid(0), ct);
 
@@ -63,10 +86,13 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     public async Task<bool> IsNumberInForce(InstitutionId institution, string number, CancellationToken ct) =>
         await db.Sql(InForce).With(institution.Value).With(number).Scalar<int>(ct) == 1;
 
-    /// <summary>Stores a draft.</summary>
-    public static Task<int> Insert(NpgsqlTransaction tx, PrescriptionRow row, DateTimeOffset now, CancellationToken ct) =>
-        tx.Sql(InsertRow).With(row.Id).With(row.Region).With(row.Number).With(row.Institution.Value).With(row.Author.Value).With(row.Patient.Value).With(row.PatientKey)
-            .With(row.Category).With(row.Payload).With(row.PayloadSha256).With(row.ValidUntil).With(row.RuleVersion).With(now).Execute(ct);
+    /// <summary>Stores a draft; false when an earlier attempt with the key has stored one.</summary>
+    public static async Task<bool> Insert(NpgsqlTransaction tx, PrescriptionRow row, string key, DateTimeOffset now, CancellationToken ct) =>
+        await tx.Sql(InsertRow).With(row.Id).With(row.Region).With(row.Number).With(row.Institution.Value).With(row.Author.Value).With(row.Patient.Value).With(row.PatientKey)
+            .With(row.Category).With(row.Payload).With(row.PayloadSha256).With(row.ValidUntil).With(row.RuleVersion).With(now).With(key).Execute(ct) == 1;
+
+    /// <summary>The draft that an attempt with the key has stored.</summary>
+    public static Task<PrescriptionRow?> FindByKey(NpgsqlTransaction tx, string key, CancellationToken ct) => tx.Sql(FindPrepared).With(key).One(Read, ct);
 
     /// <summary>One state to the next; false when it was not in that state.</summary>
     public static async Task<bool> Change(NpgsqlTransaction tx, Guid id, string from, string to, DateTimeOffset now) =>
@@ -83,6 +109,26 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     /// <summary>claimed → dispensed, by the pharmacy that claimed and while valid.</summary>
     public static async Task<bool> Dispense(NpgsqlTransaction tx, Guid id, InstitutionId pharmacy, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(DispenseRow).With(id).With(pharmacy.Value).With(now).Execute(ct) == 1;
+
+    /// <summary>claimed → released, by the pharmacy that claimed.</summary>
+    public static async Task<bool> Unclaim(NpgsqlTransaction tx, Guid id, InstitutionId pharmacy, DateTimeOffset now, CancellationToken ct) =>
+        await tx.Sql(UnclaimRow).With(id).With(pharmacy.Value).With(now).Execute(ct) == 1;
+
+    /// <summary>Drafts made before an instant, of which no signature is on its way.</summary>
+    public Task<List<Guid>> OldDrafts(DateTimeOffset before, CancellationToken ct) => db.Sql(FindOldDrafts).With(before).All(r => r.GetGuid(0), ct);
+
+    /// <summary>Deletes a draft with the signatures that were prepared for it; false when it is none any more.</summary>
+    public static async Task<bool> Discard(NpgsqlTransaction tx, Guid id, CancellationToken ct)
+    {
+        // The lock first: whoever completes the signature changes this row in the same transaction as the signature's.
+        if (await tx.Sql(LockDraft).With(id).Scalar<Guid>(ct) != id)
+        {
+            return false;
+        }
+
+        await tx.Sql(DeletePrepared).With(id).Execute(ct);
+        return await tx.Sql(DeleteDraft).With(id).Execute(ct) == 1;
+    }
 
     /// <summary>Any state before dispensed → voided.</summary>
     public static async Task<bool> Void(NpgsqlTransaction tx, Guid id, DateTimeOffset now, CancellationToken ct) =>

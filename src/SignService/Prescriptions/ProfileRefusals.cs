@@ -98,6 +98,18 @@ public static class ProfileRefusals
     public static readonly Refusal Number = new("profile-number", 422,
         "{member} 应为 1 至 64 个字母、数字或连字符。", "{member} must be 1 to 64 letters, digits or hyphens.");
 
+    /// <summary>A member that the profile does not name.</summary>
+    public static readonly Refusal MemberNotAllowed = new("profile-member-not-allowed", 422,
+        "{member} 不在处方规范之内，签名不得包含无人审核的内容，请删除。", "The profile does not name {member}, and nothing is signed that nobody judged; remove it.");
+
+    /// <summary>An extension that the profile does not name.</summary>
+    public static readonly Refusal ExtensionNotAllowed = new("profile-extension-not-allowed", 422,
+        "处方规范不含 {member} 处的扩展项，请删除。", "The profile does not name the extension at {member}; remove it.");
+
+    /// <summary>Two members that say one thing differently.</summary>
+    public static readonly Refusal Contradiction = new("profile-contradiction", 422,
+        "{member} 与处方中说明同一事项的其他内容不一致，请更正为一致。", "{member} contradicts another member that says the same thing; make them agree.");
+
     /// <summary>Narrative, which could show other text than the coded content.</summary>
     public static readonly Refusal Narrative = new("profile-narrative", 422,
         "处方不得含叙述文本，请删除 {member}。", "A prescription holds no narrative; remove {member}.");

@@ -31,7 +31,7 @@ public sealed record PrescriptionEvidence(Guid Prescription, byte[] Payload, IRe
 /// Discloses a prescription: to the prescribing institution and the pharmacy that claimed it, announced to the ledger before the answer
 /// leaves; and as evidence to the ledger, which announces the regulator's query itself before it asks here.
 /// </summary>
-internal sealed class ReadPrescription(PrescriptionStore store, SignatureStore signatures, NpgsqlDataSource db, Outbox outbox)
+internal sealed class ReadPrescription(PrescriptionStore store, SignatureStore signatures, SystemStanding standing, NpgsqlDataSource db, Outbox outbox)
 {
     /// <summary>The prescription with its state.</summary>
     public async Task<Results<Ok<PrescriptionResponse>, Refusal>> Handle(Guid id, HttpContext context)
@@ -42,6 +42,11 @@ internal sealed class ReadPrescription(PrescriptionStore store, SignatureStore s
         if (row is null || caller.ActsFor is not { } institution || !MaySee(row, caller, institution))
         {
             return SignRefusals.NotFound;
+        }
+
+        if (await standing.Judge(caller, ct) is { } fallen)
+        {
+            return fallen;
         }
 
         await using var connection = await db.OpenConnectionAsync(ct);

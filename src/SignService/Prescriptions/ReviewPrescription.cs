@@ -121,7 +121,8 @@ internal sealed class ReviewPrescription(
             return refused.Why;
         }
 
-        switch (await signing.Finish(row, prescription, signature, context.IdempotencyKey(), actor, Step, ct))
+        switch (await signing.Finish(
+            row, prescription, signature, context.IdempotencyKey(), actor, Step, cancel => signing.StillEntitled(caller, "review", row, cancel), ct))
         {
             case FinishOutcome.Refused stopped:
                 return stopped.Why;

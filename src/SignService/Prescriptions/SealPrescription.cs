@@ -99,7 +99,8 @@ public sealed class SealPrescription(
         var actor = new Actor(institution, seal.Certificates[0].Sha256Hex, "institution", institution);
         var source = new SignatureSource.OwnKey(cancel => seals.Sign(seal, Jades.SigningInput(row.Protected, row.Payload), cancel));
         var outcome = await finish.Release(
-            row, source, "seal", PrescriptionEvents.Of("SIGN.request", prescription, actor), async tx =>
+            row, source, "seal", PrescriptionEvents.Of("SIGN.request", prescription, actor),
+            async cancel => (await seals.Find(prescription.Institution, cancel) as SealOutcome.Refused)?.Why, async tx =>
                 !await PrescriptionStore.Change(tx, prescription.Id, PrescriptionStatus.Approved, PrescriptionStatus.Released, clock.GetUtcNow())
                     ? SignRefusals.WrongState.With("state", prescription.Status)
                     : await outbox.Record(tx, PrescriptionEvents.Of("SIGN.done", prescription, actor))

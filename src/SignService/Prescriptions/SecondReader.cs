@@ -58,17 +58,24 @@ public static class SecondReader
             return "Bundle.entry";
         }
 
-        return Modifier(bundle, "Bundle")
+        return KnownElements.FirstOther(bundle, "Bundle")
             ?? (Is(patient.Value.Resource.Identifier, content.Patient) ? null : "Patient.identifier")
             ?? (patient.Value.Resource.BirthDate == Day(content.BirthDate) ? null : "Patient.birthDate")
             ?? (Is(practitioner.Value.Resource.Identifier, content.Author) ? null : "Practitioner.identifier")
+            ?? (Names(practitioner.Value.Resource, role.Value.Resource, content.StatedAuthor) ? null : "Practitioner")
             ?? (Is(organization.Value.Resource.Identifier, content.Institution) ? null : "Organization.identifier")
+            ?? (organization.Value.Resource.Name == content.StatedInstitution.Name ? null : "Organization.name")
             ?? (role.Value.Resource.Practitioner?.Reference == practitioner.Value.Url ? null : "PractitionerRole.practitioner")
             ?? (role.Value.Resource.Organization?.Reference == organization.Value.Url ? null : "PractitionerRole.organization")
             ?? (composition.Value.Resource.Subject?.Reference == patient.Value.Url ? null : "Composition.subject")
             ?? (IsInstant(composition.Value.Resource.DateElement, content.AuthoredOn) ? null : "Composition.date")
             ?? Medicines(bundle, content, patient.Value.Url, role.Value.Url);
     }
+
+    private static bool Names(Practitioner practitioner, PractitionerRole role, StatedAuthor stated) =>
+        practitioner.Name is [{ } name] && name.Text == stated.Name
+        && practitioner.Identifier.Where(i => i.System == "urn:trust:licence").ToList() is [var licence] && licence.Value == stated.Licence
+        && role.Specialty.Select(s => s.Text).SequenceEqual(stated.Specialties, StringComparer.Ordinal);
 
     private static string? Medicines(Bundle bundle, PrescriptionContent content, string patient, string role)
     {
@@ -93,44 +100,13 @@ public static class SecondReader
         return null;
     }
 
-    private static string? Drug(MedicationRequest request, PrescribedMedicine medicine)
-    {
-        // FHIR lets a request say that something is not to be given.
-        if (request.DoNotPerform is true)
-        {
-            return "doNotPerform";
-        }
-
-        return request.Medication is CodeableConcept concept && concept.Text == medicine.Name
+    private static string? Drug(MedicationRequest request, PrescribedMedicine medicine) =>
+        request.Medication is CodeableConcept concept && concept.Text == medicine.Name
             && Code(concept, "urn:trust:ypid") == medicine.NationalCode && Code(concept, "urn:trust:nhsa") == medicine.InsuranceCode
             ? null : "medication";
-    }
 
-    // Our reader knows the dose as text; a structured dose beside it would be a second dose that nobody compared.
-    private static string? Dose(MedicationRequest request, PrescribedMedicine medicine)
-    {
-        if (!request.DosageInstruction.Select(d => d.Text).SequenceEqual(medicine.Doses, StringComparer.Ordinal))
-        {
-            return "dosageInstruction";
-        }
-
-        for (var i = 0; i < request.DosageInstruction.Count; i++)
-        {
-            var dosage = request.DosageInstruction[i];
-            var member = dosage.DoseAndRate.Count > 0 ? "doseAndRate"
-                : dosage.MaxDosePerPeriod is not null ? "maxDosePerPeriod"
-                : dosage.MaxDosePerAdministration is not null ? "maxDosePerAdministration"
-                : dosage.MaxDosePerLifetime is not null ? "maxDosePerLifetime"
-                : dosage.Timing is not null ? "timing"
-                : null;
-            if (member is not null)
-            {
-                return $"dosageInstruction[{i}].{member}";
-            }
-        }
-
-        return null;
-    }
+    private static string? Dose(MedicationRequest request, PrescribedMedicine medicine) =>
+        request.DosageInstruction.Select(d => d.Text).SequenceEqual(medicine.Doses, StringComparer.Ordinal) ? null : "dosageInstruction";
 
     private static string? Quantity(MedicationRequest.DispenseRequestComponent? dispense, PrescribedMedicine medicine) =>
         dispense is null ? "dispenseRequest"
@@ -139,7 +115,6 @@ public static class SecondReader
             ? "dispenseRequest.extension"
         // FHIR's own quantity may stand beside the extension, if it says the same.
         : dispense.Quantity is { } quantity && quantity.Value != medicine.Quantity ? "dispenseRequest.quantity"
-        : dispense.NumberOfRepeatsAllowed is > 0 ? "dispenseRequest.numberOfRepeatsAllowed"
         : dispense.ExpectedSupplyDuration is { Code: "d" } duration && duration.Value == medicine.Days ? null
         : "dispenseRequest.expectedSupplyDuration";
 
@@ -150,34 +125,9 @@ public static class SecondReader
         return request.AuthoredOn is { Length: > 10 } && !IsInstant(request.AuthoredOnElement, content.AuthoredOn) ? "authoredOn"
             : request.AuthoredOn is { Length: <= 10 } day && day != Day(written) ? "authoredOn"
             : period?.End != Day(content.ValidUntil) ? "dispenseRequest.validityPeriod.end"
-            // It holds from when it is written; one that begins later is another to whoever reads the period.
-            : period.Start is { } start && string.CompareOrdinal(start, Day(written)) > 0 ? "dispenseRequest.validityPeriod.start"
+            // It holds from when it is written; one that begins at another time is another to whoever reads the period.
+            : period.Start is { } start && start != Day(written) ? "dispenseRequest.validityPeriod.start"
             : null;
-    }
-
-    // FHIR R4 2.6.2: whoever does not know a modifier must not go on with what it modifies.
-    private static string? Modifier(Base element, string path)
-    {
-        foreach (var (name, value) in element.EnumerateElements())
-        {
-            if (name is "modifierExtension" or "implicitRules")
-            {
-                return path + "." + name;
-            }
-
-            var found = value switch
-            {
-                Base one => Modifier(one, path + "." + name),
-                IEnumerable<Base> many => many.Select((one, i) => Modifier(one, $"{path}.{name}[{i}]")).FirstOrDefault(m => m is not null),
-                _ => null,
-            };
-            if (found is not null)
-            {
-                return found;
-            }
-        }
-
-        return null;
     }
 
     private static (string Url, T Resource)? Entry<T>(Bundle bundle) where T : Resource =>

@@ -13,7 +13,7 @@ namespace Trust.SignService.Prescriptions;
 public sealed record StatusResponse(Guid Id, string Status);
 
 /// <summary>Moves a prescription with its event in one transaction; when it cannot move, says why and notes expiry on the way.</summary>
-public sealed class Transition(NpgsqlDataSource db, PrescriptionStore store, Outbox outbox, TimeProvider clock)
+public sealed class Transition(NpgsqlDataSource db, Outbox outbox, TimeProvider clock)
 {
     /// <summary>Runs one compare-and-swap and appends its event.</summary>
     /// <param name="id">The prescription.</param>
@@ -46,13 +46,13 @@ public sealed class Transition(NpgsqlDataSource db, PrescriptionStore store, Out
     public async Task Expire(PrescriptionRow row, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
-        await Expire(connection, row, ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        await Expire(tx, row, ct);
     }
 
     // True when it had expired; the note itself may have to wait for the ledger, and is then made the next time somebody asks.
-    private async Task<bool> Expire(NpgsqlConnection connection, PrescriptionRow row, CancellationToken ct)
+    private async Task<bool> Expire(NpgsqlTransaction tx, PrescriptionRow row, CancellationToken ct)
     {
-        await using var tx = await connection.BeginTransactionAsync(ct);
         if (!await PrescriptionStore.Expire(tx, row.Id, clock.GetUtcNow(), ct))
         {
             return false;
@@ -68,12 +68,14 @@ public sealed class Transition(NpgsqlDataSource db, PrescriptionStore store, Out
 
     private async Task<Refusal> WhyNot(NpgsqlConnection connection, Guid id, CancellationToken ct)
     {
-        if (await store.Find(id, ct) is not { } row)
+        // Over the connection already held: of many who lose at once each would otherwise hold one and wait for another.
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        if (await PrescriptionStore.Find(tx, id, ct) is not { } row)
         {
             return SignRefusals.NotFound;
         }
 
-        if (await Expire(connection, row, ct))
+        if (await Expire(tx, row, ct))
         {
             return SignRefusals.Expired;
         }

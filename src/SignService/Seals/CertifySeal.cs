@@ -1,8 +1,11 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Identifiers;
 using Trust.Pkcs11;
 using Trust.SignService.Keys;
 
@@ -13,7 +16,8 @@ namespace Trust.SignService.Seals;
 public sealed record SealCertificateRequest(string Chain);
 
 /// <summary>Takes a seal's certificate, which is accepted only when our own CA issued it for this institution and this key.</summary>
-internal sealed class CertifySeal(SealStore seals, SealDirectory directory, IToken token, TrustAnchors anchors, TimeProvider clock)
+internal sealed class CertifySeal(
+    SealStore seals, SealDirectory directory, IToken token, TrustAnchors anchors, SystemStanding standing, Outbox outbox, NpgsqlDataSource db, TimeProvider clock)
 {
     private const int LongestChain = 64 * 1024;
 
@@ -24,6 +28,11 @@ internal sealed class CertifySeal(SealStore seals, SealDirectory directory, ITok
         if (OwnSeal.Judge(context.Caller(), institution, out var own) is { } other)
         {
             return other;
+        }
+
+        if (await standing.Judge(context.Caller(), ct) is { } fallen)
+        {
+            return fallen;
         }
 
         if (await seals.Find(own, ct) is not { } seal || await token.Find(new KeyRef(seal.KeyLabel), ct) is not { } key)
@@ -53,9 +62,27 @@ internal sealed class CertifySeal(SealStore seals, SealDirectory directory, ITok
             return SealRefusals.CertificateUntrusted;
         }
 
-        await seals.Certify(own, [.. trusted.Path.Take(trusted.Path.Count - 1).Select(c => c.Der.ToArray())], clock.GetUtcNow(), ct);
+        if (await Store(context.Caller(), own, trusted, ct) is { } refusal)
+        {
+            return refusal;
+        }
+
         directory.Forget(own);
         return TypedResults.NoContent();
+    }
+
+    private async Task<Refusal?> Store(Caller caller, InstitutionId institution, PathOutcome.Trusted trusted, CancellationToken ct)
+    {
+        await using var connection = await db.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        await SealStore.Certify(tx, institution, [.. trusted.Path.Take(trusted.Path.Count - 1).Select(c => c.Der.ToArray())], clock.GetUtcNow(), ct);
+        if (await outbox.Record(tx, SealEvents.Of("KEY.activate", institution, caller, trusted.Path[0].Der.Span)) is { } refusal)
+        {
+            return refusal;
+        }
+
+        await tx.CommitAsync(CancellationToken.None);
+        return null;
     }
 
     private static IReadOnlyList<Certificate>? ReadChain(string pem)

@@ -10,9 +10,9 @@ public static class SealRefusals
     public static readonly Refusal UnknownInstitution = new("unknown-institution", 404,
         "登记库中没有这家机构，或该机构目前不能使用电子印章，请核对机构标识。", "The registry knows no such institution that may seal now; check its identifier.");
 
-    /// <summary>A name that is empty or too long.</summary>
+    /// <summary>Another name than the registered one.</summary>
     public static readonly Refusal InstitutionName = new("name", 422,
-        "请填写机构的登记名称，不超过 128 个字符。", "Give the registered name of the institution, at most 128 characters.");
+        "印章的名称以登记名称为准，请填写登记名称或不填。", "A seal bears the institution's registered name; give that one or none.");
 
     /// <summary>No key yet.</summary>
     public static readonly Refusal UnknownSeal = new("unknown-seal", 404,

@@ -18,7 +18,7 @@ public sealed class SealStore(NpgsqlDataSource db)
 
     private const string InsertRow = """
         INSERT INTO seals (institution, region, key_label, request, created_at) VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (institution) DO UPDATE SET request = excluded.request WHERE seals.certificates IS NULL
+        ON CONFLICT (institution) DO NOTHING
         """;
 
     private const string CertifyRow = "UPDATE seals SET certificates = $2, certified_at = $3 WHERE institution = $1";
@@ -27,11 +27,11 @@ public sealed class SealStore(NpgsqlDataSource db)
     public Task<SealRow?> Find(InstitutionId institution, CancellationToken ct) => db.Sql(FindRow).With(institution.Value).One(
         r => new SealRow(InstitutionId.Parse(r.GetString(0), null), r.GetString(1), r.GetFieldValue<byte[]>(2), r.Nullable<byte[][]>(3) ?? []), ct);
 
-    /// <summary>Stores a new seal, or the request again while there is no certificate.</summary>
-    public Task<int> Insert(InstitutionId institution, string region, string keyLabel, byte[] request, DateTimeOffset now, CancellationToken ct) =>
-        db.Sql(InsertRow).With(institution.Value).With(region).With(keyLabel).With(request).With(now).Execute(ct);
+    /// <summary>Stores a new seal; 0 when there is one.</summary>
+    public static Task<int> Insert(NpgsqlTransaction tx, InstitutionId institution, string region, string keyLabel, byte[] request, DateTimeOffset now, CancellationToken ct) =>
+        tx.Sql(InsertRow).With(institution.Value).With(region).With(keyLabel).With(request).With(now).Execute(ct);
 
     /// <summary>Stores the certificate.</summary>
-    public Task<int> Certify(InstitutionId institution, IReadOnlyList<byte[]> certificates, DateTimeOffset now, CancellationToken ct) =>
-        db.Sql(CertifyRow).With(institution.Value).With(certificates.ToArray()).With(now).Execute(ct);
+    public static Task<int> Certify(NpgsqlTransaction tx, InstitutionId institution, IReadOnlyList<byte[]> certificates, DateTimeOffset now, CancellationToken ct) =>
+        tx.Sql(CertifyRow).With(institution.Value).With(certificates.ToArray()).With(now).Execute(ct);
 }

@@ -51,6 +51,7 @@ public sealed class FinishSignature(
     /// <param name="source">Who makes the value.</param>
     /// <param name="key">Idempotency key of this completion.</param>
     /// <param name="intent">The event that announces the act.</param>
+    /// <param name="still">Whether it may be made still, asked after the receipt and before the act; a refusal leaves it announced and not released.</param>
     /// <param name="advance">Changes the prescription and appends its events in the result's transaction; a refusal rolls back.</param>
     /// <param name="ct">Cancels waiting; what was signed is stored all the same.</param>
     public async Task<FinishOutcome> Release(
@@ -58,6 +59,7 @@ public sealed class FinishSignature(
         SignatureSource source,
         string key,
         AuditEvent intent,
+        Func<CancellationToken, Task<Refusal?>> still,
         Func<NpgsqlTransaction, Task<Refusal?>> advance,
         CancellationToken ct)
     {
@@ -66,6 +68,9 @@ public sealed class FinishSignature(
         {
             case IntentOutcome.Refused refused:
                 return new FinishOutcome.Refused(refused.Why);
+            // The ledger may have taken seconds, in which a right was taken away.
+            case IntentOutcome.Confirmed when await still(ct) is { } fallen:
+                return new FinishOutcome.Refused(fallen);
             case IntentOutcome.Confirmed confirmed:
                 return await Act(row, source, confirmed.Intent, advance, ct);
             default:
@@ -122,11 +127,19 @@ public sealed class FinishSignature(
     {
         if (row.Intent is { } announced)
         {
-            return await outbox.FindReceipt(new Trust.LogFormat.EventId(announced), ct) is not null
-                ? new IntentOutcome.Confirmed(announced) : new IntentOutcome.Refused(SignRefusals.LedgerUnconfirmed);
+            if (await outbox.FindReceipt(new Trust.LogFormat.EventId(announced), ct) is not null)
+            {
+                return new IntentOutcome.Confirmed(announced);
+            }
+
+            if (await store.IsOnItsWay(announced, ct))
+            {
+                return new IntentOutcome.Refused(SignRefusals.LedgerUnconfirmed);
+            }
         }
 
-        // Stopped between commit and note: the ledger may hold the first announcement too; announcing twice is harmless.
+        // Stopped between commit and note, or the announcement is quarantined or older than what the outbox keeps: the ledger may hold the first one
+        // too; announcing twice is harmless.
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         return await ConfirmIntent(tx, row, intent, ct);

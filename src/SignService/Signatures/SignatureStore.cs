@@ -31,10 +31,12 @@ public sealed class SignatureStore(NpgsqlDataSource db)
         WHERE id = $1 AND status = 'prepared' AND expires_at > $4
         """;
 
-    private const string NoteIntent = "UPDATE signatures SET intent = $2 WHERE id = $1 AND status = 'intended' AND intent IS NULL";
+    private const string NoteIntent = "UPDATE signatures SET intent = $2 WHERE id = $1 AND status = 'intended'";
+
+    private const string FindWaiting = "SELECT 1 FROM audit_outbox WHERE id = $1 AND idx IS NULL AND quarantined IS NULL";
 
     private const string CompleteRow = """
-        UPDATE signatures SET status = 'done', signature = $2, time_stamp = $3, completed_at = $4, intent = COALESCE(intent, $5)
+        UPDATE signatures SET status = 'done', signature = $2, time_stamp = $3, completed_at = $4, intent = $5
         WHERE id = $1 AND status = 'intended'
         """;
 
@@ -62,6 +64,9 @@ public sealed class SignatureStore(NpgsqlDataSource db)
 
     /// <summary>Remembers which event announced the act, so that a retry after a crash can look for its receipt.</summary>
     public Task Announce(Guid id, Guid intent, CancellationToken ct) => db.Sql(NoteIntent).With(id).With(intent).Execute(ct);
+
+    /// <summary>Whether the event that announced the act waits for the ledger still.</summary>
+    public async Task<bool> IsOnItsWay(Guid intent, CancellationToken ct) => await db.Sql(FindWaiting).With(intent).Scalar<int>(ct) == 1;
 
     /// <summary>intended → done.</summary>
     /// <returns>False: another request completed it.</returns>

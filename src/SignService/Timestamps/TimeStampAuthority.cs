@@ -22,8 +22,9 @@ public abstract record StampOutcome
     public sealed record Refused(TimeStampFailure Failure, string Text) : StampOutcome;
 }
 
-/// <summary>Gives RFC 3161 time-stamps with the token-held key. Time never runs backwards within a process.</summary>
-public sealed class TimeStampAuthority(TimeStampKey key, SignOptions options, TimeProvider clock, ILogger<TimeStampAuthority> log)
+/// <summary>Gives RFC 3161 time-stamps with the token-held key. Time never runs backwards, not over a restart either, and agrees with the ledger's.</summary>
+public sealed class TimeStampAuthority(
+    TimeStampKey key, StampMark mark, LedgerClock ledger, SignOptions options, TimeProvider clock, ILogger<TimeStampAuthority> log)
 {
     private long last;
 
@@ -39,12 +40,19 @@ public sealed class TimeStampAuthority(TimeStampKey key, SignOptions options, Ti
         }
 
         var now = clock.GetUtcNow();
+        // Before the mark: a clock that runs ahead must not move it to where the right time comes only tomorrow.
+        if (!await ledger.Agrees(now, ct))
+        {
+            SignLog.ClocksDiffer(log, now);
+            return new StampOutcome.Refused(TimeStampFailure.TimeNotAvailable, "The clock does not agree with the audit ledger's.");
+        }
+
         if (!key.IsValidAt(now))
         {
             return new StampOutcome.Refused(TimeStampFailure.SystemFailure, "The authority's certificate is not valid now.");
         }
 
-        if (!Advance(now))
+        if (!Advance(now) || !await mark.Admits(now, ct))
         {
             return new StampOutcome.Refused(TimeStampFailure.TimeNotAvailable, "The clock is being corrected.");
         }

@@ -13,22 +13,6 @@ namespace Trust.CA.Tests.Claims;
 /// <summary>Certificates, what is told of them, and what keys are made for.</summary>
 public sealed class StatusClaims(CaFixture ca)
 {
-    // A seal's status is asked here by the signing service; today only practitioners' certificates are known, so a released prescription is never valid.
-    [Fact]
-    public async Task F22_The_status_of_a_seal_certificate_is_unknown_to_services()
-    {
-        var (_, institution, _) = await ca.NewPractitioner();
-        using var key = SoftwareKey.New(PublicKeyKind.P256);
-        var p10 = await CertificationRequest.Create(new X500DistinguishedName("CN=" + institution), key.Spki, [], key.Signer, default);
-        var created = await ca.Request(Samples.Request("institution-seal", institution, p10));
-        await ca.Approve(1, created);
-        var issued = await ca.Approve(2, created);
-        using var peer = ca.Peer();
-        using var answer = await peer.GetAsync("/holders/" + issued.Sha256);
-        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
-        Assert.Equal("unknown-certificate", await answer.Problem());
-    }
-
     // The generation of a key that others rely on is an event; today the responders' and the entitlement key's are made without one.
     [Fact]
     public async Task M10_The_keys_of_entitlement_and_batches_are_made_without_an_event()

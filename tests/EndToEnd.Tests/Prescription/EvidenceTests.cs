@@ -81,6 +81,11 @@ public sealed class EvidenceTests(RunningTrust trust)
         await pharmacist.Post($"/prescriptions/{id}/review/signature", await PrescriptionDriver.Sign(trust.World.Pharmacist, review), None);
         var pharmacy = await driver.Pharmacy();
         await pharmacy.Post($"/prescriptions/{id}/claim", new JsonObject(), None);
+        // The pharmacy has the signatures judged before it hands anything over, by the CA's own records.
+        var read = await pharmacy.Get($"/prescriptions/{id}", None);
+        var verdict = await pharmacy.Post("/validations", new JsonObject { ["payload"] = read["payload"]!.DeepClone(), ["signatures"] = read["signatures"]!.DeepClone() }, None);
+        Assert.Equal("valid", verdict["verdict"]!.GetValue<string>());
+        Assert.Equal([urn, trust.World.Practitioners[1], trust.World.Institutions[0]], verdict["signers"]!.AsArray().Select(s => s!["signer"]!.GetValue<string>()));
         await pharmacy.Post($"/prescriptions/{id}/dispense", new JsonObject { ["dispenser"] = trust.World.Practitioners[2] }, None);
         return id;
     }

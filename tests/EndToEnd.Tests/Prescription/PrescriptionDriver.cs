@@ -35,13 +35,17 @@ public sealed class PrescriptionDriver(RunningTrust trust) : IDisposable
 
     public Api Person(LoginResult login) => new(_http, trust.Sign, ((LoginResult.Granted)login).AccessToken);
 
-    public async Task<Api> Pharmacy() => new(_http, trust.Sign, await trust.World.Client("pharmacy-jincheng").OwnToken("rx.read rx.claim rx.dispense", trust.Sign, None));
+    public async Task<Api> Pharmacy() => new(_http, trust.Sign, await trust.World.Client("pharmacy-jincheng").OwnToken("rx.read rx.claim rx.dispense validate", trust.Sign, None));
 
     /// <summary>Prepares a prescription in a doctor's name.</summary>
     public async Task<Answer> Prepare(Api doctor, string urn, Card card, string patient, string? key = null)
     {
         var number = "RX-" + Convert.ToHexString(RandomNumberGenerator.GetBytes(8));
         var bundle = JsonNode.Parse((await trust.World.Prescription(patient, number, None)).ToJsonString().Replace(trust.World.Practitioners[0], urn, StringComparison.Ordinal))!;
+        var (name, licence) = trust.RegisteredAs(urn);
+        var practitioner = bundle["entry"]!.AsArray().Select(e => e!["resource"]!).Single(r => r["resourceType"]!.GetValue<string>() == "Practitioner");
+        practitioner["name"]![0]!["text"] = name;
+        practitioner["identifier"]![1]!["value"] = licence;
         return await doctor.Send(HttpMethod.Post, "/prescriptions", new JsonObject { ["bundle"] = bundle, ["certificate"] = Convert.ToBase64String(card.Signature.Der.Span) }, key, None);
     }
 

@@ -17,70 +17,6 @@ namespace Trust.SignService.Tests.Claims;
 /// <summary>What the service does today when it judges, stamps and makes keys, where a review says that it should do otherwise.</summary>
 public sealed class SignatureClaims
 {
-    // The CA knows no seal at the address that is asked, so a released prescription should, but cannot, be called valid.
-    [Fact]
-    public async Task F22_A_sealed_prescription_is_judged_indeterminate_as_the_CA_answers()
-    {
-        await using var rig = await SignRig.Start();
-        var evidence = JsonNode.Parse((await rig.Evidence(await rig.Released())).GetRawText())!;
-        var seal = Certificate.Parse(Convert.FromBase64String(evidence["signatures"]![2]!["certificates"]![0]!.GetValue<string>()));
-        rig.Peers.Status[seal.Sha256Hex] = "";
-        Assert.Equal("indeterminate status-unknown", await Verdict(rig, evidence));
-    }
-
-    // Without a review and a seal nothing should be valid; and the answer should name who signed.
-    [Fact]
-    public async Task F23_A_doctors_signature_alone_is_judged_valid()
-    {
-        await using var rig = await SignRig.Start();
-        var evidence = JsonNode.Parse((await rig.Evidence(await rig.Released())).GetRawText())!;
-        evidence["signatures"]!.AsArray().RemoveAt(2);
-        evidence["signatures"]!.AsArray().RemoveAt(1);
-        Assert.Equal("valid", await Verdict(rig, evidence));
-    }
-
-    // The signer should be the author whom the payload names; today anybody's signature key will do.
-    [Fact]
-    public async Task F23_Another_persons_signature_on_a_doctors_prescription_is_judged_valid()
-    {
-        await using var rig = await SignRig.Start();
-        var evidence = JsonNode.Parse((await rig.Evidence(await rig.Released())).GetRawText())!;
-        var payload = Convert.FromBase64String(evidence["payload"]!.GetValue<string>());
-        List<Certificate> chain = [rig.PharmacistCard.Signature, rig.Practitioners.Certificate];
-        var header = Jades.Protect(chain, DateTimeOffset.UtcNow, "1.2.3", SignatureKind.Prescribe, "urn:uuid:" + Guid.NewGuid().ToString("D"));
-        var value = rig.PharmacistCard.Sign(Jades.SigningInput(header, payload));
-        var stamp = Assert.IsType<StampOutcome.Stamped>(await rig.Parts.GetRequiredService<TimeStampAuthority>().Stamp(Jades.TimeStampInput(value), CancellationToken.None));
-        evidence["signatures"] = new JsonArray(new JsonObject
-        {
-            ["kind"] = "prescribe", ["protected"] = header, ["signature"] = value, ["timestamp"] = Convert.ToBase64String(stamp.Token),
-            ["certificates"] = new JsonArray([.. chain.Select(c => (JsonNode)Convert.ToBase64String(c.Der.Span))]),
-        });
-        Assert.Equal("valid", await Verdict(rig, evidence));
-    }
-
-    // Making a key in the token should be an event; today a question does it, silently.
-    [Fact]
-    public async Task M10_A_systems_question_makes_a_key_without_an_event()
-    {
-        await using var rig = await SignRig.Start(withSeal: false);
-        using var answer = await rig.Get($"/seals/{SignRig.Pharmacy}/request", rig.SealToken(SignRig.Pharmacy));
-        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        Assert.NotNull(await rig.Parts.GetRequiredService<Trust.Pkcs11.IToken>().Find(new("seal-" + SignRig.Pharmacy["urn:mdid:o:".Length..]), CancellationToken.None));
-        Assert.Equal(0, await rig.Count("SELECT count(*) FROM audit_outbox WHERE action = 'KEY.generate'"));
-    }
-
-    // A pending request should stay as its institution made it; today each question may give it another name.
-    [Fact]
-    public async Task M10_A_later_question_changes_the_name_in_a_seals_pending_request()
-    {
-        await using var rig = await SignRig.Start(withSeal: false);
-        using var first = await rig.Get($"/seals/{SignRig.Hospital}/request?name=" + Uri.EscapeDataString("示例市人民医院"), rig.SealToken());
-        using var later = await rig.Get($"/seals/{SignRig.Hospital}/request?name=" + Uri.EscapeDataString("另一家医院"), rig.SealToken());
-        var stored = await rig.SealRequest();
-        var request = Assert.IsType<RequestOutcome.Proved>(CertificationRequest.Read(stored)).Request;
-        Assert.Contains("另一家医院", request.Subject.Name, StringComparison.Ordinal);
-    }
-
     // RFC 9110 8.3.1: a media type is compared without regard to case.
     [Fact]
     public async Task N_A_media_type_in_another_case_is_the_same_type()
@@ -124,13 +60,6 @@ public sealed class SignatureClaims
         Assert.NotNull(TimeStamp.TokenOf(reply));
         Assert.True(reply.AsSpan().IndexOf(imprint.AsSpan(19)) >= 0, "the hash is in the answer");
         Assert.True(reply.AsSpan().IndexOf(imprint) < 0, "the parameters are in the answer");
-    }
-
-    private static async Task<string> Verdict(SignRig rig, JsonNode evidence)
-    {
-        evidence.AsObject().Remove("prescription");
-        var answer = await SignRig.Read(await rig.Post("/validations", rig.PharmacyToken(), raw: evidence.ToJsonString()), 200);
-        return string.Join(' ', answer.GetProperty("reasons").EnumerateArray().Select(r => r.GetProperty("code").GetString()).Prepend(answer.GetProperty("verdict").GetString()));
     }
 
     private static async Task<(int Status, byte[] Reply)> Ask(SignRig rig, byte[] body, string type = "application/timestamp-query")

@@ -150,6 +150,11 @@ public sealed class DemoRun(World world, Narrator narrator)
         narrator.Checked("the patient has a pseudonym (no identity number leaves the provider) and an online-care consent");
         var doctor = new Api(http, _installation.Addresses.Sign, _physician!.AccessToken);
         var bundle = await world.Prescription(_patient, NewNumber(), ct);
+        var doNot = bundle.DeepClone();
+        doNot["entry"]!.AsArray().Single(e => e!["resource"]!["resourceType"]!.GetValue<string>() == "MedicationRequest")!["resource"]!["doNotPerform"] = true;
+        var refused = await doctor.Send(
+            HttpMethod.Post, "/prescriptions", new JsonObject { ["bundle"] = doNot, ["certificate"] = Convert.ToBase64String(world.Physician.Signature.Der.Span) }, null, ct);
+        narrator.Must(refused.Status == 422, $"a prescription that says \"do not\" is refused before anyone signs it: {refused.Problem}");
         var prepared = await doctor.Post("/prescriptions", new JsonObject { ["bundle"] = bundle, ["certificate"] = Convert.ToBase64String(world.Physician.Signature.Der.Span) }, ct);
         _prescription = prepared["id"]!.GetValue<string>();
         var toBeSigned = Convert.FromBase64String(prepared["toBeSigned"]!.GetValue<string>());

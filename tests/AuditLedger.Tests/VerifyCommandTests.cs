@@ -29,12 +29,12 @@ public sealed class VerifyCommandTests(EvidenceMade made) : IClassFixture<Eviden
         File.WriteAllBytes(good, made.File.ToArray());
         File.WriteAllBytes(none, await made.Bytes("/evidence/prescription/rx-nobody-knows", "510000"));
         Assert.Equal((VerifyCommand.NoEvent, "no-event"), Run(none, Expected.Nothing));
-        Assert.Equal((VerifyCommand.Verified, "verified"), Run(good, Of("prescription:rx-1", null, null)));
-        Assert.Equal((VerifyCommand.Verified, "verified"), Run(good, Of("prescription:rx-1", "2026-01-01T00:00:00+08:00", "2026-01-02T00:00:00.5Z")));
+        Assert.Equal((VerifyCommand.Verified, "verified"), Run(good, Of("prescription:" + SampleSubjects.Id("rx-1"), null, null)));
+        Assert.Equal((VerifyCommand.Verified, "verified"), Run(good, Of("prescription:" + SampleSubjects.Id("rx-1"), "2026-01-01T00:00:00+08:00", "2026-01-02T00:00:00.5Z")));
         Assert.Equal((VerifyCommand.OtherQuestion, "other-question"), Run(good, Of("prescription:rx-2", null, null)));
         Assert.Equal((VerifyCommand.OtherQuestion, "other-question"), Run(good, Of("patient:rx-1", null, null)));
         // Nobody has asked what happens after the question.
-        Assert.Equal((VerifyCommand.OtherQuestion, "other-question"), Run(good, Of("prescription:rx-1", null, "2999-01-01T00:00:00Z")));
+        Assert.Equal((VerifyCommand.OtherQuestion, "other-question"), Run(good, Of("prescription:" + SampleSubjects.Id("rx-1"), null, "2999-01-01T00:00:00Z")));
 
         Expected Of(string subject, string? from, string? to) => Expected.TryRead(subject, from, to)!;
         (int, string) Run(string file, Expected expected)

@@ -110,9 +110,25 @@ public static class LedgerRefusals
 
     /// <summary>The question cannot be read.</summary>
     public static readonly Refusal MalformedQuestion = new("malformed-question", 400,
-        "无法读取查询：处方、执业人员、机构、证书请用其标识查询，患者请用绑定时给出的 32 字节密钥（base64url）查询；时间须为带时区的 ISO 8601 且起始早于结束；案件编号为 1 到 64 个字母、数字和连字符；树的大小至少为 1。",
-        "The question cannot be read: ask about prescription, practitioner, institution or certificate by its identifier, about a patient by the 32-byte key (base64url) that its binding gave; "
-        + "times are ISO 8601 with an offset, the first before the second; a case number is 1 to 64 letters, digits and hyphens; a tree has at least one entry.");
+        "查询参数 {member} 无法读取：每个参数只能出现一次；from 和 to 须为带时区偏移的 RFC 3339 时间（如 2026-11-30T00:00:00+08:00，至微秒），且 from 早于 to；caseNumber 为 1 到 64 个字母、数字和连字符；size 至少为 1。",
+        "The question's {member} cannot be read: each parameter stands once; from and to are RFC 3339 with an offset (2026-11-30T00:00:00+08:00, to the microsecond), the first before the second; "
+        + "caseNumber is 1 to 64 letters, digits and hyphens; size is at least 1.");
+
+    /// <summary>The identifier is not one of its kind: nothing could stand under it.</summary>
+    public static readonly Refusal MalformedIdentifier = new("malformed-identifier", 400,
+        "对象标识不符合其种类的写法：prescription 为小写 UUID（不是处方号），practitioner 为 urn:mdid:p: 加大写 ULID（不是执业证号），institution 为 urn:mdid:o: 加大写 ULID，certificate 为 64 位小写十六进制（DER 的 SHA-256），patient 为绑定时给出的 32 字节密钥（base64url）。",
+        "The identifier has not the form of its kind: prescription, a UUID in lower case (not the number printed on it); practitioner, urn:mdid:p: and a ULID in upper case (not a licence number); "
+        + "institution, urn:mdid:o: and a ULID in upper case; certificate, 64 hexadecimal digits in lower case (SHA-256 of the DER); patient, the 32-byte key in base64url that its binding gave.");
+
+    /// <summary>A parameter that no question has. Member: <c>parameter</c>.</summary>
+    public static readonly Refusal UnknownParameter = new("unknown-parameter", 400,
+        "查询没有名为 {parameter} 的参数；只有 from、to、size 和 caseNumber，区分大小写。",
+        "A question has no parameter {parameter}: there are from, to, size and caseNumber, in this spelling.");
+
+    /// <summary>A stored entry is not what was logged. Member: <c>index</c>.</summary>
+    public static readonly Refusal EntryDamaged = new("entry-damaged", 503,
+        "第 {index} 条条目的存储内容与账本中的哈希不符，无法作为证据给出；请通知运维人员运行 fsck --repair 后重试。",
+        "What is stored as entry {index} has not the hash that the log holds, and is no evidence; tell the operator to run fsck --repair, and ask again.");
 
     /// <summary>The tree asked about was never published. Member: <c>size</c>.</summary>
     public static readonly Refusal NoSuchTree = new("no-such-tree", 400,
@@ -141,6 +157,10 @@ public static class LedgerRefusals
     /// <summary>No open hold of the id.</summary>
     public static readonly Refusal NoOpenHold = new("no-open-hold", 404,
         "没有这个编号的未解除保全；请核对编号。", "There is no open hold of this id; compare the id.");
+
+    /// <summary>The hold belongs to another region.</summary>
+    public static readonly Refusal NotOwnHold = new("not-own-hold", 403,
+        "该保全由其他辖区的监管机构设置，只能由该辖区解除。", "The hold was placed by another region's regulator; only that region releases it.");
 
     /// <summary>The shredding cannot be read.</summary>
     public static readonly Refusal MalformedShredding = new("malformed-shredding", 400,

@@ -38,8 +38,8 @@ internal static class Map
             .Get<GetEvidence>("/evidence/{kind}/{subject}", Who.Token("audit.read"), Limit.Client, e => e.Handle,
                 "All events on one subject in a period, with the proof that none is missing; for regulators, who leave a record.")
             .Post<PlaceHold>("/holds", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "A regulator keeps everything on a subject while a case is open.")
-            .Post<ReleaseHold>("/holds/{id:guid}/release", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "A regulator releases a hold.")
-            .Get<ListHolds>("/holds", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "The open holds, oldest first.")
+            .Post<ReleaseHold>("/holds/{id:guid}/release", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "A regulator asks that a hold of the own region be released; a second one confirms it.")
+            .Get<ListHolds>("/holds", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "The open holds of the own region, oldest first.")
             .Post<RequestShredding>("/shreddings", Who.Token("audit.shred"), Limit.Client, e => e.Handle, "A records officer asks that a subject's sealed detail be destroyed.")
             .Post<ApproveShredding>("/shreddings/{id:guid}/approve", Who.Token("audit.shred"), Limit.Client, e => e.Handle, "A second records officer approves it.")
             .Get<GetShredding>("/shreddings/{id:guid}", Who.Token("audit.shred"), Limit.Client, e => e.Handle, "Where a shredding stands.");

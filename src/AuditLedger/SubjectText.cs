@@ -1,33 +1,28 @@
 using System.Buffers.Text;
+using Trust.Kernel.Identifiers;
 using Trust.LogFormat;
 
 namespace Trust.AuditLedger;
 
-/// <summary>A subject as a caller names it: kind and identifier, or for a patient the key that its binding gave.</summary>
+/// <summary>
+/// A subject as a caller names it: kind and identifier in the one spelling of its kind, or for a patient the key that its binding gave. The index knows
+/// no other spelling, so that a proof of absence for one would be true and mislead.
+/// </summary>
 internal static class SubjectText
 {
-    private const int MaxIdentifier = 256;
-
-    /// <summary>The key; null when it names no subject the index knows.</summary>
+    /// <summary>The key; null when the identifier has not the form of its kind.</summary>
     /// <param name="kind"><c>prescription</c>, <c>practitioner</c>, <c>institution</c>, <c>certificate</c> or <c>patient</c>.</param>
-    /// <param name="subject">Identifier, or 32 bytes in base64url for a patient.</param>
-    public static SubjectKey? TryRead(string kind, string subject)
+    /// <param name="subject">Lower-case UUID, URN, URN, 64 lower-case hexadecimal digits, or 32 bytes in base64url.</param>
+    public static SubjectKey? TryRead(string? kind, string? subject) => kind switch
     {
-        if (subject.Length is 0 or > MaxIdentifier || subject.Any(char.IsControl))
-        {
-            return null;
-        }
-
-        return kind switch
-        {
-            "prescription" => SubjectKey.Prescription(subject),
-            "practitioner" => SubjectKey.Practitioner(subject),
-            "institution" => SubjectKey.Institution(subject),
-            "certificate" when subject.Length == 64 && subject.All(char.IsAsciiHexDigitLower) => SubjectKey.Certificate(subject),
-            "patient" when subject.Length == 43 && Base64Url.IsValid(subject) && Base64Url.DecodeFromChars(subject) is { Length: SubjectKey.Size } key => SubjectKey.Patient(key),
-            _ => null,
-        };
-    }
+        "prescription" when Guid.TryParseExact(subject, "D", out var id) && string.Equals(id.ToString("D"), subject, StringComparison.Ordinal) => SubjectKey.Prescription(subject),
+        "practitioner" when PersonId.TryParse(subject, out var person) => SubjectKey.Practitioner(person.Value),
+        "institution" when InstitutionId.TryParse(subject, out var institution) => SubjectKey.Institution(institution.Value),
+        "certificate" when subject is { Length: 64 } && subject.All(char.IsAsciiHexDigitLower) => SubjectKey.Certificate(subject),
+        "patient" when subject is { Length: 43 } && Base64Url.IsValid(subject) && Base64Url.DecodeFromChars(subject) is { Length: SubjectKey.Size } key
+            && string.Equals(Base64Url.EncodeToString(key), subject, StringComparison.Ordinal) => SubjectKey.Patient(key),
+        _ => null,
+    };
 }
 
 /// <summary>The case under which a regulator acts.</summary>

@@ -18,6 +18,7 @@ public ref struct EventBodyReader
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdef"u8);
 
     private const int TimeLength = 27;
+    private const int RegionLength = 6;
 
     private readonly ReadOnlySpan<byte> _body;
     private int _at;
@@ -104,7 +105,12 @@ public ref struct EventBodyReader
         Literal(",\"v\":1,\"where\":{\"node\":"u8);
         Text("node");
         Literal(",\"region\":"u8);
-        Text("region");
+        var region = Text("region");
+        if (region.Length != RegionLength || Number(region) < 0)
+        {
+            Refuse("region");
+        }
+
         Literal("}}"u8);
         if (_at != _body.Length)
         {
@@ -148,7 +154,7 @@ public ref struct EventBodyReader
     private void ReadId()
     {
         var text = Text("id");
-        if (text.Length != 36 || text[14] != (byte)'7' || (text[8], text[13], text[18], text[23]) != ((byte)'-', (byte)'-', (byte)'-', (byte)'-')
+        if (text.Length != 36 || text[14] != (byte)'7' || text[19] is not ((byte)'8' or (byte)'9' or (byte)'a' or (byte)'b') || (text[8], text[13], text[18], text[23]) != ((byte)'-', (byte)'-', (byte)'-', (byte)'-')
             || !IsHex(text[..8]) || !IsHex(text[9..13]) || !IsHex(text[14..18]) || !IsHex(text[19..23]) || !IsHex(text[24..]))
         {
             Refuse("id");
@@ -280,7 +286,7 @@ public ref struct EventBodyReader
 
         var rest = _body[_at..];
         var end = rest.IndexOfAny(Forbidden);
-        if (end < 0 || rest[end] != (byte)'"' || end > max)
+        if (end < 0 || rest[end] != (byte)'"' || end > max || HoldsC1(rest[..end]))
         {
             Refuse(name);
             return default;
@@ -288,6 +294,20 @@ public ref struct EventBodyReader
 
         _at += end + 1;
         return rest[..end];
+    }
+
+    // U+0080 to U+009F are control characters too, and in UTF-8 two bytes each, the first 0xC2. The body is valid UTF-8.
+    private static bool HoldsC1(ReadOnlySpan<byte> text)
+    {
+        for (int at; (at = text.IndexOf((byte)0xC2)) >= 0; text = text[(at + 2)..])
+        {
+            if (text[at + 1] < 0xA0)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private bool Next(scoped ReadOnlySpan<byte> literal)

@@ -38,6 +38,8 @@ public sealed class EvidenceMade : IAsyncLifetime
 
     public TrustedList Trusted { get; private set; } = null!;
 
+    public TestDatabase Database => _fixture.Database;
+
     public string PublicFolder => _fixture.Public;
 
     /// <summary>A patient with one event whose detail is sealed.</summary>
@@ -75,7 +77,7 @@ public sealed class EvidenceMade : IAsyncLifetime
     internal async Task<byte[]> Bytes(string path, string region)
     {
         using var client = Client("regulator", region);
-        using var answer = await client.GetAsync(path);
+        using var answer = await client.GetAsync(SampleSubjects.Path(path));
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
         return await answer.Content.ReadAsByteArrayAsync();
     }
@@ -88,10 +90,12 @@ public sealed class EvidenceMade : IAsyncLifetime
         return verdict;
     }
 
-    internal async Task<string> Problem(string path)
+    internal async Task<string> Problem(string path) => (await Refused(path))["title"]!.GetValue<string>();
+
+    internal async Task<JsonObject> Refused(string path)
     {
         using var client = Client("regulator", "510000");
-        return (await (await client.GetAsync(path)).Content.ReadFromJsonAsync<JsonObject>())!["title"]!.GetValue<string>();
+        return (await (await client.GetAsync(SampleSubjects.Path(path))).Content.ReadFromJsonAsync<JsonObject>())!;
     }
 
     /// <summary>Sizes that were published: one past each commit entry.</summary>
@@ -140,14 +144,15 @@ public sealed class EvidenceMade : IAsyncLifetime
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls(address.ToString());
         _sign = builder.Build();
-        var attachments = await _signed.Attachments("rx-1", "b64");
+        var attachments = await _signed.Attachments(SampleSubjects.Id("rx-1"), "b64");
         var other = attachments.DeepClone().AsObject();
-        other["prescription"] = "rx-2";
-        var uncritical = await _signed.Attachments("rx-5", "srCms");
-        var unknown = await _signed.Attachments("rx-6", "b64", "exp");
-        var misstated = await _signed.Misstated("rx-7");
-        _sign.MapGet("/prescriptions/{id}/evidence", (string id) => id switch { "rx-1" => attachments, "rx-2" => other, "rx-5" => uncritical, "rx-6" => unknown, "rx-7" => misstated, _ => null } is { } held
-            ? Results.Text(held.ToJsonString(), "application/json") : Results.NotFound());
+        other["prescription"] = SampleSubjects.Id("rx-2");
+        var uncritical = await _signed.Attachments(SampleSubjects.Id("rx-5"), "srCms");
+        var unknown = await _signed.Attachments(SampleSubjects.Id("rx-6"), "b64", "exp");
+        var misstated = await _signed.Misstated(SampleSubjects.Id("rx-7"));
+        var held = new[] { ("rx-1", attachments), ("rx-2", other), ("rx-5", uncritical), ("rx-6", unknown), ("rx-7", misstated) }
+            .ToDictionary(pair => SampleSubjects.Id(pair.Item1), pair => pair.Item2, StringComparer.Ordinal);
+        _sign.MapGet("/prescriptions/{id}/evidence", (string id) => held.TryGetValue(id, out var some) ? Results.Text(some.ToJsonString(), "application/json") : Results.NotFound());
         await _sign.StartAsync();
         return address;
     }

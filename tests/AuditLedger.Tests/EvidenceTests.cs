@@ -133,12 +133,6 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
         [
             j => j["anchor"] = null,
             j => j["policy"]!["batchKeys"]!.AsObject().Remove("idp"),
-            j => j["events"]![2] = new JsonObject
-            {
-                ["index"] = j["events"]![2]!["index"]!.DeepClone(),
-                ["leafHash"] = Convert.ToBase64String(MerkleProof.LeafHash(Convert.FromBase64String(j["events"]![2]!["leaf"]!.GetValue<string>()))),
-                ["proof"] = j["events"]![2]!["proof"]!.DeepClone(),
-            },
         ];
         foreach (var change in changes)
         {
@@ -146,6 +140,15 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
             Assert.Equal("file-not-logged", EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code);
             Assert.StartsWith("REFUSED [file-not-logged]", await made.Python(file), StringComparison.Ordinal);
         }
+
+        // An event of the prescription that is withheld beside its signatures could be one whose signature was left out.
+        var withheld = Falsified(j => j["events"]![2] = new JsonObject
+        {
+            ["index"] = j["events"]![2]!["index"]!.DeepClone(),
+            ["leafHash"] = Convert.ToBase64String(MerkleProof.LeafHash(Convert.FromBase64String(j["events"]![2]!["leaf"]!.GetValue<string>()))),
+            ["proof"] = j["events"]![2]!["proof"]!.DeepClone(),
+        });
+        Assert.Equal("attachment-events", EvidenceVerifier.Verify(withheld, made.Trusted).Finding!.Code);
 
         var key = System.Buffers.Text.Base64Url.EncodeToString(made.Patient.Key);
         var opened = JsonNode.Parse(await made.Bytes($"/evidence/patient/{key}?caseNumber=CASE-2026-7", "510000"))!;
@@ -189,7 +192,8 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
     {
         var verdict = await made.Verified("/evidence/prescription/rx-never-heard-of");
         Assert.Empty(verdict.Events);
-        Assert.Contains("these 0 events are all", VerdictText.Write(verdict, english: true), StringComparison.Ordinal);
+        Assert.True(verdict.HasNoEvent);
+        Assert.Contains("NO EVENT: the ledger holds nothing under exactly this identifier", VerdictText.Write(verdict, english: true), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -214,7 +218,7 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
         Assert.Equal(all.Where(e => e.Time >= from && e.Time < to).Select(e => e.Index), verdict.Events.Where(e => e.InPeriod).Select(e => e.Index));
         Assert.Equal([all[0].Index, all[3].Index], verdict.Events.Where(e => !e.InPeriod).Select(e => e.Index));
         Assert.Equal("malformed-question", await made.Problem("/evidence/prescription/rx-1?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"));
-        Assert.Equal("malformed-question", await made.Problem("/evidence/patient/too-short"));
+        Assert.Equal("malformed-identifier", await made.Problem("/evidence/patient/too-short"));
     }
 
     [Fact]
@@ -274,6 +278,109 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
     }
 
     [Fact]
+    public async Task A_signature_that_commits_to_a_seal_and_mentions_the_author_is_not_the_authors()
+    {
+        var file = await made.Bytes("/evidence/prescription/rx-7", "510000");
+        Assert.Equal("signature-kind", EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code);
+        Assert.StartsWith("REFUSED [signature-kind]", await made.Python(file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_act_of_signing_that_the_log_holds_has_its_signature_in_the_file()
+    {
+        foreach (var left in (int[])[0, 1])
+        {
+            var file = Falsified(j =>
+            {
+                var signatures = j["attachments"]!["signatures"]!.AsArray();
+                while (signatures.Count > left)
+                {
+                    signatures.RemoveAt(left);
+                }
+            });
+            Assert.Equal("signature-missing", EvidenceVerifier.Verify(file, made.Trusted).Finding!.Code);
+            Assert.StartsWith("REFUSED [signature-missing]", await made.Python(file), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("from=2026-11-30")]
+    [InlineData("from=11/12/2026")]
+    [InlineData("from=2026-11-30T00:00:00")]
+    [InlineData("from=2026-11-30T00:00Z")]
+    [InlineData("from=2026-11-30 00:00:00Z")]
+    [InlineData("from=2026-11-30T00:00:00%2B0800")]
+    [InlineData("from=2026-11-30T00:00:00%2B08")]
+    [InlineData("from=2026-11-30T24:00:00Z")]
+    [InlineData("from=2026-02-30T00:00:00Z")]
+    [InlineData("from=2026-11-30T00:00:00.Z")]
+    [InlineData("from=2026-11-30T00:00:00.1234567Z")]
+    [InlineData("from=1969-12-31T23:59:59Z")]
+    [InlineData("from=")]
+    [InlineData("to=now")]
+    [InlineData("from=2026-01-01T00:00:00Z&from=2026-01-02T00:00:00Z")]
+    [InlineData("size=0")]
+    [InlineData("caseNumber=")]
+    public async Task A_question_in_another_form_is_refused_and_names_the_member(string query)
+    {
+        var problem = await made.Refused("/evidence/prescription/rx-1?" + query);
+        Assert.Equal("malformed-question", problem["title"]!.GetValue<string>());
+        Assert.Equal(query.Split('=')[0], problem["member"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task A_time_with_any_offset_is_the_instant_it_names()
+    {
+        foreach (var (text, read) in new[] { ("2020-11-30T08:00:00%2B08:00", "2020-11-30T00:00:00.000000Z"), ("2020-11-30T00:00:00.5Z", "2020-11-30T00:00:00.500000Z"), ("2020-11-29T20:30:00-03:30", "2020-11-30T00:00:00.000000Z") })
+        {
+            var file = JsonNode.Parse(await made.Bytes("/evidence/prescription/rx-1?from=" + text, "510000"))!;
+            Assert.Equal(read, file["question"]!["from"]!.GetValue<string>());
+        }
+    }
+
+    [Theory]
+    [InlineData("until")]
+    [InlineData("From")]
+    [InlineData("casenumber")]
+    public async Task A_parameter_that_no_question_has_is_refused_by_name(string name)
+    {
+        var problem = await made.Refused($"/evidence/prescription/rx-1?{name}=2020-01-01T00:00:00Z");
+        Assert.Equal(("unknown-parameter", name), (problem["title"]!.GetValue<string>(), problem["parameter"]!.GetValue<string>()));
+    }
+
+    [Theory]
+    [InlineData("practitioner", "urn:mdid:p:01j9zzzzzzzzzzzzzzzzzzzzd1")]
+    [InlineData("practitioner", "110510000000101")]
+    [InlineData("practitioner", "urn:mdid:o:01JD000000000000000000000B")]
+    [InlineData("institution", "no-urn-at-all")]
+    [InlineData("institution", "urn:mdid:o:81JD000000000000000000000B")]
+    [InlineData("prescription", "RX-1795994232")]
+    [InlineData("prescription", "0193A5B0-7C1E-7B52-9F0E-3D1C2B4A5F60")]
+    [InlineData("prescription", "0193a5b07c1e7b529f0e3d1c2b4a5f60")]
+    [InlineData("certificate", "AA00000000000000000000000000000000000000000000000000000000000000")]
+    [InlineData("patient", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB")] // spare bits
+    [InlineData("client", "anything")]
+    public async Task No_absence_is_proved_of_what_cannot_stand_in_the_log(string kind, string identifier) =>
+        Assert.Equal("malformed-identifier", await made.Problem($"/evidence/{kind}/{identifier}"));
+
+    [Fact]
+    public async Task An_entry_altered_in_the_database_is_named_and_no_evidence_is_made_of_it()
+    {
+        var index = (await made.Verified("/evidence/prescription/rx-9")).Events[0].Index;
+        foreach (var place in (int[])[0, 40, 200, 300])
+        {
+            await Flip();
+            var problem = await made.Refused("/evidence/prescription/rx-9");
+            Assert.Equal(("entry-damaged", index), (problem["title"]!.GetValue<string>(), problem["index"]!.GetValue<long>()));
+            await Flip();
+            Task Flip() => made.Database.Owner.Sql("UPDATE entries SET leaf = set_byte(leaf, $1, get_byte(leaf, $1) # 1) WHERE idx = $2").With(place).With(index).Execute(default);
+        }
+
+        // Set right again it is evidence again, and so are the questions meanwhile.
+        Assert.Equal(index, (await made.Verified("/evidence/prescription/rx-9")).Events[0].Index);
+    }
+
+    [Fact]
     public async Task Events_outside_the_regulators_region_are_counted_but_not_shown()
     {
         var verdict = await made.Verified("/evidence/prescription/rx-1", region: "510100");
@@ -310,8 +417,8 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
     public async Task The_query_is_logged_before_the_answer_and_without_its_record_there_is_none()
     {
         var db = made.Ledger.App.Services.GetRequiredService<NpgsqlDataSource>();
-        await made.Verified("/evidence/institution/urn:mdid:o:asked");
-        var asked = await made.Verified("/evidence/institution/urn:mdid:o:asked");
+        await made.Verified("/evidence/institution/urn:mdid:o:01JD0000000000000000000ASK");
+        var asked = await made.Verified("/evidence/institution/urn:mdid:o:01JD0000000000000000000ASK");
         Assert.Equal("REG.query", Assert.Single(asked.Events).Action);
 
         // The relay is held back: the record cannot be confirmed, so nothing is answered.
@@ -320,20 +427,20 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
         await tx.Sql("LOCK TABLE audit_outbox IN ACCESS EXCLUSIVE MODE").Execute(default);
         using var client = made.Client("regulator", "510000");
         client.Timeout = TimeSpan.FromSeconds(3);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.GetAsync("/evidence/prescription/rx-1"));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.GetAsync(SampleSubjects.Path("/evidence/prescription/rx-1")));
     }
 
     [Fact]
     public async Task Who_is_no_regulator_gets_nothing_and_leaves_an_event()
     {
         using var physician = made.Client("physician", "510000");
-        Assert.Equal(HttpStatusCode.Forbidden, (await physician.GetAsync("/evidence/prescription/rx-refused")).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await physician.GetAsync(SampleSubjects.Path("/evidence/prescription/rx-refused"))).StatusCode);
         using var nowhere = made.Client("regulator", null);
-        Assert.Equal(HttpStatusCode.Forbidden, (await nowhere.GetAsync("/evidence/prescription/rx-refused")).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await nowhere.GetAsync(SampleSubjects.Path("/evidence/prescription/rx-refused"))).StatusCode);
         using var stranger = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } }) { BaseAddress = made.Ledger.Address };
-        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync("/evidence/prescription/rx-refused")).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync(SampleSubjects.Path("/evidence/prescription/rx-refused"))).StatusCode);
         await Eventually.Holds(
-            async () => (await made.Verified("/evidence/prescription/rx-refused")).Events.Count(e => e is { Action: "REG.query", Outcome: "refused" }) == 2,
+            async () => (await made.Verified(SampleSubjects.Path("/evidence/prescription/rx-refused"))).Events.Count(e => e is { Action: "REG.query", Outcome: "refused" }) == 2,
             "both refusals are in the log");
     }
 
@@ -367,7 +474,7 @@ public sealed class EvidenceTests(EvidenceMade made) : IClassFixture<EvidenceMad
             Assert.StartsWith($"REFUSED [{code}]", await made.Python(file), StringComparison.Ordinal);
         }
 
-        Assert.StartsWith("VERIFIED", await made.Python(await made.Bytes("/evidence/prescription/rx-unknown", "510000")), StringComparison.Ordinal);
+        Assert.StartsWith("NO EVENT", await made.Python(await made.Bytes("/evidence/prescription/rx-unknown", "510000")), StringComparison.Ordinal);
         Assert.StartsWith("VERIFIED", await made.Python(await made.Bytes("/evidence/prescription/rx-1", "510100")), StringComparison.Ordinal);
         var all = EvidenceVerifier.Verify(made.File, made.Trusted).Events;
         var period = $"/evidence/prescription/rx-1?from={all[1].Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}&to={all[3].Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'}";

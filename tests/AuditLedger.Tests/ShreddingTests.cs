@@ -96,13 +96,18 @@ public sealed class ShreddingTests : IAsyncLifetime
         Assert.Equal("legal-hold", await Problem(await Request(ledger, _anna, "officer-1")));
 
         var id = (await hold.Content.ReadFromJsonAsync<JsonObject>())!["id"]!.GetValue<string>();
-        Assert.Equal(HttpStatusCode.NoContent, (await regulator.PostAsync($"/holds/{id}/release", Keyed(new { }))).StatusCode);
+        using var second = Client(ledger, "regulator-2", "audit.hold", "regulator");
+        Assert.Equal(HttpStatusCode.Accepted, (await regulator.PostAsync($"/holds/{id}/release", Keyed(new { }))).StatusCode);
+        // Asking twice is not two persons.
+        Assert.Equal(HttpStatusCode.Accepted, (await regulator.PostAsync($"/holds/{id}/release", Keyed(new { }))).StatusCode);
+        Assert.Equal("legal-hold", await Problem(await Request(ledger, _anna, "officer-1")));
+        Assert.Equal(HttpStatusCode.NoContent, (await second.PostAsync($"/holds/{id}/release", Keyed(new { }))).StatusCode);
         Assert.Equal("no-open-hold", await Problem(await regulator.PostAsync($"/holds/{id}/release", Keyed(new { }))));
         await Shred(ledger, _anna, shifted: true);
         var written = await ledger.App.Services.GetRequiredService<NpgsqlDataSource>()
             .Sql("SELECT convert_from(body, 'UTF8') FROM audit_outbox ORDER BY id").All(r => JsonNode.Parse(r.GetString(0))!, default);
         Assert.Equal(
-            ["LEDGER.hold", "KEY.destroy legal-hold", "LEDGER.release", "KEY.destroy shredding-requested", "KEY.destroy shredding-approved", "KEY.destroy shredded"],
+            ["LEDGER.hold", "KEY.destroy legal-hold", "LEDGER.release release-requested", "KEY.destroy legal-hold", "LEDGER.release released", "KEY.destroy shredding-requested", "KEY.destroy shredding-approved", "KEY.destroy shredded"],
             written.Select(e => $"{e["action"]} {e["reason"]}".Trim()).Where(a => a.StartsWith("LEDGER", StringComparison.Ordinal) || a.StartsWith("KEY.destroy", StringComparison.Ordinal)));
     }
 
@@ -111,7 +116,7 @@ public sealed class ShreddingTests : IAsyncLifetime
     {
         await using var ledger = await StartFilled();
         _clock.Shift(BeyondRetention);
-        await Hold(ledger, "institution", "urn:mdid:o:1");
+        await Hold(ledger, "institution", SampleSubjects.Institution);
         Assert.Equal("legal-hold", await Problem(await Request(ledger, _anna, "officer-1")));
     }
 
@@ -201,7 +206,8 @@ public sealed class ShreddingTests : IAsyncLifetime
         using var unscoped = Client(ledger, "officer-1", "audit.read", "records-officer");
         Assert.Equal(HttpStatusCode.Forbidden, (await unscoped.PostAsync("/shreddings", Keyed(new { kind = "patient", subject = Text(_anna), reason = "x" }))).StatusCode);
         using var officer = Client(ledger, "officer-1", "audit.shred", "records-officer");
-        Assert.Equal("malformed-shredding", await Problem(await officer.PostAsync("/shreddings", Keyed(new { kind = "patient", subject = "short", reason = "x" }))));
+        Assert.Equal("malformed-identifier", await Problem(await officer.PostAsync("/shreddings", Keyed(new { kind = "patient", subject = "short", reason = "x" }))));
+        Assert.Equal("malformed-shredding", await Problem(await officer.PostAsync("/shreddings", Keyed(new { kind = "patient", subject = Text(_anna), reason = "" }))));
     }
 
     private async Task<RunningLedger> StartFilled(LedgerFaults? faults = null)
@@ -218,7 +224,7 @@ public sealed class ShreddingTests : IAsyncLifetime
             _events[subject] = EventBody.TryBuild(
                 new AuditEvent
                 {
-                    Action = "REC.write", Actor = new Actor("urn:mdid:p:1"), Subjects = [SubjectKey.Institution("urn:mdid:o:1"), subject], Outcome = EventOutcome.Success,
+                    Action = "REC.write", Actor = new Actor("urn:mdid:p:1"), Subjects = [SubjectKey.Institution(SampleSubjects.Institution), subject], Outcome = EventOutcome.Success,
                     Class = "ACCESS", Sealed = Encoding.UTF8.GetBytes(text),
                 },
                 new EventPlace("510000", "n"), DateTimeOffset.UtcNow, out _)!;
@@ -308,7 +314,7 @@ public sealed class ShreddingTests : IAsyncLifetime
         await using var ledger = await StartFilled();
         for (var i = 0; i < 5; i++)
         {
-            await Hold(ledger, "prescription", "rx-" + i.ToString(CultureInfo.InvariantCulture));
+            await Hold(ledger, "prescription", SampleSubjects.Id("rx-" + i.ToString(CultureInfo.InvariantCulture)));
         }
 
         using var regulator = Client(ledger, "regulator-1", "audit.hold", "regulator");
@@ -317,6 +323,8 @@ public sealed class ShreddingTests : IAsyncLifetime
 
         var (first, next) = await HoldPage(regulator, "/holds?limit=2");
         Assert.Equal(all[..2], first);
+        using var other = Client(ledger, "regulator-2", "audit.hold", "regulator");
+        Assert.Equal(HttpStatusCode.Accepted, (await other.PostAsync($"/holds/{first[1]}/release", Keyed(new { }))).StatusCode);
         Assert.Equal(HttpStatusCode.NoContent, (await regulator.PostAsync($"/holds/{first[1]}/release", Keyed(new { }))).StatusCode);
         var (second, last) = await HoldPage(regulator, next!);
         Assert.Equal(all[2..4], second);
@@ -328,6 +336,19 @@ public sealed class ShreddingTests : IAsyncLifetime
         {
             Assert.Equal("malformed-page", await Problem(await regulator.GetAsync("/holds?" + malformed)));
         }
+    }
+
+    [Fact]
+    public async Task A_regulator_of_another_region_neither_sees_nor_releases_a_hold()
+    {
+        await using var ledger = await StartFilled();
+        await Hold(ledger, "prescription", SampleSubjects.Id("rx-1"));
+        using var here = Client(ledger, "regulator-1", "audit.hold", "regulator");
+        var id = Assert.Single((await here.GetFromJsonAsync<JsonArray>("/holds"))!)!["id"]!.GetValue<string>();
+        using var there = _issuer.Client(ledger.Address, "regulator-beijing", "audit.hold", "regulator", "110000", _clock.GetUtcNow());
+        Assert.Empty((await there.GetFromJsonAsync<JsonArray>("/holds"))!);
+        Assert.Equal("not-own-hold", await Problem(await there.PostAsync($"/holds/{id}/release", Keyed(new { }))));
+        Assert.Single((await here.GetFromJsonAsync<JsonArray>("/holds"))!);
     }
 
     private static async Task<(List<string> Ids, string? Next)> HoldPage(HttpClient client, string address)

@@ -22,7 +22,7 @@ public sealed class TestProducer(string source, ECDsa key)
     {
         Action = action,
         Actor = new Actor(string.Create(CultureInfo.InvariantCulture, $"urn:mdid:p:{Interlocked.Increment(ref _made)}"), certificate),
-        Subjects = [SubjectKey.Prescription(prescription), SubjectKey.Institution("urn:mdid:o:1")],
+        Subjects = [SubjectKey.Prescription(SampleSubjects.Id(prescription)), SubjectKey.Institution(SampleSubjects.Institution)],
         Outcome = EventOutcome.Success,
         Basis = basis,
     }, ago);

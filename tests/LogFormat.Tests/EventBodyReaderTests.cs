@@ -41,10 +41,34 @@ public sealed class EventBodyReaderTests
         for (var i = 0; i < 30_000; i++)
         {
             var text = Bent(random, id, "0123456789abcdef-gF78");
-            var expected = Guid.TryParseExact(text, "D", out var parsed) && parsed.Version == 7 && string.Equals(text, parsed.ToString(), StringComparison.Ordinal);
+            var expected = Guid.TryParseExact(text, "D", out var parsed) && parsed.Version == 7 && parsed.Variant is >= 8 and <= 0xB && string.Equals(text, parsed.ToString(), StringComparison.Ordinal);
             Assert.Equal(expected ? null : "id", Check(Good.Replace(id, text, StringComparison.Ordinal)));
         }
     }
+
+    [Theory]
+    [InlineData('\u007f')]
+    [InlineData('\u0080')]
+    [InlineData('\u009b')] // CSI: a terminal takes it as ESC [
+    [InlineData('\u009f')]
+    [InlineData('\u001b')]
+    public void A_control_character_of_either_set_is_refused_in_every_text(char control) =>
+        Assert.Equal("subject", Check(Good.Replace("urn:mdid:p:1", "a" + control + "b", StringComparison.Ordinal)));
+
+    [Theory]
+    [InlineData("\u00a0")]
+    [InlineData("Â·Ã")]
+    [InlineData("\u2028阿卜杜·卡迪尔")]
+    public void What_only_looks_like_a_control_character_in_bytes_is_taken(string text) =>
+        Assert.Null(Check(Good.Replace("urn:mdid:p:1", text, StringComparison.Ordinal)));
+
+    [Theory]
+    [InlineData("51000")]
+    [InlineData("5100001")]
+    [InlineData("51000a")]
+    [InlineData("sichuan")]
+    public void A_region_has_six_digits(string region) =>
+        Assert.Equal("region", Check(Good.Replace("\"510000\"", $"\"{region}\"", StringComparison.Ordinal)));
 
     [Fact]
     public void An_action_is_taken_exactly_when_the_catalogue_has_it()

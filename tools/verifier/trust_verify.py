@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """trust_verify.py EVIDENCE TRUSTED_LIST - a second verifier of evidence files, written from docs/LEDGER-FORMAT.md alone.
-Judges all of section 10 in the order of section 11, RFC 3161 stamps and certificate chains by the openssl command.
-Does not judge: SM2 signatures (such a line must be there once and be DER; it is counted as "not judged"), OCSP answers and revocation,
-the catalogue of actions, why an event is withheld. Exit 0 VERIFIED, 1 REFUSED [code], 2 a file or openssl cannot be used at all."""
+trust_verify.py --all FOLDER prints the verdict on every NAME.json of a folder beside NAME.list.json, or else beside list.json.
+Judges all of section 10 in the order of section 11, RFC 3161 stamps and signatures of certificate chains by the openssl command.
+Does not judge: OCSP answers and revocation, the catalogue of actions, why an event is withheld.
+Exit 0 VERIFIED, 1 REFUSED [code], 2 a file, the trusted list or openssl cannot be used at all, 3 NO EVENT."""
 import base64, datetime, hashlib, json, os, pathlib, re, ssl, subprocess, sys, tempfile, unicodedata
 from collections import namedtuple
 from cryptography import x509
@@ -10,8 +11,9 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-MAX_FILE, MAX_EVENTS, ZERO, SM2, ENVELOPE = 64 << 20, 10_002, bytes(32), b"\xfftrust.sm2.v1", b"trust.envelope.v1\n"
+MAX_FILE, MAX_LIST, MAX_EVENTS, TOP, ZERO, SM2, ENVELOPE = 64 << 20, 1 << 20, 10_002, 1 << 63, bytes(32), b"\xfftrust.sm2.v1", b"trust.envelope.v1\n"
 COMMITMENTS = {kind: "urn:oid:1.2.840.10065.1.12.1." + last for kind, last in (("prescribe", "1"), ("review", "5"), ("seal", "14"))}
+ACTIONS = {"prescribe": "RX.sign", "review": "RX.review", "seal": "RX.seal"}
 Vkey, Note = namedtuple("Vkey", "name id type key"), namedtuple("Note", "origin size root text lines")
 Shown = namedtuple("Shown", "index time source epoch seq prev envelope body")
 EPOCH, MICROSECOND, P256 = datetime.datetime(1970, 1, 1), datetime.timedelta(microseconds=1), ec.ECDSA(hashes.SHA256())
@@ -37,6 +39,12 @@ def parse_json(raw, code, index=None):
         value = json.loads(raw.decode(), object_pairs_hook=once, parse_constant=once)       # a NaN is no pairs: ValueError
         return compact(value) and value     # a lone surrogate has no UTF-8
     except (ValueError, RecursionError): raise Refused(code, "not JSON", index) from None
+def foreign_json(raw, code):       # an object of somebody else's making: at most 32 KiB, 8 levels, numbers whole and below 2^53
+    def levels(item): return 1 + max([0, *map(levels, item.values() if type(item) is dict else item)]) if type(item) in (dict, list) else 0
+    def whole(item): return all(map(whole, item.values() if type(item) is dict else item)) if type(item) in (dict, list) else type(item) is not float and (type(item) is not int or abs(item) < 1 << 53)
+    value = parse_json(raw, code)
+    need(len(raw) <= 32 << 10 and type(value) is dict and levels(value) <= 8 and whole(value), code, "its size, depth or numbers")
+    return value
 def ordered(item):
     if isinstance(item, list): return [ordered(one) for one in item]
     return {name: ordered(item[name]) for name in sorted(item, key=lambda n: n.encode("utf-16-be"))} if isinstance(item, dict) else item
@@ -51,17 +59,18 @@ def shaped(value, shape, where="the file"):     # `value` with byte strings deco
     return result
 def TEXT(value): return value if type(value) is str else None
 def NUMBER(value): return value if type(value) is int and 0 <= value < 1 << 53 else None     # RFC 8785 spells no larger integers
+def SIGNATURE(value): return raw if (raw := unbase64(value)) is not None and len(raw) == 64 else None
 def HASH(value): return raw if (raw := unbase64(value)) is not None and len(raw) == 32 else None
-def KEY_MAP(value): return {name: shaped(keys or None, (unbase64, 16), "batchKeys") for name, keys in value.items()} if type(value) is dict else None
+def KEY_MAP(value): return {name: shaped(keys or None, (unbase64, 64), "batchKeys") for name, keys in value.items()} if type(value) is dict else None
 def EVENT(value): return shaped(value, WITHHELD if type(value) is dict and "leafHash" in value else WHOLE, "events")
-PROOF, KEYS, RAW, WITHHELD = (HASH, 64), (TEXT, 1000), unbase64, {"index": NUMBER, "leafHash": HASH, "proof": (HASH, 64)}
-END, BATCH = {"leaf": RAW, "proof": PROOF}, {"firstSeq": NUMBER, "count": NUMBER, "signature": RAW, "tail": (HASH, 1024)}
+PROOF, KEYS, RAW, WITHHELD = (HASH, 64), (TEXT, 64), unbase64, {"index": NUMBER, "leafHash": HASH, "proof": (HASH, 64)}
+END, BATCH = {"leaf": RAW, "proof": PROOF}, {"firstSeq": NUMBER, "count": NUMBER, "signature": SIGNATURE, "tail": (HASH, 1024)}
 WHOLE = {"index": NUMBER, "leaf": RAW, "proof": PROOF, "batch": BATCH}
 JWS = {"kind": TEXT, "payload?": [RAW], "protected": TEXT, "signature": TEXT, "certificates": (RAW, 8), "timestamp": RAW, "ocsp?": [RAW]}
 QUESTION = {"kind": TEXT, "identifier": [TEXT], "key": HASH, "from": [micros], "to": [micros], "size": NUMBER, "region": TEXT, "caseNumber": [TEXT]}
 EVIDENCE = {
     "format": TEXT, "checkpoint": TEXT, "completeness": RAW, "range": {"from": NUMBER, "to": NUMBER, "before": [END], "after": [END]},
-    "events": (EVENT, MAX_EVENTS), "question": QUESTION, "tree": {"root": HASH, "consistency": PROOF}, "openings": ({"index": NUMBER, "dataKey": RAW}, MAX_EVENTS),
+    "events": (EVENT, MAX_EVENTS), "question": QUESTION, "tree": {"root": HASH, "consistency": PROOF}, "openings": ({"index": NUMBER, "dataKey": HASH}, MAX_EVENTS),
     "query": dict(WHOLE, checkpoint=TEXT, consistency=PROOF), "anchor": [{"checkpoint": TEXT, "consistency": PROOF, "token": RAW}],
     "policy": {"checkpointKeys": KEYS, "witnessKeys": KEYS, "witnessQuorum": NUMBER, "batchKeys": KEY_MAP},
     "attachments": [{"prescription": TEXT, "payload": RAW, "signatures": (JWS, 32)}]}
@@ -74,8 +83,12 @@ class Reader:
         need(count <= len(self.data) - self.at, *self.fault)
         self.at += count
         return self.data[self.at - count:self.at]
-    def number(self, width=8): return int.from_bytes(self.take(width), "big")
-    def hashes(self, count): return [self.take(32) for _ in range(count)]
+    def number(self, width=8):
+        need((value := int.from_bytes(self.take(width), "big")) < TOP, *self.fault)
+        return value
+    def hashes(self, count, most=255):
+        need(count <= most, *self.fault)
+        return [self.take(32) for _ in range(count)]
     def end(self): need(self.at == len(self.data), *self.fault)
 def half(size): return 1 << (size - 1).bit_length() - 1
 def inclusion_root(leaf, index, size, proof):       # the root to which `proof` (leaf to root) leads, or None
@@ -89,7 +102,7 @@ def consistent(old, old_root, new, new_root, proof):
         last, middle = proof.pop(), half(new)
         one, two = roots(old, middle, whole) if old <= middle else roots(old - middle, new - middle, False)
         return (one, sha(b"\x01", two, last)) if old <= middle else (sha(b"\x01", last, one), sha(b"\x01", last, two))
-    try: return (roots(old, new, True) if 0 < old <= new else old == 0 and (sha(), new_root)) == (old_root, new_root) and not proof
+    try: return (roots(old, new, True) if 0 < old <= new else None) == (old_root, new_root) and not proof
     except IndexError: return False
 def range_root(total, first, shown, path, tag):     # end of section 8: root of `total` nodes, `shown` from number `first` on, or None
     rest = iter(path)
@@ -112,10 +125,33 @@ def p256_ok(key, signature, message, raw=True):     # `signature`: r and s, 32 b
     need(is_p256(key), "malformed-key", "not P-256")
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     return (not raw or len(signature) == 64) and works(key.verify, utils.encode_dss_signature(r, s) if raw else signature, message, P256)
-def line_ok(vkey, signature, text):         # True, False, or None for a line that is not judged
+def sm2_ok(spki, signature, message):       # GB/T 32918.2 with SM3 and the default identity; affine arithmetic is fast enough for one line
+    p, a, n = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF, -3, 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
+    b = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
+    g = (0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7, 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0)
+    def add(one, two):
+        if not one or not two: return one or two
+        if one[0] == two[0] and (one[1] + two[1]) % p == 0: return None
+        slope = ((3 * one[0] ** 2 + a) * pow(2 * one[1], -1, p) if one == two else (two[1] - one[1]) * pow(two[0] - one[0], -1, p)) % p
+        x = (slope * slope - one[0] - two[0]) % p
+        return x, (slope * (one[0] - x) - one[1]) % p
+    def times(k, point):
+        total = None
+        for bit in bin(k)[2:]: total = add(add(total, total), point if bit == "1" else None)
+        return total
+    sm3, words = lambda data: hashlib.new("sm3", data).digest(), lambda *numbers: b"".join(x.to_bytes(32, "big") for x in numbers)
+    point, (r, s) = (int.from_bytes(spki[-64:-32], "big"), int.from_bytes(spki[-32:], "big")), utils.decode_dss_signature(signature)
+    need(len(spki) == 91 and spki[26] == 4 and (point[1] ** 2 - point[0] ** 3 - a * point[0] - b) % p == 0, "malformed-key", "not SM2")
+    if not (0 < r < n and 0 < s < n and (r + s) % n): return False
+    identity = b"1234567812345678"
+    digest = sm3(sm3((8 * len(identity)).to_bytes(2, "big") + identity + words(a % p, b, *g, *point)) + message)
+    found = add(times(s, g), times((r + s) % n, point))
+    return found is not None and (int.from_bytes(digest, "big") + found[0]) % n == r
+def line_ok(vkey, signature, text):
     if vkey.type == b"\x02": return p256_ok(vkey.key, signature, text, raw=False)
-    if vkey.type == SM2: return None if works(utils.decode_dss_signature, signature) else False
+    if vkey.type == SM2: return works(sm2_ok, vkey.key, signature, text)
     if vkey.type == b"\x04":
+        if len(signature) != 72 or int.from_bytes(signature[:8], "big") >= 253_402_300_800: return False      # the year 10000
         text, signature = b"cosignature/v1\ntime %d\n" % int.from_bytes(signature[:8], "big") + text, signature[8:]
     return works(key_of(ed25519.Ed25519PublicKey.from_public_bytes, vkey.key).verify, signature, text)
 def parse_vkey(line, kinds):
@@ -128,8 +164,8 @@ def parse_vkey(line, kinds):
 def parse_note(note, code):
     body, blank, tail = note.partition("\n\n")
     text, lines = body.split("\n"), [line.split(" ") for line in tail.split("\n")]
-    right = blank and lines.pop() == [""] and len(text) == 3 and text[0] and re.fullmatch("0|[1-9][0-9]{0,18}", text[1]) and HASH(text[2])
-    need(right and all(len(f) == 3 and f[0] == "—" and f[1] and len(unbase64(f[2]) or b"") > 4 for f in lines), code, "form")
+    right = blank and lines.pop() == [""] and len(text) == 3 and text[0] and re.fullmatch("0|[1-9][0-9]{0,18}", text[1]) and int(text[1]) < TOP and HASH(text[2])
+    need(right and lines and all(len(f) == 3 and f[0] == "—" and f[1] and len(unbase64(f[2]) or b"") > 4 for f in lines), code, "form")
     signed = [(line[1], unbase64(line[2])[:4], unbase64(line[2])[4:]) for line in lines]
     return Note(text[0], int(text[1]), HASH(text[2]), (body + "\n").encode(), signed)
 def openssl(folder, *arguments, **files):   # what openssl prints, or nothing where it fails; `files` are written first
@@ -151,25 +187,29 @@ BODY = record(
     action=is_text, actor=record(certificate_=matches("[0-9a-f]{64}"), institution_=is_text, role_=is_text, subject=is_text),
     basis_=is_text, class_=is_text, correlation_=is_text, id=matches("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"),
     onBehalfOf_=is_text, outcome=matches("success|refused|failed"), permitNo_=is_text, purpose_=is_text, reason_=is_text,
-    ruleVersion_=is_text, salt=bytes_of(16, 16), sealed_=bytes_of(28, 8192), subjects=lambda v: type(v) is list and len(v) <= 64 and all(map(SUBJECT, v)),
+    ruleVersion_=is_text, salt=bytes_of(16, 16), sealed_=bytes_of(28, 28 + 4096), subjects=lambda v: type(v) is list and len(v) <= 64 and all(map(SUBJECT, v)),
     time=lambda v: micros(v) is not None, v=lambda v: type(v) is int and v == 1, where=record(node=is_text, region=matches("[0-9]{6}")))
 class Verifier:                 # the checks, in the order of section 11
     def __init__(self, raw, trusted, folder):
         self.raw, self.trusted, self.folder, self.quorum = raw, trusted, folder, trusted["witnessQuorum"]
-        self.stamps, self.chains, self.unjudged, self.time, self.heads = 0, 0, 0, 0, {}
+        self.stamps, self.chains, self.time, self.heads = 0, 0, 0, {}
     def run(self):
         for check in (self.file, self.policy, self.checkpoint, self.postings, self.completeness, self.events, self.period, self.openings,
                       self.query, self.anchor, self.attachments, self.given): check()
         names = ", ".join(vkey.name for vkey in self.witnesses) if self.quorum else "none (quorum 0: the index is the log's own word)"
         asked, counts = self.asked["identifier"] or "key " + self.json["question"]["key"], f"{self.stamps} time-stamps and {self.chains} chains"
-        return (f"VERIFIED {self.asked['kind']} {asked}; {self.note.origin}, {self.note.size} entries; {len(self.e['events'])} events, "
-                f"witnesses {names}, {counts} judged by openssl, {self.unjudged} lines not judged")
+        inside = [e for e in self.e["events"] if "leaf" not in e and self.a <= e["index"] < self.b]
+        inside += [s for s in self.shown if (self.asked["from"] is None or s.time >= self.asked["from"]) and (self.asked["to"] is None or s.time < self.asked["to"])]
+        word = "VERIFIED" if inside else "NO EVENT under this identifier in this period:"
+        return (f"{word} {self.asked['kind']} {asked}; {self.note.origin}, {self.note.size} entries; {len(self.e['events'])} events, "
+                f"witnesses {names}, {counts} judged by openssl")
     def file(self):
         need(len(self.raw) <= MAX_FILE, "malformed-file", "more than 64 MiB")
         self.json = parse_json(self.raw, "malformed-file")
+        need(type(self.json) is dict and set(self.json) == set(EVIDENCE) and TEXT(self.json["format"]) is not None, "malformed-file", "members")
+        need(self.json["format"] == "trust.evidence.v5", "unknown-format", self.json["format"][:40])
         self.e = e = shaped(self.json, EVIDENCE)
         self.asked, self.a, self.b = e["question"], e["range"]["from"], e["range"]["to"]
-        need(self.e["format"] == "trust.evidence.v5", "unknown-format", self.e["format"][:40])
         need(compact(ordered(self.json)) == self.raw, "not-canonical", "another spelling than RFC 8785")
         kind, name = self.asked["kind"].encode(), (self.asked["identifier"] or "").encode()
         right = re.fullmatch(b"[a-z]{1,32}", kind) and (self.asked["identifier"] is None) == (kind == b"patient")
@@ -180,12 +220,11 @@ class Verifier:                 # the checks, in the order of section 11
         policy, mine, keys = self.e["policy"], self.trusted, set(self.e["policy"]["checkpointKeys"])
         named = {(name, key) for name, some in policy["batchKeys"].items() for key in some}
         need(keys <= set(mine["checkpointKeys"]) and named <= mine["sources"], "key-not-trusted", "policy")
-        need(keys == set(mine["checkpointKeys"]), "key-missing", "a log key of the list")
+        need(sorted(policy["checkpointKeys"]) == sorted(mine["checkpointKeys"]), "key-missing", "a log key of the list, or one twice")
         need(sorted(policy["witnessKeys"]) == sorted(mine["witnesses"]) and policy["witnessQuorum"] == self.quorum, "witness-policy")
     def checkpoint(self):
         policy, tree, size = self.e["policy"], self.e["tree"], self.asked["size"]
         self.note = parse_note(self.e["checkpoint"], "checkpoint-malformed")
-        need(len(set(policy["checkpointKeys"])) == len(policy["checkpointKeys"]), "policy-malformed", "a key twice")
         self.logs = [parse_vkey(line, (b"\x01", b"\x02", SM2)) for line in policy["checkpointKeys"]]
         self.cosigners = [parse_vkey(line, (b"\x04",)) for line in policy["witnessKeys"]]
         self.witnesses = self.signed(self.note, "checkpoint-signature")
@@ -196,16 +235,15 @@ class Verifier:                 # the checks, in the order of section 11
         for vkey, signature in ((known.get((name, identity)), signature) for name, identity, signature in note.lines):
             need(vkey and vkey not in seen, code, "a key that is not trusted, or twice")
             seen[vkey] = line_ok(vkey, signature, note.text)
-        present = all(vkey in seen and vkey.name == note.origin for vkey in self.logs) and any(map(seen.get, self.logs))
-        need(present and False not in seen.values(), code, "a bad line, or one of the log is missing, of another origin, or not judged")
-        self.unjudged += list(seen.values()).count(None)
+        present = all(vkey in seen and vkey.name == note.origin for vkey in self.logs)
+        need(present and False not in seen.values(), code, "a bad line, or one of the log is missing, or of another origin")
         return [vkey for vkey in self.cosigners if vkey in seen]
     def postings(self):         # the bytes of the completeness proof, `events` against its indices, and their inclusion
         read = Reader(self.e["completeness"], "completeness-malformed")
-        need(read.take(4) == b"SIX2", "completeness-malformed", "not SIX2")
-        self.proof_size, self.commit, self.commit_path, count = read.number(), read.take(101), read.hashes(read.number(1)), read.number(4)
+        need(len(read.data) <= 4 << 20 and read.take(4) == b"SIX2", "completeness-malformed", "not SIX2")
+        self.proof_size, self.commit, self.commit_path, count = read.number(), read.take(101), read.hashes(read.number(1), 64), read.number(4)
         self.first, self.volumes = read.number(4) if count else 0, [(read.number(), read.number(), read.take(32)) for _ in range(count)]
-        self.volume_path = read.hashes(read.number(1)) if count else []
+        self.volume_path = read.hashes(read.number(1), 126) if count else []
         self.parts, _ = [self.key_part(read) for _ in range(count + 1)], read.end()
         listed, given = [index for part in self.parts for index in part["indices"]], [event["index"] for event in self.e["events"]]
         allowed, there = set(listed), set(given)
@@ -223,18 +261,19 @@ class Verifier:                 # the checks, in the order of section 11
         part = {"siblings": [read.take(32) if bit == "1" else ZERO for bit in bits[:depth]], "kind": read.number(1), "indices": []}
         marked = "1" not in bits[depth:] and part["siblings"].count(ZERO) == bits[:depth].count("0")
         need(marked and part["kind"] <= 2, "completeness-malformed", "bits of siblings, or an unknown kind")
-        if part["kind"] == 1: part.update(key=read.take(32), rest=read.take(40))
+        if part["kind"] == 1: part.update(key=read.take(32), size=read.number(), root=read.take(32))
         if part["kind"] == 2:
             part.update(n=read.number(), s=read.number(), count=read.number(4))
-            part.update(indices=[read.number() for _ in range(part["count"])], path=read.hashes(read.number(1)))
+            part.update(indices=[read.number() for _ in range(part["count"])], path=read.hashes(read.number(1), 126))
         return part
     def completeness(self):
         def hold(ok, detail): need(ok, "completeness", detail)
         a, b, read = self.a, self.b, Reader(self.commit, "completeness")
-        kind, function, volume, start, covered, _ = read.number(1), read.number(4), *(read.number() for _ in range(4))
+        kind, function, volume, start, covered, _ = read.number(1), read.number(4), read.number(), read.number(), read.number(), read.take(8)
         trie, sealed, root = read.take(32), read.take(32), inclusion_root(sha(b"\x00", self.commit), covered, covered + 1, self.commit_path)
         right = (kind, function, self.proof_size, self.asked["size"], root) == (2, 1, covered + 1, covered + 1, self.e["tree"]["root"])
         hold(right, "not the tree's commit entry")
+        hold((volume == 0) == (start == 0) and (volume > 0 or sealed == sha()), "the live volume")
         hold(start <= covered and a <= b <= covered and bool(self.volumes) == (a < b and a < start), "the range, or its sealed volumes")
         if self.volumes:
             end, joined = self.volumes[-1][1], all(one[1] == two[0] for one, two in zip(self.volumes, self.volumes[1:]))
@@ -249,7 +288,8 @@ class Verifier:                 # the checks, in the order of section 11
         key, node, number = self.asked["key"], ZERO, int.from_bytes(self.asked["key"], "big")
         if part["kind"] == 1:
             hold(len(part["siblings"]) <= 256 - (int.from_bytes(part["key"], "big") ^ number).bit_length() < 256, "the other key")
-            node = sha(b"\x12", part["key"], part["rest"])
+            hold(part["size"] > 0, "the other key")
+            node = sha(b"\x12", part["key"], u64(part["size"]), part["root"])
         if part["kind"] == 2:
             shown, n, s, after = part["indices"], part["n"], part["s"], part["s"] + part["count"]
             hold(shown and low <= shown[0] and shown[-1] < high and all(x < y for x, y in zip(shown, shown[1:])), "order of postings")
@@ -269,10 +309,11 @@ class Verifier:                 # the checks, in the order of section 11
         read = Reader(leaf[1:], "leaf-malformed", index)
         need(leaf[:1] == b"\x01", "leaf-type", "not an event", index)
         keys, time, envelope, raw = read.hashes(read.number(1)), read.number(), read.take(read.number(2)), read.take(read.number(2))
+        need(time < 253_402_300_800 * 10**6, "leaf-malformed", "its time", index)
         _, read = read.end(), Reader(envelope, "envelope-malformed", index)
         prefix, source, epoch, seq = read.take(18), read.take(read.number(1)), read.number(), read.number()
         prev, digest, _ = read.take(32), read.take(32), read.end()
-        need(prefix == ENVELOPE and source and seq >= 1, "envelope-malformed", "its content", index)
+        need(prefix == ENVELOPE and re.fullmatch(b"[!-~]+", source) and seq >= 1, "envelope-malformed", "its content", index)
         need(sha(raw) == digest, "body-hash", "the envelope names another body", index)
         body = parse_json(raw, "body-malformed", index)     # one spelling: is_text leaves nothing to escape
         need(len(raw) <= 8192 and BODY(body) and compact(body) == raw, "body-malformed", "its grammar", index)
@@ -345,11 +386,15 @@ class Verifier:                 # the checks, in the order of section 11
         if held is None: return
         digest, subject = sha(held["payload"]).hex(), ("prescription", held["prescription"])
         need((self.asked["kind"], self.asked["identifier"]) == subject, "attachment-prescription", "of another subject")
-        self.signers = [s.body["actor"].get("certificate") for s in self.shown if s.body.get("basis") == "sha256:" + digest]
-        need(self.signers, "payload-not-logged", "it is no event's basis")
+        whole = self.asked["from"] is None and self.asked["to"] is None and all("leaf" in event for event in self.e["events"])
+        need(whole, "attachment-events", "of a period, or an event is withheld")
+        known = [shown for shown in self.shown if shown.body.get("basis") == "sha256:" + digest]
+        need(known, "payload-not-logged", "it is no event's basis")
+        self.acts = [s for s in known if (s.source, s.body["outcome"]) == (b"sign", "success") and s.body["action"] in ACTIONS.values()]
         for one in held["signatures"]:
             clock = self.signature(one, held["payload"], digest, values, clock)
             values.append(one["signature"])
+        need(len(values) == len(self.acts), "signature-missing", "an act is logged whose signature is not here")
     def signature(self, one, payload, digest, values, clock):
         need(one["kind"] in COMMITMENTS, "signature-kind", "an unknown kind")
         try:
@@ -357,22 +402,31 @@ class Verifier:                 # the checks, in the order of section 11
             public, usage = leaf.public_key(), {extension.oid: extension.value for extension in leaf.extensions}
         except Exception: raise Refused("signature-chain", "no certificate, or one that cannot be read", None) from None
         self.header(one)
-        need(sha(one["certificates"][0]).hex() in self.signers, "signer-not-logged", "no event of this payload names the certificate")
+        self.act(one, len(values))
         need((one["payload"] is None) == (not values), "signature-statement", "the first signs the prescription, others a statement")
-        said = parse_json(one["payload"], "signature-statement") if values else {"payloadSha256": digest, "signatures": []}
-        need(type(said) is dict and (said.get("payloadSha256"), said.get("signatures")) == (digest, values), "signature-statement")
+        said = foreign_json(one["payload"], "signature-statement") if values else {"payloadSha256": digest, "signatures": []}
+        need((said.get("payloadSha256"), said.get("signatures")) == (digest, values), "signature-statement")
         value, signed = unbase64(one["signature"], url=True) or b"", one["protected"].encode() + b"." + (one["payload"] or payload)
         need(is_p256(public) and p256_ok(public, value, signed), "signature-value", f"of {one['kind']}")
         need(clock <= (time := self.stamp(one["timestamp"], one["signature"].encode(), "time-stamp", one["certificates"])), "time-stamp", "order")
         return self.chain(one, usage, time) or time
+    def act(self, one, place):      # one for one and in order, signatures are the successful acts of signing that the log holds
+        need(place < len(self.acts), "signer-not-logged", "no act of signing is logged for it")
+        act, actor = self.acts[place], self.acts[place].body["actor"]
+        right = act.body["action"] == ACTIONS[one["kind"]] and actor.get("certificate") == sha(one["certificates"][0]).hex()
+        need(right, "signer-not-logged", "the act logged in its place is another, or names another certificate", act.index)
+        institution = actor["subject"] == actor.get("institution")
+        alone = institution or actor["subject"] not in [earlier.body["actor"]["subject"] for earlier in self.acts[:place]]
+        need(institution == (one["kind"] == "seal") and alone, "signer-role", "not by whom it may be", act.index)
     def header(self, one):
-        header = parse_json(raw := unbase64(one["protected"], url=True) or b"", "signature-header")
-        right = len(raw) <= 24 << 10 and type(header) is dict and header.get("alg") == "ES256" and header.get("b64") is False
+        header = foreign_json(raw := unbase64(one["protected"], url=True) or b"", "signature-header")
+        right = len(raw) <= 24 << 10 and header.get("alg") == "ES256" and header.get("b64") is False
         need(right and not {"jwk", "jku", "x5u"} & set(header), "signature-header", "its length, alg, b64, or a key from elsewhere")
         known = type(crit := header.get("crit")) is list and all(name in ("b64", "sigT", "sigPId", "srCms", "sigD") and name in header for name in crit)
         need(known and "b64" in crit and header.get("x5t#S256") == base64url(sha(one["certificates"][0])), "signature-header", "binding")
         need(header.get("srCms") == [{"commId": {"id": COMMITMENTS[one["kind"]]}}], "signature-kind", "another commitment")
     def chain(self, one, usage, stamped):
+        need(self.authorities(one["certificates"], stamped), "signature-chain", "no path of certificates that may issue")
         said = openssl(self.folder, "verify", "-no-CApath", "-no-CAstore", "-CAfile", "roots", "-untrusted", "others", "-attime",
                        str(stamped // 10**6), "leaf", leaf=pem(one["certificates"][:1]), roots=pem(self.trusted["roots"]),
                        others=pem(one["certificates"] + self.trusted["issuers"]))
@@ -381,20 +435,57 @@ class Verifier:                 # the checks, in the order of section 11
         good = key and key.content_commitment and (one["kind"] == "seal" or not key.digital_signature)
         need(good and x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH not in extended, "signature-chain", "key usage")
         self.chains += 1
-def read_file(path): return open(path, "rb").read(MAX_FILE + 1)
+    def authorities(self, chain, stamped):      # RFC 5280 6.1 asks more of an issuer than openssl does: keyUsage, and no name constraints unread
+        def may_issue(certificate):
+            try: usage = {extension.oid: extension for extension in certificate.extensions}
+            except Exception: return False
+            basic, key = usage.get(x509.OID_BASIC_CONSTRAINTS), usage.get(x509.OID_KEY_USAGE)
+            return bool(basic and basic.value.ca and key and key.value.key_cert_sign and x509.OID_NAME_CONSTRAINTS not in usage)
+        def load(ders):
+            for der in ders:
+                try: yield x509.load_der_x509_certificate(der)
+                except Exception: pass
+        roots, others = list(load(self.trusted["roots"])), list(load(chain[1:] + self.trusted["issuers"]))
+        def path(certificate, depth):
+            if certificate in roots: return True
+            issuers = [other for other in roots + others if other.subject == certificate.issuer and other != certificate and may_issue(other)]
+            return depth < 8 and any(path(issuer, depth + 1) for issuer in issuers)
+        leaf = list(load(chain[:1]))
+        return bool(leaf) and path(leaf[0], 0)
+def read_file(path, most): return open(path, "rb").read(most + 1)
 def trusted_list(path):         # section 12: the JSON file, not the folder
     try:
-        mine = shaped(parse_json(read_file(path), "list"), TRUSTED)
-        need(mine["version"] == 1 and mine["checkpointKeys"] and mine["roots"], "list", "version, log keys or roots")
+        need(len(raw := read_file(path, MAX_LIST)) <= MAX_LIST, "list", "size")
+        mine = shaped(parse_json(raw, "list"), TRUSTED)
+        sources, witnesses, quorum, keys = [(s["name"], s["batchKey"]) for s in mine["sources"]], mine["witnesses"] or [], mine["witnessQuorum"], mine["checkpointKeys"]
+        need(mine["version"] == 1 and keys and mine["roots"], "list", "version, log keys or roots")
+        need(quorum is not None and 1 <= quorum <= len(witnesses) if witnesses else not quorum, "list", "witnessQuorum")
+        need(all(len(set(some)) == len(some) for some in (keys, witnesses, sources)), "list", "a key twice")
+        need(all([name for name, _ in sources].count(name) <= 64 for name, _ in sources), "list", "more than 64 keys of a source")
+        for vkey in [parse_vkey(line, (b"\x01", b"\x02", SM2)) for line in keys] + [parse_vkey(line, (b"\x04",)) for line in witnesses]:
+            usable = is_p256(key_of(serialization.load_der_public_key, vkey.key)) if vkey.type == b"\x02" else len(vkey.key) > 0 if vkey.type == SM2 else len(vkey.key) == 32
+            need(usable, "list", "a key")
+        need(all(is_p256(key_of(serialization.load_der_public_key, key)) for _, key in sources), "list", "a batch key")
+        for der in mine["roots"] + mine["issuers"] + [mine["timeStamping"]] * bool(mine["timeStamping"]): key_of(x509.load_der_x509_certificate, der)
     except Refused as fault: raise OSError(f"trusted list: {fault.args[1]}") from None
-    sources, stamping = {(one["name"], one["batchKey"]) for one in mine["sources"]}, [mine["timeStamping"]] if mine["timeStamping"] else []
-    return dict(mine, sources=sources, timeStamping=stamping, witnesses=mine["witnesses"] or [], witnessQuorum=mine["witnessQuorum"] if mine["witnesses"] else 0)
+    stamping = [mine["timeStamping"]] if mine["timeStamping"] else []
+    return dict(mine, sources=set(sources), timeStamping=stamping, witnesses=witnesses, witnessQuorum=quorum or 0)
 def judge(evidence, trusted):   # what to say, and the exit status
     try:
-        with tempfile.TemporaryDirectory() as folder: return Verifier(read_file(evidence), trusted_list(trusted), folder).run(), 0
+        with tempfile.TemporaryDirectory() as folder: said = Verifier(read_file(evidence, MAX_FILE), trusted_list(trusted), folder).run()
+        return said, 0 if said.startswith("VERIFIED") else 3
     except Refused as fault: return "REFUSED [{0}]{2} {1}".format(*fault.args[:2], "" if fault.args[2] is None else f" #{fault.args[2]}"), 1
     except (OSError, KeyboardInterrupt) as fault: return f"cannot judge: {fault}", 2
     except BaseException as fault: return f"REFUSED [malformed-file] {type(fault).__name__} while judging", 1   # a Rust panic is a bare one
-if __name__ == "__main__":
-    text, status = judge(*sys.argv[1:]) if len(sys.argv) == 3 else ("usage: trust_verify.py EVIDENCE TRUSTED_LIST", 2)
-    sys.exit(print(text.strip().encode("unicode_escape").decode()) or status)
+def shown(text): return text.strip().encode("unicode_escape").decode()
+def main(arguments):
+    if len(arguments) != 2: return print("usage: trust_verify.py EVIDENCE TRUSTED_LIST | --all FOLDER") or 2
+    if arguments[0] != "--all":
+        text, status = judge(*arguments)
+        return print(shown(text)) or status
+    for path in sorted(pathlib.Path(arguments[1]).glob("*.json")):
+        if path.name.endswith("list.json"): continue
+        own = path.with_name(path.stem + ".list.json")
+        print(path.stem, shown(judge(path, own if own.exists() else path.with_name("list.json"))[0]))
+    return 0
+if __name__ == "__main__": sys.exit(main(sys.argv[1:]))

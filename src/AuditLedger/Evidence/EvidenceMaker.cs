@@ -32,6 +32,9 @@ internal abstract record EvidenceOutcome
     /// <summary>More than one file holds.</summary>
     public sealed record TooMuch(EvidenceOptions Most) : EvidenceOutcome;
 
+    /// <summary>What is stored as an entry is not what was logged.</summary>
+    public sealed record Damaged(long Index) : EvidenceOutcome;
+
     /// <summary>No answer without its record, and why there is none.</summary>
     public sealed record NotRecorded(Refusal Why) : EvidenceOutcome;
 
@@ -49,7 +52,7 @@ internal abstract record EvidenceOutcome
 internal sealed class EvidenceMaker(
     NpgsqlDataSource db, EvidenceStore store, CompletenessProver prover, Sequencer sequencer, CosignatureRounds rounds, WitnessSet witnesses, Outbox outbox,
     SigningEvidence signing, Sources sources, CheckpointSigner signer, RegionTable regions, SubjectKeyVault vault, AnchorStore anchors,
-    AuditLedgerOptions options)
+    AuditLedgerOptions options, ILogger<EvidenceMaker> log)
 {
     private static readonly TimeSpan WitnessPatience = TimeSpan.FromSeconds(5);
 
@@ -94,7 +97,7 @@ internal sealed class EvidenceMaker(
     // regulator may see; where none is near, the range reaches further and holds more than the period, never less.
     private async Task<IndexRange> Range(Question question, string region, long size, TreeReader reader, CancellationToken ct)
     {
-        bool MayBeShown(byte[] leaf) => leaf[0] == EntryType.Event && (IsOwn(leaf) || IsInside(leaf, region, out _));
+        bool MayBeShown(byte[] leaf) => EventLeaf.TryRead(leaf, out var e) && EventBodyReader.Check(e.Body) is null && (IsOwn(leaf) || IsInside(leaf, region, out _));
         async Task<RangeEnd> End((long Index, byte[] Leaf) at) => new(at.Leaf, await reader.Inclusion(at.Index, size, ct));
         var before = question.From is { } begin ? await store.LastBefore(await store.LowerBound(begin, size, ct), MayBeShown, ct) : null;
         var after = question.To is { } end ? await store.FirstFrom(await store.LowerBound(end, size, ct), size, MayBeShown, ct) : null;
@@ -121,9 +124,15 @@ internal sealed class EvidenceMaker(
             return new EvidenceOutcome.SignaturesAway();
         }
 
-        if (await Shown(answer.Shown, question, region, size, new TreeReader(db, head.Edge), ct) is not var (events, openings))
+        if (await Shown(answer.Shown, question, region, size, new TreeReader(db, head.Edge), ct) is not var (events, openings, damaged))
         {
             return new EvidenceOutcome.TooMuch(options.Evidence);
+        }
+
+        if (damaged is { } index)
+        {
+            LedgerLog.EntryDamaged(log, index);
+            return new EvidenceOutcome.Damaged(index);
         }
 
         if (sequencer.Published is not { } published || published.Checkpoint.Size < witnessed.Checkpoint.Size)
@@ -183,7 +192,7 @@ internal sealed class EvidenceMaker(
         }
     }
 
-    private async Task<(List<EvidenceEvent> Events, List<Opening> Openings)?> Shown(
+    private async Task<(List<EvidenceEvent> Events, List<Opening> Openings, long? Damaged)?> Shown(
         List<Posting> shown, Question question, string region, long size, TreeReader reader, CancellationToken ct)
     {
         var indices = shown.ConvertAll(p => p.Index);
@@ -198,6 +207,12 @@ internal sealed class EvidenceMaker(
         for (var i = 0; i < shown.Count; i++)
         {
             var ((index, leafHash), proof) = (shown[i], proofs[i]);
+            // Hashed before it is read: what somebody changed in the database may be anything.
+            if (stored[i] is var (read, _) && !MerkleProof.LeafHash(read).AsSpan().SequenceEqual(leafHash))
+            {
+                return ([], [], index);
+            }
+
             if (stored[i] is not var (leaf, batch) || !IsInside(leaf, region, out var bodyHash))
             {
                 events.Add(new EvidenceEvent(index, null, leafHash, proof, null));
@@ -212,7 +227,7 @@ internal sealed class EvidenceMaker(
             }
         }
 
-        return (events, openings);
+        return (events, openings, null);
     }
 
     // Anchors and checks concern nobody and nobody's region; holds, shreddings and alarms do.

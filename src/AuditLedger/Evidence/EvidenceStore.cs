@@ -150,7 +150,8 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
             }
         }
 
-        throw new InvalidDataException($"No event stands at {index} or before it.");
+        // The first kept entry is a commit entry, and the events before it are pruned: where their time lay, nobody can say any more.
+        return long.MaxValue;
     }
 
     private static byte[] BodyHash(byte[] leaf) =>

@@ -12,14 +12,29 @@ namespace Trust.AuditLedger.Evidence;
 /// </summary>
 internal sealed class GetEvidence(EvidenceMaker maker, Outbox outbox, NpgsqlDataSource db)
 {
+    private const int MaxNamed = 64;
+
+    private static readonly string[] Parameters = ["from", "to", "size", "caseNumber"];
+
     /// <summary>Answers a file (docs/LEDGER-FORMAT.md §9).</summary>
     public async Task<Results<FileContentHttpResult, Refusal>> Handle(
         string kind, string subject, string? from, string? to, long? size, string? caseNumber, HttpContext context)
     {
         context.Response.Headers.CacheControl = "no-store";
-        if (Question.TryRead(kind, subject, from, to, size, caseNumber) is not { } question)
+        if (context.Request.Query.Keys.FirstOrDefault(name => !Parameters.Contains(name, StringComparer.Ordinal)) is { } unknown)
         {
-            return LedgerRefusals.MalformedQuestion;
+            // A misspelt parameter would ask another question.
+            return LedgerRefusals.UnknownParameter.With("parameter", unknown.Length > MaxNamed ? unknown[..MaxNamed] : unknown);
+        }
+
+        if (context.Request.Query.FirstOrDefault(parameter => parameter.Value.Count != 1).Key is { } twice)
+        {
+            return LedgerRefusals.MalformedQuestion.With("member", twice);
+        }
+
+        if (Question.TryRead(kind, subject, from, to, size, caseNumber, out var wrong) is not { } question)
+        {
+            return wrong is "subject" ? LedgerRefusals.MalformedIdentifier : LedgerRefusals.MalformedQuestion.With("member", wrong);
         }
 
         var caller = context.Caller();
@@ -42,6 +57,7 @@ internal sealed class GetEvidence(EvidenceMaker maker, Outbox outbox, NpgsqlData
             EvidenceOutcome.NoSuchTree(var newest) => LedgerRefusals.NoSuchTree.With("size", newest),
             EvidenceOutcome.TooMuch(var most) => LedgerRefusals.TooMuchRecorded.With("events", most.MaxEvents).With("hashes", most.MaxBatchHashes),
             EvidenceOutcome.NotRecorded(var why) => why,
+            EvidenceOutcome.Damaged(var index) => LedgerRefusals.EntryDamaged.With("index", index),
             EvidenceOutcome.NotWitnessed => LedgerRefusals.WitnessesAway,
             EvidenceOutcome.SignaturesAway => LedgerRefusals.SignaturesUnavailable,
             EvidenceOutcome.Standby => LedgerRefusals.Standby,

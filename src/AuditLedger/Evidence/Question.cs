@@ -13,18 +13,25 @@ namespace Trust.AuditLedger.Evidence;
 /// <param name="Case">Case under which personal detail is opened; null for none.</param>
 internal sealed record Question(SubjectKey Subject, string? Identifier, long? From, long? To, long? Size, string? Case)
 {
-    /// <summary>Reads a question; null when it is none.</summary>
+    /// <summary>Reads a question; null when a member of it breaks its rule.</summary>
     /// <param name="kind">Kind of subject.</param>
     /// <param name="subject">Identifier, or the key (base64url) for a patient.</param>
-    /// <param name="from">ISO 8601 with offset.</param>
-    /// <param name="to">ISO 8601 with offset.</param>
+    /// <param name="from">RFC 3339 with offset.</param>
+    /// <param name="to">RFC 3339 with offset.</param>
     /// <param name="size">Tree size.</param>
     /// <param name="caseNumber">1 to 64 letters, digits and hyphens.</param>
-    public static Question? TryRead(string kind, string subject, string? from, string? to, long? size, string? caseNumber) =>
-        SubjectText.TryRead(kind, subject) is { } key && TryTime(from, out var begin) && TryTime(to, out var end) && !(begin >= end)
-        && (caseNumber is null || CaseNumber.IsValid(caseNumber)) && size is not <= 0
-            ? new Question(key, kind is "patient" ? null : subject, begin, end, size, caseNumber)
-            : null;
+    /// <param name="wrong">The member at fault.</param>
+    public static Question? TryRead(string kind, string subject, string? from, string? to, long? size, string? caseNumber, out string wrong)
+    {
+        var key = SubjectText.TryRead(kind, subject);
+        var (goodFrom, goodTo) = (TryTime(from, out var begin), TryTime(to, out var end));
+        wrong = key is null ? "subject"
+            : !goodFrom ? "from"
+            : !goodTo || begin >= end ? "to"
+            : caseNumber is not null && !CaseNumber.IsValid(caseNumber) ? "caseNumber"
+            : size is <= 0 ? "size" : "";
+        return wrong.Length == 0 ? new Question(key!, kind is "patient" ? null : subject, begin, end, size, caseNumber) : null;
+    }
 
     /// <summary>Whether an event's leaf lies in the period asked for.</summary>
     public bool Covers(ReadOnlySpan<byte> leaf) => EventLeaf.TryRead(leaf, out var e) && (From is not { } from || e.Time >= from) && (To is not { } to || e.Time < to);
@@ -52,7 +59,7 @@ internal sealed record Question(SubjectKey Subject, string? Identifier, long? Fr
             return true;
         }
 
-        if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var instant) || instant < DateTimeOffset.UnixEpoch)
+        if (!InstantText.TryRead(text, out var instant))
         {
             return false;
         }

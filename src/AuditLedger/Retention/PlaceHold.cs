@@ -10,18 +10,23 @@ namespace Trust.AuditLedger.Retention;
 internal sealed class PlaceHold(NpgsqlDataSource db, Outbox outbox, TimeProvider clock)
 {
     private const string Insert =
-        "INSERT INTO legal_holds (id, kind, subject, case_number, placed_by, placed_at) VALUES ($1, $2, $3, $4, $5, $6)";
+        "INSERT INTO legal_holds (id, kind, subject, case_number, placed_by, placed_at, region) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
     /// <summary>Answers the hold.</summary>
     public async Task<Results<Created<HoldAnswer>, Refusal>> Handle(HoldRequest request, HttpContext context)
     {
         var ct = context.RequestAborted;
-        if (SubjectText.TryRead(request.Kind, request.Subject) is not { } subject || !CaseNumber.IsValid(request.CaseNumber))
+        if (SubjectText.TryRead(request.Kind, request.Subject) is not { } subject)
+        {
+            return LedgerRefusals.MalformedIdentifier;
+        }
+
+        if (!CaseNumber.IsValid(request.CaseNumber))
         {
             return LedgerRefusals.MalformedHold;
         }
 
-        if (context.Caller() is not { Role: "regulator" } caller)
+        if (context.Caller() is not { Role: "regulator", Region: { } region } caller)
         {
             return LedgerRefusals.NotARegulator;
         }
@@ -30,7 +35,7 @@ internal sealed class PlaceHold(NpgsqlDataSource db, Outbox outbox, TimeProvider
         var id = Guid.CreateVersion7(now);
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        await tx.Sql(Insert).With(id).With(subject.Kind).With(subject.Key.ToArray()).With(request.CaseNumber).With(caller.Subject).With(now).Execute(ct);
+        await tx.Sql(Insert).With(id).With(subject.Kind).With(subject.Key.ToArray()).With(request.CaseNumber).With(caller.Subject).With(now).With(region).Execute(ct);
         if (await outbox.Append(tx, LegalHolds.EventOf("LEDGER.hold", caller, subject, request.CaseNumber), ct) is AppendOutcome.Refused(var why))
         {
             return CommonRefusals.From(why);

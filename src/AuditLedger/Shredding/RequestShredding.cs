@@ -19,7 +19,12 @@ internal sealed class RequestShredding(NpgsqlDataSource db, Outbox outbox, Reten
     public async Task<Results<Accepted<ShreddingAnswer>, Refusal>> Handle(ShreddingRequest request, HttpContext context)
     {
         var ct = context.RequestAborted;
-        if (SubjectText.TryRead(request.Kind, request.Subject) is not { } subject || request.Reason is not { Length: > 0 and <= 128 } reason || reason.Any(char.IsControl))
+        if (SubjectText.TryRead(request.Kind, request.Subject) is not { } subject)
+        {
+            return LedgerRefusals.MalformedIdentifier;
+        }
+
+        if (request.Reason is not { Length: > 0 and <= 128 } reason || reason.Any(char.IsControl))
         {
             return LedgerRefusals.MalformedShredding;
         }

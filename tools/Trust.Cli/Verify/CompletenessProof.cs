@@ -98,6 +98,8 @@ public sealed class CompletenessProof
     private void Check(long size, byte[] root, ReadOnlySpan<byte> key, long from, long to, IReadOnlyList<byte[]> leafHashes)
     {
         Require(size > 0 && _size == size && key.Length == Hash && leafHashes.All(h => h.Length == Hash) && leafHashes.Count == Indices.Count());
+        Require(_commit.IsFirstMap && _commit.Volume >= 0 && _commit.VolumeStart >= 0 && _commit.VolumeStart <= _commit.Covered
+            && (_commit.Volume == 0) == (_commit.VolumeStart == 0));
         Require(_commit.Covered == size - 1 && from >= 0 && from <= to && to <= _commit.Covered);
         Require(LogProof.InTree(size - 1, size, _commit.LeafHash, _path, root));
         CheckVolumes(from, to);
@@ -186,15 +188,17 @@ public sealed class CompletenessProof
     {
         public Commit(ReadOnlySpan<byte> bytes)
         {
-            Require(bytes[0] == 2 && BinaryPrimitives.ReadUInt32BigEndian(bytes[1..]) == 1);
+            IsFirstMap = bytes[0] == 2 && BinaryPrimitives.ReadUInt32BigEndian(bytes[1..]) == 1;
             Volume = BinaryPrimitives.ReadInt64BigEndian(bytes[5..]);
             VolumeStart = BinaryPrimitives.ReadInt64BigEndian(bytes[13..]);
             Covered = BinaryPrimitives.ReadInt64BigEndian(bytes[21..]);
             TrieRoot = bytes[37..69].ToArray();
             SealedRoot = bytes[69..].ToArray();
             LeafHash = SHA256.HashData([0, .. bytes]);
-            Require(Volume >= 0 && VolumeStart >= 0 && VolumeStart <= Covered && (Volume == 0) == (VolumeStart == 0));
         }
+
+        /// <summary>Whether the leaf is a commit entry, under the one map function there is.</summary>
+        public bool IsFirstMap { get; }
 
         public long Volume { get; }
 
@@ -366,7 +370,13 @@ public sealed class CompletenessProof
 
         public uint U32() => BinaryPrimitives.ReadUInt32BigEndian(Take(4));
 
-        public long I64() => BinaryPrimitives.ReadInt64BigEndian(Take(8));
+        // Numbers end below 2^63: nothing in a log is counted beyond that.
+        public long I64()
+        {
+            var value = BinaryPrimitives.ReadInt64BigEndian(Take(8));
+            Require(value >= 0);
+            return value;
+        }
 
         // The bytes have to be there before room is made for them.
         public long[] Indices()

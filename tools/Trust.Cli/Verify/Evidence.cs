@@ -9,9 +9,10 @@ namespace Trust.Cli.Verify;
 internal sealed record Evidence(
     Question Question, string Checkpoint, byte[] TreeRoot, List<byte[]> Consistency, long From, long To, RangeEnd? Before, RangeEnd? After,
     byte[] Completeness, List<EvidenceEvent> Events, List<(long Index, byte[] DataKey)> Openings, EvidenceEvent Query, string QueryCheckpoint, List<byte[]> QueryConsistency,
-    EvidenceAnchor? Anchor, EvidencePolicy Policy, JsonElement Attachments, List<JsonElement> Others)
+    EvidenceAnchor? Anchor, EvidencePolicy Policy, EvidenceAttachments? Attachments, List<JsonElement> Others)
 {
-    private const int MaxBytes = 64 << 20;
+    /// <summary>Largest file read.</summary>
+    public const int MaxBytes = 64 << 20;
     private const int MaxEvents = 10_002;
 
     /// <summary>Reads the bytes of a file.</summary>
@@ -46,7 +47,7 @@ internal sealed record Evidence(
             [.. Strict.Items(query, "consistency", "$.query", 64).Select(h => Strict.Bytes(h, "$.query.consistency", 32))],
             EvidenceAnchor.Read(root.GetProperty("anchor")),
             EvidencePolicy.Read(root.GetProperty("policy")),
-            root.GetProperty("attachments"),
+            EvidenceAttachments.Read(root.GetProperty("attachments")),
             [.. root.EnumerateObject().Where(m => !m.NameEquals("query")).OrderBy(m => m.Name, StringComparer.Ordinal).Select(m => m.Value)]);
         // One spelling only, so that every byte of the file is covered by what follows.
         EvidenceRefusedException.When(!CanonicalJson.Encode(root).AsSpan().SequenceEqual(bytes), "not-canonical");
@@ -90,7 +91,7 @@ internal sealed record Question(
         }
 
         var good = DateTimeOffset.TryParseExact(
-            text, "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time);
+            text, "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) && text.All(char.IsAscii);
         EvidenceRefusedException.When(!good, "malformed-file", null, "$.question." + name);
         return time;
     }
@@ -167,6 +168,8 @@ internal sealed record EvidenceAnchor(string Checkpoint, List<byte[]> Consistenc
 /// <summary>Keys the file names; believed only as far as the verifier's own list agrees.</summary>
 internal sealed record EvidencePolicy(List<string> CheckpointKeys, List<string> WitnessKeys, long WitnessQuorum, Dictionary<string, List<byte[]>> BatchKeys)
 {
+    private const int MaxKeys = 64;
+
     public static EvidencePolicy Read(JsonElement json)
     {
         const string path = "$.policy";
@@ -183,11 +186,51 @@ internal sealed record EvidencePolicy(List<string> CheckpointKeys, List<string> 
     private static List<byte[]> SourceKeys(JsonElement batchKeys, string source)
     {
         const string path = "$.policy.batchKeys";
-        var keys = Strict.Items(batchKeys, source, path, 16).Select(k => Strict.Bytes(k, path + "." + source)).ToList();
+        var keys = Strict.Items(batchKeys, source, path, MaxKeys).Select(k => Strict.Bytes(k, path + "." + source)).ToList();
         EvidenceRefusedException.When(keys.Count == 0, "malformed-file", null, path + "." + source);
         return keys;
     }
 
     private static List<string> Keys(JsonElement json, string name) =>
-        [.. Strict.Items(json, name, "$.policy", 16).Select(k => k.ValueKind == JsonValueKind.String ? k.GetString()! : "")];
+        [.. Strict.Items(json, name, "$.policy", MaxKeys).Select(k => Strict.Text(k, "$.policy." + name))];
+}
+
+/// <summary>What the signing service holds on a prescription.</summary>
+internal sealed record EvidenceAttachments(string Prescription, byte[] Payload, List<AttachedSignature> Signatures)
+{
+    private const int MaxSignatures = 32;
+
+    public static EvidenceAttachments? Read(JsonElement json)
+    {
+        if (json.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        const string path = "$.attachments";
+        Strict.Members(json, path, "prescription", "payload", "signatures");
+        return new EvidenceAttachments(
+            Strict.Text(json, "prescription", path), Strict.Bytes(json, "payload", path),
+            [.. Strict.Items(json, "signatures", path, MaxSignatures).Select(AttachedSignature.Read)]);
+    }
+}
+
+/// <summary>One signature with what is needed to judge it.</summary>
+/// <param name="Statement">What it signs; null when it signs the prescription itself.</param>
+internal sealed record AttachedSignature(string Kind, byte[]? Statement, string Protected, string Signature, List<byte[]> Certificates, byte[] Timestamp)
+{
+    private const int MaxCertificates = 8;
+
+    public static AttachedSignature Read(JsonElement json)
+    {
+        const string path = "$.attachments.signatures";
+        Strict.Members(json, path, "kind", "payload?", "protected", "signature", "certificates", "timestamp", "ocsp?");
+        OptionalBytes(json, "ocsp", path);
+        return new AttachedSignature(
+            Strict.Text(json, "kind", path), OptionalBytes(json, "payload", path), Strict.Text(json, "protected", path), Strict.Text(json, "signature", path),
+            [.. Strict.Items(json, "certificates", path, MaxCertificates).Select(c => Strict.Bytes(c, path + ".certificates"))], Strict.Bytes(json, "timestamp", path));
+    }
+
+    private static byte[]? OptionalBytes(JsonElement json, string name, string path) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? Strict.Bytes(value, $"{path}.{name}") : null;
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Trust.Crypto.Asn1;
@@ -19,6 +18,15 @@ public sealed record Verdict(
     /// <summary>Times asked for; null where open.</summary>
     public (DateTimeOffset? From, DateTimeOffset? To) Period { get; init; }
 
+    /// <summary>The question as the file tells it, once read.</summary>
+    internal Question? Asked { get; init; }
+
+    /// <summary>Ledger time of the query that made the file; null unless the file is verified.</summary>
+    public DateTimeOffset? AskedAt { get; init; }
+
+    /// <summary>True when everything holds and there is no event in the period, not even one that is withheld.</summary>
+    public bool HasNoEvent => Finding is null && Withheld.Count == 0 && !Events.Any(e => e.InPeriod);
+
     /// <summary>Entries of the period that happened outside the regulator's region: counted, not shown.</summary>
     public IReadOnlyList<long> Withheld { get; init; } = [];
 
@@ -32,7 +40,11 @@ public sealed record Verdict(
 /// <summary>One event for the report.</summary>
 /// <param name="InPeriod">False for a neighbour that only shows where the period ends.</param>
 public sealed record VerifiedEvent(
-    long Index, DateTimeOffset Time, string Source, string Action, string Outcome, string Actor, bool InPeriod, string? Detail);
+    long Index, DateTimeOffset Time, string Source, string Action, string Outcome, string Actor, bool InPeriod, string? Detail)
+{
+    /// <summary>The whole body, as logged.</summary>
+    public System.Text.Json.JsonElement Body { get; init; }
+}
 
 /// <summary>One signature for the report.</summary>
 public sealed record VerifiedSignature(string Kind, string Signer, DateTimeOffset StampedAt);
@@ -44,8 +56,10 @@ public sealed record VerifiedSignature(string Kind, string Signer, DateTimeOffse
 public static class EvidenceVerifier
 {
     private static readonly byte[] KeyTag = "trust.key.v1\n"u8.ToArray();
-    private static readonly byte[] BatchTag = "trust.batch.v1\n"u8.ToArray();
     private static readonly byte[] QueryTag = "trust.query.v3\n"u8.ToArray();
+
+    /// <summary>The verdict on a file that is longer than any may be.</summary>
+    public static Verdict TooLarge { get; } = new(new Finding("malformed-file", null, "size"), "", "", 0, [], []);
 
     /// <summary>Verifies the bytes of a file.</summary>
     public static Verdict Verify(ReadOnlySpan<byte> file, TrustedList trusted)
@@ -54,7 +68,7 @@ public static class EvidenceVerifier
         try
         {
             var evidence = Evidence.Read(file);
-            verdict = verdict with { Subject = Describe(evidence.Question), Period = (evidence.Question.From, evidence.Question.To) };
+            verdict = verdict with { Subject = Describe(evidence.Question), Asked = evidence.Question, Period = (evidence.Question.From, evidence.Question.To) };
             CheckKey(evidence.Question);
             CheckPolicy(evidence.Policy, trusted);
             var checkpoint = OpenCheckpoint(evidence, trusted);
@@ -68,7 +82,7 @@ public static class EvidenceVerifier
             verdict = verdict with { AnchoredAt = CheckAnchor(evidence, checkpoint, trusted) };
             verdict = verdict with { Signatures = Attachments.Check(evidence, events, trusted) };
             CheckGiven(evidence, query);
-            return verdict;
+            return verdict with { AskedAt = query.Time };
         }
         catch (EvidenceRefusedException e)
         {
@@ -77,6 +91,11 @@ public static class EvidenceVerifier
         catch (CryptographicException)
         {
             return verdict with { Finding = new Finding("malformed-key") };
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // Whatever a file does to this program, the answer is a verdict on the file.
+            return verdict with { Finding = new Finding("malformed-file", null, e.GetType().Name) };
         }
     }
 
@@ -93,7 +112,8 @@ public static class EvidenceVerifier
 
         var kind = Encoding.UTF8.GetBytes(question.Kind);
         var identifier = Encoding.UTF8.GetBytes(question.Identifier);
-        EvidenceRefusedException.When(kind.Length is 0 or > 32 || identifier.Length is 0 or > 1024, "question-key", null, question.Kind);
+        EvidenceRefusedException.When(
+            kind.Length is 0 or > 32 || kind.AsSpan().ContainsAnyExceptInRange((byte)'a', (byte)'z') || identifier.Length is 0 or > 1024, "question-key", null, question.Kind);
         var key = SHA256.HashData([.. KeyTag, (byte)kind.Length, .. kind, (byte)(identifier.Length >> 8), (byte)identifier.Length, .. identifier]);
         EvidenceRefusedException.When(!key.AsSpan().SequenceEqual(question.Key), "question-key", null, question.Identifier);
     }
@@ -149,7 +169,7 @@ public static class EvidenceVerifier
         foreach (var e in evidence.Events.Where(e => e.Leaf is not null))
         {
             events.Add(CheckEvent(e, evidence.Policy.BatchKeys, evidence.Question.Key));
-            CheckFollows(events);
+            SourceChain.CheckFollows(events);
         }
     }
 
@@ -174,7 +194,7 @@ public static class EvidenceVerifier
     {
         var logged = LoggedEvent.Read(e.Index, e.Leaf!);
         EvidenceRefusedException.When(!logged.Keys.Exists(k => k.AsSpan().SequenceEqual(key)), "other-subject", e.Index);
-        CheckBatch(e, logged, batchKeys);
+        SourceChain.CheckBatch(e, logged, batchKeys);
         return logged;
     }
 
@@ -193,10 +213,11 @@ public static class EvidenceVerifier
             EvidenceRefusedException.When((e.Index < evidence.From && !(e.Time < from)) || (e.Index >= evidence.To && !(e.Time >= to)), "period", e.Index);
         }
 
+        var opened = new HashSet<long>();
         foreach (var (index, dataKey) in evidence.Openings)
         {
             var e = events.Find(e => e.Index == index);
-            EvidenceRefusedException.When(e is null || evidence.Question.CaseNumber is null || e.Opened(dataKey) is null, "opening", index);
+            EvidenceRefusedException.When(e is null || !opened.Add(index) || evidence.Question.CaseNumber is null || e.Opened(dataKey) is null, "opening", index);
         }
     }
 
@@ -223,7 +244,7 @@ public static class EvidenceVerifier
         EvidenceRefusedException.When(
             !LogProof.Extends(proved.Size, proved.Root, checkpoint.Size, checkpoint.Root, evidence.QueryConsistency), "query-event", index, "consistency");
         var query = CheckEvent(evidence.Query, evidence.Policy.BatchKeys, evidence.Question.Key);
-        CheckFollows([.. events, query]);
+        SourceChain.CheckFollows([.. events, query]);
         EvidenceRefusedException.When(query is not { Action: "REG.query", Source: "ledger", Outcome: "success" }, "query-event", index);
         return query;
     }
@@ -251,66 +272,15 @@ public static class EvidenceVerifier
         return ((TimeStampOutcome.Proved)stamp).Info.Time;
     }
 
-    private static void CheckBatch(EvidenceEvent e, LoggedEvent logged, Dictionary<string, List<byte[]>> batchKeys)
-    {
-        EvidenceRefusedException.When(!batchKeys.TryGetValue(logged.Source, out var keys), "key-not-trusted", e.Index, "batch:" + logged.Source);
-        EvidenceRefusedException.When(
-            e.Count is 0 or > 1024 || logged.Seq < e.FirstSeq || logged.Seq - e.FirstSeq >= e.Count || e.Tail.Count != e.FirstSeq + e.Count - 1 - logged.Seq,
-            "batch-shape", e.Index);
-        var last = logged.EnvelopeHash;
-        var source = Encoding.ASCII.GetBytes(logged.Source);
-        for (var i = 0; i < e.Tail.Count; i++)
-        {
-            last = SHA256.HashData([
-                .. "trust.envelope.v1\n"u8, (byte)source.Length, .. source, .. U64(logged.Epoch), .. U64(logged.Seq + 1 + i), .. last, .. e.Tail[i]]);
-        }
-
-        var count = new byte[4];
-        BinaryPrimitives.WriteUInt32BigEndian(count, (uint)e.Count);
-        byte[] signed = [.. BatchTag, (byte)source.Length, .. source, .. U64(logged.Epoch), .. U64(e.FirstSeq), .. count, .. last];
-        EvidenceRefusedException.When(!keys!.Exists(key => Verifies(key, signed, e.Signature)), "batch-signature", e.Index, logged.Source);
-    }
-
-    private static bool Verifies(byte[] spki, byte[] signed, byte[] signature)
-    {
-        using var key = ECDsa.Create();
-        key.ImportSubjectPublicKeyInfo(spki, out _);
-        return key.VerifyData(signed, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
-    }
-
-    private static void CheckFollows(List<LoggedEvent> events)
-    {
-        var current = events[^1];
-        if (events.Count > 1)
-        {
-            EvidenceRefusedException.When(current.Time < events[^2].Time, "time-falls", current.Index);
-        }
-
-        if (events.Take(events.Count - 1).LastOrDefault(e => string.Equals(e.Source, current.Source, StringComparison.Ordinal)) is { } before)
-        {
-            EvidenceRefusedException.When((before.Epoch, before.Seq).CompareTo((current.Epoch, current.Seq)) >= 0, "source-order", current.Index, current.Source);
-            // A direct successor names the one before; nobody else does, but the first after a takeover may.
-            var follows = before.Epoch == current.Epoch && before.Seq + 1 == current.Seq;
-            EvidenceRefusedException.When(
-                current.Seq > 1 && follows != current.Prev.AsSpan().SequenceEqual(before.EnvelopeHash), "source-chain", current.Index, current.Source);
-        }
-    }
-
-    private static byte[] U64(long value)
-    {
-        var bytes = new byte[8];
-        BinaryPrimitives.WriteInt64BigEndian(bytes, value);
-        return bytes;
-    }
-
     private static Verdict Report(Verdict verdict, Evidence evidence, List<LoggedEvent> events)
     {
         var (from, to) = (evidence.Question.From, evidence.Question.To);
         bool Inside(DateTimeOffset time) => (from is null || time >= from) && (to is null || time < to);
-        string? Detail(LoggedEvent e) => evidence.Openings.Where(o => o.Index == e.Index).Select(o => e.Opened(o.DataKey)).FirstOrDefault();
+        var keys = evidence.Openings.GroupBy(o => o.Index).ToDictionary(o => o.Key, o => o.First().DataKey);
+        string? Detail(LoggedEvent e) => keys.TryGetValue(e.Index, out var key) ? e.Opened(key) : null;
         return verdict with
         {
-            Events = [.. events.Select(e => new VerifiedEvent(e.Index, e.Time, e.Source, e.Action, e.Outcome, e.Actor, Inside(e.Time), Detail(e)))],
+            Events = [.. events.Select(e => new VerifiedEvent(e.Index, e.Time, e.Source, e.Action, e.Outcome, e.Actor, Inside(e.Time), Detail(e)) { Body = e.Body })],
             Withheld = [.. evidence.Events.Where(e => e.Leaf is null && e.Index >= evidence.From && e.Index < evidence.To).Select(e => e.Index)],
         };
     }

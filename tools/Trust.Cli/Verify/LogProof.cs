@@ -8,7 +8,7 @@ internal static class LogProof
     /// <summary>RFC 9162 §2.1.3.2.</summary>
     public static bool InTree(long index, long size, byte[] hash, List<byte[]> proof, byte[] root)
     {
-        if (index >= size)
+        if (index < 0 || index >= size)
         {
             return false;
         }
@@ -45,7 +45,7 @@ internal static class LogProof
     {
         if (first <= 0 || first >= second)
         {
-            return first == second && proof.Count == 0 && firstRoot.AsSpan().SequenceEqual(secondRoot);
+            return first > 0 && first == second && proof.Count == 0 && firstRoot.AsSpan().SequenceEqual(secondRoot);
         }
 
         var path = long.IsPow2(first) ? [firstRoot, .. proof] : proof;

@@ -1,9 +1,7 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Trust.Crypto.Json;
 
 namespace Trust.Cli.Verify;
 
@@ -11,18 +9,22 @@ namespace Trust.Cli.Verify;
 internal sealed record LoggedEvent(
     long Index, byte[] LeafHash, List<byte[]> Keys, DateTimeOffset Time, string Source, long Epoch, long Seq, byte[] Prev, byte[] EnvelopeHash, JsonElement Body)
 {
-    private const int MaxBody = 8192;
+    private const byte FirstVisible = 0x21;
+    private const byte LastVisible = 0x7E;
 
     private static readonly byte[] EnvelopeTag = "trust.envelope.v1\n"u8.ToArray();
-
-    private static readonly string[] TextMembers =
-        ["action", "basis", "class", "correlation", "id", "onBehalfOf", "outcome", "permitNo", "purpose", "reason", "ruleVersion"];
 
     public string Action => Body.GetProperty("action").GetString()!;
 
     public string Outcome => Body.GetProperty("outcome").GetString()!;
 
     public string Actor => Body.GetProperty("actor").GetProperty("subject").GetString()!;
+
+    public string Id => Body.GetProperty("id").GetString()!;
+
+    public string Region => Body.GetProperty("where").GetProperty("region").GetString()!;
+
+    public string? ActorInstitution => Body.GetProperty("actor").TryGetProperty("institution", out var institution) ? institution.GetString() : null;
 
     public string? ActorCertificate => Body.GetProperty("actor").TryGetProperty("certificate", out var hash) ? hash.GetString() : null;
 
@@ -61,7 +63,8 @@ internal sealed record LoggedEvent(
             return leaf.AsSpan(at - length, length);
         }
 
-        EvidenceRefusedException.When(Take(1)[0] != 1, "leaf-type", index);
+        EvidenceRefusedException.When(leaf is not [1, ..], "leaf-type", index);
+        Take(1);
         var count = Take(1)[0];
         var keys = new List<byte[]>(count);
         for (var i = 0; i < count; i++)
@@ -75,7 +78,7 @@ internal sealed record LoggedEvent(
         var body = Take(BinaryPrimitives.ReadUInt16BigEndian(Take(2))).ToArray();
         EvidenceRefusedException.When(at != leaf.Length, "leaf-malformed", index, "length");
         var place = ReadEnvelope(index, envelope, SHA256.HashData(body));
-        var parsed = ReadBody(index, body);
+        var parsed = BodyGrammar.Read(index, body);
         CheckKeys(index, keys, parsed);
         return new LoggedEvent(
             index, SHA256.HashData([0, .. leaf]), keys, DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond),
@@ -89,69 +92,20 @@ internal sealed record LoggedEvent(
             envelope.Length <= head || !envelope.AsSpan().StartsWith(EnvelopeTag) || envelope.Length != head + 1 + envelope[head] + 80,
             "envelope-malformed", index);
         var at = head + 1 + envelope[head];
-        var source = Encoding.ASCII.GetString(envelope, head + 1, envelope[head]);
+        var source = envelope.AsSpan(head + 1, envelope[head]);
+        var (epoch, seq) = (BinaryPrimitives.ReadInt64BigEndian(envelope.AsSpan(at)), BinaryPrimitives.ReadInt64BigEndian(envelope.AsSpan(at + 8)));
+        EvidenceRefusedException.When(
+            source.IsEmpty || source.ContainsAnyExceptInRange(FirstVisible, LastVisible) || epoch < 0 || seq < 1, "envelope-malformed", index, "content");
         EvidenceRefusedException.When(!envelope.AsSpan(at + 48).SequenceEqual(bodyHash), "body-hash", index);
-        return (source, BinaryPrimitives.ReadInt64BigEndian(envelope.AsSpan(at)), BinaryPrimitives.ReadInt64BigEndian(envelope.AsSpan(at + 8)),
-            envelope[(at + 16)..(at + 48)]);
+        return (Encoding.ASCII.GetString(source), epoch, seq, envelope[(at + 16)..(at + 48)]);
     }
 
-    private static JsonElement ReadBody(long index, byte[] bytes)
-    {
-        var parsed = StrictJson.TryParse(bytes, new JsonLimits(MaxBody, 4), out var body, out _);
-        EvidenceRefusedException.When(!parsed || !CanonicalJson.Encode(body).AsSpan().SequenceEqual(bytes), "body-malformed", index);
-        try
-        {
-            Strict.Members(body, "body", "action", "actor", "basis?", "class?", "correlation?", "id", "onBehalfOf?", "outcome", "permitNo?",
-                "purpose?", "reason?", "ruleVersion?", "salt", "sealed?", "subjects", "time", "v", "where");
-            Strict.Members(body.GetProperty("actor"), "actor", "certificate?", "institution?", "role?", "subject");
-            Strict.Members(body.GetProperty("where"), "where", "node", "region");
-        }
-        catch (EvidenceRefusedException e)
-        {
-            throw new EvidenceRefusedException(new Finding("body-malformed", index, e.Finding.Detail));
-        }
-
-        foreach (var text in TextMembers.Where(n => body.TryGetProperty(n, out _)).Select(n => body.GetProperty(n))
-            .Concat(body.GetProperty("actor").EnumerateObject().Select(p => p.Value))
-            .Concat(body.GetProperty("where").EnumerateObject().Select(p => p.Value)))
-        {
-            EvidenceRefusedException.When(
-                text.ValueKind != JsonValueKind.String || Encoding.UTF8.GetByteCount(text.GetString()!) is 0 or > 256, "body-malformed", index, "text");
-        }
-
-        CheckFixed(index, body);
-        return body;
-    }
-
-    private static void CheckFixed(long index, JsonElement body)
-    {
-        EvidenceRefusedException.When(body.GetProperty("v") is not { ValueKind: JsonValueKind.Number } v || v.GetRawText() is not "1", "body-malformed", index, "v");
-        EvidenceRefusedException.When(body.GetProperty("outcome").GetString() is not ("success" or "refused" or "failed"), "body-malformed", index, "outcome");
-        var salt = body.GetProperty("salt");
-        EvidenceRefusedException.When(
-            salt.ValueKind != JsonValueKind.String || Strict.Base64UrlBytes(salt.GetString()!) is not { Length: 16 }, "body-malformed", index, "salt");
-        var time = body.GetProperty("time");
-        EvidenceRefusedException.When(
-            time.ValueKind != JsonValueKind.String || !DateTime.TryParseExact(
-                time.GetString(), "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture, DateTimeStyles.None, out _),
-            "body-malformed", index, "time");
-    }
-
+    // Those of the body, sorted as bytes, each once.
     private static void CheckKeys(long index, List<byte[]> keys, JsonElement body)
     {
-        var subjects = body.GetProperty("subjects");
-        EvidenceRefusedException.When(subjects.ValueKind != JsonValueKind.Array, "body-malformed", index, "subjects");
-        var expected = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (var subject in subjects.EnumerateArray())
-        {
-            var key = subject.ValueKind == JsonValueKind.Object && subject.TryGetProperty("key", out var text) && text.ValueKind == JsonValueKind.String
-                && subject.TryGetProperty("kind", out _) && subject.EnumerateObject().Count() == 2
-                ? Strict.Base64UrlBytes(text.GetString()!)
-                : null;
-            EvidenceRefusedException.When(key is not { Length: 32 }, "body-malformed", index, "subjects");
-            expected.Add(Convert.ToHexString(key!));
-        }
-
+        var expected = body.GetProperty("subjects").EnumerateArray()
+            .Select(subject => Convert.ToHexString(Strict.Base64UrlBytes(subject.GetProperty("key").GetString()!)!))
+            .ToHashSet(StringComparer.Ordinal).Order(StringComparer.Ordinal);
         EvidenceRefusedException.When(!keys.Select(Convert.ToHexString).SequenceEqual(expected, StringComparer.Ordinal), "subject-keys", index);
     }
 }

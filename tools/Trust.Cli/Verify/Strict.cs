@@ -21,10 +21,11 @@ internal static class Strict
         EvidenceRefusedException.When(present.Count > 0, "malformed-file", null, $"{path}.{present.FirstOrDefault()}");
     }
 
-    public static string Text(JsonElement element, string name, string path)
+    public static string Text(JsonElement element, string name, string path) => Text(element.GetProperty(name), $"{path}.{name}");
+
+    public static string Text(JsonElement value, string path)
     {
-        var value = element.GetProperty(name);
-        EvidenceRefusedException.When(value.ValueKind != JsonValueKind.String, "malformed-file", null, $"{path}.{name}");
+        EvidenceRefusedException.When(value.ValueKind != JsonValueKind.String, "malformed-file", null, path);
         return value.GetString()!;
     }
 
@@ -54,12 +55,18 @@ internal static class Strict
 
     public static byte[] Bytes(JsonElement value, string path, int? size = null)
     {
-        byte[]? bytes = null;
-        EvidenceRefusedException.When(
-            value.ValueKind != JsonValueKind.String || !value.TryGetBytesFromBase64(out bytes)
-            || !string.Equals(Convert.ToBase64String(bytes), value.GetString(), StringComparison.Ordinal)
-            || (size is not null && bytes.Length != size), "malformed-file", null, path);
+        var bytes = value.ValueKind == JsonValueKind.String ? Base64Bytes(value.GetString()!) : null;
+        EvidenceRefusedException.When(bytes is null || (size is not null && bytes.Length != size), "malformed-file", null, path);
         return bytes!;
+    }
+
+    /// <summary>Base64 in its one spelling, or null.</summary>
+    public static byte[]? Base64Bytes(string text)
+    {
+        var buffer = new byte[(text.Length / 4 * 3) + 3];
+        return Convert.TryFromBase64String(text, buffer, out var length) && string.Equals(Convert.ToBase64String(buffer, 0, length), text, StringComparison.Ordinal)
+            ? buffer[..length]
+            : null;
     }
 
     /// <summary>base64url in its one spelling, or null.</summary>

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Trust.Crypto.Asn1;
 using Trust.Crypto.Json;
@@ -13,11 +14,14 @@ public sealed record TrustedList(
     IReadOnlyList<Certificate> Roots, IReadOnlyList<Certificate> Helpers, IReadOnlyList<string> CheckpointKeys, IReadOnlyDictionary<string, IReadOnlyList<byte[]>> BatchKeys)
 {
     private const int MaxBytes = 1 << 20;
+    private const int MaxItems = 1000;
+    private const int MaxKeys = 64;
+    private const string Root = "$";
 
     /// <summary>Witnesses (C2SP vkey lines, type 04) whose cosignature says that they rebuilt log and index.</summary>
     public IReadOnlyList<string> Witnesses { get; init; } = [];
 
-    /// <summary>How many of them must have cosigned; 0 takes the log's own word for its index.</summary>
+    /// <summary>How many of them must have cosigned; 0, where there are none, takes the log's own word for its index.</summary>
     public int WitnessQuorum { get; init; }
 
     /// <summary>Reads a list file, or a folder of published material.</summary>
@@ -26,7 +30,15 @@ public sealed record TrustedList(
     public static TrustedList Load(string path)
     {
         var file = Directory.Exists(path) ? Path.Combine(path, "trusted-list.json") : path;
-        return Directory.Exists(path) && !File.Exists(file) ? FromFolder(path) : FromFile(file);
+        try
+        {
+            return (Directory.Exists(path) && !File.Exists(file) ? FromFolder(path) : FromFile(file)).Checked();
+        }
+        catch (Exception e) when (e is EvidenceRefusedException or CryptographicException or ArgumentException or FormatException or System.Formats.Asn1.AsnContentException)
+        {
+            var why = e is EvidenceRefusedException refused ? $"{refused.Finding.Code} {refused.Finding.Detail}" : e.Message;
+            throw new InvalidDataException($"{file} is not a trusted list (docs/LEDGER-FORMAT.md §12): {why}", e);
+        }
     }
 
     private static TrustedList FromFolder(string path)
@@ -48,40 +60,58 @@ public sealed record TrustedList(
 
     private static TrustedList FromFile(string path)
     {
-        if (!StrictJson.TryParse(File.ReadAllBytes(path), new JsonLimits(MaxBytes), out var root, out _) || root.ValueKind != JsonValueKind.Object)
+        var bytes = BoundedFile.Read(path, MaxBytes);
+        EvidenceRefusedException.When(bytes is null, "size");
+        var parsed = StrictJson.TryParse(bytes, new JsonLimits(MaxBytes, 8), out var root, out _);
+        EvidenceRefusedException.When(!parsed, "JSON");
+        Strict.Members(root, Root, "version", "roots", "issuers", "timeStamping?", "checkpointKeys", "witnesses?", "witnessQuorum?", "sources");
+        EvidenceRefusedException.When(Strict.Number(root, "version", Root) != 1, "version");
+        var helpers = Certificates(root, "issuers");
+        if (root.TryGetProperty("timeStamping", out var stamp) && stamp.ValueKind != JsonValueKind.Null)
         {
-            throw new InvalidDataException($"{path} is not JSON in the form of docs/LEDGER-FORMAT.md §10");
+            helpers.Add(Certificate.Parse(Strict.Bytes(stamp, "$.timeStamping")));
         }
 
-        try
+        List<string> witnesses = root.TryGetProperty("witnesses", out _) ? Texts(root, "witnesses") : [];
+        // Left out beside witnesses it would mean that none of them has to have cosigned.
+        EvidenceRefusedException.When(witnesses.Count > 0 && !root.TryGetProperty("witnessQuorum", out _), "witnessQuorum", null, "is missing");
+        var quorum = root.TryGetProperty("witnessQuorum", out _) ? Strict.Number(root, "witnessQuorum", Root) : 0;
+        return new TrustedList(Certificates(root, "roots"), helpers, Texts(root, "checkpointKeys"), BySource(Strict.Items(root, "sources", Root, MaxItems).Select(Source)))
         {
-            var helpers = Certificates(root, "issuers");
-            if (root.TryGetProperty("timeStamping", out var stamp))
-            {
-                helpers.Add(Certificate.Parse(stamp.GetBytesFromBase64()));
-            }
+            Witnesses = witnesses, WitnessQuorum = (int)Math.Min(quorum, int.MaxValue),
+        };
+    }
 
-            return new TrustedList(
-                Certificates(root, "roots"),
-                helpers,
-                [.. root.GetProperty("checkpointKeys").EnumerateArray().Select(k => k.GetString()!)],
-                BySource(root.GetProperty("sources").EnumerateArray()
-                    .Select(s => (s.GetProperty("name").GetString()!, s.GetProperty("batchKey").GetBytesFromBase64()))))
-            {
-                Witnesses = root.TryGetProperty("witnesses", out var witnesses) ? [.. witnesses.EnumerateArray().Select(k => k.GetString()!)] : [],
-                WitnessQuorum = root.TryGetProperty("witnessQuorum", out var quorum) ? quorum.GetInt32() : 0,
-            };
-        }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or System.Formats.Asn1.AsnContentException
-            or System.Security.Cryptography.CryptographicException)
+    private static (string Name, byte[] Key) Source(JsonElement source)
+    {
+        Strict.Members(source, "$.sources", "name", "batchKey");
+        return (Strict.Text(source, "name", "$.sources"), Strict.Bytes(source, "batchKey", "$.sources"));
+    }
+
+    // What a list of any form has to keep: every key is one that can be used, none is there twice, and the quorum is one of these witnesses.
+    private TrustedList Checked()
+    {
+        EvidenceRefusedException.When(Roots.Count == 0, "roots", null, "are missing");
+        EvidenceRefusedException.When(CheckpointKeys.Count is 0 or > MaxKeys || CheckpointKeys.Distinct(StringComparer.Ordinal).Count() != CheckpointKeys.Count, "checkpointKeys");
+        EvidenceRefusedException.When(Witnesses.Count > MaxKeys || Witnesses.Distinct(StringComparer.Ordinal).Count() != Witnesses.Count, "witnesses");
+        EvidenceRefusedException.When(Witnesses.Count == 0 ? WitnessQuorum != 0 : WitnessQuorum < 1 || WitnessQuorum > Witnesses.Count, "witnessQuorum");
+        CheckpointKeys.Select(CheckpointKey.OfLog).ToList().ForEach(key => key.CheckUsable());
+        Witnesses.Select(CheckpointKey.OfWitness).ToList().ForEach(key => key.CheckUsable());
+        foreach (var (source, keys) in BatchKeys)
         {
-            throw new InvalidDataException($"{path} is not a trusted list: {e.Message}", e);
+            EvidenceRefusedException.When(
+                keys.Count > MaxKeys || keys.Select(Convert.ToHexString).Distinct(StringComparer.Ordinal).Count() != keys.Count, "sources", null, source);
+            EvidenceRefusedException.When(!keys.All(CheckpointKey.IsP256), "sources", null, source);
         }
+
+        return this;
     }
 
     private static Dictionary<string, IReadOnlyList<byte[]>> BySource(IEnumerable<(string Source, byte[] Key)> keys) =>
         keys.GroupBy(k => k.Source, StringComparer.Ordinal).ToDictionary(g => g.Key, IReadOnlyList<byte[]> (g) => [.. g.Select(k => k.Key)], StringComparer.Ordinal);
 
     private static List<Certificate> Certificates(JsonElement root, string name) =>
-        root.TryGetProperty(name, out var list) ? [.. list.EnumerateArray().Select(c => Certificate.Parse(c.GetBytesFromBase64()))] : [];
+        [.. Strict.Items(root, name, "$", MaxItems).Select(c => Certificate.Parse(Strict.Bytes(c, "$." + name)))];
+
+    private static List<string> Texts(JsonElement root, string name) => [.. Strict.Items(root, name, "$", MaxItems).Select(k => Strict.Text(k, "$." + name))];
 }

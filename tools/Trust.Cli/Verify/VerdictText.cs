@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 
 namespace Trust.Cli.Verify;
 
@@ -45,8 +46,11 @@ public static class VerdictText
         ["source-chain"] = ("来源系统的哈希链断裂", "the producer's chain is broken"),
         ["query-event"] = ("查询事件不符合要求", "the query event is not a regulator's query in this ledger"),
         ["attachment-prescription"] = ("附件属于另一张处方", "the attachments belong to another prescription"),
+        ["attachment-events"] = ("附件旁的事件不完整：有时间段限制或有未显示的事件", "attachments stand beside all events only: of no period, and none of them withheld"),
         ["payload-not-logged"] = ("账本中没有该处方内容的哈希", "no logged event names the hash of the attached prescription"),
-        ["signer-not-logged"] = ("账本没有记录该证书持有人对这张处方的行为", "no logged event on this prescription names the signer's certificate"),
+        ["signer-not-logged"] = ("账本没有记录该证书持有人对这张处方成功的同一行为", "the log holds no successful act of this kind by the signer's certificate in this place"),
+        ["signer-role"] = ("签名人不能行使该角色：同一人开方并审方，或印章不属于机构", "not by whom it may be: one person wrote and reviewed, or the seal is no institution's act"),
+        ["signature-missing"] = ("账本记录了签名行为，但文件中缺少该签名", "the log holds an act of signing whose signature is not in the file"),
         ["signature-kind"] = ("签名类型不符", "the signature is not of the kind it claims"),
         ["signature-statement"] = ("后续签名没有覆盖处方及此前的签名", "a later signature does not cover the prescription and the signatures before it"),
         ["signature-header"] = ("签名头不符合要求", "the signature's header is not acceptable"),
@@ -58,33 +62,73 @@ public static class VerdictText
     /// <summary>All codes that have words.</summary>
     public static IEnumerable<string> Codes => Findings.Keys;
 
-    /// <summary>Writes the report.</summary>
+    /// <summary>Writes the report on a file of which anything was expected.</summary>
     /// <param name="verdict">What was found.</param>
     /// <param name="english">English instead of Chinese.</param>
-    public static string Write(Verdict verdict, bool english)
+    public static string Write(Verdict verdict, bool english) => Write(new Report(verdict, null), english, details: false);
+
+    /// <summary>Writes the report.</summary>
+    /// <param name="report">What was found.</param>
+    /// <param name="english">English instead of Chinese.</param>
+    /// <param name="details">Every member of every event.</param>
+    internal static string Write(Report report, bool english, bool details)
     {
+        var verdict = report.Verdict;
         var text = new StringBuilder();
         if (verdict.Origin.Length > 0)
         {
+            var (subject, origin) = (Printable.Of(verdict.Subject), Printable.Of(verdict.Origin));
             text.AppendLine(english
-                ? $"{verdict.Subject}; log {verdict.Origin}, {verdict.TreeSize} entries; {Period(verdict, english)}"
-                : $"{verdict.Subject}；账本 {verdict.Origin}，共 {verdict.TreeSize} 条；{Period(verdict, english)}");
+                ? $"{subject}; log {origin}, {verdict.TreeSize} entries; {Period(verdict, english)}"
+                : $"{subject}；账本 {origin}，共 {verdict.TreeSize} 条；{Period(verdict, english)}");
         }
 
         foreach (var e in verdict.Events)
         {
             var mark = e.InPeriod ? "✔" : english ? "· (outside the period)" : "·（时间段之外）";
-            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"  {mark} #{e.Index} {e.Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'} {e.Source} {e.Action} {e.Outcome} {e.Actor} {e.Detail}").TrimEnd());
+            text.AppendLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {mark} #{e.Index} {e.Time:yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'} {Printable.Of(e.Source)} {Printable.Of(e.Action)} {e.Outcome} {Printable.Of(e.Actor)}"));
+            Details(text, e, details);
         }
 
         foreach (var s in verdict.Signatures)
         {
-            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"  ✔ {s.Kind} {s.StampedAt:yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {s.Signer}"));
+            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"  ✔ {s.Kind} {s.StampedAt:yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {Printable.Of(s.Signer)}"));
         }
 
-        text.AppendLine(verdict.Finding is { } finding ? Refusal(finding, english) : Conclusion(verdict, english));
+        text.AppendLine(verdict.Finding is { } finding ? Refusal(finding, english) : report.Missed is { } missed ? Other(missed, english) : Conclusion(verdict, english));
         return text.ToString();
     }
+
+    // What somebody wrote stands on lines of its own behind a bar, where it cannot be taken for a line of this report.
+    private static void Details(StringBuilder text, VerifiedEvent e, bool all)
+    {
+        if (e.Detail is { } detail)
+        {
+            text.Append("      | ").AppendLine(Printable.Of(detail));
+        }
+
+        foreach (var (name, value) in all ? Members(e.Body, "") : [])
+        {
+            text.Append("      | ").Append(name).Append(": ").AppendLine(Printable.Of(value));
+        }
+    }
+
+    private static IEnumerable<(string Name, string Value)> Members(JsonElement body, string prefix) => body.EnumerateObject().SelectMany(m => m.Value.ValueKind switch
+    {
+        JsonValueKind.Object => Members(m.Value, m.Name + "."),
+        JsonValueKind.String => [(prefix + m.Name, m.Value.GetString()!)],
+        _ => [(prefix + m.Name, m.Value.GetRawText())],
+    });
+
+    private static string Other(string missed, bool english) => (missed, english) switch
+    {
+        ("subject", true) => "OTHER QUESTION: the file is good, and about another subject than you expect.",
+        ("subject", false) => "所答非所问：文件有效，但涉及的不是您指定的主体。",
+        (_, true) => "OTHER QUESTION: the file is good, and does not cover the whole period that you expect.",
+        _ => "所答非所问：文件有效，但未覆盖您指定的整个时间段。",
+    };
 
     private static string Period(Verdict verdict, bool english)
     {
@@ -99,7 +143,7 @@ public static class VerdictText
     private static string Conclusion(Verdict verdict, bool english)
     {
         var count = verdict.Events.Count(e => e.InPeriod);
-        var text = new StringBuilder(english
+        var text = new StringBuilder(verdict.HasNoEvent ? Nothing(english) : english
             ? $"VERIFIED: these {count} events are all that the ledger holds on this subject in this period, complete, in order and unaltered; {verdict.Signatures.Count} signatures are valid."
             : $"验证通过：该主体在此时间段内的全部 {count} 个事件均已列出，完整、有序、未被篡改；{verdict.Signatures.Count} 个签名有效。");
         if (verdict.Withheld.Count > 0)
@@ -123,6 +167,10 @@ public static class VerdictText
             : "  未证明：各系统是否记录了其全部行为（其自身哈希链会显示缺口），以及已密封或已销毁的内容。").ToString();
     }
 
+    private static string Nothing(bool english) => english
+        ? "NO EVENT: the ledger holds nothing under exactly this identifier in this period. That is proved, and says nothing about another spelling of it: check the identifier and the period."
+        : "没有事件：账本在此时间段内没有该标识符的任何记录。此结论已获证明，但不涉及其他写法的标识符：请核对标识符和时间段。";
+
     private static string Vouched(Verdict verdict, bool english)
     {
         if (verdict.Witnesses.Count == 0)
@@ -132,7 +180,7 @@ public static class VerdictText
                 : "  信任列表中没有见证人：索引是否列出全部事件仅由账本自身担保。";
         }
 
-        var names = string.Join(", ", verdict.Witnesses.Select(w => string.Create(CultureInfo.InvariantCulture, $"{w.Name} {w.Time:yyyy-MM-dd'T'HH:mm:ss'Z'}")));
+        var names = string.Join(", ", verdict.Witnesses.Select(w => string.Create(CultureInfo.InvariantCulture, $"{Printable.Of(w.Name)} {w.Time:yyyy-MM-dd'T'HH:mm:ss'Z'}")));
         return english
             ? $"  Independently rebuilt from all entries and cosigned by: {names}."
             : $"  以下见证人已从全部条目独立重建并会签：{names}。";
@@ -143,7 +191,7 @@ public static class VerdictText
         var (chinese, words) = Findings[finding.Code];
         var number = finding.Index?.ToString(CultureInfo.InvariantCulture);
         var where = number is null ? "" : english ? ", event #" + number : "，事件 #" + number;
-        var detail = finding.Detail.Length > 0 ? $" ({finding.Detail})" : "";
+        var detail = finding.Detail.Length > 0 ? $"\n  | {Printable.Of(finding.Detail)}" : "";
         return english ? $"REFUSED [{finding.Code}]{where}: {words}{detail}" : $"验证不通过 [{finding.Code}]{where}：{chinese}{detail}";
     }
 }

@@ -56,7 +56,7 @@ internal static class WritePlaces
         }
 
         // Certificates that are being recorded for the person wait, and see what is written here.
-        await PractitionerStates.Lock(context.Tx, person, ct);
+        await PractitionerStates.Lock(context.Tx, PersonId.Parse(person.Urn, null), ct);
         var reference = InstitutionId.TryParse(place.Institution, out _) || UnifiedSocialCreditCode.TryParse(place.Institution, out _) ? place.Institution : "";
         if (await WriteInstitution.Known(context, reference, ct) is not { } institution)
         {

@@ -26,7 +26,7 @@ internal static class ClientFile
         }
         catch (JsonException e)
         {
-            throw new ValidationException("The file is no JSON: " + e.Message);
+            throw new ValidationException("The file is no JSON: " + e.Message, e);
         }
 
         var clients = (root ?? throw new ValidationException("The file is a JSON array of clients."))

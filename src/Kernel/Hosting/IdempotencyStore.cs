@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
 using Npgsql;
 using Trust.Kernel.Postgres;
 
@@ -8,7 +9,7 @@ namespace Trust.Kernel.Hosting;
 internal sealed record IdempotencyRow(string Caller, string Endpoint, string Key, byte[] Hash)
 {
     /// <summary>This very request: a key that another one took over is not this one's to keep or to free.</summary>
-    public Guid Claim { get; } = Guid.NewGuid();
+    public Guid Claim { get; } = new(RandomNumberGenerator.GetBytes(16));
 }
 
 /// <summary>What is known of a key that was used before.</summary>

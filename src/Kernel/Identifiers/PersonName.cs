@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
-
 using Trust.Kernel.Text;
 
 namespace Trust.Kernel.Identifiers;

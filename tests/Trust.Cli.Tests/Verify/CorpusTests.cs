@@ -19,7 +19,7 @@ public sealed partial class CorpusTests
         Assert.Equal(files.Order(StringComparer.Ordinal), Expected.Select(e => e.Name).Order(StringComparer.Ordinal));
         // Every code that a file can reach with keys of its own is in it.
         var codes = Expected.Select(e => e.Verdict).ToHashSet(StringComparer.Ordinal);
-        Assert.Empty(VerdictText.Codes.Where(code => code is not ("malformed-key" or "policy-malformed" or "batch-shape") && !codes.Contains(code)));
+        Assert.DoesNotContain(VerdictText.Codes, code => code is not ("malformed-key" or "policy-malformed" or "batch-shape") && !codes.Contains(code));
     }
 
     [Fact]
@@ -56,9 +56,9 @@ public sealed partial class CorpusTests
         _ when line.StartsWith("VERIFIED", StringComparison.Ordinal) => "VERIFIED",
         _ when line.StartsWith("NO EVENT", StringComparison.Ordinal) => "NO EVENT",
         _ when line.StartsWith("cannot judge: trusted list", StringComparison.Ordinal) => "LIST",
-        _ => Code.Match(line).Groups[1].Value,
+        _ => Code.Match(line).Groups["code"].Value,
     };
 
-    [GeneratedRegex(@"REFUSED \[([a-z0-9-]+)\]", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"REFUSED \[(?<code>[a-z0-9-]+)\]", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex Code { get; }
 }

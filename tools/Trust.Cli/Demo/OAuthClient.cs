@@ -37,17 +37,16 @@ public sealed partial class OAuthClient(string clientId, ECDsa key, string issue
     public async Task<string> OwnToken(string scope, string resource, CancellationToken ct)
     {
         using var http = Connections.Client(rootFile);
-        var answer = await Asked();
+        KeyValuePair<string, string>[] fields = [new("grant_type", "client_credentials"), new("scope", scope), new("resource", resource)];
+        var answer = await Token(http, fields, ct);
         for (var tries = 1; answer.Status == 503 && tries < 5; tries++)
         {
             // The provider or the registry behind it is away for now.
             await Task.Delay(TimeSpan.FromSeconds(1), ct);
-            answer = await Asked();
+            answer = await Token(http, fields, ct);
         }
 
         return answer.Expect("/token")["access_token"]!.GetValue<string>();
-
-        Task<Answer> Asked() => Token(http, [new("grant_type", "client_credentials"), new("scope", scope), new("resource", resource)], ct);
     }
 
     /// <summary>A call to the token endpoint, client authentication added; the caller judges the answer.</summary>

@@ -90,9 +90,10 @@ internal sealed class IdempotencyStore(NpgsqlDataSource db, GroupCommit commits,
     /// <summary>Keeps the answer; no effect when another took the key over.</summary>
     public async Task Keep(IdempotencyRow row, int status, string? contentType, string location, byte[] body)
     {
+        // Not renewed any more either way: an answer that could not be kept must not hold its key for as long as the process lives.
+        _open.TryRemove(row.Claim, out _);
         await commits.Execute(
             GroupCommit.Sql(KeepAnswer).With(row.Caller).With(row.Endpoint).With(row.Key).With(row.Claim).With(status).With(contentType).With(location).With(body));
-        _open.TryRemove(row.Claim, out _);
     }
 
     /// <summary>Frees a key whose request came to nothing; no effect when another took it over.</summary>

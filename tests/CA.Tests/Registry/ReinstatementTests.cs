@@ -5,6 +5,7 @@ using Trust.CA.Tests.Claims;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
+using Trust.TestKit;
 
 namespace Trust.CA.Tests.Registry;
 
@@ -116,7 +117,8 @@ public sealed class ReinstatementTests(CaFixture ca)
         await ca.Database.Owner.Sql("INSERT INTO practitioner_states (practitioner, state, effective_from, recorded_at, recorded_by, reason) VALUES ($1, 'active', now() + interval '1 second', now(), 'x', 'x')")
             .With(person).Execute(default);
         await ca.Changed(0, person, "suspended");
-        await Task.Delay(TimeSpan.FromSeconds(1.5));
+        const string begun = "SELECT max(effective_from) < now() FROM practitioner_states WHERE practitioner = $1";
+        await Eventually.Holds(() => ca.Database.Owner.Sql(begun).With(person).Scalar<bool>(default), "the right's day has come");
         Assert.Equal("suspended", await Reason(person, institution));
     }
 

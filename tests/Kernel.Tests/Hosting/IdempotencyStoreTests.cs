@@ -102,6 +102,19 @@ public sealed class IdempotencyStoreTests
         Assert.Equal([2], (await stalled.Find(Row, CancellationToken.None))!.Body);
     }
 
+    [Fact]
+    public async Task A_key_whose_answer_could_not_be_kept_is_free_when_its_lease_ran_out()
+    {
+        await using var db = await TestDatabase.Create("ca");
+        var (store, other) = (Unmarked(db), Unmarked(db));
+        Assert.True(await store.Claim(Row));
+        // PostgreSQL takes no NUL in text: it stands for any fault of the database.
+        await Assert.ThrowsAsync<Npgsql.PostgresException>(() => store.Keep(Row, 200, "\0", "", [1]));
+        _clock.Advance(TimeSpan.FromSeconds(11));
+        await store.Renew();
+        Assert.True(await other.Claim(Another()));
+    }
+
     private static IdempotencyRow Another() => new(Row.Caller, Row.Endpoint, Row.Key, Row.Hash);
 
     private IdempotencyStore Unmarked(TestDatabase db) =>

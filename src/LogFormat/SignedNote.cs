@@ -211,7 +211,8 @@ public static class SignedNote
     public static (string Text, IReadOnlyList<NoteLine> Lines)? TryRead(string note)
     {
         var split = note.LastIndexOf("\n\n", StringComparison.Ordinal);
-        if (note.Length > MaxLength || split < 0 || !note.EndsWith('\n'))
+        // A note whose last line is empty has no signature line at all.
+        if (note.Length > MaxLength || split < 0 || !note.EndsWith('\n') || note.Length < split + 3)
         {
             return null;
         }

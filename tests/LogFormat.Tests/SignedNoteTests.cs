@@ -109,4 +109,12 @@ public sealed class SignedNoteTests
     [InlineData("- log AAAAAAAA")]
     [InlineData("\u2014 a+b AAAAAAAA")]
     public void A_signature_line_has_one_spelling(string line) => Assert.Null(NoteLine.TryParse(line));
+
+    [Theory]
+    [InlineData("x\n\n")]
+    [InlineData("\n\n")]
+    [InlineData("x\n\n\n")]
+    [InlineData("x\n")]
+    [InlineData("")]
+    public void A_note_without_a_signature_line_is_none_and_no_fault(string note) => Assert.Null(SignedNote.TryRead(note));
 }

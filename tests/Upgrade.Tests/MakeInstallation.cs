@@ -90,10 +90,7 @@ internal sealed partial class MakeInstallation(World world, KeptInstallation kep
         var his = world.Client("his-shuan");
         var system = new Api(http, _installation.Addresses.Idp, await his.OwnToken("patient.register consent.record", _installation.Addresses.Idp, ct));
         var sample = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(world.Samples, "patient.json"), ct))!;
-        var patient = (await system.Post("/patients", new JsonObject
-        {
-            ["idType"] = sample["idType"]!.DeepClone(), ["idNumber"] = sample["idNumber"]!.DeepClone(), ["region"] = sample["region"]!.DeepClone(),
-        }, ct))["pseudonym"]!.GetValue<string>();
+        var patient = (await system.Post("/patients", sample, ct))["pseudonym"]!.GetValue<string>();
         await system.Post("/consents", new JsonObject
         {
             ["patient"] = patient, ["institution"] = world.Institutions[0], ["kind"] = "online-care", ["noticeVersion"] = "2026-11",

@@ -62,10 +62,7 @@ internal static class RevocationDelay
         var idp = world.Installation.Addresses.Idp;
         var system = new Api(http, idp, await his.OwnToken("patient.register consent.record", idp, ct));
         var sample = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(world.Samples, "patient.json"), ct))!;
-        var registered = await system.Post("/patients", new JsonObject
-        {
-            ["idType"] = sample["idType"]!.DeepClone(), ["idNumber"] = sample["idNumber"]!.DeepClone(), ["region"] = sample["region"]!.DeepClone(),
-        }, ct);
+        var registered = await system.Post("/patients", sample, ct);
         var patient = registered["pseudonym"]!.GetValue<string>();
         await system.Post("/consents", new JsonObject
         {

@@ -105,6 +105,19 @@ internal static class Der
     public static ReadOnlyMemory<byte> Unsigned(DerInteger number, int maxBytes) =>
         ReadUnsigned(new AsnReader(number.Received(), AsnEncodingRules.DER), maxBytes);
 
+    /// <summary>A whole number of any sign that the library read: big-endian two's complement, as it stands there.</summary>
+    /// <exception cref="AsnContentException">It is longer.</exception>
+    public static ReadOnlyMemory<byte> Signed(DerInteger number, int maxBytes) =>
+        new AsnReader(number.Received(), AsnEncodingRules.DER).ReadIntegerBytes() is var bytes && bytes.Length <= maxBytes
+            ? bytes : throw new AsnContentException("A number is too long.");
+
+    /// <summary>A number of any sign for the library to write.</summary>
+    public static DerInteger SignedNumber(ReadOnlyMemory<byte> twosComplement) => new(new BigInteger(twosComplement.ToArray()));
+
+    /// <summary>An algorithm for the library to write, with the parameters NULL where the other side wrote them.</summary>
+    public static AlgorithmIdentifier Algorithm(string oid, bool nullParameters) =>
+        nullParameters ? new(new DerObjectIdentifier(oid), DerNull.Instance) : Algorithm(oid);
+
     /// <summary>A number for the library to write, from a big-endian magnitude.</summary>
     public static DerInteger Number(ReadOnlyMemory<byte> magnitude) => new(new BigInteger(1, magnitude.ToArray()));
 

@@ -21,21 +21,16 @@ public sealed record CertificateId(
 
     /// <summary>Whether the identifier names this issuer.</summary>
     public bool IsIssuedBy(Certificate issuer) =>
-        IssuerNameHash.Span.SequenceEqual(Hash(HashOid, issuer.Subject.Span))
+        SizeOf(HashOid) > 0
+        && IssuerNameHash.Span.SequenceEqual(Hash(HashOid, issuer.Subject.Span))
         && IssuerKeyHash.Span.SequenceEqual(Hash(HashOid, KeyBits(issuer.SubjectPublicKeyInfo)));
 
-    /// <exception cref="AsnContentException">Another hash, or one of the wrong size.</exception>
+    /// <exception cref="AsnContentException">A hash of the wrong size. By a hash that is not known here no issuer is named, which is no fault of form.</exception>
     internal static CertificateId Of(Library.CertID id)
     {
         var hash = Der.OidOf(id.HashAlgorithm);
-        var size = hash switch
-        {
-            Oids.Sha1 => 20,
-            Oids.Sha256 => 32,
-            _ => throw new AsnContentException("The CertID hash is not supported."),
-        };
         var (name, key) = (id.IssuerNameHash.GetOctets(), id.IssuerKeyHash.GetOctets());
-        return name.Length == size && key.Length == size
+        return SizeOf(hash) is var size && (size == 0 ? name.Length is > 0 and <= 64 && key.Length == name.Length : name.Length == size && key.Length == size)
             ? new CertificateId(hash, name, key, Der.Unsigned(id.SerialNumber, 20))
             : throw new AsnContentException("A CertID hash has the wrong size.");
     }
@@ -46,6 +41,9 @@ public sealed record CertificateId(
         new DerOctetString(IssuerKeyHash.ToArray()),
         Der.Number(SerialNumber));
 
+    // RFC 6960 4.1.1 lets the client choose; RFC 5019 2.1.1 has SHA-1.
+    private static int SizeOf(string oid) => oid switch { Oids.Sha1 => 20, Oids.Sha256 => 32, Oids.Sha384 => 48, Oids.Sha512 => 64, _ => 0 };
+
     internal static byte[] KeyBits(ReadOnlyMemory<byte> subjectPublicKeyInfo)
     {
         var spki = Der.OneSequence(subjectPublicKeyInfo);
@@ -55,7 +53,7 @@ public sealed record CertificateId(
 
     internal static byte[] Hash(string oid, ReadOnlySpan<byte> data) =>
 #pragma warning disable CA5350 // RFC 6960 4.3 and stock clients use SHA-1 in CertID; it names an issuer here and protects nothing.
-        string.Equals(oid, Oids.Sha1, StringComparison.Ordinal) ? SHA1.HashData(data) : SHA256.HashData(data);
+        oid switch { Oids.Sha1 => SHA1.HashData(data), Oids.Sha384 => SHA384.HashData(data), Oids.Sha512 => SHA512.HashData(data), _ => SHA256.HashData(data) };
 #pragma warning restore CA5350
 }
 

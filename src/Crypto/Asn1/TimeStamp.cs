@@ -118,7 +118,7 @@ public static class TimeStamp
             return new TimeStampOutcome.Refused(TimeStampRefusal.OtherImprint);
         }
 
-        if (nonce is { } sent && !(info.Nonce is { } back && Magnitude(back) == Magnitude(sent)))
+        if (nonce is { } sent && !(info.Nonce is { } back && Number(back) == Number(sent)))
         {
             return new TimeStampOutcome.Refused(TimeStampRefusal.NonceMismatch);
         }
@@ -134,5 +134,5 @@ public static class TimeStamp
 
     private static bool IsGranted(PkiStatusInfo status) => status.StatusObject.HasValue(StatusGranted) || status.StatusObject.HasValue(StatusGrantedWithMods);
 
-    private static BigInteger Magnitude(ReadOnlyMemory<byte> bytes) => new(bytes.Span, isUnsigned: true, isBigEndian: true);
+    private static BigInteger Number(ReadOnlyMemory<byte> bytes) => new(bytes.Span, isUnsigned: false, isBigEndian: true);
 }

@@ -13,6 +13,7 @@ namespace Trust.Crypto.Asn1;
 /// <param name="Time">genTime, UTC; written with milliseconds.</param>
 /// <param name="Accuracy">Half-width of the time's uncertainty; whole milliseconds.</param>
 /// <param name="Nonce">The request's nonce.</param>
+/// <param name="NullParameters">Whether the imprint's hash algorithm has the parameters NULL, as the request's had.</param>
 public sealed record TimeStampInfo(
     string Policy,
     string HashOid,
@@ -20,20 +21,19 @@ public sealed record TimeStampInfo(
     ReadOnlyMemory<byte> SerialNumber,
     DateTimeOffset Time,
     TimeSpan Accuracy,
-    ReadOnlyMemory<byte>? Nonce)
+    ReadOnlyMemory<byte>? Nonce,
+    bool NullParameters = false)
 {
-    private const int MaxNonce = 32;
-
     /// <summary>Encodes TSTInfo, the content of the token.</summary>
     // DER drops trailing zeros of the fraction, as RFC 3161 2.4.2 demands.
     public byte[] Encode() => LibraryCall.Encode(() => new Library.TstInfo(
         new DerObjectIdentifier(Policy),
-        new Library.MessageImprint(Der.Algorithm(HashOid), Imprint.ToArray()),
+        new Library.MessageImprint(Der.Algorithm(HashOid, NullParameters), Imprint.ToArray()),
         Der.Number(SerialNumber),
         Der.Time(Time, TimeSpan.TicksPerMillisecond),
         EncodeAccuracy(),
         null,
-        Nonce is { } nonce ? Der.Number(nonce) : null,
+        Nonce is { } nonce ? Der.SignedNumber(nonce) : null,
         null,
         null));
 
@@ -63,7 +63,8 @@ public sealed record TimeStampInfo(
             Der.Unsigned(info.SerialNumber, 20),
             Der.Instant(info.GenTime),
             info.Accuracy is { } accuracy ? ReadAccuracy(accuracy) : TimeSpan.Zero,
-            info.Nonce is { } nonce ? (ReadOnlyMemory<byte>?)Der.Unsigned(nonce, MaxNonce) : null);
+            info.Nonce is { } nonce ? (ReadOnlyMemory<byte>?)Der.Signed(nonce, TimeStampRequest.MaxNonce) : null,
+            info.MessageImprint.HashAlgorithm.Parameters is not null);
     }
 
     // The library holds milliseconds and microseconds to 1 to 999.

@@ -33,15 +33,18 @@ public enum TimeStampFailure
 /// <param name="HashOid">SHA-256, SHA-384, SHA-512 or SM3.</param>
 /// <param name="Imprint">The hash to be stamped, of that algorithm's size.</param>
 /// <param name="Policy">The policy asked for; null for any.</param>
-/// <param name="Nonce">Big-endian magnitude, at most 32 bytes; null when absent.</param>
+/// <param name="Nonce">An INTEGER of any sign, big-endian two's complement, at most 128 bytes; null when absent.</param>
 /// <param name="CertificateWanted">certReq.</param>
+/// <param name="NullParameters">Whether the hash algorithm has the parameters NULL: the answer's imprint is the request's, to the byte (RFC 3161 2.4.2).</param>
 public sealed record TimeStampRequest(
-    string HashOid, ReadOnlyMemory<byte> Imprint, string? Policy = null, ReadOnlyMemory<byte>? Nonce = null, bool CertificateWanted = true)
+    string HashOid, ReadOnlyMemory<byte> Imprint, string? Policy = null, ReadOnlyMemory<byte>? Nonce = null, bool CertificateWanted = true,
+    bool NullParameters = false)
 {
     /// <summary>Largest accepted request, in bytes.</summary>
     public const int MaxBytes = 2048;
 
-    private const int MaxNonce = 32;
+    /// <summary>Longest nonce, in bytes.</summary>
+    internal const int MaxNonce = 128;
 
     /// <summary>Parses a request.</summary>
     /// <param name="der">The body.</param>
@@ -61,9 +64,9 @@ public sealed record TimeStampRequest(
 
     /// <summary>Encodes the request, as a client.</summary>
     public byte[] Encode() => LibraryCall.Encode(() => new Library.TimeStampReq(
-        new Library.MessageImprint(Der.Algorithm(HashOid), Imprint.ToArray()),
+        new Library.MessageImprint(Der.Algorithm(HashOid, NullParameters), Imprint.ToArray()),
         Policy is null ? null : new DerObjectIdentifier(Policy),
-        Nonce is { } nonce ? Der.Number(nonce) : null,
+        Nonce is { } nonce ? Der.SignedNumber(nonce) : null,
         DerBoolean.GetInstance(CertificateWanted),
         null));
 
@@ -87,8 +90,8 @@ public sealed record TimeStampRequest(
             return new Verdict(null, size == 0 ? TimeStampFailure.BadAlgorithm : TimeStampFailure.BadDataFormat);
         }
 
-        var nonce = read.Nonce is { } number ? (ReadOnlyMemory<byte>?)Der.Unsigned(number, MaxNonce) : null;
-        return new Verdict(new TimeStampRequest(hash, imprint, read.ReqPolicy?.Id, nonce, read.CertReq.IsTrue), default);
+        var nonce = read.Nonce is { } number ? (ReadOnlyMemory<byte>?)Der.Signed(number, MaxNonce) : null;
+        return new Verdict(new TimeStampRequest(hash, imprint, read.ReqPolicy?.Id, nonce, read.CertReq.IsTrue, read.MessageImprint.HashAlgorithm.Parameters is not null), default);
     }
 
     private sealed record Verdict(TimeStampRequest? Request, TimeStampFailure Failure)

@@ -31,6 +31,7 @@ public static class Texts
         ("scope.rx.sign", "请您为电子处方签名（每次签名都需您的 USB Key 与 PIN）", "ask you to sign prescriptions (each signature needs your key and PIN)"),
         ("scope.rx.review", "请您审核电子处方", "ask you to review prescriptions"),
         ("scope.rx.read", "读取您经手的处方状态", "read the state of prescriptions you handled"),
+        ("scope.rx.void", "作废您签署的电子处方", "void prescriptions you signed"),
         ("affiliation.main", "主要执业机构", "main institution"),
         ("affiliation.multi-site", "多机构备案", "multi-site filing"),
         ("affiliation.additional", "增加注册", "additional registration"),

@@ -13,6 +13,9 @@ namespace Trust.Kernel.Hosting;
 /// </summary>
 internal static class ConfigurationFile
 {
+    /// <summary>Prefix of the key that tells an empty section from one that is not there, which the configuration's providers do not.</summary>
+    internal const string Empty = "$empty:";
+
     private const int MaxBytes = 1024 * 1024;
     private static readonly string[] Common = ["Service", "Listen", "Database", "Token", "Tokens", "Peers", "Ledger", "RateLimits", "Logging"];
 
@@ -21,13 +24,14 @@ internal static class ConfigurationFile
     public static void Add(WebApplicationBuilder builder, string file, ServiceDefinition service)
     {
         var path = Path.GetFullPath(file);
-        CheckSections(path, service);
+        var empty = CheckSections(path, service);
         ((IConfigurationBuilder)builder.Configuration).Sources.Clear();
         builder.Configuration.AddJsonFile(path, optional: false, reloadOnChange: false);
+        builder.Configuration.AddInMemoryCollection(empty.Select(section => KeyValuePair.Create<string, string?>(Empty + section, "true")));
         AddLogging(builder);
     }
 
-    private static void CheckSections(string path, ServiceDefinition service)
+    private static List<string> CheckSections(string path, ServiceDefinition service)
     {
         try
         {
@@ -43,6 +47,7 @@ internal static class ConfigurationFile
                 throw new ValidationException($"The configuration file {path} is no JSON object.");
             }
 
+            var empty = new List<string>();
             string[] known = [.. Common, .. service.Sections];
             foreach (var section in document.RootElement.EnumerateObject())
             {
@@ -50,7 +55,14 @@ internal static class ConfigurationFile
                 {
                     throw new ValidationException($"Configuration section {section.Name} is unknown; known are {string.Join(", ", known)}.");
                 }
+
+                if (section.Value.ValueKind is JsonValueKind.Object && !section.Value.EnumerateObject().Any())
+                {
+                    empty.Add(section.Name);
+                }
             }
+
+            return empty;
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {

@@ -181,7 +181,7 @@ public static class ServiceHost
     /// <summary>Whether a section stands in the file, be it empty: all its members may have defaults.</summary>
     public static bool Has(this IConfiguration configuration, string section) =>
         configuration.GetSection(section).Exists()
-        || (configuration is IConfigurationRoot root && root.Providers.Any(provider => provider.TryGet(section, out _)));
+        || configuration[ConfigurationFile.Empty + section] is not null;
 
     /// <summary>Reads, validates and returns one configuration section.</summary>
     /// <exception cref="ValidationException">A member is missing or malformed; the message names it.</exception>

@@ -58,7 +58,8 @@ public sealed class TimeStampAuthority(
         }
 
         var info = new TimeStampInfo(
-            options.TimeStampPolicy, request.HashOid, request.Imprint, NewSerial(), now, options.ClockAccuracy, request.Nonce);
+            options.TimeStampPolicy, request.HashOid, request.Imprint, NewSerial(), now, options.ClockAccuracy, request.Nonce,
+            request.NullParameters);
         var certificates = key.Certificates;
         var token = await TimeStamp.IssueToken(info, certificates[0], request.CertificateWanted ? certificates : [], key.SignerFor(lane), ct);
         return new StampOutcome.Stamped(token, now);

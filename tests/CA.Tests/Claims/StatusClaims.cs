@@ -23,26 +23,4 @@ public sealed class StatusClaims(CaFixture ca)
         Assert.True(File.Exists(Path.Combine(ca.Public, "entitlement.spki")));
         Assert.True(File.Exists(Path.Combine(ca.Public, "ca-batch.spki")));
     }
-
-    // RFC 6960 4.1.1 lets a client name a certificate by any hash; SHA-384 is unsupported, but not malformed.
-    [Fact]
-    public async Task N_A_question_that_names_its_certificate_by_SHA384_is_called_malformed()
-    {
-        using var client = ca.Anyone();
-        using var content = new ByteArrayContent(Convert.FromHexString(
-            "30819230818f30818c308189308186300d060960864801650304020205000430db71add46dc9d694528dab1c7896f90375d130055546f8cb503cf36dd9526fa7c7a2cbb9c8805fd245a75079ba14b8290430a4f36c8aa12454f4861782772eb45930b4a8294b80b4b9ec2f0b45ddc08cca1c2cfb9303891ab058099c9e60718aab4b021101060aec99abec31523efc0cb228eef9e4"));
-        content.Headers.ContentType = new("application/ocsp-request");
-        using var answer = await client.PostAsync("/ocsp", content);
-        // OCSPResponse { responseStatus malformedRequest (1) }
-        Assert.Equal("30030a0101", Convert.ToHexStringLower(await answer.Content.ReadAsByteArrayAsync()));
-    }
-
-    private static byte[] Request(ECDsa key)
-    {
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("idp.trust.internal");
-        var request = new CertificateRequest("CN=idp", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(names.Build());
-        return request.CreateSigningRequest();
-    }
 }

@@ -129,7 +129,7 @@ public sealed class DatedFactTests(CaFixture ca)
         Assert.Equal("no-affiliation", await Reason(person, institution, "prescribe"));
         Assert.True(await Told("affiliation", institution, "ended"));
         Assert.Equal("affiliation-ended", Assert.Single(
-            (await ca.Events("ID.suspend", SubjectKey.Practitioner(person))).Where(e => e.GetProperty("actor").GetProperty("subject").GetString() == "ca")).GetProperty("reason").GetString());
+            await ca.Events("ID.suspend", SubjectKey.Practitioner(person)), e => e.GetProperty("actor").GetProperty("subject").GetString() == "ca").GetProperty("reason").GetString());
     }
 
     [Fact]

@@ -203,4 +203,25 @@ public sealed class RevocationTests(CaFixture ca)
         Assert.Contains("Response verify OK", output + error, StringComparison.Ordinal);
         return output;
     }
+
+    // RFC 6960 4.1.1: the client names the certificate by the hash it likes.
+    [Theory]
+    [InlineData(Oids.Sha384)]
+    [InlineData(Oids.Sha512)]
+    public async Task A_question_by_another_hash_of_the_SHA_2_family_is_answered(string hash)
+    {
+        var (person, institution, name) = await ca.NewPractitioner();
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var (_, issued) = await ca.Enrol("practitioner-signature", person, name, key, institution);
+        using (issued)
+        {
+            var issuer = Certificate.ParsePem(await File.ReadAllTextAsync(Path.Combine(ca.Public, "practitioner-issuing.pem")))[0];
+            var serial = Certificate.Parse(issued.RawData).SerialNumber;
+            using var client = ca.Anyone();
+            using var content = new ByteArrayContent(new OcspRequest([CertificateId.Of(issuer, serial, hash)], null).Encode());
+            content.Headers.ContentType = new("application/ocsp-request");
+            using var answer = await client.PostAsync("/ocsp", content);
+            Assert.Equal([0x0a, 0x01, 0x00], (await answer.Content.ReadAsByteArrayAsync())[4..7]);
+        }
+    }
 }

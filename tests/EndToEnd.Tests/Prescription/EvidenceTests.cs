@@ -57,8 +57,8 @@ public sealed class EvidenceTests(RunningTrust trust)
         var file = Path.Combine(Scratch.Directory("evidence"), "none.json");
         await File.WriteAllBytesAsync(file, await regulator.Bytes($"/evidence/prescription/{Guid.NewGuid()}", None));
         var (code, text) = Verdict(file);
-        Assert.Equal(VerifyCommand.Verified, code);
-        Assert.Contains("these 0 events are all", text, StringComparison.Ordinal);
+        Assert.Equal(VerifyCommand.NoEvent, code);
+        Assert.Contains("NO EVENT", text, StringComparison.Ordinal);
     }
 
     private (int Code, string Text) Verdict(string file)

@@ -18,10 +18,7 @@ public sealed class PrescriptionDriver(RunningTrust trust) : IDisposable
     {
         var system = await System();
         var sample = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(trust.World.Samples, "patient.json")))!;
-        var patient = (await system.Post("/patients", new JsonObject
-        {
-            ["idType"] = sample["idType"]!.DeepClone(), ["idNumber"] = sample["idNumber"]!.DeepClone(), ["region"] = sample["region"]!.DeepClone(),
-        }, None))["pseudonym"]!.GetValue<string>();
+        var patient = (await system.Post("/patients", sample, None))["pseudonym"]!.GetValue<string>();
         await system.Post("/consents", new JsonObject
         {
             ["patient"] = patient, ["institution"] = trust.World.Institutions[0], ["kind"] = "online-care", ["noticeVersion"] = "2026-11",

@@ -141,7 +141,7 @@ public sealed class DemoRun(World world, Narrator narrator)
         using var http = Connections.Client(_installation.RootFile);
         var system = new Api(http, _installation.Addresses.Idp, await his.OwnToken("patient.register consent.record", _installation.Addresses.Idp, ct));
         var sample = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(world.Samples, "patient.json"), ct))!;
-        _patient = (await system.Post("/patients", new JsonObject { ["idType"] = sample["idType"]!.DeepClone(), ["idNumber"] = sample["idNumber"]!.DeepClone(), ["region"] = sample["region"]!.DeepClone() }, ct))["pseudonym"]!.GetValue<string>();
+        _patient = (await system.Post("/patients", sample, ct))["pseudonym"]!.GetValue<string>();
         await system.Post("/consents", new JsonObject
         {
             ["patient"] = _patient, ["institution"] = world.Institutions[0], ["kind"] = "online-care", ["noticeVersion"] = "2026-11",

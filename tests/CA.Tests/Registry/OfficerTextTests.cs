@@ -1,11 +1,12 @@
 using System.Net;
 using Trust.CA.Registry;
+using Trust.CA.Tests.Claims;
 using Trust.LogFormat;
 
-namespace Trust.CA.Tests.Claims;
+namespace Trust.CA.Tests.Registry;
 
-/// <summary>Facts without events, and events that an officer can forge.</summary>
-public sealed class EventClaims(CaFixture ca)
+/// <summary>Text of officers is judged before anything changes: no fact without its event, and no event that its text shapes.</summary>
+public sealed class OfficerTextTests(CaFixture ca)
 {
     [Theory]
     [InlineData("")]
@@ -13,7 +14,7 @@ public sealed class EventClaims(CaFixture ca)
     [InlineData("x\",\"class\":\"RESTRICTED")]
     [InlineData("order\u009b2K")]
     [InlineData("依据某省卫生健康委员会关于暂停执业活动的行政处罚决定书及其附件所列事实与法律条款依据某省卫生健康委员会关于暂停执业活动的行政处罚决定书及其附件所列事实与法律条款之规定作出本决定")]
-    public async Task F2_F3_V7_A_suspension_whose_basis_no_event_can_carry_is_refused_before_anything_changes(string basis)
+    public async Task A_suspension_whose_basis_no_event_can_carry_is_refused_before_anything_changes(string basis)
     {
         var (person, institution, _) = await ca.NewPractitioner();
         using var client = ca.Officer(0);
@@ -24,7 +25,7 @@ public sealed class EventClaims(CaFixture ca)
     }
 
     [Fact]
-    public async Task F2_A_closing_whose_basis_no_event_can_carry_is_refused_before_anything_changes()
+    public async Task A_closing_whose_basis_no_event_can_carry_is_refused_before_anything_changes()
     {
         var (person, institution, _) = await ca.NewPractitioner();
         using var client = ca.Officer(0);
@@ -35,7 +36,7 @@ public sealed class EventClaims(CaFixture ca)
     }
 
     [Fact]
-    public async Task F2_A_hold_whose_reason_no_event_can_carry_is_the_callers_mistake_and_not_an_outage()
+    public async Task A_hold_whose_reason_no_event_can_carry_is_the_callers_mistake_and_not_an_outage()
     {
         var (person, institution, name) = await ca.NewPractitioner();
         var sha = await ca.Certified(person, institution, name);

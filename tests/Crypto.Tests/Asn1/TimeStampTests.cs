@@ -86,9 +86,10 @@ public sealed class TimeStampTests
         var extensions = CertificateExtension.Encode([new CertificateExtension("1.2.3", false, new byte[] { 5, 0 })]);
         Assert.Equal(TimeStampFailure.UnacceptedExtension, Failure(new Library.TimeStampReq(imprint, null, null, null, extensions)));
         Assert.Equal(TimeStampFailure.BadRequest, Failure(new DerSequence(DerInteger.Two, imprint)));
-        Assert.Equal(TimeStampFailure.BadDataFormat, Failure(new DerSequence(DerInteger.One, imprint, DerInteger.ValueOf(-1))));
-        Assert.False(TimeStampRequest.TryParse(new TimeStampRequest(Oids.Sha256, new byte[32], Nonce: Enumerable.Repeat((byte)1, 33).ToArray()).Encode(), out _, out _));
-        Assert.True(TimeStampRequest.TryParse(new TimeStampRequest(Oids.Sha256, new byte[32], Nonce: Enumerable.Repeat((byte)1, 32).ToArray()).Encode(), out _, out _));
+        Assert.True(TimeStampRequest.TryParse(new DerSequence(DerInteger.One, imprint, DerInteger.ValueOf(-1)).GetEncoded(), out var negative, out _));
+        Assert.Equal([0xff], negative.Nonce!.Value.ToArray());
+        Assert.False(TimeStampRequest.TryParse(new TimeStampRequest(Oids.Sha256, new byte[32], Nonce: Enumerable.Repeat((byte)1, 129).ToArray()).Encode(), out _, out _));
+        Assert.True(TimeStampRequest.TryParse(new TimeStampRequest(Oids.Sha256, new byte[32], Nonce: Enumerable.Repeat((byte)1, 128).ToArray()).Encode(), out _, out _));
 
         // Some clients write the default.
         Assert.True(TimeStampRequest.TryParse(new DerSequence(DerInteger.One, imprint, DerBoolean.False).GetEncoded(), out var request, out _));

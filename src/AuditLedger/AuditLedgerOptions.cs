@@ -44,8 +44,8 @@ public sealed record AuditLedgerOptions
     public bool TokenHasSm2 { get; init; }
 
     /// <summary>
-    /// Months an event is kept, by the <c>class</c> of its body; at least 6 (Cybersecurity Law). A class that is not listed is kept 360
-    /// months, the longest that a record it proves may be kept.
+    /// Months an event is kept, by the class of its action (<see cref="Retention.RetentionClass"/>) and by the <c>class</c> of its body, the longer of
+    /// both; at least 6 (Cybersecurity Law).
     /// </summary>
     public IReadOnlyDictionary<string, int> RetentionMonths { get; init; } = new Dictionary<string, int>(StringComparer.Ordinal);
 

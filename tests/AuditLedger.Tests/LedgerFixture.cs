@@ -53,7 +53,7 @@ public sealed class LedgerFixture : IAsyncDisposable
     public string? RegionTable { get; set; }
 
     /// <summary>Months by class.</summary>
-    public Dictionary<string, int> Retention { get; } = new(StringComparer.Ordinal) { ["ACCESS"] = 6 };
+    public Dictionary<string, int> Retention { get; } = new(StringComparer.Ordinal) { ["ACCESS"] = 6, ["TREATMENT"] = 6 };
 
     public const string Origin = "ledger.example/510000";
 

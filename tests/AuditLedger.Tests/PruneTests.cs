@@ -1,3 +1,4 @@
+using System.Text;
 using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Fsck;
@@ -40,6 +41,19 @@ public sealed class PruneTests
     }
 
     [Fact]
+    public async Task A_range_that_holds_the_logs_own_events_goes_when_they_are_past_their_time_too()
+    {
+        string[] actions = ["LEDGER.anchor", "REC.read", "AUTH.fail", "LEDGER.alarm"];
+        await using var log = await Filled(i => i == 0 ? Key : [], group => Encoding.ASCII.GetBytes($"{{\"action\":\"{actions[group % 4]}\"}}"));
+        var clock = new ShiftedClock();
+        clock.Shift(TimeSpan.FromDays(220));
+        Assert.StartsWith("entry 0 has to be kept until", (await Prune(log, clock)).Why, StringComparison.Ordinal);
+        clock.Shift(TimeSpan.FromDays(2 * 365));
+        Assert.Equal(65_536, (await Prune(log, clock)).Below);
+        await Proves(log);
+    }
+
+    [Fact]
     public async Task The_stored_index_of_pruned_entries_is_held_against_the_hashes_that_are_left_of_them()
     {
         // Some events concern nobody and look like commit entries; of each group's first event two keys are known.
@@ -77,14 +91,14 @@ public sealed class PruneTests
     private static byte[] Other { get; } = [9, .. new byte[31]];
 
     // Nine groups in volumes of 40,000 entries and ranges of 65,536.
-    private static async Task<DirectLog> Filled(Func<int, byte[]> keys)
+    private static async Task<DirectLog> Filled(Func<int, byte[]> keys, Func<int, byte[]>? bodies = null)
     {
         var log = await DirectLog.Create(40_000, new IndexPace { ImageAtStop = 1 });
         await Run(log, "UPDATE entries_layout SET width = 65536; UPDATE entries_ranges SET next = 65536");
         await Run(log, "ALTER TABLE entries DETACH PARTITION entries_000000000000; ALTER TABLE entries ATTACH PARTITION entries_000000000000 FOR VALUES FROM (0) TO (65536)");
         for (var g = 0; g < 9; g++)
         {
-            await log.Append([.. Enumerable.Range(0, 16_000).Select(keys)], body: Body);
+            await log.Append([.. Enumerable.Range(0, 16_000).Select(keys)], body: bodies?.Invoke(g) ?? Body);
         }
 
         await log.Live.StoreImage();

@@ -34,6 +34,9 @@ public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(
     /// <summary>Path that is answered 503.</summary>
     public string? Unavailable { get; set; }
 
+    /// <summary>Index that batches are acknowledged with, and the indices after it, without being passed on.</summary>
+    public long? Acknowledge { get; set; }
+
     /// <summary>Completes when a hanging step has been reached (and, with Effect, has taken effect).</summary>
     public Task Reached => _reached.Task;
 
@@ -48,6 +51,13 @@ public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(
         if (Unavailable is { } unavailable && path.EndsWith(unavailable, StringComparison.Ordinal))
         {
             return new HttpResponseMessage(System.Net.HttpStatusCode.ServiceUnavailable) { RequestMessage = request };
+        }
+
+        if (Acknowledge is { } from && path.EndsWith("/entries", StringComparison.Ordinal))
+        {
+            var count = BatchFrame.TryRead(await request.Content!.ReadAsByteArrayAsync(cancellationToken))!.Events.Count;
+            var receipts = Enumerable.Range(0, count).Select(i => new Receipt(from + i, DateTimeOffset.UnixEpoch.AddYears(50), new byte[32], from + count + 1)).ToList();
+            return new HttpResponseMessage(System.Net.HttpStatusCode.OK) { RequestMessage = request, Content = new ByteArrayContent(new ReceiptFrame(receipts, "").Write()) };
         }
 
         if (FailOnce is var (failing, took) && path.EndsWith(failing, StringComparison.Ordinal))
@@ -134,7 +144,8 @@ public sealed class RelayFixture : IAsyncDisposable
         _owned.Add(state);
         var link = new LedgerLink(client, "sign");
         var relay = new Relay(Database.Runtime, options, state, board, link, Token, TimeProvider.System, NullLogger<Relay>.Instance);
-        var watch = new CheckpointWatch(Database.Runtime, options, link, TimeProvider.System, NullLogger<CheckpointWatch>.Instance);
+        var watched = new Lines<CheckpointWatch>();
+        var watch = new CheckpointWatch(Database.Runtime, options, link, TimeProvider.System, watched);
         var end = new ProcessEnd(() => { });
         Loop Loop(LoopWork work) => new(work, TimeProvider.System, end, NullLogger<Loop>.Instance);
         return new RelayInstance(
@@ -143,11 +154,14 @@ public sealed class RelayFixture : IAsyncDisposable
             end,
             state,
             Database.Runtime,
-            options);
+            options,
+            watched.Said);
     }
 
     public Task<long> InLedger() =>
         Ledger.Database.Runtime.Sql("SELECT COALESCE(sum(last_seq - first_seq + 1), 0)::bigint FROM batches b JOIN sources s ON s.id = b.source WHERE s.name = 'sign'").Scalar<long>(default);
+
+    public Task<long> Verified() => Database.Runtime.Sql("SELECT verified_size FROM audit_relay").Scalar<long>(default);
 
     public Task<long> Answered() => Database.Runtime.Sql("SELECT count(*) FROM audit_outbox WHERE idx IS NOT NULL").Scalar<long>(default);
 
@@ -162,7 +176,7 @@ public sealed class RelayFixture : IAsyncDisposable
 }
 
 /// <summary>Outbox and relay of one instance.</summary>
-public sealed record RelayInstance(Outbox Outbox, IReadOnlyList<Loop> Loops, ProcessEnd End, OutboxState State, NpgsqlDataSource Db, AuditOptions Options)
+public sealed record RelayInstance(Outbox Outbox, IReadOnlyList<Loop> Loops, ProcessEnd End, OutboxState State, NpgsqlDataSource Db, AuditOptions Options, List<string> Watched)
 {
     public static AuditEvent Event(string action = "RX.review") => new()
     {

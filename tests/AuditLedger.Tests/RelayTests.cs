@@ -220,24 +220,6 @@ public sealed class RelayTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Answered_events_are_deleted_after_the_retention_once_a_verified_checkpoint_covers_them()
-    {
-        var service = _fixture.Instance(null, o => new AuditOptions
-        {
-            Source = o.Source, Region = o.Region, Node = o.Node, Poll = o.Poll, Retry = o.Retry, LedgerKeys = o.LedgerKeys, Retention = TimeSpan.Zero,
-        });
-        await service.AppendMany(5);
-        await service.Start();
-        await Eventually.Holds(
-            async () => await _fixture.Database.Runtime.Sql("SELECT count(*) FROM audit_outbox").Scalar<long>(default) == 0
-                && await _fixture.Database.Runtime.Sql("SELECT verified_size FROM audit_relay").Scalar<long>(default)
-                    == await _fixture.Ledger.Database.Runtime.Sql("SELECT size FROM head").Scalar<long>(default),
-            "covered events are gone");
-        Assert.IsType<ConfirmOutcome.Confirmed>(await service.Confirm());
-        await service.Stop();
-    }
-
-    [Fact]
     public async Task Refusals_of_strangers_become_one_event_a_rule()
     {
         var service = _fixture.Instance();

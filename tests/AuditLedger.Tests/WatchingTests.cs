@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 using Trust.AuditLedger.Watching;
 using Trust.Kernel.Audit;
@@ -102,20 +101,8 @@ public sealed class WatchingTests
         {
             Origin = "o", LockStoreDirectory = "/", Sources = [], Watching = new WatchingOptions { ReadsOfOnePatient = 3, PatientsOfOneReader = 5 },
         };
-        var said = new Said();
-        return (new AccessWatch(options, new Alarms(null!, null!, said)), said.Lines);
-    }
-
-    private sealed class Said : ILogger<Alarms>
-    {
-        public List<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, Microsoft.Extensions.Logging.EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Add(formatter(state, exception));
+        var said = new Lines<Alarms>();
+        return (new AccessWatch(options, new Alarms(null!, null!, said)), said.Said);
     }
 
     private static byte[] Leaf(string actor, string action, SubjectKey subject, long time)

@@ -168,10 +168,7 @@ internal sealed class WatchedLog : IDisposable
         var why = await Differs(known, asked, ct);
         if (why is not null && _audit.BeganAt > 0)
         {
-            // Our own landmark may be what is wrong: the log is judged by its entries alone.
-            File.Delete(_landmark);
-            _audit = new LogAudit();
-            why = await Differs(known, asked, ct);
+            why = await DiffersFromTheFirst(known, asked, why, ct);
         }
 
         if (why is not null)
@@ -182,6 +179,28 @@ internal sealed class WatchedLog : IDisposable
         }
 
         return why;
+    }
+
+    // Our own landmark may be what is wrong: the log is judged by its entries alone. It is put aside only when they acquit the log. Entries that are damaged
+    // may be repaired, and those from before it pruned: then there is no other place to begin.
+    private async Task<string?> DiffersFromTheFirst(Checkpoint known, Checkpoint asked, string found, CancellationToken ct)
+    {
+        _audit = new LogAudit();
+        try
+        {
+            var why = await Differs(known, asked, ct);
+            if (why is null && File.Exists(_landmark))
+            {
+                File.Move(_landmark, _landmark + ".spoiled", overwrite: true);
+            }
+
+            return why;
+        }
+        catch (EntriesUnreadableException e) when (_audit.Size == 0)
+        {
+            _audit = Begin();
+            throw new EntriesUnreadableException($"from the landmark on, {found}; whether the log or the landmark is wrong only its first entries say: {e.Message}");
+        }
     }
 
     private async Task<string?> Differs(Checkpoint known, Checkpoint asked, CancellationToken ct) =>

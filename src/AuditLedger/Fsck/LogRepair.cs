@@ -151,7 +151,7 @@ internal sealed class LogRepair(
 
         foreach (var source in sources.Names)
         {
-            if (await Sent(source, index, ct) is { } sent && Rebuild(source, sent) is { } leaf && MerkleProof.LeafHash(leaf).AsSpan().SequenceEqual(expected))
+            if (await Sent(source, index, ct) is { } sent && sent.Leaf(source) is { } leaf && MerkleProof.LeafHash(leaf).AsSpan().SequenceEqual(expected))
             {
                 return (leaf, "outbox of " + source);
             }
@@ -176,20 +176,6 @@ internal sealed class LogRepair(
         {
             return null; // This producer cannot help now; the fault stays listed.
         }
-    }
-
-    private static byte[]? Rebuild(string source, SentEvent sent)
-    {
-        var keys = new ArrayBufferWriter<byte>(256);
-        if (sent.Prev.Length != Envelope.HashSize || EventBodyReader.Check(sent.Body, keys, out _) is not null)
-        {
-            return null;
-        }
-
-        var distinct = SubjectKeys.Distinct(keys.WrittenSpan);
-        var leaf = new byte[EventLeaf.Length(source, distinct.Length, sent.Body.Length)];
-        EventLeaf.Write(leaf, new EntryPlace(source, sent.Epoch, sent.Seq, sent.Prev, SHA256.HashData(sent.Body)), distinct, sent.Time, sent.Body);
-        return leaf;
     }
 
     private async Task<bool> Record(NpgsqlTransaction tx, Fault fault, string from, CancellationToken ct) =>

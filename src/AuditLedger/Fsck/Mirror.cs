@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using Npgsql;
 using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Tiles;
+using Trust.Kernel.Postgres;
 using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Fsck;
@@ -9,8 +11,18 @@ namespace Trust.AuditLedger.Fsck;
 /// A second copy of every entry, outside the database: full bundles of C2SP tlog-tiles as files, on a disk of their own. What is damaged in one
 /// copy is repaired from the other; the entry's hash in the signed tree says which is right, so the mirror itself need not be trusted.
 /// </summary>
-internal sealed class Mirror(AuditLedgerOptions options, TileStore tiles, Sequencer sequencer)
+internal sealed class Mirror(AuditLedgerOptions options, NpgsqlDataSource db, TileStore tiles, Sequencer sequencer, TimeProvider clock)
 {
+    private const string SelectMinimum = "SELECT minimum FROM entries_layout";
+
+    // Whoever removes files from the folder is not asked; a walk over all of them, some seconds for a billion entries, puts them back.
+    private static readonly TimeSpan WalkEvery = TimeSpan.FromHours(1);
+
+    // Bundles before it are there, as of the last walk; before the other none is left that was pruned.
+    private long _next;
+    private long _removed;
+    private long _walkedAt = clock.GetTimestamp();
+
     /// <summary>From one extension to the next.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
@@ -46,7 +58,8 @@ internal sealed class Mirror(AuditLedgerOptions options, TileStore tiles, Sequen
         return null;
     }
 
-    /// <summary>Writes the bundles that have become full.</summary>
+    /// <summary>Writes the bundles that have become full, those that are missing again, and takes away what was pruned.</summary>
+    /// <exception cref="InvalidOperationException">A bundle that the log keeps cannot be read.</exception>
     public async Task Extend(CancellationToken ct)
     {
         if (options.MirrorDirectory is not { } folder || sequencer.Published is not { } head)
@@ -54,29 +67,38 @@ internal sealed class Mirror(AuditLedgerOptions options, TileStore tiles, Sequen
             return;
         }
 
-        // Bundles are written in order, so the first one missing is where the last round ended.
-        for (var number = Next(folder, LogTree.FullTiles(head.Checkpoint.Size, 0)); number < LogTree.FullTiles(head.Checkpoint.Size, 0); number++)
+        var first = await db.Sql(SelectMinimum).Scalar<long>(ct) / LogTree.Width;
+        RemoveBelow(folder, first);
+        var now = clock.GetTimestamp();
+        if (clock.GetElapsedTime(_walkedAt, now) >= WalkEvery)
         {
-            var path = new TilePath(null, number, LogTree.Width);
-            if (await tiles.Entries(path, head, ct) is not { } bundle)
+            (_next, _walkedAt) = (first, now);
+        }
+
+        var full = LogTree.FullTiles(head.Checkpoint.Size, 0);
+        for (_next = Math.Max(_next, first); _next < full; _next++)
+        {
+            if (File.Exists(FileOf(folder, _next)))
             {
-                return;
+                continue;
             }
 
-            Write(FileOf(folder, number), bundle);
+            var bundle = await tiles.Entries(new TilePath(null, _next, LogTree.Width), head, ct);
+            Write(FileOf(folder, _next), bundle ?? throw new InvalidOperationException($"Bundle {_next} of the log cannot be mirrored: it is not kept."));
         }
     }
 
-    private static long Next(string folder, long full)
+    // The mirror keeps nothing for longer than the log does.
+    private void RemoveBelow(string folder, long first)
     {
-        var (low, high) = (0L, full);
-        while (low < high)
+        for (; _removed < first; _removed++)
         {
-            var middle = low + ((high - low) / 2);
-            (low, high) = File.Exists(FileOf(folder, middle)) ? (middle + 1, high) : (low, middle);
+            var file = FileOf(folder, _removed);
+            if (File.Exists(file))
+            {
+                File.Delete(file);
+            }
         }
-
-        return low;
     }
 
     private static string FileOf(string folder, long number) => Path.Combine(folder, new TilePath(null, number, LogTree.Width).ToString());

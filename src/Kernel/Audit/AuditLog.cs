@@ -33,4 +33,10 @@ internal static partial class AuditLog
 
     [LoggerMessage(1108, LogLevel.Information, "Another relay took over; opening again")]
     public static partial void Superseded(this ILogger log);
+
+    [LoggerMessage(1109, LogLevel.Critical, "The ledger acknowledged event ({Epoch}, {Seq}) as entry {Index}, and its checkpoint of size {Size} does not hold it there; nothing is deleted")]
+    public static partial void EventMissing(this ILogger log, long size, long epoch, long seq, long index);
+
+    [LoggerMessage(1110, LogLevel.Critical, "The ledger acknowledged entry {Index}, an event of {CreatedAt}, and its newest checkpoint still ends at {Size}")]
+    public static partial void EventUncovered(this ILogger log, long index, DateTimeOffset createdAt, long size);
 }

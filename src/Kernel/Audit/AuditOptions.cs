@@ -52,6 +52,9 @@ public sealed class AuditOptions
     /// <summary>How long answered events stay, once a verified checkpoint covers them.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(7);
 
+    /// <summary>How long after it happened an acknowledged event must stand under a checkpoint; later than that it is alarmed.</summary>
+    public TimeSpan CoveredWithin { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>Verifier keys (C2SP vkey lines) of the ledger's checkpoints; without any, answered events are never deleted.</summary>
     public IReadOnlyList<string> LedgerKeys { get; init; } = [];
 }

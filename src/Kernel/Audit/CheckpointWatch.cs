@@ -6,7 +6,8 @@ namespace Trust.Kernel.Audit;
 
 /// <summary>
 /// Follows the ledger's checkpoints: each must be signed and must extend the last one this service verified, so a ledger that
-/// forgets or forks is noticed by every producer. Answered events are deleted only below a verified size.
+/// forgets or forks is noticed by every producer, and must hold the newest of its events that the ledger acknowledged. Answered events are deleted only
+/// below a verified size.
 /// </summary>
 public sealed class CheckpointWatch(NpgsqlDataSource db, AuditOptions options, LedgerLink link, TimeProvider clock, ILogger<CheckpointWatch> log)
 {
@@ -17,6 +18,9 @@ public sealed class CheckpointWatch(NpgsqlDataSource db, AuditOptions options, L
 
     private readonly List<NoteVerifier> _keys = [.. options.LedgerKeys.Select(k =>
         NoteVerifier.TryParse(k) ?? throw new InvalidOperationException($"'{k}' is no verifier key"))];
+
+    private (long Epoch, long Seq, long Size) _proved;
+    private long _uncovered = -1;
 
     /// <summary>Fetches and verifies the latest checkpoint, then deletes what may go.</summary>
     /// <exception cref="HttpRequestException">The ledger does not answer.</exception>
@@ -36,19 +40,52 @@ public sealed class CheckpointWatch(NpgsqlDataSource db, AuditOptions options, L
 
         await using var connection = await db.OpenConnectionAsync(ct);
         var view = await RelayStore.ReadView(connection, ct);
-        if (latest.Size == view.VerifiedSize)
-        {
-            return;
-        }
-
-        if (await Extends(view, latest, ct) is { } why)
+        if (latest.Size != view.VerifiedSize && await Extends(view, latest, ct) is { } why)
         {
             log.CheckpointRefused(latest.Size, view.VerifiedSize, why);
             return;
         }
 
-        await RelayStore.WriteVerified(connection, latest.Size, text, ct);
+        if (!await Holds(connection, latest, ct) || latest.Size == view.VerifiedSize)
+        {
+            return;
+        }
+
+        await CheckpointStore.WriteVerified(connection, latest.Size, text, ct);
         await Delete(connection, latest.Size, ct);
+    }
+
+    // Receipts are words. The newest event they place under this checkpoint is made again from the outbox and must stand there; its envelope names the
+    // one before, so that it speaks for all that may be deleted. Asked of a checkpoint that does not grow too: nothing may have been logged at all.
+    private async Task<bool> Holds(NpgsqlConnection connection, Checkpoint latest, CancellationToken ct)
+    {
+        var head = await CheckpointStore.ReadNewestBelow(connection, latest.Size, ct);
+        var (epoch, seq) = head is null ? (0, 0) : (head.Sent.Epoch, head.Sent.Seq);
+        await NameUncovered(connection, epoch, seq, latest.Size, ct);
+        if (head is null || _proved == (epoch, seq, latest.Size))
+        {
+            return true;
+        }
+
+        var proof = await link.Inclusion(head.Index, latest.Size, ct);
+        if (head.Sent.Leaf(options.Source) is { } leaf && MerkleProof.VerifyInclusion(head.Index, latest.Size, MerkleProof.LeafHash(leaf), proof, latest.Root))
+        {
+            _proved = (epoch, seq, latest.Size);
+            return true;
+        }
+
+        log.EventMissing(latest.Size, epoch, seq, head.Index);
+        return false;
+    }
+
+    private async Task NameUncovered(NpgsqlConnection connection, long epoch, long seq, long size, CancellationToken ct)
+    {
+        var first = await CheckpointStore.ReadFirstBeyond(connection, epoch, seq, size, ct);
+        if (first is { } beyond && clock.GetUtcNow() - beyond.CreatedAt > options.CoveredWithin && _uncovered != beyond.Index)
+        {
+            log.EventUncovered(beyond.Index, beyond.CreatedAt, size);
+            _uncovered = beyond.Index;
+        }
     }
 
     // In portions: after weeks in which nothing could be verified, one statement over all of it would outlast its time, and never succeed.
@@ -58,7 +95,7 @@ public sealed class CheckpointWatch(NpgsqlDataSource db, AuditOptions options, L
         var count = 0;
         for (var portion = Portion; portion == Portion; count += portion)
         {
-            portion = await RelayStore.DeleteOlder(connection, before, Portion, ct);
+            portion = await CheckpointStore.DeleteOlder(connection, before, Portion, ct);
         }
 
         if (count > 0)

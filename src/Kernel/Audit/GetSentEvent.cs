@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Security.Cryptography;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -5,6 +7,7 @@ using Npgsql;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.Kernel.Audit;
 
@@ -34,7 +37,24 @@ public static class GetSentEvent
 /// <param name="Prev">Envelope hash before.</param>
 /// <param name="Time">Ledger time of its receipt, microseconds since 1970.</param>
 /// <param name="DataKey">What opens its sealed detail, sent to the ledger before; empty without.</param>
-public sealed record SentEvent(byte[] Body, long Epoch, long Seq, byte[] Prev, long Time, byte[] DataKey);
+public sealed record SentEvent(byte[] Body, long Epoch, long Seq, byte[] Prev, long Time, byte[] DataKey)
+{
+    /// <summary>The leaf that the log must hold of it, made from these members alone; null when it is none that could be logged.</summary>
+    /// <param name="source">Name of the service.</param>
+    public byte[]? Leaf(string source)
+    {
+        var keys = new ArrayBufferWriter<byte>(256);
+        if (Prev.Length != Envelope.HashSize || EventBodyReader.Check(Body, keys, out _) is not null)
+        {
+            return null;
+        }
+
+        var distinct = SubjectKeys.Distinct(keys.WrittenSpan);
+        var leaf = new byte[EventLeaf.Length(source, distinct.Length, Body.Length)];
+        EventLeaf.Write(leaf, new EntryPlace(source, Epoch, Seq, Prev, SHA256.HashData(Body)), distinct, Time, Body);
+        return leaf;
+    }
+}
 
 /// <summary>JSON of what a service sent.</summary>
 [JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]

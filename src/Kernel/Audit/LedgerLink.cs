@@ -119,10 +119,23 @@ public sealed class LedgerLink(HttpClient http, string source)
 
     /// <summary>Consistency proof between two sizes.</summary>
     /// <exception cref="HttpRequestException">The ledger does not answer, or has no such proof.</exception>
-    public async Task<IReadOnlyList<byte[]>> Consistency(long from, long to, CancellationToken ct)
+    public Task<IReadOnlyList<byte[]>> Consistency(long from, long to, CancellationToken ct) => Proof($"proofs/consistency?from={from}&to={to}", ct);
+
+    /// <summary>Proof that an entry stands in the tree of a size.</summary>
+    /// <exception cref="HttpRequestException">The ledger does not answer, or has no such proof.</exception>
+    public Task<IReadOnlyList<byte[]>> Inclusion(long index, long size, CancellationToken ct) => Proof($"proofs/inclusion?index={index}&size={size}", ct);
+
+    private async Task<IReadOnlyList<byte[]>> Proof(string address, CancellationToken ct)
     {
-        var answer = await http.GetFromJsonAsync($"proofs/consistency?from={from}&to={to}", AuditJson.Default.ProofAnswer, ct);
-        return [.. (answer?.Hashes ?? []).Select(Convert.FromBase64String)];
+        var answer = await http.GetFromJsonAsync(address, AuditJson.Default.ProofAnswer, ct);
+        try
+        {
+            return [.. (answer?.Hashes ?? []).Select(Convert.FromBase64String)];
+        }
+        catch (FormatException e)
+        {
+            throw new HttpRequestException("The ledger's proof is not base64.", e);
+        }
     }
 
     private static async Task<PostOutcome> Refusal(HttpResponseMessage answer, CancellationToken ct)

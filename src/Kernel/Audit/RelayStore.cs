@@ -82,14 +82,6 @@ internal static class RelayStore
 
     private const string SetView = "UPDATE audit_relay SET reached = COALESCE($1, reached), pending = $2, oldest = $3, seen_at = $4";
     private const string SelectView = "SELECT reached, pending, oldest, verified_size, checkpoint FROM audit_relay";
-    private const string SetVerified = "UPDATE audit_relay SET verified_size = $1, checkpoint = $2 WHERE verified_size < $1";
-
-    private const string DeleteAnswered = """
-        DELETE FROM audit_outbox WHERE ordinal IN (
-            SELECT ordinal FROM audit_outbox WHERE idx IS NOT NULL AND ledger_time < $1 AND idx < (SELECT verified_size FROM audit_relay)
-            ORDER BY ledger_time LIMIT $2)
-        """;
-
     public static async Task<bool> TryTakeLock(NpgsqlConnection db, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(TryLock, db);
@@ -284,18 +276,6 @@ internal static class RelayStore
             await reader.IsDBNullAsync(2, ct) ? null : await reader.GetFieldValueAsync<DateTimeOffset>(2, ct),
             reader.GetInt64(3),
             reader.GetString(4));
-    }
-
-    public static async Task WriteVerified(NpgsqlConnection db, long size, string checkpoint, CancellationToken ct)
-    {
-        await using var command = new NpgsqlCommand(SetVerified, db) { Parameters = { Big(size), Text(checkpoint) } };
-        await command.ExecuteNonQueryAsync(ct);
-    }
-
-    public static async Task<int> DeleteOlder(NpgsqlConnection db, DateTimeOffset than, int most, CancellationToken ct)
-    {
-        await using var command = new NpgsqlCommand(DeleteAnswered, db) { Parameters = { At(than), new NpgsqlParameter<int> { TypedValue = most } } };
-        return await command.ExecuteNonQueryAsync(ct);
     }
 
     private static void Chain(string source, RelayBatch batch, long firstSeq, byte[] prev)

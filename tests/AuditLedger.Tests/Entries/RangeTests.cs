@@ -38,11 +38,16 @@ public sealed class RangeTests
         Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, refused.SqlState);
     }
 
-    [Fact]
-    public async Task The_log_grows_over_ranges_made_ahead_and_proves_across_them()
+    [Theory]
+    [InlineData(65_536)]
+    // As made from now on, behind a narrow one that stands.
+    [InlineData(67_108_864)]
+    public async Task The_log_grows_over_ranges_made_ahead_of_any_width_and_proves_across_them(long width)
     {
         await using var log = await DirectLog.Create(1 << 20);
-        await Run(log.Database.Owner, "UPDATE entries_layout SET width = 65536; UPDATE entries_ranges SET next = 65536");
+        Assert.Equal(67_108_864, await log.Database.Runtime.Sql("SELECT width FROM entries_layout").Scalar<long>(default));
+        await log.Database.Owner.Sql("UPDATE entries_layout SET width = $1").With(width).Execute(default);
+        await Run(log.Database.Owner, "UPDATE entries_ranges SET next = 65536");
         await Run(log.Database.Owner, "ALTER TABLE entries DETACH PARTITION entries_000000000000; ALTER TABLE entries ATTACH PARTITION entries_000000000000 FOR VALUES FROM (0) TO (65536)");
         var key = RandomNumberGenerator.GetBytes(32);
         for (var g = 0; g < 5; g++)
@@ -50,10 +55,10 @@ public sealed class RangeTests
             await log.Append([.. Enumerable.Range(0, 16_000).Select(i => i == 0 ? key : [])]);
         }
 
-        Assert.Equal(["0-65536", "65536-131072"], await log.Database.Runtime.Sql("SELECT first || '-' || next FROM entries_ranges ORDER BY first").All(r => r.GetString(0), default));
+        Assert.Equal(["0-65536", $"65536-{65_536 + width}"], await log.Database.Runtime.Sql("SELECT first || '-' || next FROM entries_ranges ORDER BY first").All(r => r.GetString(0), default));
         Assert.Equal(80_005, await log.Database.Runtime.Sql("SELECT count(*) FROM entries").Scalar<long>(default));
         // Asked before the log has come half-way, nothing is made.
-        Assert.Equal(131_072, await log.Database.Runtime.Sql("SELECT extend_entries()").Scalar<long>(default));
+        Assert.Equal(65_536 + width, await log.Database.Runtime.Sql("SELECT extend_entries()").Scalar<long>(default));
         await CompletenessTests.Ask(log, new KeyPool(new Random(3), 4), new Random(4), 20);
 
         // Hash tiles stay when a whole range goes, so every proof of the tree stays possible.

@@ -8,6 +8,7 @@ public sealed class LandmarkTests : IAsyncLifetime
 {
     private ForgeableLog _log = null!;
     private WitnessFixture _witness = null!;
+    private int? _asked;
 
     public async ValueTask InitializeAsync()
     {
@@ -57,6 +58,37 @@ public sealed class LandmarkTests : IAsyncLifetime
         Assert.Contains($"entry {_log.Leaves.Count - 2}: its keys", body, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_bundle_that_is_damaged_for_a_while_does_not_cost_the_landmark_of_a_pruned_log()
+    {
+        _log.FirstTile = 2;
+        await Restart();
+        Damage(_log.Leaves.Count - 2);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Asked());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Asked());
+        Assert.True(File.Exists(_witness.Landmark(_log)));
+        await Restart();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Asked());
+        _log.OnTheWay = null;
+        Assert.True(await Grown());
+        await Restart();
+        Assert.True(await Grown());
+    }
+
+    [Fact]
+    public async Task A_damaged_bundle_of_a_whole_log_is_named_and_the_landmark_stays_for_the_time_after_its_repair()
+    {
+        await Restart();
+        Damage(_log.Leaves.Count - 2);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, await Asked());
+        Assert.True(File.Exists(_witness.Landmark(_log)));
+        _log.OnTheWay = null;
+        // Those behind it are pruned meanwhile: the repaired log is followed from the landmark.
+        _log.FirstTile = 2;
+        await Restart();
+        Assert.True(await Grown());
+    }
+
     [Theory]
     [InlineData("cut")]
     [InlineData("edge")]
@@ -90,6 +122,8 @@ public sealed class LandmarkTests : IAsyncLifetime
         await File.WriteAllTextAsync(file, text);
         await _witness.Start();
         Assert.True(await Grown());
+        // Where it could be read, it is kept to be looked at.
+        Assert.Equal(fault is not "cut", File.Exists(file + ".spoiled"));
     }
 
     private static string Flipped(JsonNode base64)
@@ -105,9 +139,26 @@ public sealed class LandmarkTests : IAsyncLifetime
         await _witness.Start();
     }
 
+    private void Damage(int entry) => _log.OnTheWay = (index, leaf) => index == entry ? [.. leaf[..^1], (byte)(leaf[^1] ^ 1)] : leaf;
+
+    // A larger size that is not cosigned, and so may be asked for again.
+    private async Task<HttpStatusCode> Asked()
+    {
+        var old = _asked ?? _log.Leaves.Count;
+        if (_asked is null)
+        {
+            _log.Append(_log.Event("sign"));
+            _log.Commit(volumeSize: 300);
+        }
+
+        _asked = old;
+        return (await _witness.Post(_log.Request(old))).Status;
+    }
+
     private async Task<bool> Grown()
     {
-        var old = _log.Leaves.Count;
+        var old = _asked ?? _log.Leaves.Count;
+        _asked = null;
         _log.Append(_log.Event("sign"));
         _log.Append(_log.Event());
         _log.Commit(volumeSize: 300);

@@ -96,6 +96,9 @@ internal sealed class PeerStandIn : IAsyncDisposable
     /// <summary>From now on the registry denies this person or institution.</summary>
     public void Deny(string urn, string reason) => denials[urn] = reason;
 
+    /// <summary>The registry permits again.</summary>
+    public void Permit(string urn) => denials.TryRemove(urn, out _);
+
     /// <summary>The same, announced on the change feed.</summary>
     public void Announce(string person, string state)
     {

@@ -116,11 +116,14 @@ internal sealed class SignRig : IAsyncDisposable
     {
         process?.Dispose();
         process = DyingService.Start(typeof(SignRig).Assembly, config!, dieAt);
-        await process.Answers(async () =>
-        {
-            using var answer = await Client.GetAsync("/health/ready");
-            return (await answer.Content.ReadAsStringAsync()).Contains("\"ledger\":{\"ready\":true", StringComparison.Ordinal);
-        });
+        await process.Answers(LedgerAnswers);
+    }
+
+    /// <summary>Whether the service reaches the ledger.</summary>
+    public async Task<bool> LedgerAnswers()
+    {
+        using var answer = await Client.GetAsync("/health/ready");
+        return (await answer.Content.ReadAsStringAsync()).Contains("\"ledger\":{\"ready\":true", StringComparison.Ordinal);
     }
 
     /// <summary>A POST with a token, an idempotency key and JSON.</summary>

@@ -70,7 +70,7 @@ public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProv
         await tx.Sql(Insert).With(id).With(body.Patient.Value).With(body.Institution.Value).With(body.Kind).With(body.NoticeVersion).With(body.NoticeSha256).With(body.Method)
             .With(body.AcknowledgedAt.ToUniversalTime()).With(caller.Subject).With(patient.Region).Execute(ct);
         var notice = $"notice:{body.NoticeVersion}:sha256:{body.NoticeSha256}";
-        if (await outbox.Append(tx, Event("CONSENT.grant", caller, patient.SubjectKey, notice), ct) is AppendOutcome.Refused(var why))
+        if (await outbox.Append(tx, Event("CONSENT.grant", caller, patient.SubjectKey, notice, id), ct) is AppendOutcome.Refused(var why))
         {
             return CommonRefusals.From(why);
         }
@@ -93,7 +93,7 @@ public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProv
 
         foreach (var (consent, key) in withdrawn)
         {
-            if (await outbox.Append(tx, Event("CONSENT.withdraw", caller, key, "consent:" + consent), ct) is AppendOutcome.Refused)
+            if (await outbox.Append(tx, Event("CONSENT.withdraw", caller, key, "consent:" + consent, consent), ct) is AppendOutcome.Refused)
             {
                 throw new InvalidOperationException("An event that only reduces rights is never refused.");
             }
@@ -111,9 +111,9 @@ public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProv
         return row is null ? IdpRefusals.PatientUnknown : TypedResults.Ok(row);
     }
 
-    private static AuditEvent Event(string action, Caller caller, byte[] patient, string basis) => new()
+    private static AuditEvent Event(string action, Caller caller, byte[] patient, string basis, string consent) => new()
     {
-        Action = action, Actor = new Actor(caller.Subject, null, caller.Role, caller.Institution), Outcome = EventOutcome.Success, Basis = basis,
+        Action = action, Actor = new Actor(caller.Subject, null, caller.Role, caller.Institution), Outcome = EventOutcome.Success, Basis = basis, Correlation = consent,
         Subjects = caller.Institution is { } institution ? [SubjectKey.Patient(patient), SubjectKey.Institution(institution)] : [SubjectKey.Patient(patient)],
     };
 

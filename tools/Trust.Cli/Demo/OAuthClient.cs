@@ -147,7 +147,8 @@ public sealed partial class OAuthClient(string clientId, ECDsa key, string issue
         return new AuthorizeResult.Answered(decided.Headers.Location ?? throw new DemoException("The consent page answered without a redirect."), verifier, state);
     }
 
-    private async Task<LoginResult> Redeem(AuthorizeResult.Answered answered, string redirectUri, CancellationToken ct)
+    /// <summary>The system's half of a login: the code for tokens.</summary>
+    public async Task<LoginResult> Redeem(AuthorizeResult.Answered answered, string redirectUri, CancellationToken ct)
     {
         using var http = Connections.Client(rootFile);
         var values = answered.Callback.Query.TrimStart('?').Split('&').Select(p => p.Split('=', 2)).ToDictionary(p => p[0], p => Uri.UnescapeDataString(p[1]), StringComparer.Ordinal);

@@ -6,7 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Trust.LogFormat;
+using Trust.TestKit;
 
 namespace Trust.SignService.Tests;
 
@@ -30,21 +30,26 @@ internal sealed class PeerStandIn : IAsyncDisposable
     private readonly ECDsa entitlementKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
     private readonly ECDsa tokenKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
     private readonly ConcurrentDictionary<string, string> denials = new(StringComparer.Ordinal);
-    private readonly List<JsonElement> events = [];
-    private readonly Dictionary<(long Epoch, long Seq), Receipt> taken = [];
-    private readonly Lock gate = new();
+    private readonly LedgerStandIn ledger = new("sign");
     private volatile IReadOnlyList<string> changes = [];
-    private (long Epoch, long Seq, string Hash, long Open) head = (0, 0, new string('0', 64), 0);
 
     private PeerStandIn(WebApplication app) => this.app = app;
 
     public Uri Address { get; private set; } = null!;
 
     /// <summary>While true the ledger's paths break off.</summary>
-    public bool LedgerAway { get; set; }
+    public bool LedgerAway
+    {
+        get => ledger.Away;
+        set => ledger.Away = value;
+    }
 
     /// <summary>Called with each action before the ledger takes it (false) and after it has (true), while its answer is held back.</summary>
-    public Action<string, bool>? OnEvent { get; set; }
+    public Action<string, bool>? OnEvent
+    {
+        get => ledger.OnEvent;
+        set => ledger.OnEvent = value;
+    }
 
     /// <summary>While true entitlements break off.</summary>
     public bool RegistryAway { get; set; }
@@ -68,16 +73,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
     public ConcurrentDictionary<string, string> Roles { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Bodies the ledger accepted, in order.</summary>
-    public IReadOnlyList<JsonElement> Events
-    {
-        get
-        {
-            lock (gate)
-            {
-                return [.. events];
-            }
-        }
-    }
+    public IReadOnlyList<JsonElement> Events => ledger.Events;
 
     public IEnumerable<string> Actions => Events.Select(e => e.GetProperty("action").GetString()!);
 
@@ -132,9 +128,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
     {
         app.Use(async (context, next) =>
         {
-            var path = context.Request.Path.Value!;
-            var ledger = path.StartsWith("/sources", StringComparison.Ordinal) || path is "/entries" or "/checkpoint";
-            if ((ledger && LedgerAway) || (RegistryAway && path.StartsWith("/entitlements", StringComparison.Ordinal)))
+            if (RegistryAway && context.Request.Path.StartsWithSegments("/entitlements", StringComparison.Ordinal))
             {
                 context.Abort();
                 return;
@@ -148,18 +142,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
         app.MapGet("/entitlements", Entitlement);
         app.MapGet("/certificates/{sha}/status", CertificateStatus);
         app.MapGet("/feed", Feed);
-        app.MapGet("/sources/sign/head", () => Results.Text(Head(), "application/json"));
-        app.MapPost("/sources/sign/epochs", () =>
-        {
-            lock (gate)
-            {
-                head = head with { Open = Math.Max(head.Open, head.Epoch) + 1 };
-            }
-
-            return Results.Text(Head(), "application/json");
-        });
-        app.MapPost("/entries", (Delegate)Entries);
-        app.MapGet("/checkpoint", () => Results.Text("unsigned: this service is given no verifier key here"));
+        ledger.Map(app);
     }
 
     // Off by default: a permit kept while the feed is fresh would make denials a matter of timing.
@@ -187,14 +170,6 @@ internal sealed class PeerStandIn : IAsyncDisposable
 
             await context.Response.Body.FlushAsync(context.RequestAborted);
             await beat.WaitForNextTickAsync(context.RequestAborted);
-        }
-    }
-
-    private string Head()
-    {
-        lock (gate)
-        {
-            return new JsonObject { ["epoch"] = head.Epoch, ["seq"] = head.Seq, ["hash"] = head.Hash, ["openEpoch"] = head.Open }.ToJsonString();
         }
     }
 
@@ -253,44 +228,5 @@ internal sealed class PeerStandIn : IAsyncDisposable
         }
 
         return Results.Text(Jws("""{"alg":"ES256","typ":"entitlement+jwt"}""", payload, entitlementKey), "application/jwt");
-    }
-
-    private async Task<IResult> Entries(HttpContext context)
-    {
-        using var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body);
-        var frame = BatchFrame.TryRead(body.ToArray())!;
-        var actions = frame.Events.Select(e => JsonElement.Parse(e.Body.Span).GetProperty("action").GetString()!).ToList();
-        actions.ForEach(action => OnEvent?.Invoke(action, false));
-        var answer = Take(frame);
-        actions.ForEach(action => OnEvent?.Invoke(action, true));
-        return Results.Bytes(answer.Write());
-    }
-
-    private ReceiptFrame Take(BatchFrame frame)
-    {
-        lock (gate)
-        {
-            var receipts = new List<Receipt>();
-            var hash = frame.Prev.ToArray();
-            for (var i = 0; i < frame.Events.Count; i++)
-            {
-                var bytes = frame.Events[i].Body.ToArray();
-                var next = new byte[32];
-                Envelope.Hash("sign", frame.Epoch, frame.FirstSeq + i, hash, SHA256.HashData(bytes), next);
-                hash = next;
-                // The same event sent again gets the same index.
-                if (!taken.TryGetValue((frame.Epoch, frame.FirstSeq + i), out var receipt))
-                {
-                    events.Add(JsonElement.Parse(bytes));
-                    receipt = taken[(frame.Epoch, frame.FirstSeq + i)] = new Receipt(events.Count, DateTimeOffset.UtcNow, next, 1_000_000);
-                }
-
-                receipts.Add(receipt);
-            }
-
-            head = head with { Epoch = frame.Epoch, Seq = frame.FirstSeq + frame.Events.Count - 1, Hash = Convert.ToHexStringLower(hash) };
-            return new ReceiptFrame(receipts, "");
-        }
     }
 }

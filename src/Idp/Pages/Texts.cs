@@ -66,6 +66,8 @@ public static class Texts
         ("refused.status-unknown", "暂时无法核实您的执业状态，因此不能登录。请稍后重试。", "Your status cannot be checked right now, so sign-in is refused. Try again shortly."),
         ("refused.handle-used", "这次登录已使用或超过 60 秒。请重新登录。", "This sign-in was already used or took longer than 60 seconds. Sign in again."),
         ("refused.ledger-unavailable", "审计账本暂时不可用，按规定不能登录。请稍后重试。", "The audit ledger is away, so sign-in is refused by rule. Try again shortly."),
+        ("refused.head-not-compared", "本平台刚刚启动，正在与审计账本核对数据，核对完成前不能登录。请过几秒钟重试；若持续出现，请联系运维人员。", "This service has just started and is still checking its records against the audit ledger; until then nobody can sign in. Try again in a few seconds, and tell the operator if it stays."),
+        ("refused.too-many-requests", "操作过于频繁。请稍等片刻再试。", "Too many attempts. Wait a moment and try again."),
         ("refused.request-expired", "登录请求已过期或来自另一个浏览器。请回到应用重新发起登录。", "The request has expired or began in another browser. Go back to the application and start again."),
         ("refused.request-answered", "该登录请求已经处理。请回到应用重新发起登录。", "This request was already answered. Go back to the application and start again."),
         ("refused.unknown-client", "发起登录的应用未注册。请联系该应用的管理员。", "The application is not registered. Contact its administrator."),

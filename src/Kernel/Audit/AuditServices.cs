@@ -46,8 +46,8 @@ public static class AuditServices
     private static Readiness Ready(OutboxState state) => state switch
     {
         { HeadBehind: { } why } => new Readiness(false, why),
+        { HeadCompared: false } => new Readiness(false, "head-not-compared: the ledger has not answered since the start, so this database may be an older one; only what takes rights away is done"),
         { LedgerReached: true } => new Readiness(true, $"{state.Pending} events wait"),
-        { LedgerReached: null } => new Readiness(false, "not reached yet"),
         _ => new Readiness(false, $"away; {state.Pending} events wait, the oldest for {state.OldestAge:c}"),
     };
 }

@@ -95,6 +95,11 @@ public static class CommonRefusals
     public static readonly Refusal HeadBehind = new(AppendRefusal.HeadBehind, 503,
         "本服务的数据库落后于审计账本，已停止记录；请通知运维人员。", "This service's database is behind what the ledger has seen of it, so nothing is recorded; tell the operator.");
 
+    /// <summary>The process has not compared its database's head with the ledger since it started.</summary>
+    public static readonly Refusal HeadNotCompared = new("head-not-compared", 503,
+        "本服务启动后尚未与审计账本核对数据库是否为最新，核对之前不作任何证明；请按 Retry-After 指明的秒数稍后重试。",
+        "Since it started, this service has not been able to ask the audit ledger whether its database is the newest, and vouches for nothing until then; try again after the seconds that Retry-After names.");
+
     /// <summary>An unknown fault.</summary>
     public static readonly Refusal Fault = new("fault", 500,
         "我们这边出现故障；已确认的内容不会丢失。请重试，若仍失败请提供 traceId。",

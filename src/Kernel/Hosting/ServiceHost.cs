@@ -339,7 +339,8 @@ public static class ServiceHost
         app.Use(MediaTypes.Normalise);
         var doors = new Doors(
             services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokenOptions>() is not null, services.GetRequiredService<RateLimits>(),
-            services.GetService<RefusalCounter>() is { } counter ? counter.Count : null);
+            services.GetService<RefusalCounter>() is { } counter ? counter.Count : null,
+            services.GetService<OutboxState>());
         app.Use((context, next) => EndpointAccess.Enforce(context, c => next(c), doors));
         if (service.HasDatabase)
         {

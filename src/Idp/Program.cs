@@ -46,6 +46,11 @@ public static class Program
         services.AddSingleton<IssueCode>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
+        foreach (var file in CardLogin.RequiredFiles)
+        {
+            services.AddSingleton(file);
+        }
+
         services.AddSingleton<ExpirySweep>().AddLoop<ExpirySweep>("expiry-sweep", ExpirySweep.Pause, (sweep, ct) => sweep.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         FormProtection.Add(services);
     }

@@ -46,6 +46,11 @@ public static class Program
         services.AddLoop<DiscardDrafts>("drafts", DiscardDrafts.Pause, (drafts, ct) => drafts.Round(ct));
         services.AddSingleton<SignatureJudge>().AddSingleton<StatusJudge>().AddSingleton<CertificateStatusClient>();
         services.AddLiveStatus();
+        foreach (var file in TrustAnchors.RequiredFiles)
+        {
+            services.AddSingleton(file);
+        }
+
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("time-stamp", p.GetRequiredService<TimeStampKey>().Check));
     }
 }

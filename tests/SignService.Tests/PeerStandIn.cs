@@ -51,6 +51,9 @@ internal sealed class PeerStandIn : IAsyncDisposable
         set => ledger.OnEvent = value;
     }
 
+    /// <summary>How far the peers' clocks are ahead.</summary>
+    public TimeSpan ClockAhead { get; set; }
+
     /// <summary>While true entitlements break off.</summary>
     public bool RegistryAway { get; set; }
 
@@ -134,6 +137,11 @@ internal sealed class PeerStandIn : IAsyncDisposable
                 return;
             }
 
+            if (ClockAhead != TimeSpan.Zero)
+            {
+                context.Response.Headers.Date = (DateTimeOffset.UtcNow + ClockAhead).ToString("R");
+            }
+
             await next(context);
         });
         app.MapGet("/jwks", Jwks);
@@ -214,7 +222,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
         var payload = new JsonObject
         {
             ["person"] = person, ["institution"] = institution, ["act"] = act, ["certificate"] = certificate, ["at"] = at, ["decision"] = reason is null ? "permit" : "deny", ["reason"] = reason ?? "permitted",
-            ["ruleVersion"] = "test-1", ["verified_at"] = DateTimeOffset.UtcNow.ToString("O"), ["feed"] = 0, ["region"] = "510100", ["institution_name"] = institution == SignRig.Pharmacy ? "示例大药房" : "示例市人民医院",
+            ["ruleVersion"] = "test-1", ["verified_at"] = (DateTimeOffset.UtcNow + ClockAhead).ToString("O"), ["feed"] = 0, ["region"] = "510100", ["institution_name"] = institution == SignRig.Pharmacy ? "示例大药房" : "示例市人民医院",
         };
         if (person is not null)
         {

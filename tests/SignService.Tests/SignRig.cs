@@ -66,6 +66,8 @@ internal sealed class SignRig : IAsyncDisposable
 
     public CommitPoints Points => Parts.GetRequiredService<CommitPoints>();
 
+    public string PublicFolder => Public;
+
     private string Public => Path.Combine(directory, "public");
 
     private string Data => Path.Combine(directory, "data");
@@ -112,14 +114,14 @@ internal sealed class SignRig : IAsyncDisposable
     public Task Died() => process!.Died();
 
     /// <summary>Starts the process again, to die at a commit point if one is named.</summary>
-    public async Task Restart(string? dieAt = null)
+    public async Task Restart(string? dieAt = null, bool ledger = true)
     {
         process?.Dispose();
         process = DyingService.Start(typeof(SignRig).Assembly, config!, dieAt);
         await process.Answers(async () =>
         {
             using var answer = await Client.GetAsync("/health/ready");
-            return (await answer.Content.ReadAsStringAsync()).Contains("\"ledger\":{\"ready\":true", StringComparison.Ordinal);
+            return !ledger || (await answer.Content.ReadAsStringAsync()).Contains("\"ledger\":{\"ready\":true", StringComparison.Ordinal);
         });
     }
 

@@ -64,6 +64,7 @@ public static class Texts
         ("refused.no-affiliation", "您在该机构没有有效的执业注册或备案。", "You have no valid registration or filing at that institution."),
         ("refused.institution-closed", "该机构目前未处于有效备案状态。", "That institution is not currently filed."),
         ("refused.status-unknown", "暂时无法核实您的执业状态，因此不能登录。请稍后重试。", "Your status cannot be checked right now, so sign-in is refused. Try again shortly."),
+        ("refused.clock-skew", "系统时钟不一致，暂时无法核实您的执业状态。请联系运维人员校准时钟。", "The system's clocks disagree, so your status cannot be checked. Tell the operator to set them right."),
         ("refused.handle-used", "这次登录已使用或超过 60 秒。请重新登录。", "This sign-in was already used or took longer than 60 seconds. Sign in again."),
         ("refused.ledger-unavailable", "审计账本暂时不可用，按规定不能登录。请稍后重试。", "The audit ledger is away, so sign-in is refused by rule. Try again shortly."),
         ("refused.head-not-compared", "本平台刚刚启动，正在与审计账本核对数据，核对完成前不能登录。请过几秒钟重试；若持续出现，请联系运维人员。", "This service has just started and is still checking its records against the audit ledger; until then nobody can sign in. Try again in a few seconds, and tell the operator if it stays."),

@@ -23,6 +23,10 @@ public static class AuditServices
         services.AddSingleton<Relay>().AddLoop<Relay>("relay", TimeSpan.Zero, (relay, ct) => relay.Round(ct));
         services.AddSingleton<CheckpointWatch>().AddLoop<CheckpointWatch>("checkpoint-watch", CheckpointWatch.Pause, (watch, ct) => watch.Look(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("ledger", _ => ValueTask.FromResult(Ready(p.GetRequiredService<OutboxState>()))));
+        // Without them this service would believe whatever calls itself the ledger's checkpoint.
+        services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("ledger-keys", _ => ValueTask.FromResult(p.GetRequiredService<AuditOptions>().LedgerKeys.Count > 0
+            ? new Readiness(true, "are known")
+            : new Readiness(false, $"{Path.Combine(service.PublicDirectory, "ledger.vkeys")} held no verifier key when the service started: no checkpoint is verified"))));
         return services;
     }
 

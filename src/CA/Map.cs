@@ -26,7 +26,7 @@ internal static class Map
         .Post<ConfirmImport>("/registry/imports/{id:guid}/confirmations", Officer, Limit.Card, e => e.Handle,
             "Gives the rights that an import asks for, as the second officer.")
         .Post<WithdrawImport>("/registry/imports/{id:guid}/withdrawals", Officer, Limit.Card, e => e.Handle, "Ends such an import without giving anything.", Route.Uncompared)
-        .Protocol<FindPractitioners>("/practitioners/searches", Officer, Limit.Card, e => e.Handle,
+        .Protocol<FindPractitioners>("/practitioners/searches", Who.CardOrToken("registration officer", OfficerDirectory.Admit, RegistryReaders.Scope), Limit.Card, e => e.Handle,
             "Practitioners by licence number, name or document; the search is recorded before the answer leaves.")
         .Post<ChangePractitionerState>("/practitioners/{urn}/state", Officer, Limit.Card, e => e.Handle,
             "Takes a practitioner's rights away at once, or asks for their return.", Route.Uncompared)
@@ -50,7 +50,8 @@ internal static class Map
         // The other services.
         .Post<RenewServiceCertificate>("/service-certificates", Who.Peers("ca", "idp", "sign", "ledger", "witness"), Limit.None, e => e.Handle,
             "Renews the calling service's own TLS certificate.", Route.Uncompared)
-        .Get<AnswerEntitlement>("/entitlements", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "Whether someone may do an act at an instant, signed.")
+        .Get<AnswerEntitlement>("/entitlements", Who.TokenOrPeers(RegistryReaders.Scope, "idp", "sign"), Limit.Client, e => e.Handle,
+            "Whether someone may do an act at an instant, signed; for services, for a regulator's region, and for oneself.")
         .Get<ShowHolder>("/holders/{sha256}", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "The practitioner behind a certificate.")
         .Get<ShowCertificateStatus>("/certificates/{sha256}/status", Who.Peers("idp", "sign"), Limit.None, e => e.Handle,
             "A certificate's status at an instant, and whether it was revoked since.")

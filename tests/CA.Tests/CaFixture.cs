@@ -41,6 +41,9 @@ public sealed class CaFixture : IAsyncLifetime
 
     public string Public => Path.Combine(Directory, "public");
 
+    /// <summary>What issues access tokens in the provider's place.</summary>
+    public IssuerStandIn Issuer { get; } = new("https://idp.example");
+
     public TestDatabase Database { get; private set; } = null!;
 
     public TokenFaults Faults { get; private set; } = null!;
@@ -151,6 +154,7 @@ public sealed class CaFixture : IAsyncLifetime
         }
 
         PeerKey.Dispose();
+        Issuer.Dispose();
         await Database.DisposeAsync();
     }
 
@@ -162,6 +166,18 @@ public sealed class CaFixture : IAsyncLifetime
         using var withKey = leaf.CopyWithPrivateKey(PeerKey);
         return Client(Main, X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null));
     }
+
+    /// <summary>A client with an access token and nothing else.</summary>
+    public HttpClient Bearer(string token)
+    {
+        var client = Client(Main, null);
+        client.DefaultRequestHeaders.Authorization = new("Bearer", token);
+        return client;
+    }
+
+    /// <summary>A regulator's system of a region.</summary>
+    public HttpClient Regulator(string region = "510000", string scope = "registry.read") =>
+        Bearer(Issuer.OfSystem("regulator-" + region, scope, Main.ToString(), "regulator", null, region));
 
     public HttpClient Officer(int index) => Client(OfficersUrl, Officers[index].Login);
 
@@ -270,11 +286,15 @@ public sealed class CaFixture : IAsyncLifetime
             },
             Database = new { database.ConnectionString, database.PasswordFile, database.OwnerUsername, database.OwnerPasswordFile, database.Schema, database.Region },
             Token = new { Token.ModulePath, Token.TokenLabel, Token.PinFile, Region = "510000" },
-            Peers = new[] { new { Name = "ledger", Address = _ledger!.Urls.First(), Region = "510000" } },
+            Peers = new[] { "ledger", "idp" }.Select(name => new { Name = name, Address = _ledger!.Urls.First(), Region = "510000" }),
+            Tokens = new { Issuer = "https://idp.example", Audience = Main.ToString() },
             Ledger = new { Peer = "ledger" },
             // Every test calls with the same three cards.
             RateLimits = new { Card = 0 },
-            Ca = new { PublicBaseUrl = PublicUrl.ToString(), RootTokenLabel = Root.TokenLabel, AllowSoftwareSm2 = true, ResumeAfter = "00:00:01" },
+            Ca = new
+            {
+                RegionTableFile = Path.Combine(Trust.Cli.Program.RepositoryRoot(), "samples", "regions.csv"), PublicBaseUrl = PublicUrl.ToString(), RootTokenLabel = Root.TokenLabel, AllowSoftwareSm2 = true, ResumeAfter = "00:00:01",
+            },
         }));
     }
 
@@ -311,6 +331,7 @@ public sealed class CaFixture : IAsyncLifetime
         builder.Logging.ClearProviders();
         _ledger = builder.Build();
         Ledger.Map(_ledger);
+        Issuer.Map(_ledger);
         await _ledger.StartAsync();
     }
 }

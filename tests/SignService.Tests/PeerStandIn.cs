@@ -28,7 +28,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
 {
     private readonly WebApplication app;
     private readonly ECDsa entitlementKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-    private readonly ECDsa tokenKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+    private readonly IssuerStandIn issuer = new("https://idp.example");
     private readonly ConcurrentDictionary<string, string> denials = new(StringComparer.Ordinal);
     private readonly LedgerStandIn ledger = new("sign");
     private volatile IReadOnlyList<string> changes = [];
@@ -103,22 +103,16 @@ internal sealed class PeerStandIn : IAsyncDisposable
     }
 
     /// <summary>An access token as the identity provider issues it.</summary>
-    public string Token(string subject, string scope, string? role, string institution, string audience)
-    {
-        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        return Jws("""{"alg":"ES256","typ":"at+jwt","kid":"k1"}""", new JsonObject
-        {
-            ["iss"] = "https://idp.example", ["sub"] = subject, ["aud"] = audience, ["client_id"] = "hospital-system", ["scope"] = scope,
-            ["iat"] = now, ["exp"] = now + 300, ["jti"] = Guid.NewGuid().ToString(), ["role"] = role, ["acting_institution"] = institution,
-        }, tokenKey);
-    }
+    public string Token(string subject, string scope, string? role, string institution, string audience) => subject.StartsWith("urn:mdid:p:", StringComparison.Ordinal)
+        ? issuer.OfPerson(subject, "hospital-system", scope, audience, role!, institution, "510000")
+        : issuer.OfSystem(subject, scope, audience, role ?? "hospital-system", institution, "510000");
 
     public async ValueTask DisposeAsync()
     {
         await app.StopAsync();
         await app.DisposeAsync();
         entitlementKey.Dispose();
-        tokenKey.Dispose();
+        issuer.Dispose();
     }
 
     private static string Jws(string header, JsonObject payload, ECDsa key)
@@ -144,7 +138,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
 
             await next(context);
         });
-        app.MapGet("/jwks", Jwks);
+        issuer.Map(app);
         app.MapGet("/consents", () => Results.Text(
             new JsonObject { ["granted"] = ConsentGranted, ["noticeVersion"] = "1", ["consentId"] = "c1", ["subjectKey"] = PatientKey }.ToJsonString(), "application/json"));
         app.MapGet("/entitlements", Entitlement);
@@ -179,19 +173,6 @@ internal sealed class PeerStandIn : IAsyncDisposable
             await context.Response.Body.FlushAsync(context.RequestAborted);
             await beat.WaitForNextTickAsync(context.RequestAborted);
         }
-    }
-
-    private IResult Jwks()
-    {
-        var key = tokenKey.ExportParameters(false);
-        return Results.Text(new JsonObject
-        {
-            ["keys"] = new JsonArray(new JsonObject
-            {
-                ["kty"] = "EC", ["crv"] = "P-256", ["kid"] = "k1", ["use"] = "sig", ["alg"] = "ES256",
-                ["x"] = Base64Url.EncodeToString(key.Q.X), ["y"] = Base64Url.EncodeToString(key.Q.Y),
-            }),
-        }.ToJsonString(), "application/json");
     }
 
     private IResult CertificateStatus(string sha, string? at)

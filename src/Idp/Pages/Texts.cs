@@ -32,6 +32,7 @@ public static class Texts
         ("scope.rx.review", "请您审核电子处方", "ask you to review prescriptions"),
         ("scope.rx.read", "读取您经手的处方状态", "read the state of prescriptions you handled"),
         ("scope.rx.void", "作废您签署的电子处方", "void prescriptions you signed"),
+        ("scope.registry.read", "查询您本人的执业资格在某一时刻的登记结果", "ask the registry what you were entitled to at an instant"),
         ("affiliation.main", "主要执业机构", "main institution"),
         ("affiliation.multi-site", "多机构备案", "multi-site filing"),
         ("affiliation.additional", "增加注册", "additional registration"),

@@ -108,8 +108,13 @@ internal sealed partial class ApiDocument(IServiceProvider services)
             case Who.Service:
                 yield return By("service");
                 break;
-            case Who.CardHolder:
+            case Who.CardHolder { Scope: var instead }:
                 yield return By("card");
+                if (instead is not null)
+                {
+                    yield return By("token", instead);
+                }
+
                 break;
             case Who.Bearer(var scope, var peers):
                 yield return By("token", scope);

@@ -64,7 +64,8 @@ public static class EndpointAccess
         }
 
         var refusal = await JudgeWithin(context, route, doors);
-        if (refusal is null && !doors.Limits.Admit(context, route!.Limit))
+        // Services among themselves are not limited.
+        if (refusal is null && !(route!.Who is Who.Bearer && context.IsPeer()) && !doors.Limits.Admit(context, route.Limit))
         {
             refusal = CommonRefusals.TooManyRequests;
         }
@@ -81,7 +82,7 @@ public static class EndpointAccess
 
     private static async ValueTask<Refusal?> JudgeWithin(HttpContext context, Route? route, Doors doors)
     {
-        if (route?.Who is not (Who.Bearer or Who.CardHolder))
+        if (route?.Who is not (Who.Bearer or Who.CardHolder) || (route.Who is Who.Bearer { Names: { Count: > 0 } peers } && IsOneOf(context, peers, doors.Identity)))
         {
             return await Judge(context, route, doors);
         }
@@ -112,6 +113,9 @@ public static class EndpointAccess
             case Who.Bearer(_, { Count: > 0 } names) when IsOneOf(context, names, doors.Identity):
                 return Peer(context, names, doors.Identity);
             case Who.Bearer(var scope, _):
+                return await Token(context, scope, doors.HasTokens);
+            // A listener that asks for services' certificates shows one of a service here, which is no card; the token in the header says who calls.
+            case Who.CardHolder { Scope: { } scope } when context.Request.Headers.Authorization.Count > 0:
                 return await Token(context, scope, doors.HasTokens);
             case Who.CardHolder(_, var admit):
                 return context.Connection.ClientCertificate is null ? CommonRefusals.CardRequired : await admit(context);

@@ -45,6 +45,8 @@ public static class Program
         services.AddSingleton<DiscardDrafts>();
         services.AddLoop<DiscardDrafts>("drafts", DiscardDrafts.Pause, (drafts, ct) => drafts.Round(ct));
         services.AddSingleton<SignatureJudge>().AddSingleton<StatusJudge>().AddSingleton<CertificateStatusClient>();
+        services.AddKeyRegister(TimeStampKey.Ref);
+        services.AddSingleton(p => new InstalledCertificate("time-stamp", () => p.GetRequiredService<TimeStampKey>().Installed));
         services.AddLiveStatus();
         foreach (var file in TrustAnchors.RequiredFiles)
         {

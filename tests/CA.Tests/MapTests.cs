@@ -70,6 +70,33 @@ public sealed class MapTests(CaFixture ca)
         Assert.All(rows, r => Assert.EndsWith(".", r.Summary, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_body_that_cannot_be_read_is_refused_by_the_member_and_what_is_wrong_with_it_on_every_route()
+    {
+        var routes = MalformedBodies.RoutesOf(ca.App.Services);
+        Assert.NotEmpty(routes);
+        using var officer = ca.Officer(0);
+        foreach (var (route, body) in routes)
+        {
+            var path = route.Path.Replace("{id:guid}", Guid.NewGuid().ToString(), StringComparison.Ordinal)
+                .Replace("institutions/{urn}", "institutions/urn:mdid:o:01J9ZZZZZZZZZZZZZZZZZZZZH1", StringComparison.Ordinal)
+                .Replace("{urn}", "urn:mdid:p:01J9ZZZZZZZZZZZZZZZZZZZZD1", StringComparison.Ordinal).Replace("{sha256}", new string('0', 64), StringComparison.Ordinal);
+            Assert.True(await MalformedBodies.Hold(ca.App.Services, body, content => Send(officer, route.Method, path, content)) > 4);
+        }
+
+        // What is read row by row, or as bytes, has tests of its own.
+        Assert.Equal(
+            ["POST /registry/imports", "POST /registry/imports/{id:guid}/withdrawals", "POST /practitioners/{urn}/state/{id:guid}/confirmations", "POST /service-certificates", "POST /ocsp"],
+            ca.App.Services.GetRequiredService<RouteTable>().Routes.Where(r => r.Method is "POST" or "PUT" && !routes.Any(b => ReferenceEquals(b.Route, r))).Select(r => $"{r.Method} {r.Path}"));
+    }
+
+    private static async Task<HttpResponseMessage> Send(HttpClient client, string method, string path, HttpContent content)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = content };
+        request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString("N"));
+        return await client.SendAsync(request);
+    }
+
     [Theory]
     [InlineData("/ca/practitioner-issuing.cer")]
     [InlineData("/ca/nobody.cer")]

@@ -78,7 +78,9 @@ internal sealed class PeerStandIn : IAsyncDisposable
     /// <summary>Bodies the ledger accepted, in order.</summary>
     public IReadOnlyList<JsonElement> Events => ledger.Events;
 
-    public IEnumerable<string> Actions => Events.Select(e => e.GetProperty("action").GetString()!);
+    /// <summary>Their actions, without those by which the service tells of its own keys after its start.</summary>
+    public IEnumerable<string> Actions => Events.Where(e => e.GetProperty("actor").GetProperty("subject").GetString() != "sign" || !e.GetProperty("action").GetString()!.StartsWith("KEY.", StringComparison.Ordinal))
+        .Select(e => e.GetProperty("action").GetString()!);
 
     public static async Task<PeerStandIn> Start()
     {

@@ -343,6 +343,9 @@ internal sealed class SignRig : IAsyncDisposable
         await Eventually.Holds(() => Parts.GetRequiredService<OutboxState>().LedgerReached == true, "the ledger is reached");
     }
 
+    /// <summary>Another certificate of the time-stamping key is put in the place of the one in use.</summary>
+    public Task RenewTimeStamp() => CertifyTimeStamp();
+
     private async Task CertifyTimeStamp()
     {
         var folder = Path.Combine(Data, "tsa");

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Trust.Kernel.Hosting;
 using Trust.TestKit;
 
 namespace Trust.SignService.Tests;
@@ -58,8 +60,7 @@ public sealed class StandingTests
         using (var stamp = await rig.Client.PostAsync("/timestamp", new ByteArrayContent([1])))
         {
             Assert.Equal("application/timestamp-reply", stamp.Content.Headers.ContentType!.MediaType);
-            // A rejection, and no token.
-            Assert.InRange((await stamp.Content.ReadAsByteArrayAsync()).Length, 1, 200);
+            Assert.Null(Crypto.Asn1.TimeStamp.TokenOf(await stamp.Content.ReadAsByteArrayAsync()));
         }
 
         Assert.True(await Check(rig, "ledger") is (false, var why) && why.StartsWith("head-not-compared", StringComparison.Ordinal));
@@ -67,6 +68,26 @@ public sealed class StandingTests
         await Eventually.Holds(async () => await Check(rig, "ledger") is (true, _), "the head is compared");
         await SignRig.Read(await rig.Post($"/prescriptions/{id}/signature", rig.DoctorToken(), new { signature }, "k"), 200);
     }
+
+    [Fact]
+    public async Task The_time_stamp_key_and_each_certificate_put_in_its_place_are_events()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        await Eventually.Holds(() => Own(rig, "KEY.activate").Count == 1, "the register has told of it");
+        Assert.Equal(["batch", "tsa"], Own(rig, "KEY.generate").Select(e => e.GetProperty("reason").GetString()).Order());
+        await rig.RenewTimeStamp();
+        await Eventually.Holds(
+            async () =>
+            {
+                await rig.Parts.GetRequiredService<KeyRegister>().Round(default);
+                return Own(rig, "KEY.activate").Count == 2;
+            },
+            "the new certificate is told of");
+        Assert.Equal(2, Own(rig, "KEY.activate").Select(e => e.GetProperty("basis").GetString()).Distinct().Count());
+    }
+
+    private static List<JsonElement> Own(SignRig rig, string action) =>
+        [.. rig.Peers.Events.Where(e => e.GetProperty("action").GetString() == action && e.GetProperty("actor").GetProperty("subject").GetString() == "sign")];
 
     [Fact]
     public void Only_what_takes_away_answers_before_the_head_is_compared() => Assert.Equal(

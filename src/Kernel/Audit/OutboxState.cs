@@ -9,6 +9,7 @@ public sealed class OutboxState : IDisposable
     private readonly SemaphoreSlim _work = new(0, 1);
     private readonly Meter _meter = new("Trust.Kernel.Audit");
     private long _expected;
+    private bool _leads;
     private volatile Snapshot _last = new(Reached: null, Behind: null, Compared: false, Pending: 0, Oldest: null);
 
     /// <summary>Nothing seen yet.</summary>
@@ -74,6 +75,9 @@ public sealed class OutboxState : IDisposable
         _last = _last with { Reached = reached, Pending = pending, Oldest = oldest };
 
     internal void PublishReached(bool reached) => _last = _last with { Reached = reached };
+
+    /// <summary>Whether this process's own relay carries the events, and so tells of receipts itself.</summary>
+    internal bool Leads { get => Volatile.Read(ref _leads); set => Volatile.Write(ref _leads, value); }
 
     internal void PublishCompared(bool compared) => _last = _last with { Compared = compared };
 

@@ -80,6 +80,7 @@ public sealed class Relay(
 
         try
         {
+            state.Leads = true;
             await View(connection, state.LedgerReached, ct);
             await Lead(connection, ct);
         }
@@ -90,6 +91,7 @@ public sealed class Relay(
         }
         finally
         {
+            state.Leads = false;
             await RelayStore.ReleaseLock(connection);
         }
     }

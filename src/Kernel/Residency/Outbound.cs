@@ -17,6 +17,9 @@ public sealed class Outbound : IDisposable
 {
     private const int BulkBuffer = 256 * 1024;
 
+    // Of an answer read into memory; the largest of ours, the receipts of a full batch, has a fraction of it.
+    private const int MostAnswer = 16 * 1024 * 1024;
+
     private readonly Dictionary<string, PeerOptions> _peers;
     private readonly ServiceIdentity? _identity;
     private readonly PeerClocks? _clocks;
@@ -131,7 +134,7 @@ public sealed class Outbound : IDisposable
         }
 
 #pragma warning disable RS0030 // The one factory.
-        return new HttpClient(handler) { BaseAddress = peer.Address, Timeout = TimeSpan.FromSeconds(30) };
+        return new HttpClient(handler) { BaseAddress = peer.Address, Timeout = TimeSpan.FromSeconds(30), MaxResponseContentBufferSize = MostAnswer };
 #pragma warning restore RS0030
     }
 

@@ -1,0 +1,37 @@
+using System.Text.Json.Nodes;
+using Trust.Cli.Demo;
+using Trust.EndToEnd.Tests.Faults;
+
+namespace Trust.EndToEnd.Tests.Installing;
+
+/// <summary>What is shipped under samples is taken as it is by a running installation.</summary>
+[Collection("faults")]
+public sealed class SamplesTests(RunningTrust trust)
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    [Fact]
+    public async Task The_sample_clients_are_registered_as_they_are_shipped()
+    {
+        var file = Path.Combine(trust.World.Samples, "clients.json");
+        try
+        {
+            // Throws when the verb ends with anything but 0.
+            await trust.Installation.Services["idp"].Verb("import-clients", ["--file", file], None);
+        }
+        finally
+        {
+            await trust.World.RegisterClients(None);
+        }
+    }
+
+    [Fact]
+    public async Task The_sample_patient_is_registered_as_it_is_shipped()
+    {
+        var idp = trust.Installation.Addresses.Idp;
+        using var http = Connections.Client(trust.Installation.RootFile);
+        var api = new Api(http, idp, await trust.World.Client("his-shuan").OwnToken("patient.register", idp, None));
+        var patient = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(trust.World.Samples, "patient.json"), None))!;
+        (await api.Send(HttpMethod.Post, "/patients", patient, null, None)).Expect("/patients");
+    }
+}

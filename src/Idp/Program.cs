@@ -38,7 +38,7 @@ public static class Program
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<IdpOptions>("Idp"));
-        services.AddKeyRegister(KeyRing.Key, RegisterPatient.LookupKey, RegisterPatient.SealKey);
+        services.AddKeyRegister(RegisterPatient.LookupKey, RegisterPatient.SealKey);
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
         services.AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();

@@ -33,5 +33,13 @@ public sealed class SamplesTests(RunningTrust trust)
         var api = new Api(http, idp, await trust.World.Client("his-shuan").OwnToken("patient.register", idp, None));
         var patient = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(trust.World.Samples, "patient.json"), None))!;
         (await api.Send(HttpMethod.Post, "/patients", patient, null, None)).Expect("/patients");
+
+        // What the provider cannot read it names as the other services do, without the value.
+        foreach (var (body, member) in new[] { ("""{"idType":"resident-identity","idNumber":"510105196008150076","region":"510000","nope":1}""", "$.nope"), ("""{"idType":"resident-identity","region":"510000"}""", "$.idNumber"), ("""{"idType":1,"idNumber":"510105196008150076","region":"510000"}""", "$.idType") })
+        {
+            var refused = await api.Send(HttpMethod.Post, "/patients", JsonNode.Parse(body), null, None);
+            Assert.Equal((400, "malformed-request", member), (refused.Status, refused.Problem, refused.Json!["member"]!.GetValue<string>()));
+            Assert.DoesNotContain("510105196008150076", refused.Text, StringComparison.Ordinal);
+        }
     }
 }

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Trust.Cli.Demo;
-using Trust.EndToEnd.Tests.Faults;
+using Trust.Cli.Local;
 
 namespace Trust.EndToEnd.Tests.Installing;
 

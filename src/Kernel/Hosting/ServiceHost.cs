@@ -343,7 +343,7 @@ public static class ServiceHost
         var doors = new Doors(
             services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokenOptions>() is not null, services.GetRequiredService<RateLimits>(),
             services.GetService<RefusalCounter>() is { } counter ? counter.Count : null,
-            services.GetService<OutboxState>());
+            service.IsLedger ? null : services.GetService<OutboxState>());
         app.Use((context, next) => EndpointAccess.Enforce(context, c => next(c), doors));
         if (service.HasDatabase)
         {

@@ -142,7 +142,7 @@ public sealed class RouteTests
     public async Task A_body_that_cannot_be_read_is_refused_by_the_member_and_what_is_wrong_with_it_on_every_route()
     {
         await using var rig = await SignRig.Start(withSeal: false);
-        var routes = MalformedBodies.RoutesOf(rig.Parts).Where(r => r.Route.Path != "/prescriptions").ToList();
+        var routes = MalformedBodies.RoutesOf(rig.Parts).Where(r => r.Route.Path is not ("/prescriptions" or "/timestamp")).ToList();
         Assert.NotEmpty(routes);
         foreach (var (route, body) in routes)
         {

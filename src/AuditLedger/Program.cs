@@ -24,6 +24,7 @@ public static class Program
     public static readonly ServiceDefinition Service = new()
     {
         Name = "ledger",
+        IsLedger = true,
         Assembly = typeof(Program),
         Sections = ["AuditLedger"],
         Json = [LedgerJson.Default, AnchorJson.Default],

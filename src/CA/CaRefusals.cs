@@ -350,6 +350,14 @@ public static class CaRefusals
 
     // Services and the public.
 
+    /// <summary>Asked by a token about someone else, by one who is no regulator.</summary>
+    public static readonly Refusal NotYourRecord = new("not-your-record", 403,
+        "凭访问令牌只能查询本人；监管机构可查询其辖区。", "By an access token one asks about oneself; regulators ask about their region.");
+
+    /// <summary>A regulator asks about someone of elsewhere, or of nowhere.</summary>
+    public static readonly Refusal OutsideYourRegion = new("outside-your-region", 403,
+        "所查对象未登记在贵单位辖区内，请向其所在辖区的监管机构查询。", "Nobody and nothing of that identifier is registered in your region; ask the regulator of theirs.");
+
     /// <summary>An entitlement question that cannot be read.</summary>
     public static readonly Refusal MalformedQuestion = new("malformed-question", 400,
         "请给出 act，以 URN 给出 person 和 institution，以 SHA-256 十六进制给出 certificate；时刻 at 和 known 须带时区（如 2026-01-31T08:00:00+08:00）或为日期，且不得晚于现在。",

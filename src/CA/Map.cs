@@ -8,6 +8,7 @@ using Trust.CA.Registry;
 using Trust.CA.Revocation;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Hosting;
+using Route = Trust.Kernel.Hosting.Route;
 
 namespace Trust.CA;
 
@@ -24,14 +25,14 @@ internal static class Map
         .Get<ShowImport>("/registry/imports/{id:guid}", Officer, Limit.Card, e => e.Handle, "Every row of such an import, before and after.")
         .Post<ConfirmImport>("/registry/imports/{id:guid}/confirmations", Officer, Limit.Card, e => e.Handle,
             "Gives the rights that an import asks for, as the second officer.")
-        .Post<WithdrawImport>("/registry/imports/{id:guid}/withdrawals", Officer, Limit.Card, e => e.Handle, "Ends such an import without giving anything.")
-        .Protocol<FindPractitioners>("/practitioners/searches", Officer, Limit.Card, e => e.Handle,
+        .Post<WithdrawImport>("/registry/imports/{id:guid}/withdrawals", Officer, Limit.Card, e => e.Handle, "Ends such an import without giving anything.", Route.Uncompared)
+        .Protocol<FindPractitioners>("/practitioners/searches", Who.CardOrToken("registration officer", OfficerDirectory.Admit, RegistryReaders.Scope), Limit.Card, e => e.Handle,
             "Practitioners by licence number, name or document; the search is recorded before the answer leaves.")
         .Post<ChangePractitionerState>("/practitioners/{urn}/state", Officer, Limit.Card, e => e.Handle,
-            "Takes a practitioner's rights away at once, or asks for their return.")
+            "Takes a practitioner's rights away at once, or asks for their return.", Route.Uncompared)
         .Post<ConfirmReinstatement>("/practitioners/{urn}/state/{id:guid}/confirmations", Officer, Limit.Card, e => e.Handle,
             "Gives a practitioner's rights back, as the second officer.")
-        .Post<CloseInstitution>("/institutions/{urn}/state", Officer, Limit.Card, e => e.Handle, "Closes an institution for good.")
+        .Post<CloseInstitution>("/institutions/{urn}/state", Officer, Limit.Card, e => e.Handle, "Closes an institution for good.", Route.Uncompared)
 
         // Certificates.
         .Post<RequestCertificate>("/certificate-requests", Officer, Limit.Card, e => e.Handle,
@@ -42,14 +43,15 @@ internal static class Map
         .Post<ApproveRequest>("/certificate-requests/{id:guid}/approvals", Officer, Limit.Card, e => e.Handle,
             "Approves a request by the officer's signature; the second approval issues.")
         .Get<ShowCertificate>("/certificates/{sha256}", Officer, Limit.Card, e => e.Handle, "A certificate with its state.")
-        .Post<ChangeCertificateState>("/certificates/{sha256}/hold", Officer, Limit.Card, e => e.Hold, "Puts a certificate on hold at once.")
+        .Post<ChangeCertificateState>("/certificates/{sha256}/hold", Officer, Limit.Card, e => e.Hold, "Puts a certificate on hold at once.", Route.Uncompared)
         .Post<ResumeCertificate>("/certificates/{sha256}/resume", Officer, Limit.Card, e => e.Handle, "Takes a certificate off hold; needs two officers.")
-        .Post<ChangeCertificateState>("/certificates/{sha256}/revoke", Officer, Limit.Card, e => e.Revoke, "Revokes a certificate for good, at once.")
+        .Post<ChangeCertificateState>("/certificates/{sha256}/revoke", Officer, Limit.Card, e => e.Revoke, "Revokes a certificate for good, at once.", Route.Uncompared)
 
         // The other services.
         .Post<RenewServiceCertificate>("/service-certificates", Who.Peers("ca", "idp", "sign", "ledger", "witness"), Limit.None, e => e.Handle,
-            "Renews the calling service's own TLS certificate.")
-        .Get<AnswerEntitlement>("/entitlements", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "Whether someone may do an act at an instant, signed.")
+            "Renews the calling service's own TLS certificate.", Route.Uncompared)
+        .Get<AnswerEntitlement>("/entitlements", Who.TokenOrPeers(RegistryReaders.Scope, "idp", "sign"), Limit.Client, e => e.Handle,
+            "Whether someone may do an act at an instant, signed; for services, for a regulator's region, and for oneself.")
         .Get<ShowHolder>("/holders/{sha256}", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "The practitioner behind a certificate.")
         .Get<ShowCertificateStatus>("/certificates/{sha256}/status", Who.Peers("idp", "sign"), Limit.None, e => e.Handle,
             "A certificate's status at an instant, and whether it was revoked since.")
@@ -61,5 +63,5 @@ internal static class Map
         .Get<AnswerOcsp>("/ocsp/{**request}", Who.Anyone, Limit.Read, e => e.Get, "Whether a certificate is good (OCSP), from memory where it can be.",
             r => r with { ProtocolBody = OcspAnswer.Refuse })
         .Get<ServeLists>("/crl/{file}", Who.Anyone, Limit.Read, e => e.List, "An issuer's latest revocation list.")
-        .Get<ServeLists>("/ca/{file}", Who.Anyone, Limit.Read, e => e.Certificate, "An issuer's certificate.");
+        .Get<ServeLists>("/ca/{file}", Who.Anyone, Limit.Read, e => e.Certificate, "An issuer's certificate.", Route.Uncompared);
 }

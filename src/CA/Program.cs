@@ -9,6 +9,7 @@ using Trust.CA.Officers;
 using Trust.CA.Registry;
 using Trust.CA.Revocation;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
 using Trust.Pkcs11;
 
 namespace Trust.CA;
@@ -40,6 +41,8 @@ public static class Program
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<CaOptions>("Ca"));
+        services.AddSingleton(p => p.GetRequiredService<CaOptions>().RegionTableFile is { } file ? RegionTable.Load(file) : RegionTable.Empty).AddSingleton<RegistryReaders>();
+        services.AddKeyRegister([AnswerEntitlement.Key, .. RegistryKeys.Keys, .. OcspResponders.Keys]);
         services.AddSingleton<ImportRows>().AddSingleton<ImportProposals>();
         services.AddSingleton<RegistryKeys>().AddSingleton<RegistryStore>().AddSingleton<RegistrySnapshot>().AddSingleton<OfficerDirectory>();
         services.AddSingleton<CommitPoints>().AddSingleton<ProfileSet>().AddSingleton<IssuerDirectory>().AddSingleton<CaKeys>();

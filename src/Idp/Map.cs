@@ -19,31 +19,34 @@ internal static class Map
     {
         _ = configuration;
         return new RouteTable()
-            .Get<ShowMetadata>("/.well-known/openid-configuration", Who.Anyone, Limit.Read, e => e.Handle, "OpenID Connect Discovery metadata.")
-            .Get<ShowMetadata>("/.well-known/oauth-authorization-server", Who.Anyone, Limit.Read, e => e.Handle, "RFC 8414 metadata, the same document.")
-            .Get<ShowKeys>("/jwks", Who.Anyone, Limit.Read, e => e.Handle, "Keys that tokens verify with.")
-            .Get<AnswerAuthorizationRequest>("/authorize", Who.Anyone, Limit.Login, e => e.Handle, "Authorization endpoint: a browser begins.")
-            .Protocol<AnswerAuthorizationRequest>("/authorize", Who.Anyone, Limit.Login, e => e.HandlePost, "Authorization endpoint, by form.", OAuth)
-            .Get<ShowCard>("/card", Who.Anyone, Limit.Login, e => e.Handle, "Card host: the card of the handshake is judged.")
-            .Get<ReturnFromCard>("/login/card", Who.Anyone, Limit.Login, e => e.Handle, "Back from the card host: the session opens in the browser that began.")
+            .Get<ShowMetadata>("/.well-known/openid-configuration", Who.Anyone, Limit.Read, e => e.Handle, "OpenID Connect Discovery metadata.", Route.Uncompared)
+            .Get<ShowMetadata>("/.well-known/oauth-authorization-server", Who.Anyone, Limit.Read, e => e.Handle, "RFC 8414 metadata, the same document.", Route.Uncompared)
+            .Get<ShowKeys>("/jwks", Who.Anyone, Limit.Read, e => e.Handle, "Keys that tokens verify with.", Route.Uncompared)
+            .Get<AnswerAuthorizationRequest>("/authorize", Who.Anyone, Limit.Login, e => e.Handle, "Authorization endpoint: a browser begins.", Browser)
+            .Protocol<AnswerAuthorizationRequest>("/authorize", Who.Anyone, Limit.Login, e => e.HandlePost, "Authorization endpoint, by form.", Browser)
+            .Get<ShowCard>("/card", Who.Anyone, Limit.Login, e => e.Handle, "Card host: the card of the handshake is judged.", Browser)
+            .Get<ReturnFromCard>("/login/card", Who.Anyone, Limit.Login, e => e.Handle, "Back from the card host: the session opens in the browser that began.", Browser)
             .Protocol<AnswerTokenRequest>("/token", Who.Anyone, Limit.Read, e => e.Handle, "Token endpoint; the client proves itself in the body.", OAuth)
             .Protocol<IntrospectToken>("/introspect", Who.Anyone, Limit.Read, e => e.Handle, "Whether a token counts now; the client proves itself in the body.", OAuth)
             .Get<ShowUserInfo>("/userinfo", Who.Anyone, Limit.Read, e => e.Handle, "The person an access token speaks for.")
             .Protocol<ShowUserInfo>("/userinfo", Who.Anyone, Limit.Read, e => e.Handle, "The same, by POST.", OAuth)
-            .Get<EndSession>("/end-session", Who.Anyone, Limit.Login, e => e.Handle, "RP-initiated logout.")
-            .Protocol<EndSession>("/end-session", Who.Anyone, Limit.Login, e => e.HandlePost, "RP-initiated logout, by form.", OAuth)
+            .Get<EndSession>("/end-session", Who.Anyone, Limit.Login, e => e.Handle, "RP-initiated logout.", Route.Uncompared)
+            .Protocol<EndSession>("/end-session", Who.Anyone, Limit.Login, e => e.HandlePost, "RP-initiated logout, by form.", r => OAuth(Route.Uncompared(r)))
             .Post<RegisterPatient>("/patients", Who.Token("patient.register"), Limit.Client, e => e.Handle, "A patient's pseudonym, minted or found.")
             .Post<PatientConsents>("/consents", Who.Token("consent.record"), Limit.Client, e => e.Record, "What a patient acknowledged is recorded.")
-            .Post<PatientConsents>("/consents/{id}/withdrawal", Who.Token("consent.record"), Limit.Client, e => e.Withdraw, "A consent is withdrawn.")
+            .Post<PatientConsents>("/consents/{id}/withdrawal", Who.Token("consent.record"), Limit.Client, e => e.Withdraw, "A consent is withdrawn.", Route.Uncompared)
             .Get<PatientConsents>("/consents", Who.Peers("sign"), Limit.None, e => e.Find, "Whether a consent stands.")
-            .Page("/login", Limit.Login, "Asks for the card.")
-            .Page("/consent", Limit.Login, "Institution to act for, and the notice.")
-            .Page("/error", Limit.Login, "Why a login cannot go on.")
-            .Page("/sign-out", Limit.Login, "Asks before the session ends.")
-            .Page("/signed-out", Limit.Login, "The session has ended.")
-            .Get("/assets/trust.css", Who.Anyone, Limit.Read, Asset.Of("trust.css", "text/css"), "Style sheet of the pages.")
-            .Get("/assets/mark.svg", Who.Anyone, Limit.Read, Asset.Of("mark.svg", "image/svg+xml"), "Mark of the pages.");
+            .Page("/login", Limit.Login, "Asks for the card.", Browser)
+            .Page("/consent", Limit.Login, "Institution to act for, and the notice.", Browser)
+            .Page("/error", Limit.Login, "Why a login cannot go on.", Route.Uncompared)
+            .Page("/sign-out", Limit.Login, "Asks before the session ends.", Route.Uncompared)
+            .Page("/signed-out", Limit.Login, "The session has ended.", Route.Uncompared)
+            .Get("/assets/trust.css", Who.Anyone, Limit.Read, Asset.Of("trust.css", "text/css"), "Style sheet of the pages.", Route.Uncompared)
+            .Get("/assets/mark.svg", Who.Anyone, Limit.Read, Asset.Of("mark.svg", "image/svg+xml"), "Mark of the pages.", Route.Uncompared);
     }
+
+    // A person looks at these: what the host refuses is told on a page.
+    private static Route Browser(Route route) => route with { ProtocolBody = RefusalPage.Render };
 
     private static Route OAuth(Route route) => route with { ProtocolBody = OAuthError.Render };
 }

@@ -38,6 +38,7 @@ public static class Program
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<IdpOptions>("Idp"));
+        services.AddKeyRegister(RegisterPatient.LookupKey, RegisterPatient.SealKey);
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
         services.AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
@@ -46,6 +47,11 @@ public static class Program
         services.AddSingleton<IssueCode>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
+        foreach (var file in CardLogin.RequiredFiles)
+        {
+            services.AddSingleton(file);
+        }
+
         services.AddSingleton<ExpirySweep>().AddLoop<ExpirySweep>("expiry-sweep", ExpirySweep.Pause, (sweep, ct) => sweep.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         FormProtection.Add(services);
     }

@@ -4,6 +4,7 @@ using Trust.SignService.Prescriptions;
 using Trust.SignService.Seals;
 using Trust.SignService.Timestamps;
 using Trust.SignService.Validation;
+using Route = Trust.Kernel.Hosting.Route;
 
 namespace Trust.SignService;
 
@@ -18,10 +19,10 @@ internal static class Map
         .Post<CompletePrescription>("/prescriptions/{id:guid}/signature", Who.Token("rx.sign"), Limit.Client, e => e.Handle,
             "Takes the doctor's signature, asks the registry again, and stamps the time.")
         .Post<VoidPrescription>("/prescriptions/{id:guid}/void", Who.Token("rx.sign"), Limit.Client, e => e.Handle,
-            "The author withdraws a prescription that is not dispensed.")
+            "The author withdraws a prescription that is not dispensed.", Route.Uncompared)
 
         .Post<VoidPrescription>("/prescriptions/{id:guid}/institution-void", Who.Token("rx.void"), Limit.Client, e => e.ByInstitution,
-            "The institution's own system withdraws a prescription of its doctors that is not dispensed.")
+            "The institution's own system withdraws a prescription of its doctors that is not dispensed.", Route.Uncompared)
 
         // The pharmacist reviews; the institution's seal follows by itself.
         .Post<ReviewPrescription>("/prescriptions/{id:guid}/review", Who.Token("rx.review"), Limit.Client, e => e.Prepare,

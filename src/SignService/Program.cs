@@ -45,7 +45,14 @@ public static class Program
         services.AddSingleton<DiscardDrafts>();
         services.AddLoop<DiscardDrafts>("drafts", DiscardDrafts.Pause, (drafts, ct) => drafts.Round(ct));
         services.AddSingleton<SignatureJudge>().AddSingleton<StatusJudge>().AddSingleton<CertificateStatusClient>();
+        services.AddKeyRegister(TimeStampKey.Ref);
+        services.AddSingleton(p => new InstalledCertificate("time-stamp", () => p.GetRequiredService<TimeStampKey>().Installed));
         services.AddLiveStatus();
+        foreach (var file in TrustAnchors.RequiredFiles)
+        {
+            services.AddSingleton(file);
+        }
+
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("time-stamp", p.GetRequiredService<TimeStampKey>().Check));
     }
 }

@@ -13,6 +13,11 @@ public static class RegistryRefusals
     public static readonly Refusal StatusUnknown = new("status-unknown", 503,
         "登记库没有应答，不依据旧信息办理，请稍后重试。", "The registry does not answer, and nothing is done on old knowledge. Try again shortly.");
 
+    /// <summary>Its answers cannot be taken for answers of now.</summary>
+    public static readonly Refusal ClockSkew = new("clock-skew", 503,
+        "本服务与登记库的时钟相差过大，无法判断其答复是否为当前答复；请通知运维人员校准时钟。",
+        "The clocks of this service and the registry differ too much to take its answers for answers of now; tell the operator to set them right.");
+
     /// <summary>Nobody of that identifier.</summary>
     public static readonly Refusal UnknownPerson = new("unknown-person", 403,
         "登记库中没有此人，请向所在机构核实登记信息。", "The registry knows no such person; ask the institution to check the registration.");

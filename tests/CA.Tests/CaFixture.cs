@@ -4,12 +4,15 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Trust.CA.Enrolment;
 using Trust.CA.Registry;
 using Trust.Cli.Local;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat.Index;
@@ -23,10 +26,10 @@ namespace Trust.CA.Tests;
 /// <summary>A CA after its ceremony, with three officers' cards; shared by the tests, each of which brings its own people.</summary>
 public sealed class CaFixture : IAsyncLifetime
 {
-    private readonly CancellationTokenSource _stop = new();
     private readonly bool _receipts;
     private readonly bool _ownServer;
-    private Task _ledger = Task.CompletedTask;
+    private WebApplication? _ledger;
+    private Pkcs11Token? _relayToken;
 
     public CaFixture() : this(receipts: true)
     {
@@ -38,9 +41,15 @@ public sealed class CaFixture : IAsyncLifetime
 
     public string Public => Path.Combine(Directory, "public");
 
+    /// <summary>What issues access tokens in the provider's place.</summary>
+    public IssuerStandIn Issuer { get; } = new("https://idp.example");
+
     public TestDatabase Database { get; private set; } = null!;
 
     public TokenFaults Faults { get; private set; } = null!;
+
+    /// <summary>What answers in the ledger's place.</summary>
+    public LedgerStandIn Ledger { get; } = new("ca");
 
     public List<OfficerCard> Officers { get; } = [];
 
@@ -62,7 +71,7 @@ public sealed class CaFixture : IAsyncLifetime
 
     private TokenOptions Root { get; set; } = null!;
 
-    /// <summary>A CA of a test's own; without receipts the ledger is simply not there.</summary>
+    /// <summary>A CA of a test's own; without receipts the ledger went away once the CA had compared its head with it.</summary>
     public static async Task<CaFixture> Own(bool receipts = true, bool ownServer = false)
     {
         var fixture = new CaFixture(receipts, ownServer);
@@ -78,6 +87,7 @@ public sealed class CaFixture : IAsyncLifetime
         System.IO.Directory.CreateDirectory(Public);
         (Token, Root) = (Tokens.NewOptions("ca"), Tokens.NewOptions("root"));
         Faults = FaultyModule.For(Token.TokenLabel);
+        await StartLedger();
         WriteConfig();
         Assert.Equal(0, await ServiceHost.Run(["provision", "--config", Config], Program.Service));
         foreach (var name in new[] { "王建国", "李秀英", "张伟" })
@@ -99,50 +109,53 @@ public sealed class CaFixture : IAsyncLifetime
     public Task<int> Ceremony(string? file = null) => ServiceHost.Run(
         ["ceremony", "--config", Config, "--file", file ?? CeremonyFile, "--root-token-pin-file", Root.PinFile], Program.Service);
 
-    /// <summary>Starts the service over the same database and token.</summary>
+    /// <summary>Starts the service over the same database and token, and waits until it may vouch for what it knows.</summary>
     public async Task Start()
     {
+        await Begin();
+        await Eventually.Holds(() => App.Services.GetRequiredService<OutboxState>().HeadCompared, "the head is compared with the ledger's");
+        Ledger.Away = !_receipts;
+    }
+
+    /// <summary>Starts the service and waits for nothing.</summary>
+    public async Task Begin()
+    {
         var token = await FaultyModule.Open(Token);
+        // Batches are signed by the same token without its faults: those strike what a test does, not the events of what it did before.
+        var relayToken = _relayToken = await Pkcs11Token.Open(Token, TimeProvider.System, CancellationToken.None);
         var service = Program.Service with
         {
             Configure = builder =>
             {
                 Program.Service.Configure(builder);
                 builder.Services.AddSingleton<IToken>(token);
-                if (_receipts)
-                {
-                    // The stand-in below answers in the ledger's place.
-                    Idle.InsteadOfTheRelay(builder.Services);
-                }
+                builder.Services.AddSingleton(p => ActivatorUtilities.CreateInstance<Relay>(p, relayToken));
             },
         };
         App = ServiceHost.Build(["run", "--config", Config], service);
         await App.StartAsync();
-        if (_receipts && _ledger.IsCompleted)
-        {
-            _ledger = GiveReceipts(_stop.Token);
-        }
     }
 
     public async Task Stop()
     {
         await App.StopAsync();
         await App.DisposeAsync();
+        await _relayToken!.DisposeAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        await _ledger;
         await Stop();
+        await _ledger!.StopAsync();
+        await _ledger.DisposeAsync();
         foreach (var officer in Officers)
         {
             await officer.DisposeAsync();
         }
 
         PeerKey.Dispose();
+        Issuer.Dispose();
         await Database.DisposeAsync();
-        _stop.Dispose();
     }
 
     /// <summary>A client that proves to be the service idp.</summary>
@@ -153,6 +166,18 @@ public sealed class CaFixture : IAsyncLifetime
         using var withKey = leaf.CopyWithPrivateKey(PeerKey);
         return Client(Main, X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pkcs12), null));
     }
+
+    /// <summary>A client with an access token and nothing else.</summary>
+    public HttpClient Bearer(string token)
+    {
+        var client = Client(Main, null);
+        client.DefaultRequestHeaders.Authorization = new("Bearer", token);
+        return client;
+    }
+
+    /// <summary>A regulator's system of a region.</summary>
+    public HttpClient Regulator(string region = "510000", string scope = "registry.read") =>
+        Bearer(Issuer.OfSystem("regulator-" + region, scope, Main.ToString(), "regulator", null, region));
 
     public HttpClient Officer(int index) => Client(OfficersUrl, Officers[index].Login);
 
@@ -261,11 +286,15 @@ public sealed class CaFixture : IAsyncLifetime
             },
             Database = new { database.ConnectionString, database.PasswordFile, database.OwnerUsername, database.OwnerPasswordFile, database.Schema, database.Region },
             Token = new { Token.ModulePath, Token.TokenLabel, Token.PinFile, Region = "510000" },
-            Peers = new[] { new { Name = "ledger", Address = $"https://127.0.0.1:{PostgresCluster.FreePort()}", Region = "510000" } },
+            Peers = new[] { "ledger", "idp" }.Select(name => new { Name = name, Address = _ledger!.Urls.First(), Region = "510000" }),
+            Tokens = new { Issuer = "https://idp.example", Audience = Main.ToString() },
             Ledger = new { Peer = "ledger" },
             // Every test calls with the same three cards.
             RateLimits = new { Card = 0 },
-            Ca = new { PublicBaseUrl = PublicUrl.ToString(), RootTokenLabel = Root.TokenLabel, AllowSoftwareSm2 = true, ResumeAfter = "00:00:01" },
+            Ca = new
+            {
+                RegionTableFile = Path.Combine(Trust.Cli.Program.RepositoryRoot(), "samples", "regions.csv"), PublicBaseUrl = PublicUrl.ToString(), RootTokenLabel = Root.TokenLabel, AllowSoftwareSm2 = true, ResumeAfter = "00:00:01",
+            },
         }));
     }
 
@@ -295,34 +324,14 @@ public sealed class CaFixture : IAsyncLifetime
         sources = new[] { new { name = "ca", key = "public/ca-batch.spki" } },
     }));
 
-    // What the ledger's relay would write: a receipt for each event, in order.
-    private async Task GiveReceipts(CancellationToken ct)
+    private async Task StartLedger()
     {
-        const string receipt = """
-            UPDATE audit_outbox SET epoch = 1, seq = ordinal, prev = id::text::bytea, envelope_hash = id::text::bytea, idx = ordinal, ledger_time = now(),
-                   leaf_hash = sha256(body), tree_size = ordinal + 1
-            WHERE idx IS NULL
-            """;
-        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        try
-        {
-            while (await tick.WaitForNextTickAsync(ct))
-            {
-                try
-                {
-                    await Database.Owner.Sql(receipt).Execute(ct);
-                }
-                catch (Npgsql.NpgsqlException)
-                {
-                    // A test restarts the server: the next round goes on.
-                    continue;
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The test run is over.
-            return;
-        }
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders();
+        _ledger = builder.Build();
+        Ledger.Map(_ledger);
+        Issuer.Map(_ledger);
+        await _ledger.StartAsync();
     }
 }

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Trust.CA.Certificates;
 using Trust.TestKit;
 using Xunit.MicrosoftTestingPlatform;
@@ -10,14 +9,8 @@ namespace Trust.CA.Tests;
 /// <summary>Runs the tests, or in a child process the service that dies at a commit point.</summary>
 internal static class EntryPoint
 {
-    public static Task<int> Main(string[] args) => DyingService.RunOr(args, Program.Service, Arm, Tests);
-
-    private static void Arm(IServiceCollection services, Action<string> reached)
-    {
-        services.AddSingleton(new CommitPoints { Reached = reached });
-        // The fixture answers in the ledger's place.
-        Idle.InsteadOfTheRelay(services);
-    }
+    public static Task<int> Main(string[] args) =>
+        DyingService.RunOr(args, Program.Service, (services, reached) => services.AddSingleton(new CommitPoints { Reached = reached }), Tests);
 
     // As the entry point that xunit generates: `dotnet test` speaks the testing platform's protocol, a person runs the console.
     private static Task<int> Tests(string[] args) => args.Any(a => a is "--server" or "--internal-msbuild-node")

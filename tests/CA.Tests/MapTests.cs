@@ -43,7 +43,7 @@ public sealed class MapTests(CaFixture ca)
             $"GET /registry/imports/{{id:guid}} | {Officers} | Card | ByProtocol",
             $"POST /registry/imports/{{id:guid}}/confirmations | {Officers} | Card | FirstAnswer",
             $"POST /registry/imports/{{id:guid}}/withdrawals | {Officers} | Card | FirstAnswer",
-            $"POST /practitioners/searches | {Officers} | Card | ByProtocol",
+            $"POST /practitioners/searches | {Officers}, or token with scope registry.read | Card | ByProtocol",
             $"POST /practitioners/{{urn}}/state | {Officers} | Card | FirstAnswer",
             $"POST /practitioners/{{urn}}/state/{{id:guid}}/confirmations | {Officers} | Card | FirstAnswer",
             $"POST /institutions/{{urn}}/state | {Officers} | Card | FirstAnswer",
@@ -56,7 +56,7 @@ public sealed class MapTests(CaFixture ca)
             $"POST /certificates/{{sha256}}/resume | {Officers} | Card | FirstAnswer",
             $"POST /certificates/{{sha256}}/revoke | {Officers} | Card | FirstAnswer",
             "POST /service-certificates | service ca, idp, sign, ledger, witness | None | FirstAnswer",
-            "GET /entitlements | service idp, sign | None | ByProtocol",
+            "GET /entitlements | token with scope registry.read, or service idp, sign | Client | ByProtocol",
             "GET /holders/{sha256} | service idp, sign | None | ByProtocol",
             "GET /certificates/{sha256}/status | service idp, sign | None | ByProtocol",
             "GET /feed | service idp, sign | None | ByProtocol",
@@ -68,6 +68,33 @@ public sealed class MapTests(CaFixture ca)
         var rows = Map.Routes(new ConfigurationBuilder().Build()).Routes;
         Assert.Equal(table, rows.Select(r => $"{r.Method} {r.Path} | {r.Who} | {r.Limit} | {r.Repeats}"));
         Assert.All(rows, r => Assert.EndsWith(".", r.Summary, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_body_that_cannot_be_read_is_refused_by_the_member_and_what_is_wrong_with_it_on_every_route()
+    {
+        var routes = MalformedBodies.RoutesOf(ca.App.Services);
+        Assert.NotEmpty(routes);
+        using var officer = ca.Officer(0);
+        foreach (var (route, body) in routes)
+        {
+            var path = route.Path.Replace("{id:guid}", Guid.NewGuid().ToString(), StringComparison.Ordinal)
+                .Replace("institutions/{urn}", "institutions/urn:mdid:o:01J9ZZZZZZZZZZZZZZZZZZZZH1", StringComparison.Ordinal)
+                .Replace("{urn}", "urn:mdid:p:01J9ZZZZZZZZZZZZZZZZZZZZD1", StringComparison.Ordinal).Replace("{sha256}", new string('0', 64), StringComparison.Ordinal);
+            Assert.True(await MalformedBodies.Hold(ca.App.Services, body, content => Send(officer, route.Method, path, content)) > 4);
+        }
+
+        // What is read row by row, or as bytes, has tests of its own.
+        Assert.Equal(
+            ["POST /registry/imports", "POST /registry/imports/{id:guid}/withdrawals", "POST /practitioners/{urn}/state/{id:guid}/confirmations", "POST /service-certificates", "POST /ocsp"],
+            ca.App.Services.GetRequiredService<RouteTable>().Routes.Where(r => r.Method is "POST" or "PUT" && !routes.Any(b => ReferenceEquals(b.Route, r))).Select(r => $"{r.Method} {r.Path}"));
+    }
+
+    private static async Task<HttpResponseMessage> Send(HttpClient client, string method, string path, HttpContent content)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = content };
+        request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString("N"));
+        return await client.SendAsync(request);
     }
 
     [Theory]

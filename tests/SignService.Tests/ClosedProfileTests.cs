@@ -129,11 +129,11 @@ public sealed class ClosedProfileTests
     }
 
     [Theory]
-    [InlineData("[]", "")]
-    [InlineData("""{"certificate":"AA=="}""", "bundle")]
-    [InlineData("""{"bundle":{}}""", "certificate")]
-    [InlineData("""{"bundle":{},"certificate":5}""", "certificate")]
-    [InlineData("""{"bundle":{},"certificate":"AA==","notes":"x"}""", "notes")]
+    [InlineData("[]", "$")]
+    [InlineData("""{"certificate":"AA=="}""", "$.bundle")]
+    [InlineData("""{"bundle":{}}""", "$.certificate")]
+    [InlineData("""{"bundle":{},"certificate":5}""", "$.certificate")]
+    [InlineData("""{"bundle":{},"certificate":"AA==","notes":"x"}""", "$.notes")]
     public async Task A_body_that_cannot_be_read_is_refused_with_the_member(string body, string member)
     {
         await using var rig = await SignRig.Start(withSeal: false);

@@ -6,7 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Trust.LogFormat;
+using Trust.TestKit;
 
 namespace Trust.SignService.Tests;
 
@@ -28,23 +28,31 @@ internal sealed class PeerStandIn : IAsyncDisposable
 {
     private readonly WebApplication app;
     private readonly ECDsa entitlementKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-    private readonly ECDsa tokenKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+    private readonly IssuerStandIn issuer = new("https://idp.example");
     private readonly ConcurrentDictionary<string, string> denials = new(StringComparer.Ordinal);
-    private readonly List<JsonElement> events = [];
-    private readonly Dictionary<(long Epoch, long Seq), Receipt> taken = [];
-    private readonly Lock gate = new();
+    private readonly LedgerStandIn ledger = new("sign");
     private volatile IReadOnlyList<string> changes = [];
-    private (long Epoch, long Seq, string Hash, long Open) head = (0, 0, new string('0', 64), 0);
 
     private PeerStandIn(WebApplication app) => this.app = app;
 
     public Uri Address { get; private set; } = null!;
 
     /// <summary>While true the ledger's paths break off.</summary>
-    public bool LedgerAway { get; set; }
+    public bool LedgerAway
+    {
+        get => ledger.Away;
+        set => ledger.Away = value;
+    }
 
     /// <summary>Called with each action before the ledger takes it (false) and after it has (true), while its answer is held back.</summary>
-    public Action<string, bool>? OnEvent { get; set; }
+    public Action<string, bool>? OnEvent
+    {
+        get => ledger.OnEvent;
+        set => ledger.OnEvent = value;
+    }
+
+    /// <summary>How far the peers' clocks are ahead.</summary>
+    public TimeSpan ClockAhead { get; set; }
 
     /// <summary>While true entitlements break off.</summary>
     public bool RegistryAway { get; set; }
@@ -68,18 +76,11 @@ internal sealed class PeerStandIn : IAsyncDisposable
     public ConcurrentDictionary<string, string> Roles { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Bodies the ledger accepted, in order.</summary>
-    public IReadOnlyList<JsonElement> Events
-    {
-        get
-        {
-            lock (gate)
-            {
-                return [.. events];
-            }
-        }
-    }
+    public IReadOnlyList<JsonElement> Events => ledger.Events;
 
-    public IEnumerable<string> Actions => Events.Select(e => e.GetProperty("action").GetString()!);
+    /// <summary>Their actions, without those by which the service tells of its own keys after its start.</summary>
+    public IEnumerable<string> Actions => Events.Where(e => e.GetProperty("actor").GetProperty("subject").GetString() != "sign" || !e.GetProperty("action").GetString()!.StartsWith("KEY.", StringComparison.Ordinal))
+        .Select(e => e.GetProperty("action").GetString()!);
 
     public static async Task<PeerStandIn> Start()
     {
@@ -107,22 +108,16 @@ internal sealed class PeerStandIn : IAsyncDisposable
     }
 
     /// <summary>An access token as the identity provider issues it.</summary>
-    public string Token(string subject, string scope, string? role, string institution, string audience)
-    {
-        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        return Jws("""{"alg":"ES256","typ":"at+jwt","kid":"k1"}""", new JsonObject
-        {
-            ["iss"] = "https://idp.example", ["sub"] = subject, ["aud"] = audience, ["client_id"] = "hospital-system", ["scope"] = scope,
-            ["iat"] = now, ["exp"] = now + 300, ["jti"] = Guid.NewGuid().ToString(), ["role"] = role, ["acting_institution"] = institution,
-        }, tokenKey);
-    }
+    public string Token(string subject, string scope, string? role, string institution, string audience) => subject.StartsWith("urn:mdid:p:", StringComparison.Ordinal)
+        ? issuer.OfPerson(subject, "hospital-system", scope, audience, role!, institution, "510000")
+        : issuer.OfSystem(subject, scope, audience, role ?? "hospital-system", institution, "510000");
 
     public async ValueTask DisposeAsync()
     {
         await app.StopAsync();
         await app.DisposeAsync();
         entitlementKey.Dispose();
-        tokenKey.Dispose();
+        issuer.Dispose();
     }
 
     private static string Jws(string header, JsonObject payload, ECDsa key)
@@ -135,34 +130,26 @@ internal sealed class PeerStandIn : IAsyncDisposable
     {
         app.Use(async (context, next) =>
         {
-            var path = context.Request.Path.Value!;
-            var ledger = path.StartsWith("/sources", StringComparison.Ordinal) || path is "/entries" or "/checkpoint";
-            if ((ledger && LedgerAway) || (RegistryAway && path.StartsWith("/entitlements", StringComparison.Ordinal)))
+            if (RegistryAway && context.Request.Path.StartsWithSegments("/entitlements", StringComparison.Ordinal))
             {
                 context.Abort();
                 return;
             }
 
+            if (ClockAhead != TimeSpan.Zero)
+            {
+                context.Response.Headers.Date = (DateTimeOffset.UtcNow + ClockAhead).ToString("R");
+            }
+
             await next(context);
         });
-        app.MapGet("/jwks", Jwks);
+        issuer.Map(app);
         app.MapGet("/consents", () => Results.Text(
             new JsonObject { ["granted"] = ConsentGranted, ["noticeVersion"] = "1", ["consentId"] = "c1", ["subjectKey"] = PatientKey }.ToJsonString(), "application/json"));
         app.MapGet("/entitlements", Entitlement);
         app.MapGet("/certificates/{sha}/status", CertificateStatus);
         app.MapGet("/feed", Feed);
-        app.MapGet("/sources/sign/head", () => Results.Text(Head(), "application/json"));
-        app.MapPost("/sources/sign/epochs", () =>
-        {
-            lock (gate)
-            {
-                head = head with { Open = Math.Max(head.Open, head.Epoch) + 1 };
-            }
-
-            return Results.Text(Head(), "application/json");
-        });
-        app.MapPost("/entries", (Delegate)Entries);
-        app.MapGet("/checkpoint", () => Results.Text("unsigned: this service is given no verifier key here"));
+        ledger.Map(app);
     }
 
     // Off by default: a permit kept while the feed is fresh would make denials a matter of timing.
@@ -193,27 +180,6 @@ internal sealed class PeerStandIn : IAsyncDisposable
         }
     }
 
-    private string Head()
-    {
-        lock (gate)
-        {
-            return new JsonObject { ["epoch"] = head.Epoch, ["seq"] = head.Seq, ["hash"] = head.Hash, ["openEpoch"] = head.Open }.ToJsonString();
-        }
-    }
-
-    private IResult Jwks()
-    {
-        var key = tokenKey.ExportParameters(false);
-        return Results.Text(new JsonObject
-        {
-            ["keys"] = new JsonArray(new JsonObject
-            {
-                ["kty"] = "EC", ["crv"] = "P-256", ["kid"] = "k1", ["use"] = "sig", ["alg"] = "ES256",
-                ["x"] = Base64Url.EncodeToString(key.Q.X), ["y"] = Base64Url.EncodeToString(key.Q.Y),
-            }),
-        }.ToJsonString(), "application/json");
-    }
-
     private IResult CertificateStatus(string sha, string? at)
     {
         if (StatusAway)
@@ -242,7 +208,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
         var payload = new JsonObject
         {
             ["person"] = person, ["institution"] = institution, ["act"] = act, ["certificate"] = certificate, ["at"] = at, ["decision"] = reason is null ? "permit" : "deny", ["reason"] = reason ?? "permitted",
-            ["ruleVersion"] = "test-1", ["verified_at"] = DateTimeOffset.UtcNow.ToString("O"), ["feed"] = 0, ["region"] = "510100", ["institution_name"] = institution == SignRig.Pharmacy ? "示例大药房" : "示例市人民医院",
+            ["ruleVersion"] = "test-1", ["verified_at"] = (DateTimeOffset.UtcNow + ClockAhead).ToString("O"), ["feed"] = 0, ["region"] = "510100", ["institution_name"] = institution == SignRig.Pharmacy ? "示例大药房" : "示例市人民医院",
         };
         if (person is not null)
         {
@@ -256,44 +222,5 @@ internal sealed class PeerStandIn : IAsyncDisposable
         }
 
         return Results.Text(Jws("""{"alg":"ES256","typ":"entitlement+jwt"}""", payload, entitlementKey), "application/jwt");
-    }
-
-    private async Task<IResult> Entries(HttpContext context)
-    {
-        using var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body);
-        var frame = BatchFrame.TryRead(body.ToArray())!;
-        var actions = frame.Events.Select(e => JsonElement.Parse(e.Body.Span).GetProperty("action").GetString()!).ToList();
-        actions.ForEach(action => OnEvent?.Invoke(action, false));
-        var answer = Take(frame);
-        actions.ForEach(action => OnEvent?.Invoke(action, true));
-        return Results.Bytes(answer.Write());
-    }
-
-    private ReceiptFrame Take(BatchFrame frame)
-    {
-        lock (gate)
-        {
-            var receipts = new List<Receipt>();
-            var hash = frame.Prev.ToArray();
-            for (var i = 0; i < frame.Events.Count; i++)
-            {
-                var bytes = frame.Events[i].Body.ToArray();
-                var next = new byte[32];
-                Envelope.Hash("sign", frame.Epoch, frame.FirstSeq + i, hash, SHA256.HashData(bytes), next);
-                hash = next;
-                // The same event sent again gets the same index.
-                if (!taken.TryGetValue((frame.Epoch, frame.FirstSeq + i), out var receipt))
-                {
-                    events.Add(JsonElement.Parse(bytes));
-                    receipt = taken[(frame.Epoch, frame.FirstSeq + i)] = new Receipt(events.Count, DateTimeOffset.UtcNow, next, 1_000_000);
-                }
-
-                receipts.Add(receipt);
-            }
-
-            head = head with { Epoch = frame.Epoch, Seq = frame.FirstSeq + frame.Events.Count - 1, Hash = Convert.ToHexStringLower(hash) };
-            return new ReceiptFrame(receipts, "");
-        }
     }
 }

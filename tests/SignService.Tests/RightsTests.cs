@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Trust.SignService.Signatures;
 
 namespace Trust.SignService.Tests;
 
@@ -94,6 +95,41 @@ public sealed class RightsTests
         Assert.Equal("draft", await rig.StatusOf(id));
         Assert.Equal(0, await rig.Count("SELECT count(*) FROM signatures WHERE status = 'done'"));
         Assert.Equal(2, await rig.Count("SELECT count(*) FROM audit_outbox WHERE action = 'SIGN.deny'"));
+    }
+
+    [Fact]
+    public async Task A_suspension_while_the_stamp_is_made_keeps_the_signature_from_leaving()
+    {
+        await using var rig = await SignRig.Start();
+        var (id, bytes, _) = await rig.Prepared();
+        rig.Points.Reached = point =>
+        {
+            if (point == CommitPoints.AfterAct)
+            {
+                rig.Peers.Deny(SignRig.Doctor, "suspended");
+            }
+        };
+        await SignRig.Refused(await rig.Post($"/prescriptions/{id}/signature", rig.DoctorToken(), new { signature = rig.DoctorCard.Sign(bytes) }), "suspended", 403);
+        Assert.Equal("draft", await rig.StatusOf(id));
+        Assert.Equal(0, await rig.Count("SELECT count(*) FROM signatures WHERE status = 'done'"));
+        Assert.Equal(1, await rig.Count("SELECT count(*) FROM audit_outbox WHERE action = 'SIGN.deny'"));
+    }
+
+    [Theory]
+    [InlineData(CommitPoints.AfterIntent)]
+    [InlineData(CommitPoints.AfterAct)]
+    public async Task An_institution_closed_while_its_document_is_sealed_gets_no_seal(string point)
+    {
+        await using var rig = await SignRig.Start();
+        rig.Points.Reached = reached =>
+        {
+            if (reached == point)
+            {
+                rig.Peers.Deny(SignRig.Hospital, "institution-closed");
+            }
+        };
+        await SignRig.Refused(await rig.Post($"/seals/{SignRig.Hospital}/signatures", Token(rig, "seal"), new { payload = new byte[] { 1 } }), "institution-closed", 403);
+        Assert.Equal(0, await rig.Count("SELECT count(*) FROM sealed_documents WHERE completed_at IS NOT NULL"));
     }
 
     [Fact]

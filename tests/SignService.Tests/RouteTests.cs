@@ -7,6 +7,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Hosting;
+using Trust.TestKit;
 
 namespace Trust.SignService.Tests;
 
@@ -135,6 +136,31 @@ public sealed class RouteTests
         });
         // One name may stand for one rule at two points of a prescription's life, but never twice with one status.
         Assert.Equal(refusals.Count, refusals.Select(r => (r.Refusal.Name, r.Refusal.Status)).Distinct().Count() + Shared);
+    }
+
+    [Fact]
+    public async Task A_body_that_cannot_be_read_is_refused_by_the_member_and_what_is_wrong_with_it_on_every_route()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var routes = MalformedBodies.RoutesOf(rig.Parts).Where(r => r.Route.Path is not ("/prescriptions" or "/timestamp")).ToList();
+        Assert.NotEmpty(routes);
+        foreach (var (route, body) in routes)
+        {
+            var path = route.Path.Replace("{id:guid}", Guid.NewGuid().ToString(), StringComparison.Ordinal).Replace("{institution}", SignRig.Hospital, StringComparison.Ordinal);
+            await MalformedBodies.Hold(rig.Parts, body, content => Ask(rig, new HttpMethod(route.Method), path, content));
+        }
+
+        foreach (var (json, member) in new[] { ("""{"bundle":{},"certificate":"AA==","more":1}""", "$.more"), ("{}", "$.bundle"), ("""{"bundle":{},"certificate":1}""", "$.certificate") })
+        {
+            using var answer = await rig.Post("/prescriptions", rig.DoctorToken(), raw: json);
+            Assert.Equal(member, (await SignRig.Read(answer, 400)).GetProperty("member").GetString());
+        }
+
+        // What is bound by hand, or has no body.
+        Assert.Equal(
+            [],
+            rig.Parts.GetRequiredService<RouteTable>().Routes.Where(r => r.Method is "POST" or "PUT" && !routes.Any(b => ReferenceEquals(b.Route, r))).Select(r => $"{r.Method} {r.Path}")
+                .Except(["POST /prescriptions", "POST /timestamp", "POST /prescriptions/{id:guid}/void", "POST /prescriptions/{id:guid}/claim", "POST /prescriptions/{id:guid}/unclaim"]));
     }
 
     // malformed-certificate of a person's DER and of a seal's PEM.

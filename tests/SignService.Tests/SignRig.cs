@@ -66,6 +66,8 @@ internal sealed class SignRig : IAsyncDisposable
 
     public CommitPoints Points => Parts.GetRequiredService<CommitPoints>();
 
+    public string PublicFolder => Public;
+
     private string Public => Path.Combine(directory, "public");
 
     private string Data => Path.Combine(directory, "data");
@@ -112,11 +114,11 @@ internal sealed class SignRig : IAsyncDisposable
     public Task Died() => process!.Died();
 
     /// <summary>Starts the process again, to die at a commit point if one is named.</summary>
-    public async Task Restart(string? dieAt = null)
+    public async Task Restart(string? dieAt = null, bool ledger = true)
     {
         process?.Dispose();
         process = DyingService.Start(typeof(SignRig).Assembly, config!, dieAt);
-        await process.Answers(LedgerAnswers);
+        await process.Answers(async () => await LedgerAnswers() || !ledger);
     }
 
     /// <summary>Whether the service reaches the ledger.</summary>
@@ -343,6 +345,9 @@ internal sealed class SignRig : IAsyncDisposable
         Client = new HttpClient(Handler(null)) { BaseAddress = Address };
         await Eventually.Holds(() => Parts.GetRequiredService<OutboxState>().LedgerReached == true, "the ledger is reached");
     }
+
+    /// <summary>Another certificate of the time-stamping key is put in the place of the one in use.</summary>
+    public Task RenewTimeStamp() => CertifyTimeStamp();
 
     private async Task CertifyTimeStamp()
     {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Trust.Kernel.Audit;
 
 namespace Trust.CA.Certificates;
 
@@ -6,7 +7,7 @@ namespace Trust.CA.Certificates;
 /// Finishes issuances that a crash, a lost token or an absent ledger left reserved, and closes reservations that nobody will finish.
 /// One that cannot be finished waits twice as long each time, in its row, while the others go on.
 /// </summary>
-public sealed class ResumeIssuance(Issuance issuance, CertificateStore store, CaOptions options, TimeProvider clock, ILogger<ResumeIssuance> log)
+public sealed class ResumeIssuance(Issuance issuance, CertificateStore store, CaOptions options, OutboxState head, TimeProvider clock, ILogger<ResumeIssuance> log)
 {
     /// <summary>From one round to the next.</summary>
     internal static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
@@ -18,6 +19,12 @@ public sealed class ResumeIssuance(Issuance issuance, CertificateStore store, Ca
     /// <summary>Takes up what waits long enough; answers how many were finished.</summary>
     public async Task<int> Round(CancellationToken ct)
     {
+        // What an older database holds as reserved may have been issued, or refused, since.
+        if (!head.HeadCompared)
+        {
+            return 0;
+        }
+
         var now = clock.GetUtcNow();
         if (await store.CloseAbandoned(now - AbandonAfter, ct) is > 0 and var closed)
         {

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
+using Trust.CA.Registry;
 using Trust.Crypto.Jose;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
@@ -15,9 +16,9 @@ namespace Trust.CA.Entitlements;
 
 /// <summary>
 /// <c>GET /entitlements</c>: may this person, at this institution, do this act at this instant, by what was known at another? The answer is
-/// a JWS by the token's entitlement key, so that it can be kept as proof.
+/// a JWS by the token's entitlement key, so that it can be kept as proof; the same for services, for regulators and for the one it speaks of.
 /// </summary>
-internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeProvider clock)
+internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, RegistryReaders readers, TimeProvider clock)
 {
     /// <summary>The key that signs answers.</summary>
     public static KeyRef Key { get; } = new("entitlement");
@@ -27,8 +28,9 @@ internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeP
 
     /// <summary>Answers.</summary>
     public async Task<Results<ContentHttpResult, Refusal>> Handle(
-        string act, string? person, string? institution, string? certificate, string? at, string? known, CancellationToken ct)
+        HttpContext context, string act, string? person, string? institution, string? certificate, string? at, string? known, CancellationToken ct)
     {
+        context.Response.Headers.CacheControl = "no-store";
         var now = Microseconds.Truncate(clock.GetUtcNow());
         if (Parse(act, person, institution, certificate, at, known, now) is not { } query)
         {
@@ -36,9 +38,37 @@ internal sealed class AnswerEntitlement(NpgsqlDataSource db, IToken token, TimeP
         }
 
         var facts = await EntitlementFacts.Read(db, query, ct);
+        if (!context.IsPeer() && await Outside(context.Caller(), query, facts, ct) is { } refusal)
+        {
+            return refusal;
+        }
+
         var payload = Payload(query, facts, EntitlementRules.Decide(query, facts), now);
         var answer = await Jws.Sign(Header, payload, (digest, cancel) => token.Sign(Key, digest, cancel), ct);
         return TypedResults.Text(answer, "application/jwt", Encoding.ASCII);
+    }
+
+    // Services ask at every act, and the act is the event. A question from outside is an act by itself.
+    private async Task<Refusal?> Outside(Caller caller, EntitlementQuery query, EntitlementFacts facts, CancellationToken ct)
+    {
+        List<SubjectKey> subjects = [];
+        if (query.Person is { } person)
+        {
+            subjects.Add(SubjectKey.Practitioner(person.Value));
+        }
+
+        if (query.Institution is { } institution)
+        {
+            subjects.Add(SubjectKey.Institution(institution.Value));
+        }
+
+        if (query.Certificate is { } certificate)
+        {
+            subjects.Add(SubjectKey.Certificate(certificate));
+        }
+
+        var asked = RegistryReaders.Question(caller, "entitlement-" + query.Act, subjects) with { RuleVersion = EntitlementRules.Version };
+        return readers.Judge(caller, query, facts) is { } refused ? await readers.Refuse(asked, refused, ct) : await readers.Confirm(asked, ct);
     }
 
     private static EntitlementQuery? Parse(

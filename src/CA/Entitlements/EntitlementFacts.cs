@@ -21,6 +21,9 @@ public sealed record EntitlementFacts
     /// <summary>The practitioner's registered name.</summary>
     public string? Name { get; init; }
 
+    /// <summary>The region the practitioner is registered in.</summary>
+    public string? PersonRegion { get; init; }
+
     /// <summary>The institution's registered name.</summary>
     public string? InstitutionName { get; init; }
 
@@ -79,7 +82,7 @@ public sealed record EntitlementFacts
                EXISTS (SELECT 1 FROM filings_known($5) f WHERE f.practitioner = p.practitioner AND ($2 = '' OR f.institution = $2)
                        AND f.valid_from <= $4 AND (f.valid_to IS NULL OR f.valid_to > $4)),
                c.profile, c.holder, s.state, coalesce(s.reason, 0), c.not_before, c.not_after,
-               p.licence_number, p.name, i.name
+               p.licence_number, p.name, i.name, p.region
         FROM (SELECT 1) one
         LEFT JOIN LATERAL (SELECT * FROM practitioner_facts f WHERE f.practitioner = $1 AND f.effective_from <= $4 AND f.recorded_at <= $5
                            ORDER BY id DESC LIMIT 1) p ON true
@@ -115,6 +118,7 @@ public sealed record EntitlementFacts
                 LicenceNumber = r.Nullable<string>(17),
                 Name = r.Nullable<string>(18),
                 InstitutionName = r.Nullable<string>(19),
+                PersonRegion = r.Nullable<string>(20),
             },
             ct) ?? throw new InvalidOperationException("A statement without FROM answers one row.");
 }

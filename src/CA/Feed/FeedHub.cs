@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Npgsql;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 
 namespace Trust.CA.Feed;
@@ -12,7 +13,7 @@ public sealed record FeedLine(long Seq, string? Kind, string? Id, string? Person
 /// Reads new changes once for all followers of this instance, whichever instance wrote them, and beats every second.
 /// A beat follows only a successful read, so silence means that the CA does not know either: followers void their permits after three seconds.
 /// </summary>
-public sealed class FeedHub(NpgsqlDataSource db, TimeProvider clock) : IDisposable
+public sealed class FeedHub(NpgsqlDataSource db, OutboxState head, TimeProvider clock) : IDisposable
 {
     private const string Next = "SELECT seq, kind, id, person, state, at FROM feed WHERE seq > $1 ORDER BY seq LIMIT 1000";
     private const string Last = "SELECT coalesce(max(seq), 0) FROM feed";
@@ -64,7 +65,8 @@ public sealed class FeedHub(NpgsqlDataSource db, TimeProvider clock) : IDisposab
         _ = await _written.WaitAsync(Poll, ct);
         await Advance(ct);
         var now = clock.GetUtcNow();
-        if (now - _beaten >= Beat)
+        // Nor does it know whether nothing has changed before its database's head was held against the ledger's.
+        if (now - _beaten >= Beat && head.HeadCompared)
         {
             _beaten = now;
             Send(new FeedLine(_seq, null, null, null, null, now));

@@ -58,6 +58,9 @@ public static class OfficerOfRequest
         /// <exception cref="InvalidOperationException">The endpoint is not an officers' endpoint.</exception>
         public Officer Officer() => context.Items[Item] as Officer ?? throw new InvalidOperationException("The endpoint is not for officers.");
 
+        /// <summary>The officer who calls; null when the bearer of a token does.</summary>
+        internal Officer? TryOfficer() => context.Items[Item] as Officer;
+
         internal void SetOfficer(Officer officer) => context.Items[Item] = officer;
     }
 }

@@ -24,10 +24,10 @@ public sealed record FoundPractitioner(
     DateTimeOffset RecordedAt);
 
 /// <summary>
-/// <c>POST /practitioners/searches</c>: an officer finds people. What is asked for stands in the body, because an identity number in an
+/// <c>POST /practitioners/searches</c>: an officer finds people; a regulator those of the own region, registered there or working there. What is asked for stands in the body, because an identity number in an
 /// address would reach logs. The ledger holds the search before the answer leaves.
 /// </summary>
-internal sealed class FindPractitioners(NpgsqlDataSource db, RegistryKeys keys, Outbox outbox, TimeProvider clock)
+internal sealed class FindPractitioners(NpgsqlDataSource db, RegistryKeys keys, RegistryReaders readers, TimeProvider clock)
 {
     private const string Select = """
         SELECT f.practitioner, f.name, f.role, f.licence_number, f.licence_category, f.licence_scope, f.region,
@@ -37,6 +37,10 @@ internal sealed class FindPractitioners(NpgsqlDataSource db, RegistryKeys keys, 
         WHERE NOT EXISTS (SELECT 1 FROM practitioner_facts later WHERE later.practitioner = f.practitioner AND later.id > f.id)
           AND (f.licence_number = $1 OR f.name = $2 OR f.practitioner = (SELECT urn FROM practitioners WHERE identity_lookup = $3))
           AND (f.recorded_at, f.id) > ($4, $5)
+          AND ($8::text[] IS NULL OR f.region = ANY ($8) OR EXISTS (
+              SELECT 1 FROM affiliations_known('infinity') a
+              JOIN LATERAL (SELECT region FROM institution_facts i WHERE i.institution = a.institution ORDER BY id DESC LIMIT 1) i ON true
+              WHERE a.practitioner = f.practitioner AND a.valid_from <= $6 AND (a.valid_to IS NULL OR a.valid_to > $6) AND i.region = ANY ($8)))
         ORDER BY f.recorded_at, f.id LIMIT $7
         """;
 
@@ -56,34 +60,44 @@ internal sealed class FindPractitioners(NpgsqlDataSource db, RegistryKeys keys, 
             return CaRefusals.MalformedSearch;
         }
 
+        if (!TryReader(context, out var own, out var actor))
+        {
+            return await readers.Refuse(RegistryReaders.Question(context.Caller(), "practitioners-by-" + kind, []), CaRefusals.NotYourRecord, ct);
+        }
+
         var lookup = search.IdentityNumber is { } number ? await keys.LookupOf(search.IdentityType!, IdentifierRules.Fold(number), ct) : null;
         var rows = await db.Sql(Select).With(search.LicenceNumber).With(search.Name).With(lookup).With(page.After.At).With(IdOf(page.After.Id)).With(now)
-            .With(page.Fetch).All(Read, ct);
+            .With(page.Fetch).With(own?.ToArray()).All(Read, ct);
         var found = page.Take(context, rows, row => new Cursor(row.Person.RecordedAt, PlaceOf(row.Id)));
-        return await Recorded(context.Officer(), kind, found, ct) ?? (Results<Ok<IReadOnlyList<FoundPractitioner>>, Refusal>)
+        return await readers.Confirm(Question(actor, own is not null, kind, found), ct) ?? (Results<Ok<IReadOnlyList<FoundPractitioner>>, Refusal>)
             TypedResults.Ok<IReadOnlyList<FoundPractitioner>>([.. found.Select(row => row.Person)]);
     }
 
-    private async Task<Refusal?> Recorded(Officer officer, string kind, IReadOnlyList<(FoundPractitioner Person, long Id)> found, CancellationToken ct)
+    // Officers work in every region; a regulator in the own one and what lies in it.
+    private bool TryReader(HttpContext context, out IReadOnlyList<string>? own, out Actor actor)
     {
-        await using var connection = await db.OpenConnectionAsync(ct);
-        await using var tx = await connection.BeginTransactionAsync(ct);
-        var asked = new AuditEvent
+        (own, actor) = (null, new Actor("anonymous"));
+        if (context.TryOfficer() is { } officer)
         {
-            Action = "REG.query",
-            Actor = officer.Actor,
-            // An event carries at most 64 subjects; of a longer page the first ones stand for it.
-            Subjects = [.. found.Take(EventBody.MaxSubjects).Select(row => SubjectKey.Practitioner(row.Person.Urn))],
-            Outcome = EventOutcome.Success,
-            Reason = "practitioners-by-" + kind,
-        };
-        return await outbox.AppendConfirmed(tx, asked, ct) switch
-        {
-            ConfirmOutcome.Confirmed => null,
-            ConfirmOutcome.Refused(var why) => CommonRefusals.From(why),
-            _ => CommonRefusals.LedgerAway,
-        };
+            actor = officer.Actor;
+            return true;
+        }
+
+        var caller = context.Caller();
+        actor = new Actor(caller.Subject, caller.LoginCertificate, caller.Role, caller.Institution);
+        return (own = readers.RegionsOf(caller)) is not null;
     }
+
+    private static AuditEvent Question(Actor actor, bool isRegulator, string kind, IReadOnlyList<(FoundPractitioner Person, long Id)> found) => new()
+    {
+        Action = "REG.query",
+        Actor = actor,
+        // An event carries at most 64 subjects; of a longer page the first ones stand for it.
+        Subjects = [.. found.Take(EventBody.MaxSubjects).Select(row => SubjectKey.Practitioner(row.Person.Urn))],
+        Outcome = EventOutcome.Success,
+        Purpose = isRegulator ? "SUPERVISION" : null,
+        Reason = "practitioners-by-" + kind,
+    };
 
     // Which of the three is asked for; null when none is, or more than one, or what could be nobody's.
     private static string? KindOf(PractitionerSearch search, DateTimeOffset now) => search switch

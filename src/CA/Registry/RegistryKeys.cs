@@ -9,6 +9,9 @@ public sealed class RegistryKeys(IToken token)
     private static readonly KeyRef Encryption = new("registry-encryption");
     private static readonly KeyRef Lookup = new("registry-lookup");
 
+    /// <summary>The keys of the token that this rests on.</summary>
+    internal static IReadOnlyList<KeyRef> Keys { get; } = [Encryption, Lookup];
+
     /// <summary>Makes both keys when they are missing.</summary>
     public static async Task Provision(IToken token, CancellationToken ct)
     {

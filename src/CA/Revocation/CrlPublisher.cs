@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using Trust.CA.Certificates;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 
 namespace Trust.CA.Revocation;
@@ -10,7 +11,7 @@ namespace Trust.CA.Revocation;
 /// list cannot be signed waits by itself, while the others' lists go on; the round fails for as long as any of them waits.
 /// </summary>
 public sealed class CrlPublisher(
-    CrlPublication publication, IssuerDirectory issuers, CaKeys keys, CaOptions options, TimeProvider clock, ILogger<CrlPublisher> log) : IReadinessCheck
+    CrlPublication publication, IssuerDirectory issuers, CaKeys keys, CaOptions options, OutboxState head, TimeProvider clock, ILogger<CrlPublisher> log) : IReadinessCheck
 {
     /// <summary>From one round to the next, whether it failed or not.</summary>
     internal static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -29,6 +30,12 @@ public sealed class CrlPublisher(
     /// <summary>Publishes what is due.</summary>
     public async Task Round(CancellationToken ct)
     {
+        // From an older database would come a list that lacks revocations, under a number that was used.
+        if (!head.HeadCompared)
+        {
+            return;
+        }
+
         foreach (var issuer in (await issuers.All(ct)).Where(a => a.Parent is not null && _backoff.IsDue(a.Name)))
         {
             await Publish(issuer, ct);

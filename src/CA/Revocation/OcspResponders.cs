@@ -34,6 +34,9 @@ public sealed class OcspResponders(
         SELECT der FROM certificates WHERE issuer = $1 AND profile = 'ocsp' AND state = 'good' AND spki_sha256 = $2 ORDER BY not_after DESC LIMIT 1
         """;
 
+    /// <summary>The responders' keys, where the token holds them.</summary>
+    internal static IReadOnlyList<KeyRef> Keys { get; } = [new("ocsp"), new("ocsp-sm2")];
+
     private readonly ConcurrentDictionary<string, OcspResponder> _ready = new(StringComparer.Ordinal);
     private readonly Backoff<string> _backoff = new(TimeSpan.FromSeconds(2), TimeSpan.FromMinutes(1), clock);
     private readonly SemaphoreSlim _one = new(1, 1);

@@ -24,7 +24,7 @@ public sealed class ShowMetadata(IdpOptions options)
             Array(json, "response_modes_supported", "query");
             Array(json, "grant_types_supported", "authorization_code", "client_credentials");
             Array(json, "scopes_supported", "openid", "profile", "rx.sign", "rx.review", "rx.read", "rx.claim", "rx.dispense", "rx.void", "patient.register", "consent.record", "validate", "seal",
-                "audit.read", "audit.hold", "audit.shred");
+                "audit.read", "audit.hold", "audit.shred", "registry.read");
             Array(json, "subject_types_supported", "public");
             Array(json, "id_token_signing_alg_values_supported", "ES256");
             Array(json, "token_endpoint_auth_methods_supported", "private_key_jwt", "none");

@@ -39,7 +39,7 @@ public sealed class CardLogin(
         UPDATE card_logins SET used_at = $3 WHERE handle_hash = $1 AND request_id = $2 AND used_at IS NULL AND expires_at > $3 RETURNING certificate, holder
         """;
     private static readonly TimeSpan HandleLife = TimeSpan.FromSeconds(60);
-    private readonly Lazy<Anchors> _anchors = new(() => Anchors.Read(service.PublicDirectory));
+    private volatile Anchors? _anchors;
 
     /// <summary>Judges the card and leaves a handle for the waiting request.</summary>
     /// <param name="card">As shown in the handshake, which proved possession of its key.</param>
@@ -100,7 +100,13 @@ public sealed class CardLogin(
             return "certificate-malformed";
         }
 
-        return CertificatePath.Build(leaf, _anchors.Value.Issuing, _anchors.Value.Roots, clock.GetUtcNow(), CertificateUsage.Authentication) switch
+        // Read once they are all there: a file that comes late is taken up.
+        if ((_anchors ??= Anchors.Read(service.PublicDirectory)) is not { } anchors)
+        {
+            return "status-unknown";
+        }
+
+        return CertificatePath.Build(leaf, anchors.Issuing, anchors.Roots, clock.GetUtcNow(), CertificateUsage.Authentication) switch
         {
             PathOutcome.Trusted => null,
             PathOutcome.Refused { Reason: PathRefusal.WrongUsage } => "wrong-key-usage",
@@ -124,10 +130,18 @@ public sealed class CardLogin(
         return new CardOutcome.Refused(rule);
     }
 
+    /// <summary>Without these no card's path can be judged.</summary>
+    internal static IReadOnlyList<RequiredFile> RequiredFiles { get; } = [new("root.pem"), new("practitioner-issuing.pem")];
+
     private sealed record Anchors(IReadOnlyList<Certificate> Roots, IReadOnlyList<Certificate> Issuing)
     {
-        public static Anchors Read(string directory)
+        public static Anchors? Read(string directory)
         {
+            if (!RequiredFiles.All(f => File.Exists(Path.Combine(directory, f.Name))))
+            {
+                return null;
+            }
+
             IReadOnlyList<Certificate> Pem(string file) =>
                 File.Exists(Path.Combine(directory, file)) ? Certificate.ParsePem(File.ReadAllText(Path.Combine(directory, file))) : [];
             return new Anchors([.. Pem("root.pem"), .. Pem("root-sm2.pem")], [.. Pem("practitioner-issuing.pem"), .. Pem("practitioner-issuing-sm2.pem")]);

@@ -17,8 +17,9 @@ public sealed class ErrorModel : TrustPage
     {
         RememberLanguage();
         // Only known codes are repeated: the page must not become a billboard for whoever crafts a link.
-        Rule = rule is not null && T.ContainsKey("refused." + rule) ? rule : "other";
+        var told = RefusalPage.Of(HttpContext);
+        Rule = (told?.Name ?? rule) is { } known && T.ContainsKey("refused." + known) ? known : "other";
         Sentence = Texts.Refusal(T, Rule);
-        Response.StatusCode = StatusCodes.Status400BadRequest;
+        Response.StatusCode = told?.Status ?? StatusCodes.Status400BadRequest;
     }
 }

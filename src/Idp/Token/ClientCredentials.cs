@@ -55,9 +55,9 @@ public sealed class ClientCredentials(TokenIssuer issuer, EntitlementClient enti
             return null;
         }
 
-        if (deny.Reason is "status-unknown")
+        if (deny.IsUnanswered)
         {
-            return OAuthError.Of(context, "temporarily_unavailable", "The registry does not answer, and nothing is done on old knowledge.", StatusCodes.Status503ServiceUnavailable);
+            return OAuthError.Of(context, "temporarily_unavailable", deny.Reason is Entitlement.Deny.ClockSkew ? "The clocks of the provider and the registry differ; tell the operator." : "The registry does not answer, and nothing is done on old knowledge.", StatusCodes.Status503ServiceUnavailable);
         }
 
         refusals.Count(deny.Reason);

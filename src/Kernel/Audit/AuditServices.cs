@@ -23,6 +23,10 @@ public static class AuditServices
         services.AddSingleton<Relay>().AddLoop<Relay>("relay", TimeSpan.Zero, (relay, ct) => relay.Round(ct));
         services.AddSingleton<CheckpointWatch>().AddLoop<CheckpointWatch>("checkpoint-watch", CheckpointWatch.Pause, (watch, ct) => watch.Look(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("ledger", _ => ValueTask.FromResult(Ready(p.GetRequiredService<OutboxState>()))));
+        // Without them this service would believe whatever calls itself the ledger's checkpoint.
+        services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("ledger-keys", _ => ValueTask.FromResult(p.GetRequiredService<AuditOptions>().LedgerKeys.Count > 0
+            ? new Readiness(true, "are known")
+            : new Readiness(false, $"{Path.Combine(service.PublicDirectory, "ledger.vkeys")} held no verifier key when the service started: no checkpoint is verified"))));
         return services;
     }
 
@@ -46,8 +50,8 @@ public static class AuditServices
     private static Readiness Ready(OutboxState state) => state switch
     {
         { HeadBehind: { } why } => new Readiness(false, why),
+        { HeadCompared: false } => new Readiness(false, "head-not-compared: the ledger has not answered since the start, so this database may be an older one; only what takes rights away is done"),
         { LedgerReached: true } => new Readiness(true, $"{state.Pending} events wait"),
-        { LedgerReached: null } => new Readiness(false, "not reached yet"),
         _ => new Readiness(false, $"away; {state.Pending} events wait, the oldest for {state.OldestAge:c}"),
     };
 }

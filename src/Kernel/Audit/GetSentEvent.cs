@@ -20,7 +20,8 @@ public static class GetSentEvent
     private const string Select = "SELECT body, epoch, seq, prev, ledger_time, data_key FROM audit_outbox WHERE idx = $1";
 
     internal static void Map(RouteTable routes) => routes.Get(
-        "/audit/sent/{index:long}", Who.Peers("ledger"), Limit.None, Handle, "What this service sent to the ledger and was given that index for.");
+        "/audit/sent/{index:long}", Who.Peers("ledger"), Limit.None, Handle, "What this service sent to the ledger and was given that index for.",
+        Route.Uncompared);
 
     private static async Task<Results<JsonHttpResult<SentEvent>, NotFound>> Handle(long index, HttpContext context, NpgsqlDataSource db) =>
         await Find(db, index, context.RequestAborted) is { } sent ? TypedResults.Json(sent, SentEventJson.Default.SentEvent) : TypedResults.NotFound();

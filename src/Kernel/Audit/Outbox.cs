@@ -142,7 +142,7 @@ public sealed class Outbox
     private async Task<ConfirmOutcome> Confirmed(ReceiptBoard.Waiter wait, BuiltEvent built, CancellationToken ct)
     {
         _state.Wake();
-        var receipt = await wait.Receipt(() => FindReceipt(built.Id, CancellationToken.None), _options.ConfirmWithin, _clock, ct);
+        var receipt = await wait.Receipt(() => FindReceipt(built.Id, CancellationToken.None), _state.Leads, _options.ConfirmWithin, _clock, ct);
         return receipt is null ? new ConfirmOutcome.Unknown(built.Id) : new ConfirmOutcome.Confirmed(built.Id, receipt);
     }
 

@@ -9,7 +9,8 @@ public sealed class OutboxState : IDisposable
     private readonly SemaphoreSlim _work = new(0, 1);
     private readonly Meter _meter = new("Trust.Kernel.Audit");
     private long _expected;
-    private volatile Snapshot _last = new(Reached: null, Behind: null, Pending: 0, Oldest: null);
+    private bool _leads;
+    private volatile Snapshot _last = new(Reached: null, Behind: null, Compared: false, Pending: 0, Oldest: null);
 
     /// <summary>Nothing seen yet.</summary>
     /// <param name="clock">What ages are measured by.</param>
@@ -31,6 +32,12 @@ public sealed class OutboxState : IDisposable
 
     /// <summary>Why this service may not record anything any more; null while all is well.</summary>
     public string? HeadBehind => _last.Behind;
+
+    /// <summary>
+    /// Whether this process has held its database's head against the ledger's since it started, or since the database's sessions last broke off. Until then the
+    /// database may be an older one of its own, and what rests on it vouches for nothing (docs/decisions/0097).
+    /// </summary>
+    public bool HeadCompared => _last.Compared;
 
     /// <summary>Tells the relay that there is work; several calls are one.</summary>
     public void Wake()
@@ -69,6 +76,11 @@ public sealed class OutboxState : IDisposable
 
     internal void PublishReached(bool reached) => _last = _last with { Reached = reached };
 
+    /// <summary>Whether this process's own relay carries the events, and so tells of receipts itself.</summary>
+    internal bool Leads { get => Volatile.Read(ref _leads); set => Volatile.Write(ref _leads, value); }
+
+    internal void PublishCompared(bool compared) => _last = _last with { Compared = compared };
+
     internal void PublishBehind(string why) => _last = _last with { Behind = why };
 
     internal AppendRefusal? Spent(AuditOptions options)
@@ -102,5 +114,5 @@ public sealed class OutboxState : IDisposable
             : null;
     }
 
-    private sealed record Snapshot(bool? Reached, string? Behind, long Pending, DateTimeOffset? Oldest);
+    private sealed record Snapshot(bool? Reached, string? Behind, bool Compared, long Pending, DateTimeOffset? Oldest);
 }

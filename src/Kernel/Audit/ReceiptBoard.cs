@@ -6,8 +6,9 @@ namespace Trust.Kernel.Audit;
 /// <summary>Where confirmed acts wait and the relay of this process posts receipts.</summary>
 public sealed class ReceiptBoard
 {
-    // A relay in another instance records receipts in the database only, so a waiter also looks there, this often.
+    // A relay in another instance records receipts in the database only, so a waiter also looks there, this often; seldom where this process's own relay tells.
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LookBeside = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<EventId, TaskCompletionSource<Receipt>> _waiting = new();
 
@@ -28,14 +29,14 @@ public sealed class ReceiptBoard
 
     internal sealed class Waiter(ReceiptBoard board, EventId id, Task<Receipt> posted) : IDisposable
     {
-        public async Task<Receipt?> Receipt(Func<Task<Receipt?>> find, TimeSpan atMost, TimeProvider clock, CancellationToken ct)
+        public async Task<Receipt?> Receipt(Func<Task<Receipt?>> find, bool told, TimeSpan atMost, TimeProvider clock, CancellationToken ct)
         {
             var started = clock.GetTimestamp();
             while (clock.GetElapsedTime(started) < atMost && !ct.IsCancellationRequested)
             {
                 try
                 {
-                    return await posted.WaitAsync(Look, ct);
+                    return await posted.WaitAsync(told ? LookBeside : Look, ct);
                 }
                 catch (TimeoutException)
                 {

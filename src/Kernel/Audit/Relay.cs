@@ -1,3 +1,4 @@
+using System.Data;
 using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
@@ -55,8 +56,23 @@ public sealed class Relay(
     private async Task Turn(CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
+        try
+        {
+            await Turn(connection, ct);
+        }
+        catch (NpgsqlException) when (connection.State is not ConnectionState.Open)
+        {
+            // Behind the next session may stand another database: a standby that was promoted too early, or a dump.
+            state.PublishCompared(false);
+            throw;
+        }
+    }
+
+    private async Task Turn(NpgsqlConnection connection, CancellationToken ct)
+    {
         if (!await RelayStore.TryTakeLock(connection, ct))
         {
+            await CompareBeside(connection, ct);
             var view = await RelayStore.ReadView(connection, ct);
             state.Publish(view.Reached, view.Pending, view.Oldest);
             return;
@@ -64,6 +80,7 @@ public sealed class Relay(
 
         try
         {
+            state.Leads = true;
             await View(connection, state.LedgerReached, ct);
             await Lead(connection, ct);
         }
@@ -74,6 +91,7 @@ public sealed class Relay(
         }
         finally
         {
+            state.Leads = false;
             await RelayStore.ReleaseLock(connection);
         }
     }
@@ -111,6 +129,7 @@ public sealed class Relay(
     {
         var head = await link.Head(ct);
         await Compare(connection, head, ct);
+        state.PublishCompared(true);
         if (await link.OpenEpoch(head.Hash, ct) is not { } opened)
         {
             log.Superseded();
@@ -131,7 +150,31 @@ public sealed class Relay(
         return new OwnHead(opened.OpenEpoch, 0, Convert.FromHexString(opened.Hash));
     }
 
+    // An instance that does not lead: what the leader stored of its own comparison may have come with a dump, so each process compares for itself.
+    private async Task CompareBeside(NpgsqlConnection connection, CancellationToken ct)
+    {
+        if (state.HeadCompared)
+        {
+            return;
+        }
+
+        // The leader numbers before it posts, so the ledger's head, asked first, is never beyond a database that was not set back.
+        var head = await link.Head(ct);
+        await CompareOwn(connection, head, ct);
+        state.PublishCompared(true);
+    }
+
     private async Task Compare(NpgsqlConnection connection, SourceHead head, CancellationToken ct)
+    {
+        await CompareOwn(connection, head, ct);
+        if (await RelayStore.CountLost(connection, head, ct) is > 0 and var lost)
+        {
+            throw new LedgerHeadException(
+                $"the ledger's head of '{options.Source}' is ({head.Epoch}, {head.Seq}), but it has acknowledged {lost} later events: it was set back");
+        }
+    }
+
+    private async Task CompareOwn(NpgsqlConnection connection, SourceHead head, CancellationToken ct)
     {
         var own = await RelayStore.ReadHead(connection, ct);
         if ((head.Epoch, head.Seq).CompareTo((own.Epoch, own.Seq)) > 0)
@@ -144,12 +187,6 @@ public sealed class Relay(
         if (hash is not null && !hash.AsSpan().SequenceEqual(Convert.FromHexString(head.Hash)))
         {
             throw new LedgerHeadException($"the ledger holds another event than this database at ({head.Epoch}, {head.Seq}) of '{options.Source}'");
-        }
-
-        if (await RelayStore.CountLost(connection, head, ct) is > 0 and var lost)
-        {
-            throw new LedgerHeadException(
-                $"the ledger's head of '{options.Source}' is ({head.Epoch}, {head.Seq}), but it has acknowledged {lost} later events: it was set back");
         }
     }
 

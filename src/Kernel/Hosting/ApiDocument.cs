@@ -30,10 +30,10 @@ internal sealed partial class ApiDocument(IServiceProvider services)
 
     /// <summary>The rows of document and page.</summary>
     public static void Map(RouteTable routes) => routes
-        .Get<ApiDocument>("/openapi/v1.json", Who.Anyone, Limit.Read, e => e.Document, "The OpenAPI document of this service.")
-        .Get("/docs", Who.Anyone, Limit.Read, (HttpContext c) => Asset(c, "Trust.Kernel.Hosting.Docs.docs.html", "text/html; charset=utf-8"), "The document, to read.")
-        .Get("/docs/init.js", Who.Anyone, Limit.Read, (HttpContext c) => Asset(c, "Trust.Kernel.Hosting.Docs.init.js", "text/javascript; charset=utf-8"), "Starts the reader.")
-        .Get("/docs/scalar.js", Who.Anyone, Limit.Read, Reader, "The reader's script.");
+        .Get<ApiDocument>("/openapi/v1.json", Who.Anyone, Limit.Read, e => e.Document, "The OpenAPI document of this service.", Route.Uncompared)
+        .Get("/docs", Who.Anyone, Limit.Read, (HttpContext c) => Asset(c, "Trust.Kernel.Hosting.Docs.docs.html", "text/html; charset=utf-8"), "The document, to read.", Route.Uncompared)
+        .Get("/docs/init.js", Who.Anyone, Limit.Read, (HttpContext c) => Asset(c, "Trust.Kernel.Hosting.Docs.init.js", "text/javascript; charset=utf-8"), "Starts the reader.", Route.Uncompared)
+        .Get("/docs/scalar.js", Who.Anyone, Limit.Read, Reader, "The reader's script.", Route.Uncompared);
 
     private async Task<IResult> Document(CancellationToken ct)
     {
@@ -108,8 +108,13 @@ internal sealed partial class ApiDocument(IServiceProvider services)
             case Who.Service:
                 yield return By("service");
                 break;
-            case Who.CardHolder:
+            case Who.CardHolder { Scope: var instead }:
                 yield return By("card");
+                if (instead is not null)
+                {
+                    yield return By("token", instead);
+                }
+
                 break;
             case Who.Bearer(var scope, var peers):
                 yield return By("token", scope);

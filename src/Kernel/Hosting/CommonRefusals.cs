@@ -48,6 +48,26 @@ public static class CommonRefusals
         "无法读取请求：请检查 JSON 的必填成员是否齐全、有无未知或重复的成员，以及路径和参数的格式。",
         "The request cannot be read: check that the JSON has every required member, none unknown and none twice, and that path and parameters have their form.");
 
+    /// <summary>A member that the endpoint does not know.</summary>
+    public static readonly Refusal MemberUnknown = new("malformed-request", 400,
+        "请求中的成员 {member} 未知：请删除，或核对拼写。", "The request's member {member} is not known: leave it out, or check its spelling.");
+
+    /// <summary>A compulsory member or parameter that is not there.</summary>
+    public static readonly Refusal MemberMissing = new("malformed-request", 400,
+        "请求缺少必填的成员或参数 {member}。", "The request lacks {member}, which is compulsory.");
+
+    /// <summary>A member that stands twice: two readers would take two values.</summary>
+    public static readonly Refusal MemberTwice = new("malformed-request", 400,
+        "请求中的成员 {member} 出现两次，只能出现一次。", "The request's member {member} stands there twice; name it once.");
+
+    /// <summary>A member or parameter of another kind or form.</summary>
+    public static readonly Refusal MemberWrongKind = new("malformed-request", 400,
+        "请求中的成员或参数 {member} 类型或格式不对：请核对接口文档。", "The request's {member} is of the wrong kind or form: see the API document.");
+
+    /// <summary>No JSON.</summary>
+    public static readonly Refusal NotJson = new("malformed-request", 400,
+        "请求体不是有效的 JSON：第 {line} 行第 {column} 字节处出错。", "The body is no JSON: it breaks at line {line}, byte {column}.");
+
     /// <summary>A list's <c>after</c> or <c>limit</c> is not one of ours.</summary>
     public static readonly Refusal MalformedPage = new("malformed-page", 400,
         "after 请原样取自上一页 Link 响应头，limit 为 1 到 1000；不带 after 即从第一页开始。",
@@ -94,6 +114,11 @@ public static class CommonRefusals
     /// <summary>The database is older than what the ledger has seen of it.</summary>
     public static readonly Refusal HeadBehind = new(AppendRefusal.HeadBehind, 503,
         "本服务的数据库落后于审计账本，已停止记录；请通知运维人员。", "This service's database is behind what the ledger has seen of it, so nothing is recorded; tell the operator.");
+
+    /// <summary>The process has not compared its database's head with the ledger since it started.</summary>
+    public static readonly Refusal HeadNotCompared = new("head-not-compared", 503,
+        "本服务启动后尚未与审计账本核对数据库是否为最新，核对之前不作任何证明；请按 Retry-After 指明的秒数稍后重试。",
+        "Since it started, this service has not been able to ask the audit ledger whether its database is the newest, and vouches for nothing until then; try again after the seconds that Retry-After names.");
 
     /// <summary>An unknown fault.</summary>
     public static readonly Refusal Fault = new("fault", 500,

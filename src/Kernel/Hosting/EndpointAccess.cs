@@ -2,12 +2,16 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Trust.Kernel.Audit;
 
 namespace Trust.Kernel.Hosting;
 
 /// <summary>Holds each request to its route's row: who may call, and how often. An endpoint without a row is closed (deny by default).</summary>
 public static class EndpointAccess
 {
+    // The relay asks the ledger again this often, in seconds, give or take.
+    private const string RetryUncompared = "5";
+
     private static readonly object PeerItem = new();
     private static readonly object CallerItem = new();
 
@@ -51,8 +55,17 @@ public static class EndpointAccess
         }
 
         var route = endpoint.Metadata.GetMetadata<Route>();
+        if (route is { AnswersUncompared: false } && doors.Head is { HeadCompared: false })
+        {
+            // Nobody's fault who calls: it is not counted among the refused, and costs no look into a database that may be the wrong one.
+            context.Response.Headers.RetryAfter = RetryUncompared;
+            await context.Refuse(CommonRefusals.HeadNotCompared);
+            return;
+        }
+
         var refusal = await JudgeWithin(context, route, doors);
-        if (refusal is null && !doors.Limits.Admit(context, route!.Limit))
+        // Services among themselves are not limited.
+        if (refusal is null && !(route!.Who is Who.Bearer && context.IsPeer()) && !doors.Limits.Admit(context, route.Limit))
         {
             refusal = CommonRefusals.TooManyRequests;
         }
@@ -69,7 +82,7 @@ public static class EndpointAccess
 
     private static async ValueTask<Refusal?> JudgeWithin(HttpContext context, Route? route, Doors doors)
     {
-        if (route?.Who is not (Who.Bearer or Who.CardHolder))
+        if (route?.Who is not (Who.Bearer or Who.CardHolder) || (route.Who is Who.Bearer { Names: { Count: > 0 } peers } && IsOneOf(context, peers, doors.Identity)))
         {
             return await Judge(context, route, doors);
         }
@@ -100,6 +113,9 @@ public static class EndpointAccess
             case Who.Bearer(_, { Count: > 0 } names) when IsOneOf(context, names, doors.Identity):
                 return Peer(context, names, doors.Identity);
             case Who.Bearer(var scope, _):
+                return await Token(context, scope, doors.HasTokens);
+            // A listener that asks for services' certificates shows one of a service here, which is no card; the token in the header says who calls.
+            case Who.CardHolder { Scope: { } scope } when context.Request.Headers.Authorization.Count > 0:
                 return await Token(context, scope, doors.HasTokens);
             case Who.CardHolder(_, var admit):
                 return context.Connection.ClientCertificate is null ? CommonRefusals.CardRequired : await admit(context);
@@ -161,4 +177,5 @@ public static class EndpointAccess
 /// <param name="HasTokens">Whether an issuer of access tokens is configured.</param>
 /// <param name="Limits">Counts calls.</param>
 /// <param name="Refused">Told each refusal's name.</param>
-internal sealed record Doors(ServiceIdentity Identity, bool HasTokens, RateLimits Limits, Action<string>? Refused);
+/// <param name="Head">Whether the database's head was compared with the ledger's; null for a service without outbox.</param>
+internal sealed record Doors(ServiceIdentity Identity, bool HasTokens, RateLimits Limits, Action<string>? Refused, OutboxState? Head);

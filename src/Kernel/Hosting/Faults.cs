@@ -46,7 +46,7 @@ internal static class Faults
     {
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => CommonRefusals.BodyTooLarge,
         BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => CommonRefusals.UnsupportedMediaType,
-        BadHttpRequestException => CommonRefusals.MalformedRequest,
+        BadHttpRequestException unbound => MalformedInput.Of(unbound),
         // Form limits: too many fields, keys or values too long.
         InvalidDataException { Source: "Microsoft.AspNetCore.WebUtilities" or "Microsoft.AspNetCore.Http" } => CommonRefusals.MalformedRequest,
         DecoderFallbackException => CommonRefusals.MalformedRequest,

@@ -7,8 +7,8 @@ namespace Trust.Kernel.Hosting;
 internal static class Health
 {
     public static void Map(RouteTable routes) => routes
-        .Get("/health/live", Who.Anyone, Limit.None, () => Results.Text("live\n"), "The process answers.")
-        .Get("/health/ready", Who.Anyone, Limit.None, Ready, "Everything the service needs holds, or what is stale.");
+        .Get("/health/live", Who.Anyone, Limit.None, () => Results.Text("live\n"), "The process answers.", Route.Uncompared)
+        .Get("/health/ready", Who.Anyone, Limit.None, Ready, "Everything the service needs holds, or what is stale.", Route.Uncompared);
 
     private static async Task Ready(HttpContext context)
     {

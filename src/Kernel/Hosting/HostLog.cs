@@ -31,4 +31,23 @@ internal static partial class HostLog
 
     [LoggerMessage(1009, LogLevel.Warning, "The token issuer's keys cannot be read")]
     public static partial void IssuerAway(ILogger log, Exception error);
+
+    [LoggerMessage(1011, LogLevel.Error, "The clock of {Peer} is at least {Seconds} s ahead of this machine's (behind it when negative): one of the two is wrong")]
+    private static partial void ClockApart(ILogger log, string peer, long seconds);
+
+    [LoggerMessage(1012, LogLevel.Information, "The clock of {Peer} agrees with this machine's again")]
+    private static partial void ClockAgrees(ILogger log, string peer);
+
+    /// <summary>A peer's clock and this machine's have come apart, or together again.</summary>
+    public static void ClockOf(ILogger log, string peer, TimeSpan skew)
+    {
+        if (skew == TimeSpan.Zero)
+        {
+            ClockAgrees(log, peer);
+        }
+        else
+        {
+            ClockApart(log, peer, (long)skew.TotalSeconds);
+        }
+    }
 }

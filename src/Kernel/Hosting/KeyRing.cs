@@ -26,6 +26,7 @@ internal static class KeyRing
     public static void Add(IServiceCollection services, string service)
     {
         services.AddDataProtection().SetApplicationName("trust-" + service);
+        services.AddSingleton(new RegisteredKey(Key));
         services.AddSingleton<KeyRingStore>().AddSingleton<TokenXmlEncryptor>();
         services.AddOptions<KeyManagementOptions>().Configure<KeyRingStore, TokenXmlEncryptor>((options, store, encryptor) => (options.XmlRepository, options.XmlEncryptor) = (store, encryptor));
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("key-ring", _ => ValueTask.FromResult(Probe(p.GetRequiredService<IDataProtectionProvider>()))));

@@ -124,6 +124,7 @@ internal sealed class RateLimits : IDisposable
     private static string CallerOf(HttpContext context, Limit limit) => limit switch
     {
         Limit.Client when EndpointAccess.TryCaller(context) is { } caller => caller.ClientId,
+        Limit.Card when EndpointAccess.TryCaller(context) is { } caller => caller.ClientId,
         Limit.Card when context.Connection.ClientCertificate is { } card => card.Thumbprint,
         _ => ConnectionLimits.Name(context.Connection.RemoteIpAddress),
     };

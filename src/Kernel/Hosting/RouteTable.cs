@@ -23,8 +23,17 @@ public sealed record Route(string Method, string Path, Who Who, Limit Limit, str
     /// <summary>Whether an Idempotency-Key is compulsory, and who keeps the answer.</summary>
     public Repeats Repeats { get; init; }
 
+    /// <summary>
+    /// True when the route answers although the process has not compared its database's head with the ledger: what it says is no fact of the database,
+    /// or it only takes rights away (docs/decisions/0097). A route that does not say so is closed until then.
+    /// </summary>
+    public bool AnswersUncompared { get; init; }
+
     /// <summary>Writes a refusal in the body that the route's protocol fixes; null for problem details.</summary>
     public Func<HttpContext, Refusal, Task>? ProtocolBody { get; init; }
+
+    /// <summary>The row that answers whether the head was compared or not.</summary>
+    public static Route Uncompared(Route route) => (route ?? throw new ArgumentNullException(nameof(route))) with { AnswersUncompared = true };
 }
 
 /// <summary>What a repeated POST with one Idempotency-Key gets.</summary>
@@ -85,11 +94,8 @@ public sealed class RouteTable
         Add(new Route("PUT", path, who, limit, summary, _ => handle), more);
 
     /// <summary>A page for people; its own file maps GET and, where it has a form, POST.</summary>
-    public RouteTable Page(string path, Limit limit, string summary)
-    {
-        _routes.Add(new Route("GET", path, Who.Anyone, limit, summary, null));
-        return this;
-    }
+    public RouteTable Page(string path, Limit limit, string summary, Func<Route, Route>? more = null) =>
+        Add(new Route("GET", path, Who.Anyone, limit, summary, null), more);
 
     /// <summary>The rows of another table after these.</summary>
     public RouteTable With(RouteTable other)

@@ -41,6 +41,11 @@ public sealed record ServiceDefinition
     /// <summary>False for a service that never writes audit events of its own through the common outbox.</summary>
     public bool HasOutbox { get; init; } = true;
 
+    /// <summary>
+    /// True for the ledger itself, whose database is held against its lock store before it answers at all; nobody else's doors open before the ledger was asked.
+    /// </summary>
+    public bool IsLedger { get; init; }
+
     /// <summary>True for a service whose pages have forms: it keeps a key ring in its database, wrapped by its token.</summary>
     public bool HasForms { get; init; }
 }

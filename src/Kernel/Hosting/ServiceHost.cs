@@ -226,8 +226,10 @@ public static class ServiceHost
         services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System);
         var identity = new ServiceIdentity(service.Name, options, TimeProvider.System);
         var peers = configuration.Has("Peers") ? configuration.Section<List<PeerOptions>>("Peers") : [];
-        var outbound = new Outbound(peers, identity);
-        services.AddSingleton(identity).AddSingleton(outbound);
+        var clocks = new PeerClocks(TimeProvider.System);
+        var outbound = new Outbound(peers, identity, clocks);
+        services.AddSingleton(identity).AddSingleton(outbound).AddSingleton(clocks).AddSingleton<IReadinessCheck>(clocks);
+        services.AddSingleton<RequiredFiles>().AddSingleton<IReadinessCheck>(p => p.GetRequiredService<RequiredFiles>()).AddSingleton(new RequiredFile("service-issuing.pem"));
         if (service.HasDatabase)
         {
             AddDatabase(services, configuration);
@@ -332,6 +334,7 @@ public static class ServiceHost
         var services = app.Services;
         TokenValidation.Check(services);
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
+        services.GetRequiredService<PeerClocks>().Told = (peer, skew) => HostLog.ClockOf(log, peer, skew);
         app.UseExceptionHandler(errors => errors.Run(context => Faults.Answer(context, log)));
         Telemetry.Use(app, services.GetRequiredService<ServiceOptions>());
         app.UseStatusCodePages(context => Faults.Explain(context.HttpContext));
@@ -339,7 +342,8 @@ public static class ServiceHost
         app.Use(MediaTypes.Normalise);
         var doors = new Doors(
             services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokenOptions>() is not null, services.GetRequiredService<RateLimits>(),
-            services.GetService<RefusalCounter>() is { } counter ? counter.Count : null);
+            services.GetService<RefusalCounter>() is { } counter ? counter.Count : null,
+            service.IsLedger ? null : services.GetService<OutboxState>());
         app.Use((context, next) => EndpointAccess.Enforce(context, c => next(c), doors));
         if (service.HasDatabase)
         {

@@ -26,6 +26,12 @@ public abstract record Who
     /// <param name="admit">Judges the card of the connection before the body is read: null admits.</param>
     public static Who Card(string holder, Func<HttpContext, ValueTask<Refusal?>> admit) => new CardHolder(holder, admit);
 
+    /// <summary>Holders of a card of one kind, or bearers of an access token with this scope.</summary>
+    /// <param name="holder">Kind of holder.</param>
+    /// <param name="admit">Judges the card.</param>
+    /// <param name="scope">Scope the token must carry.</param>
+    public static Who CardOrToken(string holder, Func<HttpContext, ValueTask<Refusal?>> admit, string scope) => new CardHolder(holder, admit) { Scope = scope };
+
     /// <summary>Anyone.</summary>
     public sealed record Public : Who
     {
@@ -55,7 +61,10 @@ public abstract record Who
     /// <param name="Admit">Judges the card.</param>
     public sealed record CardHolder(string Holder, Func<HttpContext, ValueTask<Refusal?>> Admit) : Who
     {
+        /// <summary>Scope of an access token that does instead; null when only a card does.</summary>
+        public string? Scope { get; init; }
+
         /// <inheritdoc/>
-        public override string ToString() => "card of a " + Holder;
+        public override string ToString() => "card of a " + Holder + (Scope is null ? "" : ", or token with scope " + Scope);
     }
 }

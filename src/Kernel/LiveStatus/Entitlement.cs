@@ -31,9 +31,19 @@ public abstract record Entitlement
     }
 
     /// <summary>Not allowed.</summary>
-    /// <param name="Reason">Rule that refused, for example <c>suspended</c>; <c>status-unknown</c> when no answer could be had.</param>
+    /// <param name="Reason">Rule that refused, for example <c>suspended</c>; <see cref="StatusUnknown"/> or <see cref="ClockSkew"/> when no answer could be had.</param>
     /// <param name="RuleVersion">Version of the rule.</param>
-    public sealed record Deny(string Reason, string RuleVersion) : Entitlement;
+    public sealed record Deny(string Reason, string RuleVersion) : Entitlement
+    {
+        /// <summary>No answer could be had.</summary>
+        public const string StatusUnknown = "status-unknown";
+
+        /// <summary>The registry's clock and this machine's differ too much for its answers to be taken.</summary>
+        public const string ClockSkew = "clock-skew";
+
+        /// <summary>True when nothing is known, rather than that the right is not there.</summary>
+        public bool IsUnanswered => Reason is StatusUnknown or ClockSkew;
+    }
 }
 
 /// <summary>A licence as it stands.</summary>

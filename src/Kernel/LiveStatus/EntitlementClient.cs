@@ -13,15 +13,17 @@ namespace Trust.Kernel.LiveStatus;
 /// Asks the registry whether a right holds now. A permit may be reused only while the change feed proves that nothing about
 /// its subject has changed: it is void when the heartbeat is three seconds old. No answer is a denial (docs/ARCHITECTURE.md §7).
 /// </summary>
-public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, ServiceOptions options, TimeProvider clock)
+public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, ServiceOptions options, PeerClocks clocks, TimeProvider clock)
 {
+    /// <summary>File of the public folder with the key that answers are verified by.</summary>
+    public const string KeyFile = "entitlement.spki";
+
     /// <summary>The <c>typ</c> of an answer (RFC 7519 5.1).</summary>
     public const string AnswerType = "entitlement+jwt";
 
     private const string NoRule = "none";
     private const int LongestAnswer = 16 * 1024;
     private const int MaximumCached = 50_000;
-    private static readonly TimeSpan MaximumSkew = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MaximumAge = TimeSpan.FromSeconds(60);
     private readonly ConcurrentDictionary<EntitlementQuestion, Cached> _cache = new();
     private byte[]? _key;
@@ -41,7 +43,7 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
         catch (Exception e) when (e is HttpRequestException or FormatException or CryptographicException or KeyNotFoundException or InvalidOperationException or JsonException or IOException
             || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
-            return new Entitlement.Deny("status-unknown", NoRule);
+            return new Entitlement.Deny(Entitlement.Deny.StatusUnknown, NoRule);
         }
     }
 
@@ -55,7 +57,7 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
         using var response = await outbound.Client("ca").GetAsync(Query(question), limit.Token);
         if (!response.IsSuccessStatusCode)
         {
-            return new Entitlement.Deny("status-unknown", NoRule);
+            return new Entitlement.Deny(Entitlement.Deny.StatusUnknown, NoRule);
         }
 
         using var answer = Verify(await response.Content.ReadAsStringAsync(limit.Token));
@@ -64,7 +66,7 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
             || !Matches(root, "certificate", question.Certificate)
             || (question.At is { } at && root.GetProperty("at").GetDateTimeOffset() != at))
         {
-            return new Entitlement.Deny("status-unknown", NoRule);
+            return new Entitlement.Deny(Entitlement.Deny.StatusUnknown, NoRule);
         }
 
         var rule = root.GetProperty("ruleVersion").GetString()!;
@@ -74,10 +76,10 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
         }
 
         var permit = Read(root, rule);
-        // An older permit played back would carry its own instant.
-        if ((clock.GetUtcNow() - permit.VerifiedAt).Duration() > MaximumSkew)
+        // An older permit played back would carry its own instant. Which of the two clocks is wrong, nobody here knows; that they differ is said.
+        if ((clock.GetUtcNow() - permit.VerifiedAt).Duration() > PeerClocks.Most)
         {
-            return new Entitlement.Deny("status-unknown", rule);
+            return new Entitlement.Deny(clocks.SkewOf("ca").Duration() >= PeerClocks.Tolerance ? Entitlement.Deny.ClockSkew : Entitlement.Deny.StatusUnknown, rule);
         }
 
         Remember(question, permit, root.GetProperty("feed").GetInt64());
@@ -128,7 +130,7 @@ public sealed class EntitlementClient(Outbound outbound, StatusFeed feed, Servic
         ? JsonDocument.Parse(answer)
         : throw new CryptographicException("Not an entitlement answer, or its signature does not verify.");
 
-    private byte[] Key() => _key ??= File.ReadAllBytes(Path.Combine(options.PublicDirectory, "entitlement.spki"));
+    private byte[] Key() => _key ??= File.ReadAllBytes(Path.Combine(options.PublicDirectory, KeyFile));
 
     private static string Query(EntitlementQuestion question)
     {

@@ -11,5 +11,6 @@ public static class LiveStatusServices
         .AddSingleton<StatusFeed>()
         .AddLoop<StatusFeed>("status-feed-follower", StatusFeed.Pause, (feed, ct) => feed.Follow(ct), (work, _) => work with { LongestPause = StatusFeed.Pause })
         .AddSingleton<EntitlementClient>()
+        .AddSingleton(new RequiredFile(EntitlementClient.KeyFile))
         .AddSingleton<IReadinessCheck>(p => p.GetRequiredService<StatusFeed>().Readiness);
 }

@@ -17,15 +17,23 @@ public sealed class Outbound : IDisposable
 {
     private const int BulkBuffer = 256 * 1024;
 
+    // Of an answer read into memory; the largest of ours, the receipts of a full batch, has a fraction of it.
+    private const int MostAnswer = 16 * 1024 * 1024;
+
     private readonly Dictionary<string, PeerOptions> _peers;
     private readonly ServiceIdentity? _identity;
+    private readonly PeerClocks? _clocks;
     private readonly Dictionary<string, HttpClient> _clients = [];
     private readonly Lock _gate = new();
 
     /// <summary>Checks every declaration at once, so that a misplaced peer stops the start.</summary>
     /// <exception cref="UndeclaredPeerException">A peer lies outside, or a host name lacks its networks.</exception>
-    public Outbound(IEnumerable<PeerOptions> peers, ServiceIdentity? identity)
+    /// <param name="peers">What configuration declares.</param>
+    /// <param name="identity">What this service proves itself with; null reaches peers without TLS only.</param>
+    /// <param name="clocks">Told what time each answer says; null for nobody.</param>
+    public Outbound(IEnumerable<PeerOptions> peers, ServiceIdentity? identity, PeerClocks? clocks = null)
     {
+        _clocks = clocks;
         _peers = peers.ToDictionary(peer => peer.Name, StringComparer.Ordinal);
         _identity = identity;
         foreach (var peer in _peers.Values)
@@ -120,9 +128,29 @@ public sealed class Outbound : IDisposable
             ? new CurrentIdentityHandler(
                 _identity ?? throw new UndeclaredPeerException("No service certificate is configured for mutual TLS."), (identity, own) => Plain(peer, Tls(peer, identity, own)))
             : Plain(peer, null);
+        if (_clocks is { } clocks)
+        {
+            handler = new ClockReadingHandler(handler, peer.Name, clocks);
+        }
+
 #pragma warning disable RS0030 // The one factory.
-        return new HttpClient(handler) { BaseAddress = peer.Address, Timeout = TimeSpan.FromSeconds(30) };
+        return new HttpClient(handler) { BaseAddress = peer.Address, Timeout = TimeSpan.FromSeconds(30), MaxResponseContentBufferSize = MostAnswer };
 #pragma warning restore RS0030
+    }
+
+    private sealed class ClockReadingHandler(HttpMessageHandler inner, string peer, PeerClocks clocks) : DelegatingHandler(inner)
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var sent = clocks.Now;
+            var answer = await base.SendAsync(request, cancellationToken);
+            if (answer.Headers.Date is { } date)
+            {
+                clocks.Note(peer, sent, date);
+            }
+
+            return answer;
+        }
     }
 
     private static SocketsHttpHandler Plain(PeerOptions peer, SslClientAuthenticationOptions? tls)

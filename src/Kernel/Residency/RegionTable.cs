@@ -68,6 +68,12 @@ public sealed class RegionTable
         return false;
     }
 
+    /// <summary>The region itself and every listed one that lies in it on that day.</summary>
+    /// <param name="within">Six digits, or <see cref="National"/>.</param>
+    /// <param name="on">The day.</param>
+    public IReadOnlyList<string> Within(string within, DateOnly on) =>
+        [within, .. _rows.Keys.Where(code => code != within && Contains(within, code, on)).Order(StringComparer.Ordinal)];
+
     private sealed record Row(string Code, string Parent, DateOnly From, DateOnly? To)
     {
         public static Row? TryParse(string line)

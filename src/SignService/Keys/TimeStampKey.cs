@@ -29,6 +29,9 @@ public sealed class TimeStampKey(ServiceOptions options, IToken token, TimeProvi
         }
     }
 
+    /// <summary>The certificate in use; null while there is none.</summary>
+    public Certificate? Installed => File.Exists(CertificateFile) && Certificates is [var leaf, ..] ? leaf : null;
+
     /// <summary>Whether the certificate is valid at an instant: a stamp made outside proves nothing to a relying party (RFC 3161 2.1).</summary>
     public bool IsValidAt(DateTimeOffset at) => Certificates is [var leaf, ..] && leaf.NotBefore <= at && at <= leaf.NotAfter;
 

@@ -135,12 +135,13 @@ internal sealed class PreparePrescription(
             return JsonRefusals.From(refusal);
         }
 
-        var other = root.ValueKind != JsonValueKind.Object ? "$"
-            : root.EnumerateObject().Where(m => m.Name is not ("bundle" or "certificate")).Select(m => m.Name).FirstOrDefault() is { } unknown ? unknown
-            : !root.TryGetProperty("bundle", out bundle) ? "bundle"
-            : !(root.TryGetProperty("certificate", out var text) && text.ValueKind == JsonValueKind.String && text.TryGetBytesFromBase64(out certificate!)) ? "certificate"
+        return root.ValueKind != JsonValueKind.Object ? CommonRefusals.MemberWrongKind.With("member", "$")
+            : root.EnumerateObject().Where(m => m.Name is not ("bundle" or "certificate")).Select(m => m.Name).FirstOrDefault() is { } unknown
+                ? CommonRefusals.MemberUnknown.With("member", "$." + MemberPath.Shown(unknown))
+            : !root.TryGetProperty("bundle", out bundle) ? CommonRefusals.MemberMissing.With("member", "$.bundle")
+            : !root.TryGetProperty("certificate", out var text) ? CommonRefusals.MemberMissing.With("member", "$.certificate")
+            : text.ValueKind != JsonValueKind.String || !text.TryGetBytesFromBase64(out certificate!) ? CommonRefusals.MemberWrongKind.With("member", "$.certificate")
             : null;
-        return other is null ? null : CommonRefusals.MalformedRequest.With("member", MemberPath.Shown(other));
     }
 
     private static Refusal? IsCallers(PrescriptionContent content, Caller caller) =>

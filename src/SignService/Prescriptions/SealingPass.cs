@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Trust.Kernel.Audit;
 
 namespace Trust.SignService.Prescriptions;
 
@@ -6,7 +7,7 @@ namespace Trust.SignService.Prescriptions;
 /// Seals what was approved while something was away. Each prescription that cannot be sealed waits 1, 2, 4 … 64 seconds by its own row, so
 /// that many of one institution without a seal hold up no other institution's.
 /// </summary>
-public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, TimeProvider clock, ILogger<SealingPass> log)
+public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, OutboxState head, TimeProvider clock, ILogger<SealingPass> log)
 {
     /// <summary>From the end of one round to the begin of the next.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -14,6 +15,12 @@ public sealed class SealingPass(SealPrescription seal, PrescriptionStore store, 
     /// <summary>Tries each that is due.</summary>
     public async Task Round(CancellationToken ct)
     {
+        // What an older database holds as approved may have been voided since.
+        if (!head.HeadCompared)
+        {
+            return;
+        }
+
         foreach (var id in await store.Unsealed(clock.GetUtcNow(), ct))
         {
             ct.ThrowIfCancellationRequested();

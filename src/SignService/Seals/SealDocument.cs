@@ -129,6 +129,12 @@ internal sealed class SealDocument(
     private async Task<Results<Ok<SealResponse>, Refusal>> PutSeal(SealOutcome.Ready seal, Caller caller, byte[] payload, Attempt attempt)
     {
         points.Pass(CommitPoints.AfterIntent);
+        // The ledger may have taken seconds, in which the institution was closed or its seal revoked.
+        if (await Fallen(seal) is { } before)
+        {
+            return before;
+        }
+
         var signature = await seals.Sign(seal, Jades.SigningInput(attempt.Protected, payload), CancellationToken.None);
         if (await authority.Stamp(Jades.TimeStampInput(signature), CancellationToken.None) is not StampOutcome.Stamped stamp)
         {
@@ -136,6 +142,12 @@ internal sealed class SealDocument(
         }
 
         points.Pass(CommitPoints.AfterAct);
+        // And so may the token: what was sealed without the right is thrown away unseen.
+        if (await Fallen(seal) is { } since)
+        {
+            return since;
+        }
+
         var recorded = await outbox.Commit(Event(seal, caller, attempt, "SIGN.done"), Complete, c => c
             .With(attempt.Id).With(signature).With(stamp.Token).With(clock.GetUtcNow()));
         points.Pass(CommitPoints.AfterResult);
@@ -147,6 +159,8 @@ internal sealed class SealDocument(
             _ => throw new InvalidOperationException("A closed set."),
         };
     }
+
+    private async Task<Refusal?> Fallen(SealOutcome.Ready seal) => (await seals.Find(seal.Row.Institution, CancellationToken.None) as SealOutcome.Refused)?.Why;
 
     // Another instance took the same attempt to its end first: its seal is the one, ours is thrown away unseen.
     private async Task<Ok<SealResponse>> SealedByOther(Guid id) =>

@@ -51,7 +51,7 @@ public sealed class FinishSignature(
     /// <param name="source">Who makes the value.</param>
     /// <param name="key">Idempotency key of this completion.</param>
     /// <param name="intent">The event that announces the act.</param>
-    /// <param name="still">Whether it may be made still, asked after the receipt and before the act; a refusal leaves it announced and not released.</param>
+    /// <param name="still">Whether it may be made still, asked after the receipt and once more before the result is committed; a refusal leaves it announced and not released.</param>
     /// <param name="advance">Changes the prescription and appends its events in the result's transaction; a refusal rolls back.</param>
     /// <param name="ct">Cancels waiting; what was signed is stored all the same.</param>
     public async Task<FinishOutcome> Release(
@@ -72,14 +72,15 @@ public sealed class FinishSignature(
             case IntentOutcome.Confirmed when await still(ct) is { } fallen:
                 return new FinishOutcome.Refused(fallen);
             case IntentOutcome.Confirmed confirmed:
-                return await Act(row, source, confirmed.Intent, advance, ct);
+                return await Act(row, source, confirmed.Intent, still, advance, ct);
             default:
                 throw new InvalidOperationException("A closed set.");
         }
     }
 
     private async Task<FinishOutcome> Act(
-        SignatureRow row, SignatureSource source, Guid announced, Func<NpgsqlTransaction, Task<Refusal?>> advance, CancellationToken ct)
+        SignatureRow row, SignatureSource source, Guid announced, Func<CancellationToken, Task<Refusal?>> still, Func<NpgsqlTransaction, Task<Refusal?>> advance,
+        CancellationToken ct)
     {
         points.Pass(CommitPoints.AfterIntent);
         var signature = source switch
@@ -94,6 +95,12 @@ public sealed class FinishSignature(
         }
 
         points.Pass(CommitPoints.AfterAct);
+        // Token and authority took their time as well; what was signed without the right is never released.
+        if (await still(CancellationToken.None) is { } fallen)
+        {
+            return new FinishOutcome.Refused(fallen);
+        }
+
         // Signed: a caller hanging up must not lose it.
         if (await RecordResult(row, signature, stamp.Token, announced, advance) is { } lost)
         {

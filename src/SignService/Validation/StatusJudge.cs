@@ -37,7 +37,7 @@ public sealed class StatusJudge(CertificateStatusClient certificates, Entitlemen
         return await entitlements.Check(question, ct) switch
         {
             Entitlement.Permit => (null, false),
-            Entitlement.Deny { Reason: "status-unknown" } => ("status-unknown", false),
+            Entitlement.Deny { IsUnanswered: true } => ("status-unknown", false),
             Entitlement.Deny deny => ("signer-" + deny.Reason, true),
             _ => throw new InvalidOperationException("A closed set."),
         };

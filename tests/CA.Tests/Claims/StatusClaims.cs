@@ -5,7 +5,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Trust.CA.Certificates;
 using Trust.CA.Revocation;
 using Trust.Crypto.Asn1;
-using Trust.Kernel.Postgres;
+using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 using Trust.TestKit;
 
 namespace Trust.CA.Tests.Claims;
@@ -13,14 +14,21 @@ namespace Trust.CA.Tests.Claims;
 /// <summary>Certificates, what is told of them, and what keys are made for.</summary>
 public sealed class StatusClaims(CaFixture ca)
 {
-    // The generation of a key that others rely on is an event; today the responders' and the entitlement key's are made without one.
+    // The generation of a key that others rely on is an event, once each, by the hash of its public key.
     [Fact]
-    public async Task M10_The_keys_of_entitlement_and_batches_are_made_without_an_event()
+    public async Task The_keys_of_entitlement_batches_and_registry_are_events_once_each()
     {
-        const string generated = "SELECT count(*) FROM audit_outbox WHERE action = 'KEY.generate'";
-        // The one there is is the ceremony's.
-        Assert.Equal(1, await ca.Database.Owner.Sql(generated).Scalar<long>(default));
-        Assert.True(File.Exists(Path.Combine(ca.Public, "entitlement.spki")));
-        Assert.True(File.Exists(Path.Combine(ca.Public, "ca-batch.spki")));
+        await Eventually.Holds(async () => (await Keys("registry-lookup")).Count == 1, "the register has told of them");
+        await ca.App.Services.GetRequiredService<KeyRegister>().Round(default);
+        foreach (var (label, file) in new[] { ("entitlement", "entitlement.spki"), ("batch", "ca-batch.spki") })
+        {
+            var sha256 = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(ca.Public, file))));
+            Assert.Equal("sha256:" + sha256, Assert.Single(await Keys(label)));
+        }
+
+        Assert.Equal("secret-key", Assert.Single(await Keys("registry-encryption")));
     }
+
+    private async Task<List<string?>> Keys(string label) =>
+        [.. (await ca.Events("KEY.generate", SubjectKey.Of("key", label))).Select(e => e.GetProperty("basis").GetString())];
 }

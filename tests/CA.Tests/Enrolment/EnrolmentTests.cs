@@ -2,16 +2,42 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Trust.CA.Enrolment;
 using Trust.CA.Registry;
+using Trust.CA.Tests.Claims;
 using Trust.Cli.Local;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.TestKit;
 
 namespace Trust.CA.Tests.Enrolment;
 
 public sealed class EnrolmentTests(CaFixture ca)
 {
+    [Fact]
+    public async Task Whoever_looks_at_a_request_or_at_the_list_has_left_an_event()
+    {
+        var (person, institution, name) = await ca.NewPractitioner();
+        using var key = SoftwareKey.New(PublicKeyKind.P256);
+        var created = await ca.Request(await Samples.Request("practitioner-signature", person, name, key, institution));
+        using var officer = ca.Officer(1);
+        using (var shown = await officer.GetAsync(new Uri($"/certificate-requests/{created.Id}", UriKind.Relative)))
+        {
+            Assert.True(shown.IsSuccessStatusCode);
+        }
+
+        var looked = Assert.Single(await ca.Events("REG.query", SubjectKey.Practitioner(person)));
+        Assert.Equal(("certificate-request", created.Id.ToString()), (looked.GetProperty("reason").GetString(), looked.GetProperty("correlation").GetString()));
+        Assert.Equal("ra-officer", looked.GetProperty("actor").GetProperty("role").GetString());
+        for (var next = "/certificate-requests?state=pending&limit=50"; next is not null;)
+        {
+            using var page = await officer.GetAsync(new Uri(next, UriKind.RelativeOrAbsolute));
+            next = page.Headers.TryGetValues("Link", out var links) ? links.Single().Split('>')[0][1..] : null;
+        }
+
+        Assert.Equal(["certificate-request", "certificate-requests"], (await ca.Events("REG.query", SubjectKey.Practitioner(person))).Select(e => e.GetProperty("reason").GetString()));
+    }
+
     [Fact]
     public async Task Two_other_officers_approve_and_the_certificate_verifies_with_openssl()
     {

@@ -6,6 +6,7 @@ using Npgsql;
 using Trust.CA.Certificates;
 using Trust.CA.Feed;
 using Trust.CA.Revocation;
+using Trust.Kernel.Audit;
 using Trust.CA.Tests.Claims;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Hosting;
@@ -66,7 +67,7 @@ public sealed class OcspCacheTests(CaFixture ca)
     {
         var clock = new ManualClock(DateTimeOffset.UtcNow);
         var services = ca.App.Services;
-        using var hub = new FeedHub(services.GetRequiredService<NpgsqlDataSource>(), clock);
+        using var hub = new FeedHub(services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<OutboxState>(), clock);
         var options = services.GetRequiredService<CaOptions>();
         var ocsp = new AnswerOcsp(services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<OcspResponders>(), options, clock, hub);
         var (person, institution, name) = await ca.NewPractitioner();
@@ -91,7 +92,7 @@ public sealed class OcspCacheTests(CaFixture ca)
     {
         var services = ca.App.Services;
         var options = services.GetRequiredService<CaOptions>();
-        using var hub = new FeedHub(services.GetRequiredService<NpgsqlDataSource>(), TimeProvider.System);
+        using var hub = new FeedHub(services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<OutboxState>(), TimeProvider.System);
         var ocsp = new AnswerOcsp(services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<OcspResponders>(), options, TimeProvider.System, hub);
         var id = CertificateId.Of(await Issuer(), CertificateContent.NewSerialNumber());
         var kept = Question(id, null);

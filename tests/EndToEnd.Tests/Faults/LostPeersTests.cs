@@ -88,6 +88,65 @@ public sealed class LostPeersTests(RunningTrust trust)
         await trust.Installation.WaitUntilReady("sign", Start, None);
     }
 
+    [Fact]
+    public async Task Services_started_without_the_ledger_vouch_for_nothing_until_it_is_back()
+    {
+        using var driver = new PrescriptionDriver(trust);
+        var (_, card) = await trust.NewPhysician(None);
+        var doctor = driver.Person(await trust.Login(card, "openid rx.sign rx.read", None));
+        var services = trust.Installation.Services;
+        await Task.WhenAll(new[] { "ledger", "idp", "ca", "sign" }.Select(s => services[s].Kill(None)));
+        try
+        {
+            foreach (var name in new[] { "idp", "ca", "sign" })
+            {
+                services[name].Start();
+                await Eventually.Holds(() => Lives(name), name + " runs", Start);
+            }
+
+            using var http = Connections.Client(trust.Installation.RootFile);
+            using (var page = await http.GetAsync(trust.Installation.Addresses.Idp + "/authorize?client_id=his-shuan"))
+            {
+                Assert.Equal(503, (int)page.StatusCode);
+                Assert.NotNull(page.Headers.RetryAfter);
+                Assert.Equal("text/html", page.Content.Headers.ContentType!.MediaType);
+                Assert.Contains("head-not-compared", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+                Assert.Contains("default-src 'none'", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+            }
+
+            var token = await trust.World.Client("regulator-sichuan").Token(http, [new("grant_type", "client_credentials"), new("scope", "audit.read")], None);
+            Assert.Equal((503, "temporarily_unavailable"), (token.Status, token.Json!["error"]!.GetValue<string>()));
+            var signing = await doctor.Send(HttpMethod.Post, "/prescriptions", new JsonObject(), null, None);
+            Assert.Equal((503, "head-not-compared"), (signing.Status, signing.Problem));
+            var ready = await new Api(http, trust.Installation.Addresses.Sign).Send(HttpMethod.Get, "/health/ready", null, null, None);
+            Assert.Contains("head-not-compared", ready.Json!["checks"]!["ledger"]!["detail"]!.GetValue<string>(), StringComparison.Ordinal);
+            Assert.Equal(200, (await new Api(http, trust.Installation.Addresses.Idp).Send(HttpMethod.Get, "/jwks", null, null, None)).Status);
+        }
+        finally
+        {
+            services["ledger"].Start();
+            foreach (var name in new[] { "ledger", "idp", "ca", "sign" })
+            {
+                await trust.Installation.WaitUntilReady(name, Start, None);
+            }
+        }
+
+        Assert.IsType<LoginResult.Granted>(await trust.Login(card, "openid rx.sign", None));
+    }
+
+    private async Task<bool> Lives(string service)
+    {
+        try
+        {
+            using var http = Connections.Client(trust.Installation.RootFile);
+            return (await new Api(http, trust.Installation.BaseUrl(service)).Send(HttpMethod.Get, "/health/live", null, null, None)).Status == 200;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
     private async Task<long> LedgerSize()
     {
         using var http = Connections.Client(trust.Installation.RootFile);

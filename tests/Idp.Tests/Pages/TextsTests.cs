@@ -27,6 +27,8 @@ public sealed class TextsTests
     [InlineData("institution-closed")]
     [InlineData("wrong-key-usage")]
     [InlineData("status-unknown")]
+    [InlineData("clock-skew")]
+    [InlineData("head-not-compared")]
     public void Each_refusal_of_the_registry_has_its_own_sentence(string rule) => Assert.NotEqual(Texts.Zh["refused.other"], Texts.Refusal(Texts.Zh, rule));
 
     [Fact]

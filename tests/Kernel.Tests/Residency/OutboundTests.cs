@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
 
@@ -59,6 +61,25 @@ public sealed class OutboundTests
 
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => hangUp);
+    }
+
+    [Fact]
+    public async Task An_answer_without_end_is_given_up_and_not_gathered_in_memory()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using var endless = builder.Build();
+        endless.MapGet("/x", async context =>
+        {
+            while (!context.RequestAborted.IsCancellationRequested)
+            {
+                await context.Response.Body.WriteAsync(new byte[1024 * 1024], context.RequestAborted);
+            }
+        });
+        await endless.StartAsync(TestContext.Current.CancellationToken);
+        using var outbound = new Outbound([Peer(endless.Urls.First())], null);
+        await Assert.ThrowsAsync<HttpRequestException>(() => outbound.Client("peer").GetByteArrayAsync("x", TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<HttpRequestException>(() => outbound.Client("peer").GetAsync("x", TestContext.Current.CancellationToken));
     }
 
     [Fact]

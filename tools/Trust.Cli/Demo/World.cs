@@ -66,6 +66,9 @@ public sealed class World : IAsyncDisposable
         return world;
     }
 
+    private const string SampleHospital = "urn:mdid:o:01J9ZZZZZZZZZZZZZZZZZZZZH1";
+    private const string SamplePharmacy = "urn:mdid:o:01J9ZZZZZZZZZZZZZZZZZZZZF1";
+
     /// <summary>Imports institutions, practitioners, affiliations and filings; returns the per-row answer.</summary>
     public async Task<JsonArray> ImportRegistry(CancellationToken ct)
     {
@@ -85,10 +88,12 @@ public sealed class World : IAsyncDisposable
     public async Task RegisterClients(CancellationToken ct)
     {
         System.IO.Directory.CreateDirectory(_keys, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        // The file stands for itself, with the addresses of a development installation; here each stands for the installation's own.
+        var (sample, here) = (AddressPlan.Development, _installation.Addresses);
         var text = (await File.ReadAllTextAsync(Path.Combine(_samples, "clients.json"), ct))
-            .Replace("{idp}", _installation.Addresses.Idp, StringComparison.Ordinal).Replace("{sign}", _installation.Addresses.Sign, StringComparison.Ordinal)
-            .Replace("{ledger}", _installation.Addresses.Ledger, StringComparison.Ordinal).Replace("{hospital}", Institutions[0], StringComparison.Ordinal)
-            .Replace("{pharmacy}", Institutions[2], StringComparison.Ordinal);
+            .Replace(sample.Idp, here.Idp, StringComparison.Ordinal).Replace(sample.CA, here.CA, StringComparison.Ordinal)
+            .Replace(sample.Sign, here.Sign, StringComparison.Ordinal).Replace(sample.Ledger, here.Ledger, StringComparison.Ordinal)
+            .Replace(SampleHospital, Institutions[0], StringComparison.Ordinal).Replace(SamplePharmacy, Institutions[2], StringComparison.Ordinal);
         var clients = JsonNode.Parse(text)!.AsArray();
         foreach (var client in clients)
         {

@@ -107,7 +107,11 @@ public sealed partial class Installation
                 root["Tokens"] = Tokens(Addresses.Idp);
                 break;
             case "ca":
-                root["Ca"] = new JsonObject { ["PublicBaseUrl"] = Addresses.Public, ["AllowSoftwareSm2"] = true };
+                root["Ca"] = new JsonObject
+                {
+                    ["PublicBaseUrl"] = Addresses.Public, ["AllowSoftwareSm2"] = true, ["RegionTableFile"] = Path.Combine(Program.RepositoryRoot(), "samples", "regions.csv"),
+                };
+                root["Tokens"] = Tokens(Addresses.CA);
                 break;
             case "sign":
                 root["SignService"] = new JsonObject();

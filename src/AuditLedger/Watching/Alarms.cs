@@ -26,6 +26,9 @@ internal enum AlarmKind
 
     /// <summary>The log has grown and was not time-stamped within its budget.</summary>
     NotAnchored,
+
+    /// <summary>This ledger stands on an older or another history than its lock store or a witness knows.</summary>
+    SetBack,
 }
 
 /// <summary>
@@ -40,6 +43,7 @@ internal sealed class Alarms(NpgsqlDataSource db, Outbox outbox, ILogger<Alarms>
     {
         [AlarmKind.Snooping] = "snooping", [AlarmKind.BulkReading] = "bulk-reading", [AlarmKind.ClockRegression] = "clock-regression",
         [AlarmKind.Backlog] = "backlog", [AlarmKind.WitnessLag] = "witness-lag", [AlarmKind.NotAnchored] = "not-anchored",
+        [AlarmKind.SetBack] = "set-back",
     }.ToFrozenDictionary();
 
     private readonly Channel<(AlarmKind Kind, string Detail)> _raised = Channel.CreateBounded<(AlarmKind, string)>(MaxWaiting);
@@ -54,6 +58,24 @@ internal sealed class Alarms(NpgsqlDataSource db, Outbox outbox, ILogger<Alarms>
         if (!_raised.Writer.TryWrite((kind, detail)))
         {
             LedgerLog.AlarmNotRecorded(log, kind, null);
+        }
+    }
+
+    /// <summary>Raises one and records it before it returns: the process is about to end. What keeps it from being recorded is told in the log.</summary>
+    /// <param name="kind">What.</param>
+    /// <param name="detail">As for <see cref="Raise"/>.</param>
+    /// <param name="ct">Cancels the recording.</param>
+    public async Task RecordNow(AlarmKind kind, string detail, CancellationToken ct)
+    {
+        LedgerLog.Alarmed(log, kind, detail);
+        LedgerMetrics.Alarmed(Names[kind]);
+        try
+        {
+            await Record(kind, detail, ct);
+        }
+        catch (Exception e) when (e is AlarmRefusedException or NpgsqlException or OperationCanceledException)
+        {
+            LedgerLog.AlarmNotRecorded(log, kind, e);
         }
     }
 

@@ -165,6 +165,11 @@ internal sealed class CosignatureRounds(
         {
             var answer = await Submit(witness, collected.Head, ct);
             LedgerMetrics.WitnessAnswered(witness.Name, answer);
+            if (sequencer.EndBy(witness.Name, answer))
+            {
+                return;
+            }
+
             switch (answer)
             {
                 case WitnessAnswer.Cosigned(var line):
@@ -172,7 +177,7 @@ internal sealed class CosignatureRounds(
                     await Keep(collected, ct);
                     break;
                 case WitnessAnswer.Elsewhere(var size):
-                    LedgerLog.WitnessAhead(log, witness.Name, size, collected.Head.Checkpoint.Size);
+                    LedgerLog.WitnessElsewhere(log, witness.Name, size, collected.Head.Checkpoint.Size);
                     break;
                 case WitnessAnswer.Refused(var status, var why):
                     LedgerLog.WitnessRefused(log, witness.Name, status, why);

@@ -116,14 +116,19 @@ public static class LedgerRefusals
 
     /// <summary>The identifier is not one of its kind: nothing could stand under it.</summary>
     public static readonly Refusal MalformedIdentifier = new("malformed-identifier", 400,
-        "对象标识不符合其种类的写法：prescription 为小写 UUID（不是处方号），practitioner 为 urn:mdid:p: 加大写 ULID（不是执业证号），institution 为 urn:mdid:o: 加大写 ULID，certificate 为 64 位小写十六进制（DER 的 SHA-256），patient 为绑定时给出的 32 字节密钥（base64url）。",
+        "对象标识不符合其种类的写法：prescription 为小写 UUID（不是处方号），practitioner 为 urn:mdid:p: 加大写 ULID（不是执业证号），institution 为 urn:mdid:o: 加大写 ULID，alarm 为报警种类的名称，certificate 为 64 位小写十六进制（DER 的 SHA-256），patient 为绑定时给出的 32 字节密钥（base64url）。",
         "The identifier has not the form of its kind: prescription, a UUID in lower case (not the number printed on it); practitioner, urn:mdid:p: and a ULID in upper case (not a licence number); "
-        + "institution, urn:mdid:o: and a ULID in upper case; certificate, 64 hexadecimal digits in lower case (SHA-256 of the DER); patient, the 32-byte key in base64url that its binding gave.");
+        + "institution, urn:mdid:o: and a ULID in upper case; alarm, the name of a kind of alarm; certificate, 64 hexadecimal digits in lower case (SHA-256 of the DER); patient, the 32-byte key in base64url that its binding gave.");
 
     /// <summary>A parameter that no question has. Member: <c>parameter</c>.</summary>
     public static readonly Refusal UnknownParameter = new("unknown-parameter", 400,
         "查询没有名为 {parameter} 的参数；只有 from、to、size 和 caseNumber，区分大小写。",
         "A question has no parameter {parameter}: there are from, to, size and caseNumber, in this spelling.");
+
+    /// <summary>A question about alarms that cannot be read. Member: <c>member</c>.</summary>
+    public static readonly Refusal MalformedAlarmQuestion = new("malformed-alarm-question", 400,
+        "查询参数 {member} 无法读取：参数只有 from、to、kind、after 和 limit，各只能出现一次；from 和 to 须为带时区偏移的 RFC 3339 时间，且 from 早于 to；kind 为报警种类的名称。",
+        "The parameter {member} cannot be read: there are from, to, kind, after and limit, each once; from and to are RFC 3339 with an offset, the first before the second; kind is the name of a kind of alarm.");
 
     /// <summary>A stored entry is not what was logged. Member: <c>index</c>.</summary>
     public static readonly Refusal EntryDamaged = new("entry-damaged", 503,

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
 using Trust.AuditLedger.Index;
+using Trust.AuditLedger.Watching;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
 using Trust.LogFormat.Index;
@@ -36,6 +37,8 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private const string CopyKeys = "COPY data_keys (idx, key) FROM STDIN BINARY";
     private const string CopyTiles = "COPY tiles (level, n, hashes) FROM STDIN BINARY";
     private const string CopyBatches = "COPY batches (source, epoch, first_seq, last_seq, first_idx, signature) FROM STDIN BINARY";
+
+    private const string CopyAlarms = "COPY alarms (idx, at, id, kind) FROM STDIN BINARY";
 
     private const string SelectLeaves = "SELECT idx, leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     private const string SelectHashes = "SELECT leaf_hash FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
@@ -227,6 +230,12 @@ internal sealed class SequencerStore(NpgsqlConnection db)
             await Copy(CopyKeys, (copy, token) => WriteKeys(copy, group, token), ct);
         }
 
+        var alarms = group.Leaves.Select((leaf, i) => LoggedAlarm.Of(group.FirstIndex + i, leaf)).OfType<LoggedAlarm>().ToList();
+        if (alarms.Count > 0)
+        {
+            await Copy(CopyAlarms, (copy, token) => WriteAlarms(copy, alarms, token), ct);
+        }
+
         if (group.Tiles.Count > 0)
         {
             await Copy(CopyTiles, (copy, token) => WriteTiles(copy, group, token), ct);
@@ -279,6 +288,18 @@ internal sealed class SequencerStore(NpgsqlConnection db)
                     await copy.WriteAsync(key, NpgsqlDbType.Bytea, ct);
                 }
             }
+        }
+    }
+
+    private static async Task WriteAlarms(NpgsqlBinaryImporter copy, List<LoggedAlarm> alarms, CancellationToken ct)
+    {
+        foreach (var alarm in alarms)
+        {
+            await copy.StartRowAsync(ct);
+            await copy.WriteAsync(alarm.Index, NpgsqlDbType.Bigint, ct);
+            await copy.WriteAsync(alarm.At, NpgsqlDbType.TimestampTz, ct);
+            await copy.WriteAsync(alarm.Id, NpgsqlDbType.Uuid, ct);
+            await copy.WriteAsync(alarm.Kind, NpgsqlDbType.Text, ct);
         }
     }
 

@@ -7,6 +7,7 @@ using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
+using Trust.AuditLedger.Watching;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.LogFormat;
@@ -141,6 +142,7 @@ public sealed record EvidencePolicy(
 [JsonSerializable(typeof(HoldRequest))]
 [JsonSerializable(typeof(HoldAnswer))]
 [JsonSerializable(typeof(IReadOnlyList<HoldAnswer>))]
+[JsonSerializable(typeof(IReadOnlyList<LoggedAlarm>))]
 [JsonSerializable(typeof(ShreddingRequest))]
 [JsonSerializable(typeof(ShreddingAnswer))]
 public sealed partial class LedgerJson : JsonSerializerContext;

@@ -182,7 +182,7 @@ public sealed class KillTests : IAsyncLifetime
         {
             if (EventLeaf.TryRead(leaf, out var e))
             {
-                index.Append(index.Size, hash, e.Keys);
+                index.Append(index.Size, hash, e.Keys, e.ByActor);
             }
             else
             {

@@ -160,12 +160,12 @@ internal sealed class SequencerStore(NpgsqlConnection db)
         {
             var start = await reader.GetFieldValueAsync<byte[]>(2, ct);
             var commit = CommitEntry.TryRead(start);
-            if (commit is null && (start.Length < 2 || start[0] != EntryType.Event))
+            if (commit is null && (start.Length < 2 || start[0] is not (EntryType.Event or EntryType.EventByActor)))
             {
                 throw new SetBackException($"entry {next} is of a type or map function that this version does not know");
             }
 
-            yield return new LoggedKeys(next, await reader.GetFieldValueAsync<byte[]>(1, ct), commit is null ? start.AsMemory(2) : default, commit);
+            yield return new LoggedKeys(next, await reader.GetFieldValueAsync<byte[]>(1, ct), commit is null ? start.AsMemory(2) : default, start[0] == EntryType.EventByActor, commit);
         }
 
         if (next != to)

@@ -44,6 +44,9 @@ internal abstract record EvidenceOutcome
     /// <summary>The signing service is away.</summary>
     public sealed record SignaturesAway : EvidenceOutcome;
 
+    /// <summary>The period ends before the index knew who acted.</summary>
+    public sealed record ActorsUnknown : EvidenceOutcome;
+
     /// <summary>Another process sequences.</summary>
     public sealed record Standby : EvidenceOutcome;
 }
@@ -71,7 +74,11 @@ internal sealed class EvidenceMaker(
             return new EvidenceOutcome.NoSuchTree(head.Checkpoint.Size);
         }
 
-        var range = await Range(question, region, size, new TreeReader(db, head.Edge), ct);
+        if (await Range(question, region, size, new TreeReader(db, head.Edge), ct) is not { } range)
+        {
+            return new EvidenceOutcome.ActorsUnknown();
+        }
+
         return await prover.Prove(head, question.Subject.Key.ToArray(), range.From, range.To, size, options.Evidence.MaxEvents, ct) switch
         {
             SubjectAnswer.Proved answer => await Make(question, caller, region, head, size, range, answer, ct),
@@ -95,12 +102,23 @@ internal sealed class EvidenceMaker(
 
     // The subject's own neighbours cannot show where a period begins: one may be withheld, or lie in another volume. Any event shows it that the
     // regulator may see; where none is near, the range reaches further and holds more than the period, never less.
-    private async Task<IndexRange> Range(Question question, string region, long size, TreeReader reader, CancellationToken ct)
+    // Null when the period ends before the index knew who acted.
+    private async Task<IndexRange?> Range(Question question, string region, long size, TreeReader reader, CancellationToken ct)
     {
         bool MayBeShown(byte[] leaf) => EventLeaf.TryRead(leaf, out var e) && EventBodyReader.Check(e.Body) is null && (IsOwn(leaf) || IsInside(leaf, region, out _));
         async Task<RangeEnd> End((long Index, byte[] Leaf) at) => new(at.Leaf, await reader.Inclusion(at.Index, size, ct));
         var before = question.From is { } begin ? await store.LastBefore(await store.LowerBound(begin, size, ct), MayBeShown, ct) : null;
         var after = question.To is { } end ? await store.FirstFrom(await store.LowerBound(end, size, ct), size, MayBeShown, ct) : null;
+        if (question.Subject.Kind is SubjectText.Actor && !(before is { Leaf: [EntryType.EventByActor, ..] } || await store.IsByActor(size, ct)))
+        {
+            // An older log: the answer begins where it can be whole, and says so.
+            before = await store.FirstFrom(await store.FirstByActor(size, ct), size, leaf => leaf is [EntryType.EventByActor, ..] && MayBeShown(leaf), ct);
+            if (before is null || before.Value.Index >= (after?.Index ?? size - 1))
+            {
+                return null;
+            }
+        }
+
         return new IndexRange(
             before is { } b ? b.Index + 1 : 0, after is { } a ? a.Index : size - 1, before is { } first ? await End(first) : null, after is { } last ? await End(last) : null);
     }
@@ -232,7 +250,7 @@ internal sealed class EvidenceMaker(
 
     // Anchors and checks concern nobody and nobody's region; holds, shreddings and alarms do.
     private static bool IsOwn(byte[] leaf) =>
-        EventLeaf.TryRead(leaf, out var e) && e.Keys.IsEmpty && string.Equals(e.Source, "ledger", StringComparison.Ordinal)
+        EventLeaf.TryRead(leaf, out var e) && e.Keys.Length == (e.ByActor ? SubjectKey.Size : 0) && string.Equals(e.Source, "ledger", StringComparison.Ordinal)
         && (e.Body.StartsWith("{\"action\":\"LEDGER.anchor\","u8) || e.Body.StartsWith("{\"action\":\"LEDGER.verify\","u8));
 
     private bool IsInside(byte[] leaf, string region, out byte[] bodyHash)

@@ -1,6 +1,7 @@
 using Npgsql;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Evidence;
 
@@ -45,13 +46,25 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
     /// <param name="time">Microseconds since 1970.</param>
     /// <param name="size">Entries to look at.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<long> LowerBound(long time, long size, CancellationToken ct)
+    public Task<long> LowerBound(long time, long size, CancellationToken ct) => Search(size, leaf => leaf is { } e && TimeOf(e) < time, ct);
+
+    /// <summary>
+    /// First index from which on events are found by who acted; <paramref name="size"/> when none is, the first kept entry when it may have been pruned. Behind
+    /// the first of them there is none of the older type.
+    /// </summary>
+    public Task<long> FirstByActor(long size, CancellationToken ct) => Search(size, leaf => leaf is [EntryType.Event, ..], ct);
+
+    /// <summary>Whether the tree's events are found by who acted, from its first entry on.</summary>
+    public async Task<bool> IsByActor(long size, CancellationToken ct) =>
+        await db.Sql(SelectLast).With(size - 1).One(r => r.GetFieldValue<byte[]>(0), ct) is { } last && CommitEntry.TryRead(last) is { ByActor: true };
+
+    private async Task<long> Search(long size, Predicate<byte[]?> liesBefore, CancellationToken ct)
     {
         var (low, high) = (Math.Min(await db.Sql(SelectMinimum).Scalar<long>(ct), size), size);
         while (low < high)
         {
             var middle = low + ((high - low) / 2);
-            (low, high) = await TimeAt(middle, ct) < time ? (middle + 1, high) : (low, middle);
+            (low, high) = liesBefore(await EventAt(middle, ct)) ? (middle + 1, high) : (low, middle);
         }
 
         return low;
@@ -140,19 +153,22 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         }
     }
 
-    private async Task<long> TimeAt(long index, CancellationToken ct)
+    // A commit entry counts with the event before it.
+    private async Task<byte[]?> EventAt(long index, CancellationToken ct)
     {
         foreach (var leaf in await db.Sql(SelectLast).With(index).All(r => r.GetFieldValue<byte[]>(0), ct))
         {
-            if (EventLeaf.TryRead(leaf, out var e))
+            if (EventLeaf.TryRead(leaf, out _))
             {
-                return e.Time;
+                return leaf;
             }
         }
 
-        // The first kept entry is a commit entry, and the events before it are pruned: where their time lay, nobody can say any more.
-        return long.MaxValue;
+        // The first kept entry is a commit entry, and the events before it are pruned: what they were, nobody can say any more.
+        return null;
     }
+
+    private static long TimeOf(byte[] leaf) => EventLeaf.TryRead(leaf, out var e) ? e.Time : throw new InvalidDataException("An entry that was read as an event is none.");
 
     private static byte[] BodyHash(byte[] leaf) =>
         EventLeaf.TryRead(leaf, out var read) ? read.BodyHash.ToArray() : throw new InvalidDataException("A batch's entry is not an event.");

@@ -60,6 +60,7 @@ internal sealed class GetEvidence(EvidenceMaker maker, Outbox outbox, NpgsqlData
             EvidenceOutcome.Damaged(var index) => LedgerRefusals.EntryDamaged.With("index", index),
             EvidenceOutcome.NotWitnessed => LedgerRefusals.WitnessesAway,
             EvidenceOutcome.SignaturesAway => LedgerRefusals.SignaturesUnavailable,
+            EvidenceOutcome.ActorsUnknown => LedgerRefusals.ActorsUnknown,
             EvidenceOutcome.Standby => LedgerRefusals.Standby,
             var other => throw new InvalidOperationException($"Unknown outcome {other}."),
         };

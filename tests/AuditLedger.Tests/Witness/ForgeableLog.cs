@@ -100,7 +100,7 @@ internal sealed class ForgeableLog : IAsyncDisposable
     {
         if (EventLeaf.TryRead(leaf, out var e))
         {
-            _index.Append(_index.Size, MerkleProof.LeafHash(leaf), intoIndex ? e.Keys : []);
+            _index.Append(_index.Size, MerkleProof.LeafHash(leaf), intoIndex ? e.Keys : [], e.ByActor);
         }
 
         Leaves.Add(leaf);

@@ -144,10 +144,14 @@ public static class LedgerRefusals
         "该时段内账本尚未按行为人建立索引，无法证明某人或某系统的全部行为；请查询更晚的时段，或按处方、机构等对象查询。",
         "In this period the log was not yet indexed by who acted, so that nobody's acts can be shown to be all; ask for a later period, or by prescription, institution or another subject.");
 
-    /// <summary>More than one file holds. Members: <c>events</c>, <c>hashes</c>.</summary>
+    /// <summary>As many files as may be are being made.</summary>
+    public static readonly Refusal EvidenceBusy = new("evidence-busy", 503,
+        "正在制作的证据文件已达上限；请按 Retry-After 等待后重试。", "As many evidence files as may be are being made; ask again after Retry-After.");
+
+    /// <summary>More than one file holds. Members: <c>events</c>, <c>hashes</c>, <c>bytes</c>.</summary>
     public static readonly Refusal TooMuchRecorded = new("too-much-recorded", 413,
-        "该时段内的事件超过 {events} 个，或其所在批次的哈希值超过 {hashes} 个；请缩短查询时段。",
-        "More than {events} events, or more than {hashes} hashes of the batches they came in; ask for a shorter period.");
+        "该时段内的事件超过 {events} 个，或其所在批次的哈希值超过 {hashes} 个，或文件超过 {bytes} 字节；请缩短查询时段。",
+        "More than {events} events, more than {hashes} hashes of the batches they came in, or a file of more than {bytes} bytes; ask for a shorter period.");
 
     /// <summary>No quorum of witnesses for a tree that could answer.</summary>
     public static readonly Refusal WitnessesAway = new("witnesses-away", 503,

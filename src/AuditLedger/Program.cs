@@ -81,6 +81,7 @@ public static class Program
             .AddSingleton<EvidenceStore>()
             .AddSingleton<SigningEvidence>()
             .AddSingleton(options.RegionTableFile is { } file ? RegionTable.Load(file) : RegionTable.Empty)
+            .AddSingleton<EvidenceDesk>()
             .AddSingleton<EvidenceMaker>()
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("sequencer", _ =>
             {

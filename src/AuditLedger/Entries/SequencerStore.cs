@@ -2,6 +2,7 @@ using System.Data;
 using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
+using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Watching;
 using Trust.Kernel.Postgres;
@@ -39,6 +40,8 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private const string CopyBatches = "COPY batches (source, epoch, first_seq, last_seq, first_idx, signature) FROM STDIN BINARY";
 
     private const string CopyAlarms = "COPY alarms (idx, at, id, kind) FROM STDIN BINARY";
+
+    private const string CopyMarks = "COPY marks (idx) FROM STDIN BINARY";
 
     private const string SelectLeaves = "SELECT idx, leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     private const string SelectHashes = "SELECT leaf_hash FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
@@ -236,6 +239,12 @@ internal sealed class SequencerStore(NpgsqlConnection db)
             await Copy(CopyAlarms, (copy, token) => WriteAlarms(copy, alarms, token), ct);
         }
 
+        var marks = group.Leaves.Index().Where(e => Mark.Is(e.Item)).Select(e => group.FirstIndex + e.Index).ToList();
+        if (marks.Count > 0)
+        {
+            await Copy(CopyMarks, (copy, token) => WriteMarks(copy, marks, token), ct);
+        }
+
         if (group.Tiles.Count > 0)
         {
             await Copy(CopyTiles, (copy, token) => WriteTiles(copy, group, token), ct);
@@ -300,6 +309,15 @@ internal sealed class SequencerStore(NpgsqlConnection db)
             await copy.WriteAsync(alarm.At, NpgsqlDbType.TimestampTz, ct);
             await copy.WriteAsync(alarm.Id, NpgsqlDbType.Uuid, ct);
             await copy.WriteAsync(alarm.Kind, NpgsqlDbType.Text, ct);
+        }
+    }
+
+    private static async Task WriteMarks(NpgsqlBinaryImporter copy, List<long> marks, CancellationToken ct)
+    {
+        foreach (var index in marks)
+        {
+            await copy.StartRowAsync(ct);
+            await copy.WriteAsync(index, NpgsqlDbType.Bigint, ct);
         }
     }
 

@@ -45,6 +45,9 @@ internal sealed class FileMembers
         }
     }
 
+    /// <summary>Bytes of the members, their names and what joins them; the member <c>query</c> comes to it.</summary>
+    public long Length => _members.Sum(m => (long)m.Key.Length + m.Value.Length + 4);
+
     /// <summary>What the query event names: all members but itself, so that whoever passes the file on can leave nothing of it out.</summary>
     public string Basis() => "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData([.. QueryTag, .. _members.Values.SelectMany(SHA256.HashData)]));
 

@@ -34,7 +34,11 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
 
     private const string SelectFrom = "SELECT idx, leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx LIMIT 256";
 
-    // What lies further off is not looked for: the range then reaches to the end of the log.
+    private const string SelectMarkBefore = "SELECT m.idx, e.leaf FROM marks m JOIN entries e ON e.idx = m.idx WHERE m.idx < $1 ORDER BY m.idx DESC LIMIT 16";
+
+    private const string SelectMarkFrom = "SELECT m.idx, e.leaf FROM marks m JOIN entries e ON e.idx = m.idx WHERE m.idx >= $1 AND m.idx < $2 ORDER BY m.idx LIMIT 16";
+
+    // Further off only the ledger's own marks are looked for, one a minute where it is anchored: else the range would reach to the end of the log.
     private const int MaxLooks = 64;
 
     private const string SelectLast = "SELECT leaf FROM entries WHERE idx <= $1 AND idx > $1 - 2 ORDER BY idx DESC";
@@ -73,6 +77,7 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
     /// <summary>The nearest event below an index that may be shown; null when none is kept nearby.</summary>
     public async Task<(long Index, byte[] Leaf)?> LastBefore(long index, Predicate<byte[]> mayBeShown, CancellationToken ct)
     {
+        var from = index;
         for (var look = 0; look < MaxLooks; look++)
         {
             var rows = await db.Sql(SelectBefore).With(index).All(r => (Index: r.GetInt64(0), Leaf: r.GetFieldValue<byte[]>(1)), ct);
@@ -83,13 +88,13 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
 
             if (rows.Count == 0)
             {
-                break;
+                return null;
             }
 
             index = rows[^1].Index;
         }
 
-        return null;
+        return await Near(db.Sql(SelectMarkBefore).With(from), mayBeShown, ct);
     }
 
     /// <summary>The nearest event from an index on that may be shown, below an end; null when there is none nearby.</summary>
@@ -106,7 +111,13 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
             index = rows.Count == 0 ? end : rows[^1].Index + 1;
         }
 
-        return null;
+        return index < end ? await Near(db.Sql(SelectMarkFrom).With(index).With(end), mayBeShown, ct) : null;
+    }
+
+    private static async Task<(long Index, byte[] Leaf)?> Near(NpgsqlCommand marks, Predicate<byte[]> mayBeShown, CancellationToken ct)
+    {
+        var rows = await marks.All(r => (Index: r.GetInt64(0), Leaf: r.GetFieldValue<byte[]>(1)), ct);
+        return rows.FindIndex(r => mayBeShown(r.Leaf)) is >= 0 and var found ? rows[found] : null;
     }
 
     /// <summary>Entries and the batches they came in, in the order asked for; null when they bring too many hashes along.</summary>

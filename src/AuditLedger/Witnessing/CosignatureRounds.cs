@@ -84,12 +84,20 @@ internal sealed class CosignatureRounds(
     /// <param name="minSize">Number of leaves it must cover.</param>
     /// <param name="ct">Ends the waiting: the caller decides how long an answer may take.</param>
     /// <exception cref="OperationCanceledException">No such head in time.</exception>
-    public async Task<WitnessedHead> RequestRound(long minSize, CancellationToken ct)
+    public Task<WitnessedHead> RequestRound(long minSize, CancellationToken ct) => Request(() => Shown, minSize, ct);
+
+    /// <summary>The same, and never one without the quorum that is configured, also where <c>/checkpoint</c> goes on without: a verifier refuses it.</summary>
+    /// <param name="minSize">Number of leaves it must cover.</param>
+    /// <param name="ct">Ends the waiting.</param>
+    /// <exception cref="OperationCanceledException">No such head in time.</exception>
+    public Task<WitnessedHead> RequestQuorum(long minSize, CancellationToken ct) => Request(() => _options.Quorum == 0 ? Shown : _witnessed, minSize, ct);
+
+    private async Task<WitnessedHead> Request(Func<WitnessedHead?> newest, long minSize, CancellationToken ct)
     {
         while (true)
         {
             var moved = _moved.Task;
-            if (Shown is { } head && head.Checkpoint.Size >= minSize)
+            if (newest() is { } head && head.Checkpoint.Size >= minSize)
             {
                 return head;
             }

@@ -5,6 +5,7 @@ using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Intake;
+using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Tiles;
@@ -72,6 +73,7 @@ public static class Program
             .AddSingleton<Volumes>()
             .AddSingleton<Admission>()
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("volumes", _ => ValueTask.FromResult(p.GetRequiredService<Admission>().Health())))
+            .AddSingleton<ReaderGate>()
             .AddSingleton<TileStore>()
             .AddSingleton<BundleReaders>()
             .AddSingleton<Mirror>()

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
@@ -92,11 +91,11 @@ internal sealed class Sequencer(
         }
         catch (SetBackException e)
         {
-            await End(e, ct);
+            throw await End(e, ct);
         }
         catch (Exception) when (Volatile.Read(ref _setBack) is not null)
         {
-            await End(_setBack!, ct);
+            throw await End(_setBack!, ct);
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
         {
@@ -114,13 +113,12 @@ internal sealed class Sequencer(
     /// <summary>Stores what the next start would otherwise have to replay; when the service stops.</summary>
     public Task StoreIndex(CancellationToken ct) => index.StoreImage();
 
-    [DoesNotReturn]
-    private async Task End(SetBackException e, CancellationToken ct)
+    private async Task<ProcessMustEndException> End(SetBackException e, CancellationToken ct)
     {
         _why = e.Message;
         LedgerLog.SetBack(log, e.Message);
         await alarms.RecordNow(AlarmKind.SetBack, e.Alarm, ct);
-        throw new ProcessMustEndException(3, e.Message);
+        return new ProcessMustEndException(3, e.Message);
     }
 
     private async Task Lead(CancellationToken ct)

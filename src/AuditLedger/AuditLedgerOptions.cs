@@ -96,5 +96,9 @@ public sealed record SourceOptions
     public required string BatchKeyFile { get; init; }
 
     /// <summary>The same of the keys it had before, which sign nothing new: what they signed is proved for as long as it is kept.</summary>
+    [MaxLength(MostKeys - 1)]
     public IReadOnlyList<string> EarlierBatchKeyFiles { get; init; } = [];
+
+    // A file that names more is malformed (docs/LEDGER-FORMAT.md §9).
+    private const int MostKeys = 64;
 }

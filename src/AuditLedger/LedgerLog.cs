@@ -24,14 +24,17 @@ internal static partial class LedgerLog
     [LoggerMessage(5011, LogLevel.Error, "The stored SM3 tree of size {Size} is not the one that was signed; it is rebuilt from the entries")]
     public static partial void Sm3Rebuilt(ILogger log, long size);
 
-    [LoggerMessage(5020, LogLevel.Warning, "The witness {Witness} could not be asked at the start: {Why}")]
-    public static partial void WitnessNotAsked(ILogger log, string witness, string why);
+    [LoggerMessage(5020, LogLevel.Warning, "A witness could not be asked at the start: {Why}")]
+    public static partial void WitnessNotAsked(ILogger log, string why);
+
+    [LoggerMessage(5026, LogLevel.Critical, "Not leading: {Why}")]
+    public static partial void WitnessesUnheard(ILogger log, string why);
 
     [LoggerMessage(5021, LogLevel.Error, "The witness {Witness} does not cosign ({Status}): {Why}")]
     public static partial void WitnessRefused(ILogger log, string witness, int status, string why);
 
-    [LoggerMessage(5022, LogLevel.Critical, "The witness {Witness} has cosigned {Theirs} entries, this ledger has published {Ours}")]
-    public static partial void WitnessAhead(ILogger log, string witness, long theirs, long ours);
+    [LoggerMessage(5022, LogLevel.Warning, "The witness {Witness} stands at {Theirs} entries, {Ours} were brought to it")]
+    public static partial void WitnessElsewhere(ILogger log, string witness, long theirs, long ours);
 
     [LoggerMessage(5023, LogLevel.Error, "A round with {Witness} failed")]
     public static partial void RoundFailed(ILogger log, string witness, Exception e);

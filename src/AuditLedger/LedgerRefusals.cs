@@ -116,14 +116,19 @@ public static class LedgerRefusals
 
     /// <summary>The identifier is not one of its kind: nothing could stand under it.</summary>
     public static readonly Refusal MalformedIdentifier = new("malformed-identifier", 400,
-        "对象标识不符合其种类的写法：prescription 为小写 UUID（不是处方号），practitioner 为 urn:mdid:p: 加大写 ULID（不是执业证号），institution 为 urn:mdid:o: 加大写 ULID，certificate 为 64 位小写十六进制（DER 的 SHA-256），patient 为绑定时给出的 32 字节密钥（base64url）。",
+        "对象标识不符合其种类的写法：prescription 为小写 UUID（不是处方号），practitioner 为 urn:mdid:p: 加大写 ULID（不是执业证号），institution 为 urn:mdid:o: 加大写 ULID，alarm 为报警种类的名称，actor 为 urn:mdid:p: 或 urn:mdid:o: 加大写 ULID，或客户端、服务的名称，certificate 为 64 位小写十六进制（DER 的 SHA-256），patient 为绑定时给出的 32 字节密钥（base64url）。",
         "The identifier has not the form of its kind: prescription, a UUID in lower case (not the number printed on it); practitioner, urn:mdid:p: and a ULID in upper case (not a licence number); "
-        + "institution, urn:mdid:o: and a ULID in upper case; certificate, 64 hexadecimal digits in lower case (SHA-256 of the DER); patient, the 32-byte key in base64url that its binding gave.");
+        + "institution, urn:mdid:o: and a ULID in upper case; alarm, the name of a kind of alarm; actor, a person's or institution's URN, or the name of a client or service; certificate, 64 hexadecimal digits in lower case (SHA-256 of the DER); patient, the 32-byte key in base64url that its binding gave.");
 
     /// <summary>A parameter that no question has. Member: <c>parameter</c>.</summary>
     public static readonly Refusal UnknownParameter = new("unknown-parameter", 400,
         "查询没有名为 {parameter} 的参数；只有 from、to、size 和 caseNumber，区分大小写。",
         "A question has no parameter {parameter}: there are from, to, size and caseNumber, in this spelling.");
+
+    /// <summary>A question about alarms that cannot be read. Member: <c>member</c>.</summary>
+    public static readonly Refusal MalformedAlarmQuestion = new("malformed-alarm-question", 400,
+        "查询参数 {member} 无法读取：参数只有 from、to、kind、after 和 limit，各只能出现一次；from 和 to 须为带时区偏移的 RFC 3339 时间，且 from 早于 to；kind 为报警种类的名称。",
+        "The parameter {member} cannot be read: there are from, to, kind, after and limit, each once; from and to are RFC 3339 with an offset, the first before the second; kind is the name of a kind of alarm.");
 
     /// <summary>A stored entry is not what was logged. Member: <c>index</c>.</summary>
     public static readonly Refusal EntryDamaged = new("entry-damaged", 503,
@@ -134,10 +139,19 @@ public static class LedgerRefusals
     public static readonly Refusal NoSuchTree = new("no-such-tree", 400,
         "没有发布过这个大小的检查点；最新的检查点有 {size} 个条目。", "No checkpoint of this size was published; the newest has {size} entries.");
 
-    /// <summary>More than one file holds. Members: <c>events</c>, <c>hashes</c>.</summary>
+    /// <summary>A question about who acted, in a period that ends before the log was indexed by that.</summary>
+    public static readonly Refusal ActorsUnknown = new("actors-unknown", 404,
+        "该时段内账本尚未按行为人建立索引，无法证明某人或某系统的全部行为；请查询更晚的时段，或按处方、机构等对象查询。",
+        "In this period the log was not yet indexed by who acted, so that nobody's acts can be shown to be all; ask for a later period, or by prescription, institution or another subject.");
+
+    /// <summary>As many files as may be are being made.</summary>
+    public static readonly Refusal EvidenceBusy = new("evidence-busy", 503,
+        "正在制作的证据文件已达上限；请按 Retry-After 等待后重试。", "As many evidence files as may be are being made; ask again after Retry-After.");
+
+    /// <summary>More than one file holds. Members: <c>events</c>, <c>hashes</c>, <c>bytes</c>.</summary>
     public static readonly Refusal TooMuchRecorded = new("too-much-recorded", 413,
-        "该时段内的事件超过 {events} 个，或其所在批次的哈希值超过 {hashes} 个；请缩短查询时段。",
-        "More than {events} events, or more than {hashes} hashes of the batches they came in; ask for a shorter period.");
+        "该时段内的事件超过 {events} 个，或其所在批次的哈希值超过 {hashes} 个，或文件超过 {bytes} 字节；请缩短查询时段。",
+        "More than {events} events, more than {hashes} hashes of the batches they came in, or a file of more than {bytes} bytes; ask for a shorter period.");
 
     /// <summary>No quorum of witnesses for a tree that could answer.</summary>
     public static readonly Refusal WitnessesAway = new("witnesses-away", 503,

@@ -6,6 +6,7 @@ using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Tiles;
+using Trust.AuditLedger.Watching;
 using Trust.Kernel.Hosting;
 using Trust.LogFormat;
 
@@ -37,6 +38,8 @@ internal static class Map
             .Get<GetAnchor>("/anchors/{size:long}", Who.Anyone, Limit.Read, e => e.Covering, "The earliest time-stamped checkpoint that covers a size.")
             .Get<GetEvidence>("/evidence/{kind}/{subject}", Who.Token("audit.read"), Limit.Client, e => e.Handle,
                 "All events on one subject in a period, with the proof that none is missing; for regulators, who leave a record.")
+            .Get<ListAlarms>("/alarms", Who.Token("audit.read"), Limit.Client, e => e.Handle,
+                "The alarms that the log holds, oldest first, by time and kind; for regulators of the log's region, who leave a record.")
             .Post<PlaceHold>("/holds", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "A regulator keeps everything on a subject while a case is open.")
             .Post<ReleaseHold>("/holds/{id:guid}/release", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "A regulator asks that a hold of the own region be released; a second one confirms it.")
             .Get<ListHolds>("/holds", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "The open holds of the own region, oldest first.")

@@ -5,6 +5,7 @@ using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Index;
 using Trust.AuditLedger.Intake;
+using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Tiles;
@@ -73,6 +74,7 @@ public static class Program
             .AddSingleton<Volumes>()
             .AddSingleton<Admission>()
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("volumes", _ => ValueTask.FromResult(p.GetRequiredService<Admission>().Health())))
+            .AddSingleton<ReaderGate>()
             .AddSingleton<TileStore>()
             .AddSingleton<BundleReaders>()
             .AddSingleton<Mirror>()
@@ -82,6 +84,7 @@ public static class Program
             .AddSingleton<EvidenceStore>()
             .AddSingleton<SigningEvidence>()
             .AddSingleton(options.RegionTableFile is { } file ? RegionTable.Load(file) : RegionTable.Empty)
+            .AddSingleton<EvidenceDesk>()
             .AddSingleton<EvidenceMaker>()
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("sequencer", _ =>
             {

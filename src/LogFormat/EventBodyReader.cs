@@ -33,8 +33,9 @@ public ref struct EventBodyReader
     /// <param name="body">Untrusted bytes.</param>
     /// <param name="keys">Receives 32 bytes per subject in body order; may be null.</param>
     /// <param name="action">The action, when the body is good.</param>
+    /// <param name="byActor">Whether the actor's key is among the keys (a leaf of type 3).</param>
     /// <returns>Null when good, otherwise a code naming the first broken rule.</returns>
-    public static string? Check(ReadOnlySpan<byte> body, IBufferWriter<byte>? keys, out string action)
+    public static string? Check(ReadOnlySpan<byte> body, IBufferWriter<byte>? keys, out string action, bool byActor = false)
     {
         action = "";
         if (body.Length > EventBody.MaxBytes)
@@ -48,7 +49,7 @@ public ref struct EventBodyReader
         }
 
         var reader = new EventBodyReader(body);
-        reader.Read(keys, ref action);
+        reader.Read(keys, byActor, ref action);
         return reader._refusal;
     }
 
@@ -65,7 +66,7 @@ public ref struct EventBodyReader
     /// <param name="body">A body that <see cref="Check(ReadOnlySpan{byte})"/> found good: no text in it holds a quotation mark.</param>
     public static bool HoldsSealed(ReadOnlySpan<byte> body) => body.IndexOf(",\"sealed\":\""u8) >= 0;
 
-    private void Read(IBufferWriter<byte>? keys, ref string action)
+    private void Read(IBufferWriter<byte>? keys, bool byActor, ref string action)
     {
         Literal("{\"action\":"u8);
         var name = EventCatalogue.Find(Text("action"));
@@ -74,7 +75,7 @@ public ref struct EventBodyReader
             Refuse("unknown-action");
         }
 
-        ReadActor();
+        ReadActor(byActor ? keys : null);
         Optional(",\"basis\":"u8, "basis");
         Optional(",\"class\":"u8, "class");
         Optional(",\"correlation\":"u8, "correlation");
@@ -120,7 +121,7 @@ public ref struct EventBodyReader
         action = name ?? "";
     }
 
-    private void ReadActor()
+    private void ReadActor(IBufferWriter<byte>? keys)
     {
         Literal(",\"actor\":{"u8);
         if (Next("\"certificate\":"u8))
@@ -147,7 +148,12 @@ public ref struct EventBodyReader
         }
 
         Literal("\"subject\":"u8);
-        Text("subject");
+        var subject = Text("subject");
+        if (_refusal is null)
+        {
+            keys?.Write(SubjectKey.Actor(Encoding.UTF8.GetString(subject)).Key);
+        }
+
         Literal("}"u8);
     }
 

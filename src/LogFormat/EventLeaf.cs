@@ -16,13 +16,17 @@ public readonly ref struct EventLeaf
 
     private readonly ReadOnlySpan<byte> _envelope;
 
-    private EventLeaf(ReadOnlySpan<byte> keys, long time, ReadOnlySpan<byte> envelope, ReadOnlySpan<byte> body)
+    private EventLeaf(bool byActor, ReadOnlySpan<byte> keys, long time, ReadOnlySpan<byte> envelope, ReadOnlySpan<byte> body)
     {
+        ByActor = byActor;
         Keys = keys;
         Time = time;
         _envelope = envelope;
         Body = body;
     }
+
+    /// <summary>Whether the actor's key is among the keys (type 3).</summary>
+    public bool ByActor { get; }
 
     /// <summary>Subject keys, 32 bytes each, rising, none twice.</summary>
     public ReadOnlySpan<byte> Keys { get; }
@@ -64,9 +68,10 @@ public readonly ref struct EventLeaf
     /// <param name="keys">Subject keys, sorted and without duplicates, 32 bytes each.</param>
     /// <param name="time">Ledger time, microseconds since 1970.</param>
     /// <param name="body">Body v1.</param>
-    public static int Write(Span<byte> to, in EntryPlace place, ReadOnlySpan<byte> keys, long time, ReadOnlySpan<byte> body)
+    /// <param name="byActor">Whether the actor's key is among the keys.</param>
+    public static int Write(Span<byte> to, in EntryPlace place, ReadOnlySpan<byte> keys, long time, ReadOnlySpan<byte> body, bool byActor = false)
     {
-        to[0] = EntryType.Event;
+        to[0] = byActor ? EntryType.EventByActor : EntryType.Event;
         to[1] = (byte)(keys.Length / SubjectKey.Size);
         keys.CopyTo(to[2..]);
         var at = 2 + keys.Length;
@@ -84,7 +89,7 @@ public readonly ref struct EventLeaf
     public static bool TryRead(ReadOnlySpan<byte> leaf, out EventLeaf read)
     {
         read = default;
-        if (leaf.Length < 2 || leaf[0] != EntryType.Event || leaf[1] > EventBody.MaxSubjects)
+        if (leaf.Length < 2 || leaf[0] is not (EntryType.Event or EntryType.EventByActor) || leaf[1] > EventBody.MaxSubjects + (leaf[0] == EntryType.EventByActor ? 1 : 0))
         {
             return false;
         }
@@ -105,7 +110,7 @@ public readonly ref struct EventLeaf
             return false;
         }
 
-        read = new EventLeaf(keys, time, envelope, body);
+        read = new EventLeaf(leaf[0] == EntryType.EventByActor, keys, time, envelope, body);
         return true;
     }
 

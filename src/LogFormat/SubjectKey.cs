@@ -62,6 +62,9 @@ public sealed class SubjectKey : IEquatable<SubjectKey>
     /// <summary>A certificate by the SHA-256 of its DER, lower-case hex.</summary>
     public static SubjectKey Certificate(string sha256Hex) => Of("certificate", sha256Hex);
 
+    /// <summary>Whoever acts, by what an event's <c>actor.subject</c> says: a person, a client or a service.</summary>
+    public static SubjectKey Actor(string subject) => Of("actor", subject);
+
     /// <summary>A patient: 32 random bytes minted by the identity provider, bound by a <c>SUBJECT.bind</c> event; nobody can recompute them.</summary>
     /// <exception cref="ArgumentException">Not 32 bytes.</exception>
     public static SubjectKey Patient(ReadOnlySpan<byte> key32) => FromBytes("patient", key32);

@@ -108,18 +108,21 @@ public sealed class EvidenceMade : IAsyncLifetime
         var folder = Scratch.Directory("python");
         var (evidence, trusted) = (Path.Combine(folder, "evidence.json"), Path.Combine(folder, "trusted.json"));
         await System.IO.File.WriteAllBytesAsync(evidence, file);
-        await System.IO.File.WriteAllTextAsync(trusted, new JsonObject
-        {
-            ["version"] = 1,
-            ["roots"] = new JsonArray([.. Trusted.Roots.Select(r => (JsonNode)Convert.ToBase64String(r.Der.Span))]),
-            ["issuers"] = new JsonArray(),
-            ["checkpointKeys"] = new JsonArray([.. Trusted.CheckpointKeys.Select(k => (JsonNode)k)]),
-            ["witnesses"] = new JsonArray([.. Trusted.Witnesses.Select(k => (JsonNode)k)]),
-            ["witnessQuorum"] = Trusted.WitnessQuorum,
-            ["sources"] = new JsonArray([.. Trusted.BatchKeys.SelectMany(k => k.Value.Select(v => (JsonNode)new JsonObject { ["name"] = k.Key, ["batchKey"] = Convert.ToBase64String(v) }))]),
-        }.ToJsonString());
+        await System.IO.File.WriteAllTextAsync(trusted, ListOf(Trusted).ToJsonString());
         return await SecondVerifier.Judge(evidence, trusted, default) ?? throw new InvalidOperationException("python3-cryptography is not installed");
     }
+
+    /// <summary>A trusted list as the file that the second verifier reads.</summary>
+    internal static JsonObject ListOf(TrustedList trusted) => new()
+    {
+        ["version"] = 1,
+        ["roots"] = new JsonArray([.. trusted.Roots.Select(r => (JsonNode)Convert.ToBase64String(r.Der.Span))]),
+        ["issuers"] = new JsonArray(),
+        ["checkpointKeys"] = new JsonArray([.. trusted.CheckpointKeys.Select(k => (JsonNode)k)]),
+        ["witnesses"] = new JsonArray([.. trusted.Witnesses.Select(k => (JsonNode)k)]),
+        ["witnessQuorum"] = trusted.WitnessQuorum,
+        ["sources"] = new JsonArray([.. trusted.BatchKeys.SelectMany(k => k.Value.Select(v => (JsonNode)new JsonObject { ["name"] = k.Key, ["batchKey"] = Convert.ToBase64String(v) }))]),
+    };
 
     public async ValueTask DisposeAsync()
     {

@@ -176,6 +176,13 @@ public sealed class LedgerFixture : IAsyncDisposable
         return alarms;
     }
 
+    /// <summary>The basis of each alarm that the ledger's outbox holds, delivered or not.</summary>
+    public async Task<List<string>> AlarmsWaiting()
+    {
+        var bodies = await Database.Runtime.Sql("SELECT body FROM audit_outbox WHERE action = 'LEDGER.alarm' ORDER BY created_at").All(r => r.GetFieldValue<byte[]>(0), default);
+        return [.. bodies.Select(b => JsonSerializer.Deserialize<JsonElement>(b).GetProperty("basis").GetString()!)];
+    }
+
     /// <summary>The newest signed head, as the lock store holds it.</summary>
     public string SignedHead() => new FileLockStore(LockStore).Read();
 

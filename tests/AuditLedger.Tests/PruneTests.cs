@@ -114,7 +114,7 @@ public sealed class PruneTests
         using var reader = EntryReader.Open(log.Database.Runtime);
         var entries = new EntryCheck(sources, fromTheFirst: false, (_, _, _) => { });
         var minimum = await log.Database.Runtime.Sql("SELECT minimum FROM entries_layout").Scalar<long>(default);
-        using var index = IndexReplay.Open(log.Database.Runtime, await IndexCheck.Load(log.Database.Runtime, Report, default), minimum, Report, note => faults.Add(note));
+        using var index = IndexReplay.Open(log.Database.Runtime, await IndexCheck.Load(log.Database.Runtime, Report, default), minimum, byActor: true, Report, note => faults.Add(note));
         var reading = Task.Run(() => reader.Read(minimum, log.Heads[^1].Size, default));
         index.Follow(Judged(), reader.Return);
         await reading;

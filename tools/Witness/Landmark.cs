@@ -13,7 +13,8 @@ namespace Trust.Witness;
 /// <param name="Commit">The commit entry that ended the volume, 101 bytes: the last entry covered.</param>
 /// <param name="Time">Ledger time of the last event.</param>
 /// <param name="Chains">Where each source's chain stands.</param>
-internal sealed record Landmark(IReadOnlyList<byte[]> Edge, IReadOnlyList<SealedVolume> Sealed, byte[] Commit, long Time, IReadOnlyList<LandmarkChain> Chains)
+/// <param name="ByActor">Whether the last event is found by who acted, as all after it must be.</param>
+internal sealed record Landmark(IReadOnlyList<byte[]> Edge, IReadOnlyList<SealedVolume> Sealed, byte[] Commit, long Time, IReadOnlyList<LandmarkChain> Chains, bool ByActor = false)
 {
     private const int MaxBytes = 16 * 1024 * 1024;
 

@@ -17,6 +17,7 @@ internal sealed class LogAudit
     private readonly Dictionary<long, byte[]> _roots = [];
     private readonly ArrayBufferWriter<byte> _keys = new(1024);
     private long _time;
+    private bool _byActor;
     private Boundary? _boundary;
 
     /// <summary>An audit from the first entry.</summary>
@@ -41,7 +42,7 @@ internal sealed class LogAudit
         _tree = LogTree.FromEdge(size, from.Edge);
         _index = new SubjectIndex(from.Sealed, commit, volume: null, canUndo: false);
         _chains = from.Chains.ToDictionary(c => c.Source, c => new Chain(c.Epoch, c.Seq, c.Head), StringComparer.Ordinal);
-        (_time, BeganAt) = (from.Time, size);
+        (_time, _byActor, BeganAt) = (from.Time, from.ByActor, size);
         _roots[size] = _tree.Root();
     }
 
@@ -100,7 +101,7 @@ internal sealed class LogAudit
 
         _tree.Append(MerkleProof.LeafHash(leaf), null);
         _roots[Size] = _tree.Root();
-        _boundary = new Boundary(_tree.Copy(), commit, _time, [.. _chains]);
+        _boundary = new Boundary(_tree.Copy(), commit, _time, _byActor, [.. _chains]);
         return null;
     }
 
@@ -114,6 +115,11 @@ internal sealed class LogAudit
         if (CheckBody(e) is { } why)
         {
             return why;
+        }
+
+        if (_byActor && !e.ByActor)
+        {
+            return "an event that is not found by who acted, after ones that are";
         }
 
         if (e.Time < _time)
@@ -136,9 +142,9 @@ internal sealed class LogAudit
 
         var hash = MerkleProof.LeafHash(leaf);
         _tree.Append(hash, null);
-        _index.Append(index, hash, e.Keys);
+        _index.Append(index, hash, e.Keys, e.ByActor);
         _chains[source] = new Chain(e.Epoch, e.Seq, SHA256.HashData(e.EnvelopeBytes));
-        _time = e.Time;
+        (_time, _byActor) = (e.Time, e.ByActor);
         return null;
     }
 
@@ -152,16 +158,16 @@ internal sealed class LogAudit
         }
 
         _keys.ResetWrittenCount();
-        if (EventBodyReader.Check(e.Body, _keys, out _) is { } rule)
+        if (EventBodyReader.Check(e.Body, _keys, out _, e.ByActor) is { } rule)
         {
             return $"its body breaks the rule {rule}";
         }
 
-        return SubjectKeys.Distinct(_keys.WrittenSpan).AsSpan().SequenceEqual(e.Keys) ? null : "its keys are not those of its body's subjects";
+        return SubjectKeys.Distinct(_keys.WrittenSpan).AsSpan().SequenceEqual(e.Keys) ? null : "its keys are not those of its body's subjects and actor";
     }
 
     /// <summary>State right behind a commit entry.</summary>
-    private sealed record Boundary(LogTree Tree, CommitEntry Commit, long Time, KeyValuePair<string, Chain>[] Chains)
+    private sealed record Boundary(LogTree Tree, CommitEntry Commit, long Time, bool ByActor, KeyValuePair<string, Chain>[] Chains)
     {
         public Landmark ToLandmark(IReadOnlyList<SealedVolume> sealedBefore)
         {
@@ -171,7 +177,7 @@ internal sealed class LogAudit
                 edge.Add(Tree.Partial(level).ToArray());
             }
 
-            return new Landmark(edge, sealedBefore, Commit.Write(), Time, [.. Chains.Select(c => new LandmarkChain(c.Key, c.Value.Epoch, c.Value.Seq, c.Value.Head))]);
+            return new Landmark(edge, sealedBefore, Commit.Write(), Time, [.. Chains.Select(c => new LandmarkChain(c.Key, c.Value.Epoch, c.Value.Seq, c.Value.Head))], ByActor);
         }
     }
 

@@ -143,6 +143,12 @@ internal sealed class WatchedLog : IDisposable
         try
         {
             // The very checkpoint that was cosigned claims nothing new; a ledger that starts asks for it before it can serve entries.
+            if (asked.Size == known.Size && await Kept(text, ct) is { } kept)
+            {
+                // Anyone may repeat it: neither the token nor the disk works for that.
+                return new AddOutcome.Cosigned(kept);
+            }
+
             var again = asked.Size == known.Size && _stored.Length > 0;
             if (!again && await Recompute(known, asked, ct) is { } why)
             {
@@ -155,6 +161,18 @@ internal sealed class WatchedLog : IDisposable
         }
 
         return await Store(request.Note, text, ct);
+    }
+
+    // Our line over the checkpoint that was cosigned last; null when it was another, or none.
+    private async Task<NoteLine?> Kept(string text, CancellationToken ct)
+    {
+        if (_stored.Length == 0 || SignedNote.TryRead(_stored) is not { } note || !string.Equals(note.Text, text, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var own = await _key.Verifier(ct);
+        return note.Lines.FirstOrDefault(line => line.IsOf(own));
     }
 
     // The root as sent is only a claim; it counts when the entries themselves give it.

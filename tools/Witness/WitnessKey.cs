@@ -31,7 +31,9 @@ internal sealed class WitnessKey(IToken token, WitnessOptions options)
         return new NoteLine(verifier.Name, verifier.KeyId, Cosignature.Write(seconds, signature));
     }
 
-    private async Task<NoteVerifier> Verifier(CancellationToken ct)
+    /// <summary>What verifies its lines.</summary>
+    /// <exception cref="InvalidOperationException">There is no key.</exception>
+    public async Task<NoteVerifier> Verifier(CancellationToken ct)
     {
         if (_verifier is { } known)
         {

@@ -15,7 +15,7 @@ MAX_FILE, MAX_LIST, MAX_EVENTS, TOP, ZERO, SM2, ENVELOPE = 64 << 20, 1 << 20, 10
 COMMITMENTS = {kind: "urn:oid:1.2.840.10065.1.12.1." + last for kind, last in (("prescribe", "1"), ("review", "5"), ("seal", "14"))}
 ACTIONS = {"prescribe": "RX.sign", "review": "RX.review", "seal": "RX.seal"}
 Vkey, Note = namedtuple("Vkey", "name id type key"), namedtuple("Note", "origin size root text lines")
-Shown = namedtuple("Shown", "index time source epoch seq prev envelope body")
+Shown = namedtuple("Shown", "index time source epoch seq prev envelope body by_actor")
 EPOCH, MICROSECOND, P256 = datetime.datetime(1970, 1, 1), datetime.timedelta(microseconds=1), ec.ECDSA(hashes.SHA256())
 class Refused(Exception): "Its arguments are code, detail and index."
 def need(ok, code, detail="", index=None):
@@ -24,6 +24,7 @@ def sha(*parts): return hashlib.sha256(b"".join(parts)).digest()
 def u64(number): return number.to_bytes(8, "big")
 def compact(value): return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 def base64url(raw): return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+def key_for(kind, name): return sha(b"trust.key.v1\n", bytes([len(kind)]), kind.encode(), len(name.encode()).to_bytes(2, "big"), name.encode())
 def unbase64(text, url=False):              # the bytes, or None where this is not a text in their one spelling
     try: raw = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4) if url else text, validate=True)
     except (AttributeError, TypeError, ValueError): return None
@@ -192,7 +193,7 @@ BODY = record(
 class Verifier:                 # the checks, in the order of section 11
     def __init__(self, raw, trusted, folder):
         self.raw, self.trusted, self.folder, self.quorum = raw, trusted, folder, trusted["witnessQuorum"]
-        self.stamps, self.chains, self.time, self.heads = 0, 0, 0, {}
+        self.stamps, self.chains, self.time, self.heads, self.typed = 0, 0, 0, {}, False
     def run(self):
         for check in (self.file, self.policy, self.checkpoint, self.postings, self.completeness, self.events, self.period, self.openings,
                       self.query, self.anchor, self.attachments, self.given): check()
@@ -201,7 +202,8 @@ class Verifier:                 # the checks, in the order of section 11
         inside = [e for e in self.e["events"] if "leaf" not in e and self.a <= e["index"] < self.b]
         inside += [s for s in self.shown if (self.asked["from"] is None or s.time >= self.asked["from"]) and (self.asked["to"] is None or s.time < self.asked["to"])]
         word = "VERIFIED" if inside else "NO EVENT under this identifier in this period:"
-        return (f"{word} {self.asked['kind']} {asked}; {self.note.origin}, {self.note.size} entries; {len(self.e['events'])} events, "
+        only = f"only from #{self.covers[0]} on, nothing of before; " if self.covers else ""
+        return (f"{word} {self.asked['kind']} {asked}; {only}{self.note.origin}, {self.note.size} entries; {len(self.e['events'])} events, "
                 f"witnesses {names}, {counts} judged by openssl")
     def file(self):
         need(len(self.raw) <= MAX_FILE, "malformed-file", "more than 64 MiB")
@@ -214,8 +216,7 @@ class Verifier:                 # the checks, in the order of section 11
         kind, name = self.asked["kind"].encode(), (self.asked["identifier"] or "").encode()
         right = re.fullmatch(b"[a-z]{1,32}", kind) and (self.asked["identifier"] is None) == (kind == b"patient")
         need(right and (kind == b"patient" or 1 <= len(name) <= 1024), "question-key", "kind or identifier")
-        key = sha(b"trust.key.v1\n", bytes([len(kind)]), kind, len(name).to_bytes(2, "big"), name)
-        need(key == self.asked["key"] or kind == b"patient", "question-key", "the key is another's")
+        need(kind == b"patient" or key_for(self.asked["kind"], self.asked["identifier"]) == self.asked["key"], "question-key", "the key is another's")
     def policy(self):
         policy, mine, keys = self.e["policy"], self.trusted, set(self.e["policy"]["checkpointKeys"])
         named = {(name, key) for name, some in policy["batchKeys"].items() for key in some}
@@ -271,8 +272,9 @@ class Verifier:                 # the checks, in the order of section 11
         a, b, read = self.a, self.b, Reader(self.commit, "completeness")
         kind, function, volume, start, covered, _ = read.number(1), read.number(4), read.number(), read.number(), read.number(), read.take(8)
         trie, sealed, root = read.take(32), read.take(32), inclusion_root(sha(b"\x00", self.commit), covered, covered + 1, self.commit_path)
-        right = (kind, function, self.proof_size, self.asked["size"], root) == (2, 1, covered + 1, covered + 1, self.e["tree"]["root"])
-        hold(right, "not the tree's commit entry")
+        right = (kind, self.proof_size, self.asked["size"], root) == (2, covered + 1, covered + 1, self.e["tree"]["root"])
+        hold(right and function in (1, 2), "not the tree's commit entry")
+        self.typed = self.by_actor = function == 2      # map function 2: every event is found by who acted
         hold((volume == 0) == (start == 0) and (volume > 0 or sealed == sha()), "the live volume")
         hold(start <= covered and a <= b <= covered and bool(self.volumes) == (a < b and a < start), "the range, or its sealed volumes")
         if self.volumes:
@@ -307,7 +309,8 @@ class Verifier:                 # the checks, in the order of section 11
         return self.batch(event["batch"], shown)
     def leaf(self, index, leaf):        # the keys of an event and what it says
         read = Reader(leaf[1:], "leaf-malformed", index)
-        need(leaf[:1] == b"\x01", "leaf-type", "not an event", index)
+        need(leaf[:1] in (b"\x01", b"\x03"), "leaf-type", "not an event", index)
+        by_actor = leaf[:1] == b"\x03"
         keys, time, envelope, raw = read.hashes(read.number(1)), read.number(), read.take(read.number(2)), read.take(read.number(2))
         need(time < 253_402_300_800 * 10**6, "leaf-malformed", "its time", index)
         _, read = read.end(), Reader(envelope, "envelope-malformed", index)
@@ -317,8 +320,9 @@ class Verifier:                 # the checks, in the order of section 11
         need(sha(raw) == digest, "body-hash", "the envelope names another body", index)
         body = parse_json(raw, "body-malformed", index)     # one spelling: is_text leaves nothing to escape
         need(len(raw) <= 8192 and BODY(body) and compact(body) == raw, "body-malformed", "its grammar", index)
-        need(keys == sorted({unbase64(s["key"], url=True) for s in body["subjects"]}), "subject-keys", "not those of the body", index)
-        return keys, Shown(index, time, source, epoch, seq, prev, envelope, body)
+        own = {unbase64(s["key"], url=True) for s in body["subjects"]} | ({key_for("actor", body["actor"]["subject"])} if by_actor else set())
+        need(keys == sorted(own), "subject-keys", "not those of the body", index)
+        return keys, Shown(index, time, source, epoch, seq, prev, envelope, body, by_actor)
     def batch(self, batch, shown):
         keys = self.e["policy"]["batchKeys"].get(shown.source.decode("utf-8", "replace"))
         need(keys, "key-not-trusted", "no batch key of its source", shown.index)
@@ -331,23 +335,29 @@ class Verifier:                 # the checks, in the order of section 11
         need(any(p256_ok(key, batch["signature"], message) for key in keys), "batch-signature", "", shown.index)
         return self.order(shown)
     def order(self, shown):
+        need(shown.by_actor or not self.typed, "leaf-type", "not found by who acted, behind events that are", shown.index)
         need(shown.time >= self.time, "time-falls", "ledger time", shown.index)
         here, (epoch, seq, digest) = (shown.epoch, shown.seq), self.heads.get(shown.source, (-1, 0, b""))
         need(here > (epoch, seq), "source-order", "numbers of its source", shown.index)
         opens, follows = shown.epoch > epoch and (shown.seq == 1 or epoch < 0), here == (epoch, seq + 1)
         need(opens or follows == (shown.prev == digest), "source-chain", "neighbours do not name each other", shown.index)
-        self.time, self.heads[shown.source] = shown.time, (*here, sha(shown.envelope))
+        self.typed, self.time, self.heads[shown.source] = shown.by_actor, shown.time, (*here, sha(shown.envelope))
         return shown
     def period(self):
         since, until, end, a, b = self.asked["from"], self.asked["to"], self.asked["size"] - 1, self.a, self.b
-        before, after = self.time_of(self.e["range"]["before"], a - 1), self.time_of(self.e["range"]["after"], b)
-        need(before is None if a == 0 else None not in (before, since) and before < since, "period", "its beginning")
+        first, last = self.event_at(self.e["range"]["before"], a - 1), self.event_at(self.e["range"]["after"], b)
+        before, after = first and first.time, last and last.time
+        later = self.asked["kind"] == "actor" and not self.by_actor     # a log that was not always indexed by who acted
+        need(not later or first and first.by_actor, "period", "no event that is found by who acted before its beginning")
+        inside = None not in (before, since) and before < since
+        self.covers = (a, before) if later and not inside else None
+        need(before is None if a == 0 else inside or later, "period", "its beginning")
         need(after is None if b == end else b < end and None not in (after, until) and after >= until, "period", "its end")
         for shown in self.shown:
-            need(shown.time < since if shown.index < a else shown.index < b or shown.time >= until, "period", "on the wrong side", shown.index)
-    def time_of(self, end, index):      # of the event, of whatever subject, at an end of the range
+            need(later or since is not None and shown.time < since if shown.index < a else shown.index < b or shown.time >= until, "period", "on the wrong side", shown.index)
+    def event_at(self, end, index):     # the event, of whatever subject, at an end of the range
         inside = end is None or inclusion_root(sha(b"\x00", end["leaf"]), index, self.asked["size"], end["proof"]) == self.e["tree"]["root"]
-        return need(inside, "period", "not in the tree", index) or end and self.leaf(index, end["leaf"])[1].time
+        return need(inside, "period", "not in the tree", index) or end and self.leaf(index, end["leaf"])[1]
     def openings(self):
         sealed = {shown.index: shown.body for shown in self.shown if "sealed" in shown.body}
         for index, key in [(opening["index"], opening["dataKey"]) for opening in self.e["openings"]]:     # each at most once

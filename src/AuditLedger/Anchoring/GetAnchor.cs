@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Hosting;
 
 namespace Trust.AuditLedger.Anchoring;
@@ -9,13 +10,13 @@ namespace Trust.AuditLedger.Anchoring;
 /// The newest anchor, or the earliest that covers a size: size, root, time and tokens, for an outside notary or anyone. The first token is
 /// over the bytes of <c>note</c>, each later one over <c>note</c> and the tokens before it.
 /// </summary>
-internal sealed class GetAnchor(AnchorStore store)
+internal sealed class GetAnchor(AnchorStore store, ReaderGate gate)
 {
     /// <summary>The newest.</summary>
-    public async Task<Results<Ok<AnchorAnswer>, Refusal>> Latest(HttpContext context) => Answer(await store.Latest(context.RequestAborted));
+    public async Task<Results<Ok<AnchorAnswer>, Refusal>> Latest(HttpContext context) => Answer(await gate.Read(() => store.Latest(context.RequestAborted), context.RequestAborted));
 
     /// <summary>The earliest that covers a size.</summary>
-    public async Task<Results<Ok<AnchorAnswer>, Refusal>> Covering(long size, HttpContext context) => Answer(await store.Covering(size, context.RequestAborted));
+    public async Task<Results<Ok<AnchorAnswer>, Refusal>> Covering(long size, HttpContext context) => Answer(await gate.Read(() => store.Covering(size, context.RequestAborted), context.RequestAborted));
 
     private static Results<Ok<AnchorAnswer>, Refusal> Answer(Anchor? found) =>
         found is { } anchor

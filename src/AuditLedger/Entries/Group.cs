@@ -74,7 +74,7 @@ internal sealed class Group
         {
             ref readonly var e = ref batch.Events[i];
             var leaf = new byte[EventLeaf.Length(batch.Source, e.Keys.Length, e.Body.Length)];
-            EventLeaf.Write(leaf, new EntryPlace(batch.Source, batch.Frame.Epoch, batch.Frame.FirstSeq + i, e.Prev, e.BodyHash), e.Keys, Time, e.Body.Span);
+            EventLeaf.Write(leaf, new EntryPlace(batch.Source, batch.Frame.Epoch, batch.Frame.FirstSeq + i, e.Prev, e.BodyHash), e.Keys, Time, e.Body.Span, byActor: true);
             Add(leaf);
         }
 

@@ -40,7 +40,7 @@ internal static class BatchJudge
         {
             var body = frame.Events[i].Body;
             keys.ResetWrittenCount();
-            if (EventBodyReader.Check(body.Span, keys, out var action) is { } reason)
+            if (EventBodyReader.Check(body.Span, keys, out var action, byActor: true) is { } reason)
             {
                 return new Judgement.BadEvent(i, reason);
             }

@@ -6,15 +6,27 @@ using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Entries;
 
+/// <summary>What a start came to.</summary>
+internal abstract record RecoveryOutcome
+{
+    private RecoveryOutcome() { }
+
+    /// <summary>The log stands there, and this process writes it.</summary>
+    public sealed record Loaded(LogPosition Position, Checkpoint Head) : RecoveryOutcome;
+
+    /// <summary>Too few witnesses have said where they stand; nothing was signed or changed.</summary>
+    public sealed record Unheard(string Why) : RecoveryOutcome;
+}
+
 /// <summary>
 /// Decides from database, lock store and witnesses where the log stands. The lock store may lag by the group that was being sequenced when the process
 /// died; it may never lead.
 /// </summary>
 internal sealed class Recovery(SequencerStore store, ILockStore lockStore, CheckpointSigner signer, WitnessSet witnesses, Sources declared, ILogger log)
 {
-    /// <summary>Loads and becomes the writer.</summary>
+    /// <summary>Loads and becomes the writer, once the witnesses have said where they stand.</summary>
     /// <exception cref="SetBackException">The database is older than the last signed checkpoint, or holds another history.</exception>
-    public async Task<(LogPosition Position, Checkpoint Head)> Load(CancellationToken ct)
+    public async Task<RecoveryOutcome> Load(CancellationToken ct)
     {
         var note = lockStore.Read();
         var signed = await Signed(note, ct);
@@ -39,7 +51,12 @@ internal sealed class Recovery(SequencerStore store, ILockStore lockStore, Check
         await CheckSigned(signed, head, ct);
         // Before anything is signed: database and lock store may have been set back together, and only others then know it.
         var empty = new Checkpoint(signer.Origin, 0, MerkleProof.EmptyRoot);
-        await witnesses.CheckNotBehind(signed ?? empty, signed is null ? await signer.Sign(empty, ct) : note, ct);
+        // A witness takes no checkpoint that is not signed; that of the empty tree is the same in every history.
+        if (await witnesses.FindUnheard(signed ?? empty, signed is null ? await signer.Sign(empty, ct) : note, ct) is { } missing)
+        {
+            return new RecoveryOutcome.Unheard(missing);
+        }
+
         if (!await store.BecomeWriter(head, ct))
         {
             throw new InvalidDataException("Another sequencer moved the head while this one loaded.");
@@ -47,7 +64,7 @@ internal sealed class Recovery(SequencerStore store, ILockStore lockStore, Check
 
         var sources = await store.ReadSources(declared.Names, ct);
         var position = new LogPosition(tree, head.Root, head.Time, head.Writer + 1, note, sources);
-        return (position, await Catchup(position, signed, ct));
+        return new RecoveryOutcome.Loaded(position, await Catchup(position, signed, ct));
     }
 
     private async Task<Checkpoint?> Signed(string note, CancellationToken ct)

@@ -18,7 +18,8 @@ namespace Trust.AuditLedger.Entries;
 /// </summary>
 internal sealed class Sequencer(
     NpgsqlDataSource db, ILockStore lockStore, CheckpointSigner signer, Sources declared, AuditLedgerOptions options, TimeProvider clock,
-    LiveIndex index, WitnessSet witnesses, AccessWatch access, IntakeWatch intake, LedgerFaults faults, ILogger<Sequencer> log)
+    LiveIndex index, WitnessSet witnesses, AccessWatch access, IntakeWatch intake, Alarms alarms, LedgerFaults faults, ILogger<Sequencer> log)
+    : IDisposable
 {
     /// <summary>From losing or not getting the lead to the next try.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
@@ -29,6 +30,8 @@ internal sealed class Sequencer(
     private volatile bool _leading;
     private volatile Dictionary<string, SourcePosition> _heads = new(StringComparer.Ordinal);
     private volatile PublishedHead? _published;
+    private readonly CancellationTokenSource _found = new();
+    private SetBackException? _setBack;
     private volatile string? _why = "starting";
 
     /// <summary>The latest signed head; null while this process does not lead.</summary>
@@ -52,6 +55,28 @@ internal sealed class Sequencer(
         return submission.Done.Task;
     }
 
+    /// <summary>
+    /// Judges a witness's answer to a checkpoint of this log: where it proves that this process builds on an older or another history, nothing is signed or
+    /// acknowledged from now on, and the process ends.
+    /// </summary>
+    /// <returns>Whether it proves that.</returns>
+    public bool EndBy(string witness, WitnessAnswer answer)
+    {
+        // The lock store is held while this process leads, so nobody else can have signed for more: only then an answer proves anything.
+        if (Published is not { } head || SetBackException.By(witness, answer, head.Checkpoint.Size) is not { } found)
+        {
+            return false;
+        }
+
+        Interlocked.CompareExchange(ref _setBack, found, null);
+        _leading = false;
+        _found.Cancel();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _found.Dispose();
+
     /// <summary>A source's head; null while this process does not lead.</summary>
     public SourceHead? HeadOf(string source) => _leading && _heads.TryGetValue(source, out var position) ? position.ToHead() : null;
 
@@ -61,13 +86,16 @@ internal sealed class Sequencer(
     {
         try
         {
-            await Lead(ct);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, _found.Token);
+            await Lead(either.Token);
         }
         catch (SetBackException e)
         {
-            _why = e.Message;
-            LedgerLog.SetBack(log, e.Message);
-            throw new ProcessMustEndException(3, e.Message);
+            throw await End(e, ct);
+        }
+        catch (Exception) when (Volatile.Read(ref _setBack) is not null)
+        {
+            throw await End(_setBack!, ct);
         }
         catch (Exception e) when (!ct.IsCancellationRequested)
         {
@@ -84,6 +112,14 @@ internal sealed class Sequencer(
 
     /// <summary>Stores what the next start would otherwise have to replay; when the service stops.</summary>
     public Task StoreIndex(CancellationToken ct) => index.StoreImage();
+
+    private async Task<ProcessMustEndException> End(SetBackException e, CancellationToken ct)
+    {
+        _why = e.Message;
+        LedgerLog.SetBack(log, e.Message);
+        await alarms.RecordNow(AlarmKind.SetBack, e.Alarm, ct);
+        return new ProcessMustEndException(3, e.Message);
+    }
 
     private async Task Lead(CancellationToken ct)
     {
@@ -106,26 +142,55 @@ internal sealed class Sequencer(
 
             await connection.WriteSteadily(ct);
             var recovery = new Recovery(store, lockStore, signer, witnesses, declared, log);
-            var (position, head) = await recovery.Load(ct);
-            _why = "the subject index is loading";
-            await index.BringToHead(store, position.Size, ct);
-            PublishHead(position, head);
-            if (index.HasPending)
+            switch (await recovery.Load(ct))
             {
-                // A log from before the index: from now on every published head ends in a commit entry.
-                await AppendGroup(store, position, new Group(position, clock.GetUtcNow()), ct);
+                case RecoveryOutcome.Loaded(var position, var head):
+                    await LeadFrom(store, position, head, ct);
+                    break;
+                case RecoveryOutcome.Unheard(var why):
+                    Wait(why);
+                    break;
             }
+        }
+        finally
+        {
+            await store.ReleaseLock();
+        }
+    }
 
-            _why = null;
-            _leading = true;
-            LedgerLog.Leading(log, position.Size, position.Writer);
+    private async Task LeadFrom(SequencerStore store, LogPosition position, Checkpoint head, CancellationToken ct)
+    {
+        _why = "the subject index is loading";
+        await index.BringToHead(store, position.Size, ct);
+        PublishHead(position, head);
+        if (index.HasPending)
+        {
+            // A log from before the index: from now on every published head ends in a commit entry.
+            await AppendGroup(store, position, new Group(position, clock.GetUtcNow()), ct);
+        }
+
+        _why = null;
+        _leading = true;
+        LedgerLog.Leading(log, position.Size, position.Writer);
+        try
+        {
             await Run(store, position, ct);
         }
         finally
         {
-            _leading = false;
-            await store.ReleaseLock();
+            _leading = false; // Before the lock store is let go: see EndBy.
         }
+    }
+
+    // Asked again in the next round, perhaps by another process that reaches them; told once.
+    private void Wait(string why)
+    {
+        if (!string.Equals(_why, why, StringComparison.Ordinal))
+        {
+            LedgerLog.WitnessesUnheard(log, why);
+        }
+
+        _why = why;
     }
 
     private async Task Run(SequencerStore store, LogPosition position, CancellationToken ct)

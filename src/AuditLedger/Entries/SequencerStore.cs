@@ -2,7 +2,9 @@ using System.Data;
 using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
+using Trust.AuditLedger.Evidence;
 using Trust.AuditLedger.Index;
+using Trust.AuditLedger.Watching;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
 using Trust.LogFormat.Index;
@@ -36,6 +38,10 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     private const string CopyKeys = "COPY data_keys (idx, key) FROM STDIN BINARY";
     private const string CopyTiles = "COPY tiles (level, n, hashes) FROM STDIN BINARY";
     private const string CopyBatches = "COPY batches (source, epoch, first_seq, last_seq, first_idx, signature) FROM STDIN BINARY";
+
+    private const string CopyAlarms = "COPY alarms (idx, at, id, kind) FROM STDIN BINARY";
+
+    private const string CopyMarks = "COPY marks (idx) FROM STDIN BINARY";
 
     private const string SelectLeaves = "SELECT idx, leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     private const string SelectHashes = "SELECT leaf_hash FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
@@ -157,12 +163,12 @@ internal sealed class SequencerStore(NpgsqlConnection db)
         {
             var start = await reader.GetFieldValueAsync<byte[]>(2, ct);
             var commit = CommitEntry.TryRead(start);
-            if (commit is null && (start.Length < 2 || start[0] != EntryType.Event))
+            if (commit is null && (start.Length < 2 || start[0] is not (EntryType.Event or EntryType.EventByActor)))
             {
                 throw new SetBackException($"entry {next} is of a type or map function that this version does not know");
             }
 
-            yield return new LoggedKeys(next, await reader.GetFieldValueAsync<byte[]>(1, ct), commit is null ? start.AsMemory(2) : default, commit);
+            yield return new LoggedKeys(next, await reader.GetFieldValueAsync<byte[]>(1, ct), commit is null ? start.AsMemory(2) : default, start[0] == EntryType.EventByActor, commit);
         }
 
         if (next != to)
@@ -227,6 +233,18 @@ internal sealed class SequencerStore(NpgsqlConnection db)
             await Copy(CopyKeys, (copy, token) => WriteKeys(copy, group, token), ct);
         }
 
+        var alarms = group.Leaves.Select((leaf, i) => LoggedAlarm.Of(group.FirstIndex + i, leaf)).OfType<LoggedAlarm>().ToList();
+        if (alarms.Count > 0)
+        {
+            await Copy(CopyAlarms, (copy, token) => WriteAlarms(copy, alarms, token), ct);
+        }
+
+        var marks = group.Leaves.Index().Where(e => Mark.Is(e.Item)).Select(e => group.FirstIndex + e.Index).ToList();
+        if (marks.Count > 0)
+        {
+            await Copy(CopyMarks, (copy, token) => WriteMarks(copy, marks, token), ct);
+        }
+
         if (group.Tiles.Count > 0)
         {
             await Copy(CopyTiles, (copy, token) => WriteTiles(copy, group, token), ct);
@@ -279,6 +297,27 @@ internal sealed class SequencerStore(NpgsqlConnection db)
                     await copy.WriteAsync(key, NpgsqlDbType.Bytea, ct);
                 }
             }
+        }
+    }
+
+    private static async Task WriteAlarms(NpgsqlBinaryImporter copy, List<LoggedAlarm> alarms, CancellationToken ct)
+    {
+        foreach (var alarm in alarms)
+        {
+            await copy.StartRowAsync(ct);
+            await copy.WriteAsync(alarm.Index, NpgsqlDbType.Bigint, ct);
+            await copy.WriteAsync(alarm.At, NpgsqlDbType.TimestampTz, ct);
+            await copy.WriteAsync(alarm.Id, NpgsqlDbType.Uuid, ct);
+            await copy.WriteAsync(alarm.Kind, NpgsqlDbType.Text, ct);
+        }
+    }
+
+    private static async Task WriteMarks(NpgsqlBinaryImporter copy, List<long> marks, CancellationToken ct)
+    {
+        foreach (var index in marks)
+        {
+            await copy.StartRowAsync(ct);
+            await copy.WriteAsync(index, NpgsqlDbType.Bigint, ct);
         }
     }
 

@@ -7,6 +7,7 @@ using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Proofs;
 using Trust.AuditLedger.Retention;
 using Trust.AuditLedger.Shredding;
+using Trust.AuditLedger.Watching;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.LogFormat;
@@ -43,6 +44,9 @@ internal sealed class FileMembers
             _members[member.Name] = CanonicalJson.Encode(member.Value);
         }
     }
+
+    /// <summary>Bytes of the members, their names and what joins them; the member <c>query</c> comes to it.</summary>
+    public long Length => _members.Sum(m => (long)m.Key.Length + m.Value.Length + 4);
 
     /// <summary>What the query event names: all members but itself, so that whoever passes the file on can leave nothing of it out.</summary>
     public string Basis() => "query:sha256:" + Convert.ToHexStringLower(SHA256.HashData([.. QueryTag, .. _members.Values.SelectMany(SHA256.HashData)]));
@@ -141,6 +145,7 @@ public sealed record EvidencePolicy(
 [JsonSerializable(typeof(HoldRequest))]
 [JsonSerializable(typeof(HoldAnswer))]
 [JsonSerializable(typeof(IReadOnlyList<HoldAnswer>))]
+[JsonSerializable(typeof(IReadOnlyList<LoggedAlarm>))]
 [JsonSerializable(typeof(ShreddingRequest))]
 [JsonSerializable(typeof(ShreddingAnswer))]
 public sealed partial class LedgerJson : JsonSerializerContext;

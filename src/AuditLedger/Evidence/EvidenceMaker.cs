@@ -44,6 +44,9 @@ internal abstract record EvidenceOutcome
     /// <summary>The signing service is away.</summary>
     public sealed record SignaturesAway : EvidenceOutcome;
 
+    /// <summary>The period ends before the index knew who acted.</summary>
+    public sealed record ActorsUnknown : EvidenceOutcome;
+
     /// <summary>Another process sequences.</summary>
     public sealed record Standby : EvidenceOutcome;
 }
@@ -54,6 +57,9 @@ internal sealed class EvidenceMaker(
     SigningEvidence signing, Sources sources, CheckpointSigner signer, RegionTable regions, SubjectKeyVault vault, AnchorStore anchors,
     AuditLedgerOptions options, ILogger<EvidenceMaker> log)
 {
+    // Verifiers read no larger one (docs/LEDGER-FORMAT.md §10).
+    private const int MaxProof = 4 * 1024 * 1024;
+
     private static readonly TimeSpan WitnessPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Answers a question of an authorised regulator.</summary>
@@ -71,7 +77,11 @@ internal sealed class EvidenceMaker(
             return new EvidenceOutcome.NoSuchTree(head.Checkpoint.Size);
         }
 
-        var range = await Range(question, region, size, new TreeReader(db, head.Edge), ct);
+        if (await Range(question, region, size, new TreeReader(db, head.Edge), ct) is not { } range)
+        {
+            return new EvidenceOutcome.ActorsUnknown();
+        }
+
         return await prover.Prove(head, question.Subject.Key.ToArray(), range.From, range.To, size, options.Evidence.MaxEvents, ct) switch
         {
             SubjectAnswer.Proved answer => await Make(question, caller, region, head, size, range, answer, ct),
@@ -95,12 +105,23 @@ internal sealed class EvidenceMaker(
 
     // The subject's own neighbours cannot show where a period begins: one may be withheld, or lie in another volume. Any event shows it that the
     // regulator may see; where none is near, the range reaches further and holds more than the period, never less.
-    private async Task<IndexRange> Range(Question question, string region, long size, TreeReader reader, CancellationToken ct)
+    // Null when the period ends before the index knew who acted.
+    private async Task<IndexRange?> Range(Question question, string region, long size, TreeReader reader, CancellationToken ct)
     {
-        bool MayBeShown(byte[] leaf) => EventLeaf.TryRead(leaf, out var e) && EventBodyReader.Check(e.Body) is null && (IsOwn(leaf) || IsInside(leaf, region, out _));
+        bool MayBeShown(byte[] leaf) => EventLeaf.TryRead(leaf, out var e) && EventBodyReader.Check(e.Body) is null && (Mark.Is(leaf) || IsInside(leaf, region, out _));
         async Task<RangeEnd> End((long Index, byte[] Leaf) at) => new(at.Leaf, await reader.Inclusion(at.Index, size, ct));
         var before = question.From is { } begin ? await store.LastBefore(await store.LowerBound(begin, size, ct), MayBeShown, ct) : null;
         var after = question.To is { } end ? await store.FirstFrom(await store.LowerBound(end, size, ct), size, MayBeShown, ct) : null;
+        if (question.Subject.Kind is SubjectText.Actor && !(before is { Leaf: [EntryType.EventByActor, ..] } || await store.IsByActor(size, ct)))
+        {
+            // An older log: the answer begins where it can be whole, and says so.
+            before = await store.FirstFrom(await store.FirstByActor(size, ct), size, leaf => leaf is [EntryType.EventByActor, ..] && MayBeShown(leaf), ct);
+            if (before is null || before.Value.Index >= (after?.Index ?? size - 1))
+            {
+                return null;
+            }
+        }
+
         return new IndexRange(
             before is { } b ? b.Index + 1 : 0, after is { } a ? a.Index : size - 1, before is { } first ? await End(first) : null, after is { } last ? await End(last) : null);
     }
@@ -124,7 +145,7 @@ internal sealed class EvidenceMaker(
             return new EvidenceOutcome.SignaturesAway();
         }
 
-        if (await Shown(answer.Shown, question, region, size, new TreeReader(db, head.Edge), ct) is not var (events, openings, damaged))
+        if (answer.Proof.Length > MaxProof || await Shown(answer.Shown, question, region, size, new TreeReader(db, head.Edge), ct) is not var (events, openings, damaged))
         {
             return new EvidenceOutcome.TooMuch(options.Evidence);
         }
@@ -147,6 +168,11 @@ internal sealed class EvidenceMaker(
         var file = new FileMembers(new EvidenceAnswer(
             "trust.evidence.v5", question.ToJson(size, region), witnessed.Note, tree, range, answer.Proof, events, openings,
             await Anchored(witnessed, reader, ct), await Policy(ct), attachedHere));
+        if (file.Length > options.Evidence.MaxBytes)
+        {
+            return new EvidenceOutcome.TooMuch(options.Evidence);
+        }
+
         // Nothing of what was prepared leaves before the ledger has on record who was given it, and what.
         return await Record(QueryEvent(caller, question, EventOutcome.Success, file.Basis()), ct) switch
         {
@@ -184,7 +210,7 @@ internal sealed class EvidenceMaker(
         patience.CancelAfter(WitnessPatience);
         try
         {
-            return await rounds.RequestRound(size, patience.Token);
+            return await rounds.RequestQuorum(size, patience.Token);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
@@ -203,6 +229,7 @@ internal sealed class EvidenceMaker(
 
         var events = new List<EvidenceEvent>(shown.Count);
         var openings = new List<Opening>();
+        var bytes = 0L;
         var proofs = await reader.Inclusions(indices, size, ct);
         for (var i = 0; i < shown.Count; i++)
         {
@@ -220,6 +247,13 @@ internal sealed class EvidenceMaker(
             }
 
             events.Add(new EvidenceEvent(index, leaf, null, proof, batch));
+            // Counted while it grows: what will be refused for its size need not be encoded first. Base64 takes four bytes for three.
+            bytes += (leaf.Length + ((long)SubjectKey.Size * (proof.Count + batch.Tail.Count))) * 4 / 3;
+            if (bytes > options.Evidence.MaxBytes)
+            {
+                return null;
+            }
+
             // Personal detail only under a case number, and only of the period asked for.
             if (question.Case is not null && question.Covers(leaf) && await vault.DataKey(index, bodyHash, ct) is { } key)
             {
@@ -229,11 +263,6 @@ internal sealed class EvidenceMaker(
 
         return (events, openings, null);
     }
-
-    // Anchors and checks concern nobody and nobody's region; holds, shreddings and alarms do.
-    private static bool IsOwn(byte[] leaf) =>
-        EventLeaf.TryRead(leaf, out var e) && e.Keys.IsEmpty && string.Equals(e.Source, "ledger", StringComparison.Ordinal)
-        && (e.Body.StartsWith("{\"action\":\"LEDGER.anchor\","u8) || e.Body.StartsWith("{\"action\":\"LEDGER.verify\","u8));
 
     private bool IsInside(byte[] leaf, string region, out byte[] bodyHash)
     {
@@ -265,18 +294,23 @@ internal sealed class EvidenceMaker(
 /// <summary>What the signing service holds on a prescription.</summary>
 internal sealed class SigningEvidence(Outbound outbound)
 {
+    // A prescription with 32 signatures, each with its certificates and stamp, has well below one.
+    private const int MaxParts = 8 * 1024 * 1024;
+
     /// <summary>Verbatim; undefined when it knows no such prescription, null when it does not answer.</summary>
     public async Task<JsonElement?> Of(string prescription, CancellationToken ct)
     {
         try
         {
-            using var answer = await outbound.Client("sign").GetAsync($"prescriptions/{Uri.EscapeDataString(prescription)}/evidence", ct);
+            using var answer = await outbound.Client("sign").GetAsync(
+                $"prescriptions/{Uri.EscapeDataString(prescription)}/evidence", HttpCompletionOption.ResponseHeadersRead, ct);
             if (answer.StatusCode == HttpStatusCode.NotFound)
             {
                 return default(JsonElement);
             }
 
             answer.EnsureSuccessStatusCode();
+            await answer.Content.LoadIntoBufferAsync(MaxParts, ct);
             using var document = await JsonDocument.ParseAsync(await answer.Content.ReadAsStreamAsync(ct), cancellationToken: ct);
             return document.RootElement.Clone();
         }

@@ -15,4 +15,12 @@ public sealed record EvidenceOptions
     /// </summary>
     [Range(1, 10_000_000)]
     public int MaxBatchHashes { get; init; } = 1_000_000;
+
+    /// <summary>Most bytes of one file without its member <c>query</c>: verifiers read no more than 64 MiB of a file with it.</summary>
+    [Range(65_536, 66_060_288)]
+    public long MaxBytes { get; init; } = 66_060_288;
+
+    /// <summary>Most files that are made at once; each is held in memory some five times over until it has left.</summary>
+    [Range(1, 64)]
+    public int AtOnce { get; init; } = 2;
 }

@@ -1,6 +1,7 @@
 using Npgsql;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Evidence;
 
@@ -33,7 +34,11 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
 
     private const string SelectFrom = "SELECT idx, leaf FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx LIMIT 256";
 
-    // What lies further off is not looked for: the range then reaches to the end of the log.
+    private const string SelectMarkBefore = "SELECT m.idx, e.leaf FROM marks m JOIN entries e ON e.idx = m.idx WHERE m.idx < $1 ORDER BY m.idx DESC LIMIT 16";
+
+    private const string SelectMarkFrom = "SELECT m.idx, e.leaf FROM marks m JOIN entries e ON e.idx = m.idx WHERE m.idx >= $1 AND m.idx < $2 ORDER BY m.idx LIMIT 16";
+
+    // Further off only the ledger's own marks are looked for, one a minute where it is anchored: else the range would reach to the end of the log.
     private const int MaxLooks = 64;
 
     private const string SelectLast = "SELECT leaf FROM entries WHERE idx <= $1 AND idx > $1 - 2 ORDER BY idx DESC";
@@ -45,13 +50,25 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
     /// <param name="time">Microseconds since 1970.</param>
     /// <param name="size">Entries to look at.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<long> LowerBound(long time, long size, CancellationToken ct)
+    public Task<long> LowerBound(long time, long size, CancellationToken ct) => Search(size, leaf => leaf is { } e && TimeOf(e) < time, ct);
+
+    /// <summary>
+    /// First index from which on events are found by who acted; <paramref name="size"/> when none is, the first kept entry when it may have been pruned. Behind
+    /// the first of them there is none of the older type.
+    /// </summary>
+    public Task<long> FirstByActor(long size, CancellationToken ct) => Search(size, leaf => leaf is [EntryType.Event, ..], ct);
+
+    /// <summary>Whether the tree's events are found by who acted, from its first entry on.</summary>
+    public async Task<bool> IsByActor(long size, CancellationToken ct) =>
+        await db.Sql(SelectLast).With(size - 1).One(r => r.GetFieldValue<byte[]>(0), ct) is { } last && CommitEntry.TryRead(last) is { ByActor: true };
+
+    private async Task<long> Search(long size, Predicate<byte[]?> liesBefore, CancellationToken ct)
     {
         var (low, high) = (Math.Min(await db.Sql(SelectMinimum).Scalar<long>(ct), size), size);
         while (low < high)
         {
             var middle = low + ((high - low) / 2);
-            (low, high) = await TimeAt(middle, ct) < time ? (middle + 1, high) : (low, middle);
+            (low, high) = liesBefore(await EventAt(middle, ct)) ? (middle + 1, high) : (low, middle);
         }
 
         return low;
@@ -60,6 +77,7 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
     /// <summary>The nearest event below an index that may be shown; null when none is kept nearby.</summary>
     public async Task<(long Index, byte[] Leaf)?> LastBefore(long index, Predicate<byte[]> mayBeShown, CancellationToken ct)
     {
+        var from = index;
         for (var look = 0; look < MaxLooks; look++)
         {
             var rows = await db.Sql(SelectBefore).With(index).All(r => (Index: r.GetInt64(0), Leaf: r.GetFieldValue<byte[]>(1)), ct);
@@ -70,13 +88,13 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
 
             if (rows.Count == 0)
             {
-                break;
+                return null;
             }
 
             index = rows[^1].Index;
         }
 
-        return null;
+        return await Near(db.Sql(SelectMarkBefore).With(from), mayBeShown, ct);
     }
 
     /// <summary>The nearest event from an index on that may be shown, below an end; null when there is none nearby.</summary>
@@ -93,7 +111,13 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
             index = rows.Count == 0 ? end : rows[^1].Index + 1;
         }
 
-        return null;
+        return index < end ? await Near(db.Sql(SelectMarkFrom).With(index).With(end), mayBeShown, ct) : null;
+    }
+
+    private static async Task<(long Index, byte[] Leaf)?> Near(NpgsqlCommand marks, Predicate<byte[]> mayBeShown, CancellationToken ct)
+    {
+        var rows = await marks.All(r => (Index: r.GetInt64(0), Leaf: r.GetFieldValue<byte[]>(1)), ct);
+        return rows.FindIndex(r => mayBeShown(r.Leaf)) is >= 0 and var found ? rows[found] : null;
     }
 
     /// <summary>Entries and the batches they came in, in the order asked for; null when they bring too many hashes along.</summary>
@@ -140,19 +164,22 @@ internal sealed class EvidenceStore(NpgsqlDataSource db)
         }
     }
 
-    private async Task<long> TimeAt(long index, CancellationToken ct)
+    // A commit entry counts with the event before it.
+    private async Task<byte[]?> EventAt(long index, CancellationToken ct)
     {
         foreach (var leaf in await db.Sql(SelectLast).With(index).All(r => r.GetFieldValue<byte[]>(0), ct))
         {
-            if (EventLeaf.TryRead(leaf, out var e))
+            if (EventLeaf.TryRead(leaf, out _))
             {
-                return e.Time;
+                return leaf;
             }
         }
 
-        // The first kept entry is a commit entry, and the events before it are pruned: where their time lay, nobody can say any more.
-        return long.MaxValue;
+        // The first kept entry is a commit entry, and the events before it are pruned: what they were, nobody can say any more.
+        return null;
     }
+
+    private static long TimeOf(byte[] leaf) => EventLeaf.TryRead(leaf, out var e) ? e.Time : throw new InvalidDataException("An entry that was read as an event is none.");
 
     private static byte[] BodyHash(byte[] leaf) =>
         EventLeaf.TryRead(leaf, out var read) ? read.BodyHash.ToArray() : throw new InvalidDataException("A batch's entry is not an event.");

@@ -10,7 +10,7 @@ namespace Trust.AuditLedger.Evidence;
 /// All events on one subject in a period, with the proof that none is missing. The query is an event itself, confirmed before anything leaves;
 /// who is refused leaves an event too.
 /// </summary>
-internal sealed class GetEvidence(EvidenceMaker maker, Outbox outbox, NpgsqlDataSource db)
+internal sealed class GetEvidence(EvidenceMaker maker, EvidenceDesk desk, Outbox outbox, NpgsqlDataSource db)
 {
     private const int MaxNamed = 64;
 
@@ -44,6 +44,13 @@ internal sealed class GetEvidence(EvidenceMaker maker, Outbox outbox, NpgsqlData
             return LedgerRefusals.NotARegulator;
         }
 
+        using var pass = desk.TryEnter();
+        if (pass is null)
+        {
+            context.Response.Headers.RetryAfter = "5";
+            return LedgerRefusals.EvidenceBusy;
+        }
+
         var outcome = await maker.Make(question, caller, region, context.RequestAborted);
         if (outcome is EvidenceOutcome.TooMuch)
         {
@@ -55,11 +62,12 @@ internal sealed class GetEvidence(EvidenceMaker maker, Outbox outbox, NpgsqlData
         {
             EvidenceOutcome.Made(var bytes) => TypedResults.File(bytes, "application/json"),
             EvidenceOutcome.NoSuchTree(var newest) => LedgerRefusals.NoSuchTree.With("size", newest),
-            EvidenceOutcome.TooMuch(var most) => LedgerRefusals.TooMuchRecorded.With("events", most.MaxEvents).With("hashes", most.MaxBatchHashes),
+            EvidenceOutcome.TooMuch(var most) => LedgerRefusals.TooMuchRecorded.With("events", most.MaxEvents).With("hashes", most.MaxBatchHashes).With("bytes", most.MaxBytes),
             EvidenceOutcome.NotRecorded(var why) => why,
             EvidenceOutcome.Damaged(var index) => LedgerRefusals.EntryDamaged.With("index", index),
             EvidenceOutcome.NotWitnessed => LedgerRefusals.WitnessesAway,
             EvidenceOutcome.SignaturesAway => LedgerRefusals.SignaturesUnavailable,
+            EvidenceOutcome.ActorsUnknown => LedgerRefusals.ActorsUnknown,
             EvidenceOutcome.Standby => LedgerRefusals.Standby,
             var other => throw new InvalidOperationException($"Unknown outcome {other}."),
         };

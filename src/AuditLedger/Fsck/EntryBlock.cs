@@ -148,6 +148,9 @@ internal sealed class EntryBlock
     /// <summary>Its bytes.</summary>
     public ReadOnlySpan<byte> Leaf(int i) => _bytes.AsSpan(_rows[i].Leaf, _rows[i].LeafLength);
 
+    /// <summary>Whether the actor's key is among an event's.</summary>
+    public bool IsByActor(int i) => Leaf(i)[0] == EntryType.EventByActor;
+
     /// <summary>Subject keys of an event.</summary>
     public ReadOnlySpan<byte> Keys(int i) => EventLeaf.KeysOf(Leaf(i));
 

@@ -15,6 +15,7 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
     private readonly Queue<StoredBatch> _batches = [];
     private Dictionary<long, byte[]> _tiles = [];
     private StoredBatch? _batch;
+    private bool _byActor;
 
     /// <summary>Ledger time of the last event.</summary>
     public long Time { get; private set; }
@@ -90,6 +91,7 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
         if (state == EntryState.Event && EventLeaf.TryRead(leaf, out var e))
         {
             CheckTime(index, e.Time);
+            CheckType(index, e.ByActor);
             Follow(index, e);
             if (EventBodyReader.HoldsSealed(e.Body))
             {
@@ -110,6 +112,17 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
         }
 
         (Time, TimeIsKnown) = (time, true);
+    }
+
+    // Whoever asks who acted is told from which entry on the index knows it; an event of the older type behind it would not be found.
+    private void CheckType(long index, bool byActor)
+    {
+        if (_byActor && !byActor)
+        {
+            report("type-falls", index, "an event that is not found by who acted, after ones that are");
+        }
+
+        _byActor |= byActor;
     }
 
     private void Follow(long index, EventLeaf e)

@@ -18,20 +18,21 @@ internal sealed class IndexReplay : IDisposable
     // Null when nothing more can be compared.
     private SubjectIndex? _index;
 
-    private IndexReplay(IndexCheck stored, PrunedPostings? pruned, Action<string, long?, string> report, Action<string> note)
+    private IndexReplay(IndexCheck stored, PrunedPostings? pruned, bool byActor, Action<string, long?, string> report, Action<string> note)
     {
         (_stored, _pruned, _report, _note) = (stored, pruned, report, note);
-        _index = new SubjectIndex(canUndo: pruned is not null);
+        _index = new SubjectIndex(canUndo: pruned is not null, byActor);
     }
 
     /// <summary>Makes one before the first entry.</summary>
     /// <param name="db">The database, for what is stored of pruned entries.</param>
     /// <param name="stored">What is stored of the index.</param>
     /// <param name="minimum">Entries below it are pruned.</param>
+    /// <param name="byActor">What the log's last commit entry says of it: the first events may be pruned.</param>
     /// <param name="report">Told each fault.</param>
     /// <param name="note">Told what could not be checked.</param>
-    public static IndexReplay Open(NpgsqlDataSource db, IndexCheck stored, long minimum, Action<string, long?, string> report, Action<string> note) =>
-        new(stored, minimum > 0 ? PrunedPostings.Open(db, stored.Volumes, minimum) : null, report, note);
+    public static IndexReplay Open(NpgsqlDataSource db, IndexCheck stored, long minimum, bool byActor, Action<string, long?, string> report, Action<string> note) =>
+        new(stored, minimum > 0 ? PrunedPostings.Open(db, stored.Volumes, minimum) : null, byActor, report, note);
 
     /// <summary>Follows the whole log.</summary>
     /// <param name="blocks">Judged blocks, in order.</param>
@@ -63,7 +64,7 @@ internal sealed class IndexReplay : IDisposable
         switch (block.State(i))
         {
             case EntryState.Event:
-                index.Append(block.First + i, block.Hash(i), block.Keys(i));
+                index.Append(block.First + i, block.Hash(i), block.Keys(i), block.IsByActor(i));
                 return true;
             case EntryState.Commit:
                 if (index.HasPending && index.Follow(CommitEntry.TryRead(block.Leaf(i))!))

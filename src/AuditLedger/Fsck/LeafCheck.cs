@@ -14,8 +14,11 @@ internal readonly record struct LeafVerdict(EntryState State, string? Code = nul
 /// <summary>Judges an entry by its own bytes: what needs neither its place nor its neighbours, and takes most of the time. Not safe for concurrent use.</summary>
 internal sealed class LeafCheck
 {
-    private readonly ArrayBufferWriter<byte> _keys = new(EventBody.MaxSubjects * SubjectKey.Size);
-    private readonly byte[] _distinct = new byte[EventBody.MaxSubjects * SubjectKey.Size];
+    // The subjects and the actor.
+    private const int MaxKeys = EventBody.MaxSubjects + 1;
+
+    private readonly ArrayBufferWriter<byte> _keys = new(MaxKeys * SubjectKey.Size);
+    private readonly byte[] _distinct = new byte[MaxKeys * SubjectKey.Size];
 
     /// <summary>Judges an entry.</summary>
     public LeafVerdict Check(ReadOnlySpan<byte> leaf)
@@ -40,7 +43,7 @@ internal sealed class LeafCheck
         }
 
         _keys.ResetWrittenCount();
-        if (EventBodyReader.Check(e.Body, _keys, out _) is { } rule)
+        if (EventBodyReader.Check(e.Body, _keys, out _, e.ByActor) is { } rule)
         {
             return new LeafVerdict(EntryState.Event, "body-malformed", rule);
         }
@@ -48,6 +51,6 @@ internal sealed class LeafCheck
         _keys.WrittenSpan.CopyTo(_distinct);
         return _distinct.AsSpan(0, SubjectKeys.Distinct(_distinct.AsSpan(0, _keys.WrittenCount))).SequenceEqual(e.Keys)
             ? new LeafVerdict(EntryState.Event)
-            : new LeafVerdict(EntryState.Event, "subject-keys", "the keys are not those of the body's subjects");
+            : new LeafVerdict(EntryState.Event, "subject-keys", "the keys are not those of the body's subjects and actor");
     }
 }

@@ -6,6 +6,7 @@ using Trust.Kernel.LockStore;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
 using Trust.LogFormat;
+using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 
 namespace Trust.AuditLedger.Fsck;
@@ -24,6 +25,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
     // The head moves on meanwhile, so it is read with them; where it stood before only spares looking at older partitions. The last of them, not
     // their number: for that the planner, while it has no statistics, reads the partition through.
     private const string SelectBeyond = "SELECT idx FROM entries WHERE idx >= $1 AND idx >= (SELECT size FROM head) ORDER BY idx DESC LIMIT 1";
+    private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
     private const string SelectTiles = "SELECT n, hashes FROM tiles WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n";
     private const string SelectNotes = "SELECT 'witnessed', note FROM witnessed UNION ALL SELECT 'anchor ' || id, note FROM anchors";
     private const string SelectSources = "SELECT name, epoch, seq, hash FROM sources";
@@ -50,7 +52,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
         var entries = new EntryCheck(sources, fromTheFirst: head.Minimum == 0, Report);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var judged = new BlockingCollection<EntryBlock>();
-        using var index = IndexReplay.Open(bulk, stored, head.Minimum, Report, Note);
+        using var index = IndexReplay.Open(bulk, stored, head.Minimum, await IsByActor(head.Size, ct), Report, Note);
         // Side by side, and none goes on without the others: the blocks they hand on come round again.
         await Task.WhenAll(
             OnThread(() => blocks.Read(head.Minimum, head.Size, stop.Token), stop),
@@ -65,6 +67,9 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
             Expected = _expected, Tiles = _tiles, Ends = entries.Ends,
         };
     }
+
+    private async Task<bool> IsByActor(long size, CancellationToken ct) =>
+        await db.Sql(SelectLeaf).With(size - 1).Scalar<byte[]>(ct) is { } last && CommitEntry.TryRead(last) is { ByActor: true };
 
     private static async Task OnThread(Action work, CancellationTokenSource stop)
     {

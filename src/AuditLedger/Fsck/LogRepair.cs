@@ -151,7 +151,7 @@ internal sealed class LogRepair(
 
         foreach (var source in sources.Names)
         {
-            if (await Sent(source, index, ct) is { } sent && sent.Leaf(source) is { } leaf && MerkleProof.LeafHash(leaf).AsSpan().SequenceEqual(expected))
+            if (await Sent(source, index, ct) is { } sent && sent.Leaves(source).FirstOrDefault(l => MerkleProof.LeafHash(l).AsSpan().SequenceEqual(expected)) is { } leaf)
             {
                 return (leaf, "outbox of " + source);
             }

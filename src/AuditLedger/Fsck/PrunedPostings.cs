@@ -19,7 +19,7 @@ internal sealed class PrunedPostings : IDisposable
     private readonly IReadOnlyList<StoredVolume> _volumes;
     private readonly long _minimum;
     private readonly List<byte[]> _keys = [];
-    private readonly ArrayBufferWriter<byte> _found = new(EventBody.MaxSubjects * SubjectKey.Size);
+    private readonly ArrayBufferWriter<byte> _found = new((EventBody.MaxSubjects + 1) * SubjectKey.Size);
 
     // Place in the stretch, and number of the key, which keeps the keys of a place in order.
     private ulong[] _postings = [];

@@ -187,7 +187,7 @@ internal sealed partial class LiveIndex
         {
             if (entry.Commit is null)
             {
-                _index.Append(entry.Index, entry.LeafHash, entry.Keys.Span);
+                _index.Append(entry.Index, entry.LeafHash, entry.Keys.Span, entry.ByActor);
                 return;
             }
 

@@ -51,7 +51,7 @@ internal sealed partial class LiveIndex(AuditLedgerOptions options, IndexPace pa
             {
                 foreach (var e in request.Batch.Events)
                 {
-                    _index.Append(index, group.LeafHashes[(int)(index - group.FirstIndex)], e.Keys);
+                    _index.Append(index, group.LeafHashes[(int)(index - group.FirstIndex)], e.Keys, byActor: true);
                     index++;
                 }
             }

@@ -6,5 +6,6 @@ namespace Trust.AuditLedger.Index;
 /// <param name="Index">Index in the log.</param>
 /// <param name="LeafHash">As stored.</param>
 /// <param name="Keys">Keys of an event.</param>
+/// <param name="ByActor">Whether the actor's is among them.</param>
 /// <param name="Commit">The commit entry, when it is one.</param>
-internal readonly record struct LoggedKeys(long Index, byte[] LeafHash, ReadOnlyMemory<byte> Keys, CommitEntry? Commit);
+internal readonly record struct LoggedKeys(long Index, byte[] LeafHash, ReadOnlyMemory<byte> Keys, bool ByActor, CommitEntry? Commit);

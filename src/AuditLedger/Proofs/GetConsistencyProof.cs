@@ -7,7 +7,7 @@ using Trust.Kernel.Hosting;
 namespace Trust.AuditLedger.Proofs;
 
 /// <summary>Proves that the tree of one size extends that of another (RFC 6962 2.1.2). Hashes only, so anyone may ask.</summary>
-internal sealed class GetConsistencyProof(Sequencer sequencer, NpgsqlDataSource db)
+internal sealed class GetConsistencyProof(Sequencer sequencer, NpgsqlDataSource db, ReaderGate gate)
 {
     /// <summary>Answers the hashes.</summary>
     public async Task<Results<Ok<ProofAnswer>, Refusal>> Handle(long from, long to, HttpContext context)
@@ -19,6 +19,6 @@ internal sealed class GetConsistencyProof(Sequencer sequencer, NpgsqlDataSource 
 
         return from < 0 || from > to || to > head.Checkpoint.Size
             ? LedgerRefusals.NoSuchProof.With("size", head.Checkpoint.Size)
-            : GetInclusionProof.Answer(await new TreeReader(db, head.Edge).Consistency(from, to, context.RequestAborted));
+            : GetInclusionProof.Answer(await gate.Read(() => new TreeReader(db, head.Edge).Consistency(from, to, context.RequestAborted), context.RequestAborted));
     }
 }

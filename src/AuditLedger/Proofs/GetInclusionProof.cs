@@ -7,7 +7,7 @@ using Trust.Kernel.Hosting;
 namespace Trust.AuditLedger.Proofs;
 
 /// <summary>Proves that an entry stands in the tree of a size (RFC 6962 2.1.1). Hashes only, so anyone may ask.</summary>
-internal sealed class GetInclusionProof(Sequencer sequencer, NpgsqlDataSource db)
+internal sealed class GetInclusionProof(Sequencer sequencer, NpgsqlDataSource db, ReaderGate gate)
 {
     /// <summary>Answers the hashes from leaf to root.</summary>
     public async Task<Results<Ok<ProofAnswer>, Refusal>> Handle(long index, long size, HttpContext context)
@@ -19,7 +19,7 @@ internal sealed class GetInclusionProof(Sequencer sequencer, NpgsqlDataSource db
 
         return index < 0 || index >= size || size > head.Checkpoint.Size
             ? LedgerRefusals.NoSuchProof.With("size", head.Checkpoint.Size)
-            : Answer(await new TreeReader(db, head.Edge).Inclusion(index, size, context.RequestAborted));
+            : Answer(await gate.Read(() => new TreeReader(db, head.Edge).Inclusion(index, size, context.RequestAborted), context.RequestAborted));
     }
 
     /// <summary>Hashes as an answer.</summary>

@@ -9,7 +9,7 @@ using Trust.Kernel.Hosting;
 namespace Trust.AuditLedger.Proofs;
 
 /// <summary>One file that proves an entry under the newest checkpoint anyone can see (C2SP tlog-proof). Hashes only, so anyone may ask.</summary>
-internal sealed class GetTlogProof(Sequencer sequencer, CosignatureRounds rounds, NpgsqlDataSource db)
+internal sealed class GetTlogProof(Sequencer sequencer, CosignatureRounds rounds, NpgsqlDataSource db, ReaderGate gate)
 {
     /// <summary>Answers the file.</summary>
     public async Task<Results<ContentHttpResult, Refusal>> Handle(long index, HttpContext context)
@@ -25,7 +25,7 @@ internal sealed class GetTlogProof(Sequencer sequencer, CosignatureRounds rounds
         }
 
         var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"c2sp.org/tlog-proof@v1\nindex {index}\n"));
-        foreach (var hash in await new TreeReader(db, head.Edge).Inclusion(index, shown.Checkpoint.Size, context.RequestAborted))
+        foreach (var hash in await gate.Read(() => new TreeReader(db, head.Edge).Inclusion(index, shown.Checkpoint.Size, context.RequestAborted), context.RequestAborted))
         {
             text.Append(Convert.ToBase64String(hash)).Append('\n');
         }

@@ -10,21 +10,32 @@ namespace Trust.AuditLedger.Shredding;
 /// <summary>What forbids that a subject's sealed detail is destroyed.</summary>
 internal static class ShreddingRules
 {
-    private const string SelectSealed = "SELECT e.leaf FROM data_keys d JOIN entries e USING (idx) WHERE d.subject = $1 ORDER BY d.idx DESC";
+    // A portion at a time: an institution may be the subject of millions.
+    private const int Portion = 1000;
+
+    private const string SelectSealed = """
+        SELECT d.idx, e.leaf FROM data_keys d JOIN entries e USING (idx) WHERE d.subject = $1 AND d.idx < $2 ORDER BY d.idx DESC LIMIT $3
+        """;
 
     /// <summary>Why detail under a subject's key has to be kept at an instant; null when nothing forbids to destroy it.</summary>
     public static async Task<Refusal?> Forbid(
         NpgsqlTransaction tx, SubjectKey subject, RetentionSchedule retention, DateTimeOffset now, CancellationToken ct)
     {
-        var leaves = await tx.Sql(SelectSealed).With(subject.Key.ToArray()).All(r => r.GetFieldValue<byte[]>(0), ct);
-        // A hold keeps everything on its subject, also what lies under the key of another: an event names several.
-        byte[][] subjects = [subject.Key.ToArray(), .. leaves.SelectMany(KeysOf)];
-        if (await LegalHolds.AnyOpen(tx, subjects, ct))
+        var (below, last, rows) = (long.MaxValue, DateTimeOffset.MinValue, new List<(long Index, byte[] Leaf)>());
+        do
         {
-            return LedgerRefusals.LegalHold;
-        }
+            rows = await tx.Sql(SelectSealed).With(subject.Key.ToArray()).With(below).With(Portion).All(r => (r.GetInt64(0), r.GetFieldValue<byte[]>(1)), ct);
+            // A hold keeps everything on its subject, also what lies under the key of another: an event names several.
+            if (await LegalHolds.AnyOpen(tx, [subject.Key.ToArray(), .. rows.SelectMany(r => KeysOf(r.Leaf))], ct))
+            {
+                return LedgerRefusals.LegalHold;
+            }
 
-        var last = leaves.Select(leaf => retention.Ends(leaf)).DefaultIfEmpty(DateTimeOffset.MinValue).Max();
+            last = rows.Select(r => retention.Ends(r.Leaf)).Append(last).Max();
+            below = rows.Count > 0 ? rows[^1].Index : below;
+        }
+        while (rows.Count == Portion);
+
         return last > now ? LedgerRefusals.Retention.With("until", last.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)) : null;
     }
 

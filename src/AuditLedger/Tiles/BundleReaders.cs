@@ -6,7 +6,7 @@ using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Tiles;
 
-/// <summary>Which people read entry bundles, and the trace of it: a bundle holds whatever was logged, so it asks for the whole region of the log.</summary>
+/// <summary>Which people read entry bundles and alarms, and the trace of it: they hold whatever was logged, so they ask for the whole region of the log.</summary>
 internal sealed class BundleReaders(NpgsqlDataSource db, Outbox outbox, RegionTable regions, ServiceOptions service, TimeProvider clock)
 {
     /// <summary>True for a regulator whose region is this log's or holds it.</summary>
@@ -14,7 +14,10 @@ internal sealed class BundleReaders(NpgsqlDataSource db, Outbox outbox, RegionTa
         caller is { Role: "regulator", Region: { } region } && regions.Contains(region, service.Region, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
 
     /// <summary>Logs the reading, and waits for the receipt: nothing leaves before.</summary>
-    public async Task<ConfirmOutcome> Record(Caller caller, TilePath path, CancellationToken ct)
+    /// <param name="caller">Who reads.</param>
+    /// <param name="what">The event's basis.</param>
+    /// <param name="ct">Cancels the waiting.</param>
+    public async Task<ConfirmOutcome> Record(Caller caller, string what, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
@@ -27,7 +30,7 @@ internal sealed class BundleReaders(NpgsqlDataSource db, Outbox outbox, RegionTa
                 Subjects = [],
                 Outcome = EventOutcome.Success,
                 Purpose = "SUPERVISION",
-                Basis = "tile:" + path,
+                Basis = what,
                 Correlation = caller.TokenId,
             },
             ct);

@@ -29,7 +29,7 @@ internal sealed class GetEntryBundle(Sequencer sequencer, TileStore tiles, Bundl
             return LedgerRefusals.NoSuchTile;
         }
 
-        return context.IsPeer() ? GetHashTile.Answer(context, path, bundle, "private") : await readers.Record(context.Caller(), path, context.RequestAborted) switch
+        return context.IsPeer() ? GetHashTile.Answer(context, path, bundle, "private") : await readers.Record(context.Caller(), "tile:" + path, context.RequestAborted) switch
         {
             ConfirmOutcome.Confirmed => GetHashTile.Answer(context, path, bundle, "private"),
             ConfirmOutcome.Refused(var why) => CommonRefusals.From(why),

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Trust.AuditLedger.Entries;
+using Trust.AuditLedger.Proofs;
 using Trust.Kernel.Hosting;
 using Trust.LogFormat;
 
@@ -10,7 +11,7 @@ namespace Trust.AuditLedger.Tiles;
 /// <c>/tile/&lt;L&gt;/&lt;N&gt;[.p/&lt;W&gt;]</c> (C2SP tlog-tiles), for anyone: hashes only. Only the path names a tile; a query is never read, so a
 /// cache that drops or reorders one cannot mix answers up.
 /// </summary>
-internal sealed class GetHashTile(Sequencer sequencer, TileStore tiles)
+internal sealed class GetHashTile(Sequencer sequencer, TileStore tiles, ReaderGate gate)
 {
     private const string Prefix = "/tile/";
     private const string Forever = "max-age=31536000, immutable";
@@ -26,7 +27,7 @@ internal sealed class GetHashTile(Sequencer sequencer, TileStore tiles)
             return SubmitRefusal.Standby.Answer(context);
         }
 
-        return PathOf(context) is { } path && await tiles.Hashes(path, head, context.RequestAborted) is { } hashes
+        return PathOf(context) is { } path && await gate.Read(() => tiles.Hashes(path, head, context.RequestAborted), context.RequestAborted) is { } hashes
             ? Answer(context, path, hashes, "public")
             : LedgerRefusals.NoSuchTile;
     }

@@ -1,6 +1,8 @@
+using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Trust.Kernel.Identifiers;
 using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Watching;
@@ -11,12 +13,14 @@ namespace Trust.AuditLedger.Watching;
 /// </summary>
 internal sealed class AccessWatch(AuditLedgerOptions options, Alarms alarms)
 {
-    private const int MaxActors = 50_000;
     private const int MaxActor = 128;
 
     private static readonly byte[][] Reads = [.. new[] { "REC.read", "REC.export", "REG.query", "BG.open" }.Select(a => Encoding.ASCII.GetBytes($"{{\"action\":\"{a}\""))];
 
-    private readonly Dictionary<string, Reader> _readers = new(StringComparer.Ordinal);
+    private readonly ReaderTable _readers = new(options.Watching);
+
+    /// <summary>Reads that are remembered.</summary>
+    internal int Remembered => _readers.Remembered;
 
     /// <summary>Looks at leaves in the order of their indices.</summary>
     public void LookAtLeaves(IReadOnlyList<byte[]> leaves)
@@ -47,62 +51,44 @@ internal sealed class AccessWatch(AuditLedgerOptions options, Alarms alarms)
     {
         using var json = JsonDocument.Parse(body.ToArray());
         var root = json.RootElement;
-        var actor = root.GetProperty("actor").GetProperty("subject").GetString()!;
-        if (!_readers.TryGetValue(actor, out var reader))
-        {
-            if (_readers.Count >= MaxActors)
-            {
-                _readers.Clear();
-            }
-
-            _readers[actor] = reader = new Reader();
-        }
-
-        var watching = options.Watching;
-        var since = time - (long)watching.Window.TotalMicroseconds;
+        var by = root.GetProperty("actor");
+        var actor = by.GetProperty("subject").GetString()!;
+        var since = time - (long)options.Watching.Window.TotalMicroseconds;
         foreach (var subject in root.GetProperty("subjects").EnumerateArray().Where(s => s.GetProperty("kind").ValueEquals("patient"u8)))
         {
-            var (ofPatient, patients) = reader.Add(subject.GetProperty("key").GetString()!, time, since);
-            // Once when the bound is passed, not again with every further read.
-            if (ofPatient == watching.ReadsOfOnePatient + 1)
+            var patient = subject.GetProperty("key").GetString()!;
+            var passed = _readers.Add(actor, patient, time, since);
+            if (passed.ReadsOfPatient is { } reads)
             {
-                Alarm(AlarmKind.Snooping, actor, ofPatient);
+                alarms.Raise(AlarmKind.Snooping, Detail(actor, reads), [SubjectKey.Patient(Base64Url.DecodeFromChars(patient)), .. SubjectsOf(actor, by)]);
             }
 
-            if (patients == watching.PatientsOfOneReader + 1 && ofPatient == 1)
+            if (passed.Patients is { } patients)
             {
-                Alarm(AlarmKind.BulkReading, actor, patients);
+                alarms.Raise(AlarmKind.BulkReading, Detail(actor, patients), [.. SubjectsOf(actor, by)]);
             }
         }
     }
 
-    private void Alarm(AlarmKind kind, string actor, int count) =>
-        alarms.Raise(kind, FormattableString.Invariant($"actor:{NameOf(actor)} count:{count}"));
+    // Whoever asks about the person, the client or the institution finds what was alarmed about them.
+    private static IEnumerable<SubjectKey> SubjectsOf(string actor, JsonElement by)
+    {
+        yield return SubjectKey.Actor(actor);
+        if (PersonId.TryParse(actor, out var person))
+        {
+            yield return SubjectKey.Practitioner(person.Value);
+        }
+
+        if (by.TryGetProperty("institution", out var at) && InstitutionId.TryParse(at.GetString(), out var institution))
+        {
+            yield return SubjectKey.Institution(institution.Value);
+        }
+    }
+
+    private static string Detail(string actor, int count) => FormattableString.Invariant($"actor:{NameOf(actor)} count:{count}");
 
     // An event's text has a limit, which a name as long as it may be would break.
     private static string NameOf(string actor) => Encoding.UTF8.GetByteCount(actor) <= MaxActor
         ? actor
         : "sha256-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(actor)));
-
-    private sealed class Reader
-    {
-        private readonly Queue<(long Time, string Patient)> _reads = new();
-        private readonly Dictionary<string, int> _patients = new(StringComparer.Ordinal);
-
-        public (int OfPatient, int Patients) Add(string patient, long time, long since)
-        {
-            while (_reads.TryPeek(out var old) && old.Time < since)
-            {
-                _reads.Dequeue();
-                if (--_patients[old.Patient] == 0)
-                {
-                    _patients.Remove(old.Patient);
-                }
-            }
-
-            _reads.Enqueue((time, patient));
-            _patients[patient] = _patients.GetValueOrDefault(patient) + 1;
-            return (_patients[patient], _patients.Count);
-        }
-    }
 }

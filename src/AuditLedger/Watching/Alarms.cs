@@ -1,32 +1,9 @@
-using System.Collections.Frozen;
 using System.Threading.Channels;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Watching;
-
-/// <summary>What the ledger alarms about, beside what a check of the whole log finds.</summary>
-internal enum AlarmKind
-{
-    /// <summary>One actor reads one patient again and again.</summary>
-    Snooping,
-
-    /// <summary>One actor reads many patients.</summary>
-    BulkReading,
-
-    /// <summary>This machine's clock stands behind the ledger's time.</summary>
-    ClockRegression,
-
-    /// <summary>Events of a source come long after they happened.</summary>
-    Backlog,
-
-    /// <summary>Entries stand beyond the last quorum of witnesses for too long.</summary>
-    WitnessLag,
-
-    /// <summary>The log has grown and was not time-stamped within its budget.</summary>
-    NotAnchored,
-}
 
 /// <summary>
 /// Makes every alarm a line of the log, a count and an event <c>LEDGER.alarm</c>, so that who alarmed nobody can still be asked years later.
@@ -36,24 +13,37 @@ internal sealed class Alarms(NpgsqlDataSource db, Outbox outbox, ILogger<Alarms>
 {
     private const int MaxWaiting = 1024;
 
-    private static readonly FrozenDictionary<AlarmKind, string> Names = new Dictionary<AlarmKind, string>
-    {
-        [AlarmKind.Snooping] = "snooping", [AlarmKind.BulkReading] = "bulk-reading", [AlarmKind.ClockRegression] = "clock-regression",
-        [AlarmKind.Backlog] = "backlog", [AlarmKind.WitnessLag] = "witness-lag", [AlarmKind.NotAnchored] = "not-anchored",
-    }.ToFrozenDictionary();
-
-    private readonly Channel<(AlarmKind Kind, string Detail)> _raised = Channel.CreateBounded<(AlarmKind, string)>(MaxWaiting);
+    private readonly Channel<Raised> _raised = Channel.CreateBounded<Raised>(MaxWaiting);
 
     /// <summary>Raises one.</summary>
     /// <param name="kind">What.</param>
     /// <param name="detail">Words <c>name:value</c>, pseudonyms and figures only; at most 200 bytes.</param>
-    public void Raise(AlarmKind kind, string detail)
+    /// <param name="subjects">Whom and what it is about: evidence questions find it by them.</param>
+    public void Raise(AlarmKind kind, string detail, params IReadOnlyList<SubjectKey> subjects)
     {
         LedgerLog.Alarmed(log, kind, detail);
-        LedgerMetrics.Alarmed(Names[kind]);
-        if (!_raised.Writer.TryWrite((kind, detail)))
+        LedgerMetrics.Alarmed(kind.Name());
+        if (!_raised.Writer.TryWrite(new Raised(kind, detail, subjects)))
         {
             LedgerLog.AlarmNotRecorded(log, kind, null);
+        }
+    }
+
+    /// <summary>Raises one and records it before it returns: the process is about to end. What keeps it from being recorded is told in the log.</summary>
+    /// <param name="kind">What.</param>
+    /// <param name="detail">As for <see cref="Raise"/>.</param>
+    /// <param name="ct">Cancels the recording.</param>
+    public async Task RecordNow(AlarmKind kind, string detail, CancellationToken ct)
+    {
+        LedgerLog.Alarmed(log, kind, detail);
+        LedgerMetrics.Alarmed(kind.Name());
+        try
+        {
+            await Record(new Raised(kind, detail, []), ct);
+        }
+        catch (Exception e) when (e is AlarmRefusedException or NpgsqlException or OperationCanceledException)
+        {
+            LedgerLog.AlarmNotRecorded(log, kind, e);
         }
     }
 
@@ -65,12 +55,12 @@ internal sealed class Alarms(NpgsqlDataSource db, Outbox outbox, ILogger<Alarms>
         // Taken out when it is recorded, and not before: a round that fails leaves it to the next.
         while (_raised.Reader.TryPeek(out var raised))
         {
-            await Record(raised.Kind, raised.Detail, ct);
+            await Record(raised, ct);
             _raised.Reader.TryRead(out _);
         }
     }
 
-    private async Task Record(AlarmKind kind, string detail, CancellationToken ct)
+    private async Task Record(Raised alarm, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
@@ -78,7 +68,11 @@ internal sealed class Alarms(NpgsqlDataSource db, Outbox outbox, ILogger<Alarms>
         {
             var outcome = await outbox.Append(tx, new AuditEvent
             {
-                Action = "LEDGER.alarm", Actor = new Actor("ledger"), Subjects = [], Outcome = EventOutcome.Success, Basis = $"alarm:{Names[kind]} {detail}",
+                Action = "LEDGER.alarm",
+                Actor = new Actor("ledger"),
+                Subjects = [SubjectKey.Of(SubjectText.Alarm, alarm.Kind.Name()), .. alarm.Subjects],
+                Outcome = EventOutcome.Success,
+                Basis = $"alarm:{alarm.Kind.Name()} {alarm.Detail}",
             }, ct);
             if (outcome is AppendOutcome.Refused(var why))
             {
@@ -89,9 +83,11 @@ internal sealed class Alarms(NpgsqlDataSource db, Outbox outbox, ILogger<Alarms>
         }
         catch (InvalidEventException e)
         {
-            LedgerLog.AlarmNotRecorded(log, kind, e); // No later round can record it either, and those behind it wait.
+            LedgerLog.AlarmNotRecorded(log, alarm.Kind, e); // No later round can record it either, and those behind it wait.
         }
     }
+
+    private sealed record Raised(AlarmKind Kind, string Detail, IReadOnlyList<SubjectKey> Subjects);
 }
 
 /// <summary>The outbox takes no alarm now.</summary>

@@ -40,7 +40,7 @@ internal sealed class IntakeWatch(AuditLedgerOptions options, Alarms alarms)
         }
         else if (_late.Add(batch.Source))
         {
-            alarms.Raise(AlarmKind.Backlog, FormattableString.Invariant($"source:{batch.Source} late:{lag.TotalSeconds:F0}s"));
+            alarms.Raise(AlarmKind.Backlog, FormattableString.Invariant($"source:{batch.Source} late:{lag.TotalSeconds:F0}s"), SubjectKey.Actor(batch.Source));
         }
     }
 }

@@ -84,12 +84,20 @@ internal sealed class CosignatureRounds(
     /// <param name="minSize">Number of leaves it must cover.</param>
     /// <param name="ct">Ends the waiting: the caller decides how long an answer may take.</param>
     /// <exception cref="OperationCanceledException">No such head in time.</exception>
-    public async Task<WitnessedHead> RequestRound(long minSize, CancellationToken ct)
+    public Task<WitnessedHead> RequestRound(long minSize, CancellationToken ct) => Request(() => Shown, minSize, ct);
+
+    /// <summary>The same, and never one without the quorum that is configured, also where <c>/checkpoint</c> goes on without: a verifier refuses it.</summary>
+    /// <param name="minSize">Number of leaves it must cover.</param>
+    /// <param name="ct">Ends the waiting.</param>
+    /// <exception cref="OperationCanceledException">No such head in time.</exception>
+    public Task<WitnessedHead> RequestQuorum(long minSize, CancellationToken ct) => Request(() => _options.Quorum == 0 ? Shown : _witnessed, minSize, ct);
+
+    private async Task<WitnessedHead> Request(Func<WitnessedHead?> newest, long minSize, CancellationToken ct)
     {
         while (true)
         {
             var moved = _moved.Task;
-            if (Shown is { } head && head.Checkpoint.Size >= minSize)
+            if (newest() is { } head && head.Checkpoint.Size >= minSize)
             {
                 return head;
             }
@@ -165,6 +173,11 @@ internal sealed class CosignatureRounds(
         {
             var answer = await Submit(witness, collected.Head, ct);
             LedgerMetrics.WitnessAnswered(witness.Name, answer);
+            if (sequencer.EndBy(witness.Name, answer))
+            {
+                return;
+            }
+
             switch (answer)
             {
                 case WitnessAnswer.Cosigned(var line):
@@ -172,7 +185,7 @@ internal sealed class CosignatureRounds(
                     await Keep(collected, ct);
                     break;
                 case WitnessAnswer.Elsewhere(var size):
-                    LedgerLog.WitnessAhead(log, witness.Name, size, collected.Head.Checkpoint.Size);
+                    LedgerLog.WitnessElsewhere(log, witness.Name, size, collected.Head.Checkpoint.Size);
                     break;
                 case WitnessAnswer.Refused(var status, var why):
                     LedgerLog.WitnessRefused(log, witness.Name, status, why);

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using Trust.AuditLedger.Entries;
 using Trust.Kernel.Residency;
 using Trust.LogFormat;
@@ -10,25 +11,45 @@ internal sealed class WitnessSet(AuditLedgerOptions options, Outbound outbound, 
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(3);
 
+    private readonly WitnessingOptions _options = options.Witnessing;
     private readonly Lazy<IReadOnlyList<WitnessClient>> _clients = new(() => All(options, outbound));
 
     /// <summary>One client a witness.</summary>
     /// <exception cref="ValidationException">A key file is missing or holds no witness key, or two witnesses have one key.</exception>
     public IReadOnlyList<WitnessClient> Clients => _clients.Value;
 
-    /// <summary>Asks each witness that answers whether it knows more than the checkpoint this process is about to build on.</summary>
+    /// <summary>
+    /// How many witnesses must have said where they stand before anything is signed: the quorum, and one at least of every quorum that may have cosigned
+    /// what this process no longer knows. 0 where no quorum is asked for: then whoever does not answer is not waited for.
+    /// </summary>
+    public int MustAnswer => _options.Quorum == 0 ? 0 : Math.Max(_options.Quorum, Clients.Count - _options.Quorum + 1);
+
+    /// <summary>Asks each witness whether it knows more than the checkpoint this process is about to build on.</summary>
     /// <param name="head">The signed checkpoint.</param>
     /// <param name="note">Its note.</param>
     /// <param name="ct">Cancels.</param>
+    /// <returns>Null when enough have answered; else who is missing. No answer in time is none.</returns>
     /// <exception cref="SetBackException">A witness has cosigned a larger log, or another one of this size.</exception>
-    public async Task CheckNotBehind(Checkpoint head, string note, CancellationToken ct)
+    public async Task<string?> FindUnheard(Checkpoint head, string note, CancellationToken ct)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(StartLimit);
-        await Task.WhenAll(Clients.Select(client => CheckNotBehind(client, head, note, limit.Token, ct)));
+        var missing = (await Task.WhenAll(Clients.Select(client => FindUnheard(client, head, note, limit.Token, ct)))).OfType<string>().ToList();
+        var heard = Clients.Count - missing.Count;
+        if (heard < MustAnswer)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"nothing is signed before {MustAnswer} witnesses have said where they stand, {heard} have ({string.Join("; ", missing)})");
+        }
+
+        foreach (var why in missing)
+        {
+            LedgerLog.WitnessNotAsked(log, why);
+        }
+
+        return null;
     }
 
-    private async Task CheckNotBehind(WitnessClient client, Checkpoint head, string note, CancellationToken limit, CancellationToken ct)
+    private static async Task<string?> FindUnheard(WitnessClient client, Checkpoint head, string note, CancellationToken limit, CancellationToken ct)
     {
         WitnessAnswer answer;
         try
@@ -40,25 +61,25 @@ internal sealed class WitnessSet(AuditLedgerOptions options, Outbound outbound, 
             answer = new WitnessAnswer.Away("no answer in time");
         }
 
+        if (SetBackException.By(client.Name, answer, head.Size) is { } setBack)
+        {
+            throw setBack;
+        }
+
         switch (answer)
         {
-            case WitnessAnswer.Elsewhere(var size) when size > head.Size:
-                throw new SetBackException(
-                    $"the lock store and the database hold a checkpoint of {head.Size}, the witness {client.Name} has cosigned one of {size}: both were restored from older copies");
             case WitnessAnswer.Elsewhere(var size):
                 client.At = size;
-                break;
+                return null;
             case WitnessAnswer.Cosigned:
                 client.At = head.Size;
-                break;
-            case WitnessAnswer.Refused(422, var why):
-                throw new SetBackException($"the witness {client.Name} has cosigned another log of size {head.Size}: {why}");
+                return null;
             case WitnessAnswer.Refused(var status, var why):
-                LedgerLog.WitnessRefused(log, client.Name, status, why);
-                break;
+                return string.Create(CultureInfo.InvariantCulture, $"{client.Name}: {status} {why}");
             case WitnessAnswer.Away(var why):
-                LedgerLog.WitnessNotAsked(log, client.Name, why);
-                break;
+                return $"{client.Name}: {why}";
+            default:
+                throw new InvalidOperationException($"A witness answered {answer}.");
         }
     }
 

@@ -68,7 +68,7 @@ public sealed class CheckpointWatch(NpgsqlDataSource db, AuditOptions options, L
         }
 
         var proof = await link.Inclusion(head.Index, latest.Size, ct);
-        if (head.Sent.Leaf(options.Source) is { } leaf && MerkleProof.VerifyInclusion(head.Index, latest.Size, MerkleProof.LeafHash(leaf), proof, latest.Root))
+        if (head.Sent.Leaves(options.Source).Any(leaf => MerkleProof.VerifyInclusion(head.Index, latest.Size, MerkleProof.LeafHash(leaf), proof, latest.Root)))
         {
             _proved = (epoch, seq, latest.Size);
             return true;

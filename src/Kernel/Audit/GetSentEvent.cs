@@ -40,19 +40,21 @@ public static class GetSentEvent
 /// <param name="DataKey">What opens its sealed detail, sent to the ledger before; empty without.</param>
 public sealed record SentEvent(byte[] Body, long Epoch, long Seq, byte[] Prev, long Time, byte[] DataKey)
 {
-    /// <summary>The leaf that the log must hold of it, made from these members alone; null when it is none that could be logged.</summary>
+    /// <summary>The leaves that the log may hold of it, made from these members alone: by actor, and as before the index knew actors. None when it could not be logged.</summary>
     /// <param name="source">Name of the service.</param>
-    public byte[]? Leaf(string source)
+    public IEnumerable<byte[]> Leaves(string source) => new[] { Leaf(source, byActor: true), Leaf(source, byActor: false) }.OfType<byte[]>();
+
+    private byte[]? Leaf(string source, bool byActor)
     {
         var keys = new ArrayBufferWriter<byte>(256);
-        if (Prev.Length != Envelope.HashSize || EventBodyReader.Check(Body, keys, out _) is not null)
+        if (Prev.Length != Envelope.HashSize || EventBodyReader.Check(Body, keys, out _, byActor) is not null)
         {
             return null;
         }
 
         var distinct = SubjectKeys.Distinct(keys.WrittenSpan);
         var leaf = new byte[EventLeaf.Length(source, distinct.Length, Body.Length)];
-        EventLeaf.Write(leaf, new EntryPlace(source, Epoch, Seq, Prev, SHA256.HashData(Body)), distinct, Time, Body);
+        EventLeaf.Write(leaf, new EntryPlace(source, Epoch, Seq, Prev, SHA256.HashData(Body)), distinct, Time, Body, byActor);
         return leaf;
     }
 }

@@ -11,6 +11,9 @@ public static class EntryType
 
     /// <summary>The state of the subject index; last entry of every published checkpoint.</summary>
     public const byte Commit = 2;
+
+    /// <summary>An event of a producer, which the index finds by who acted as well. After the first of them there is no <see cref="Event"/> any more.</summary>
+    public const byte EventByActor = 3;
 }
 
 /// <summary>
@@ -23,20 +26,24 @@ public static class EntryType
 /// <param name="KeyCount">Keys in the trie.</param>
 /// <param name="TrieRoot">Root of the live volume's trie, 32 bytes; zeros when it is empty.</param>
 /// <param name="SealedRoot">Root of the tree of sealed volumes, 32 bytes; SHA-256 of nothing when there is none.</param>
-public sealed record CommitEntry(long Volume, long VolumeStart, long Covered, long KeyCount, byte[] TrieRoot, byte[] SealedRoot)
+/// <param name="ByActor">Every event of the log, from its first entry on, is found by who acted: map function 2.</param>
+public sealed record CommitEntry(long Volume, long VolumeStart, long Covered, long KeyCount, byte[] TrieRoot, byte[] SealedRoot, bool ByActor = false)
 {
     /// <summary>Bytes of the leaf data.</summary>
     public const int Size = 1 + sizeof(uint) + (4 * sizeof(long)) + (2 * IndexHash.Size);
 
-    /// <summary>The map function that is spoken here: keys of an event are those of its body's <c>subjects</c>, each once, sorted as bytes.</summary>
-    public const uint MapFunction = 1;
+    // Keys of an event are those of its body's subjects, each once, sorted as bytes; in a leaf of type 3 the actor's is among them.
+    private const uint AnyEvents = 1;
+
+    // The same, and there are leaves of type 3 only.
+    private const uint EventsByActor = 2;
 
     /// <summary>The leaf data.</summary>
     public byte[] Write()
     {
         var to = new byte[Size];
         to[0] = EntryType.Commit;
-        BinaryPrimitives.WriteUInt32BigEndian(to.AsSpan(1), MapFunction);
+        BinaryPrimitives.WriteUInt32BigEndian(to.AsSpan(1), ByActor ? EventsByActor : AnyEvents);
         BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(5), Volume);
         BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(13), VolumeStart);
         BinaryPrimitives.WriteInt64BigEndian(to.AsSpan(21), Covered);
@@ -46,10 +53,10 @@ public sealed record CommitEntry(long Volume, long VolumeStart, long Covered, lo
         return to;
     }
 
-    /// <summary>Reads leaf data; null when it is not a commit entry of map function 1 or contradicts itself.</summary>
+    /// <summary>Reads leaf data; null when it is not a commit entry of a known map function or contradicts itself.</summary>
     public static CommitEntry? TryRead(ReadOnlySpan<byte> leaf)
     {
-        if (leaf.Length != Size || leaf[0] != EntryType.Commit || BinaryPrimitives.ReadUInt32BigEndian(leaf[1..]) != MapFunction)
+        if (leaf.Length != Size || leaf[0] != EntryType.Commit || BinaryPrimitives.ReadUInt32BigEndian(leaf[1..]) is not (AnyEvents or EventsByActor))
         {
             return null;
         }
@@ -57,7 +64,7 @@ public sealed record CommitEntry(long Volume, long VolumeStart, long Covered, lo
         var entry = new CommitEntry(
             BinaryPrimitives.ReadInt64BigEndian(leaf[5..]), BinaryPrimitives.ReadInt64BigEndian(leaf[13..]),
             BinaryPrimitives.ReadInt64BigEndian(leaf[21..]), BinaryPrimitives.ReadInt64BigEndian(leaf[29..]),
-            leaf.Slice(37, IndexHash.Size).ToArray(), leaf[(37 + IndexHash.Size)..].ToArray());
+            leaf.Slice(37, IndexHash.Size).ToArray(), leaf[(37 + IndexHash.Size)..].ToArray(), BinaryPrimitives.ReadUInt32BigEndian(leaf[1..]) == EventsByActor);
         return entry.IsCoherent ? entry : null;
     }
 

@@ -32,9 +32,11 @@ public sealed class SubjectIndex
 
     /// <summary>An index before the first entry.</summary>
     /// <param name="canUndo">False for one that only follows a log: <see cref="RevertCommit"/> has its price at every commit.</param>
-    public SubjectIndex(bool canUndo = true)
+    /// <param name="byActor">Whether its events are of type 3, where the first one will not tell.</param>
+    public SubjectIndex(bool canUndo = true, bool byActor = false)
     {
         _canUndo = canUndo;
+        ByActor = byActor;
         Volume = new IndexVolume(0, 0, canUndo);
     }
 
@@ -52,7 +54,11 @@ public sealed class SubjectIndex
         _ended = volume is null ? Volume : null;
         Last = last;
         Size = last.Covered + 1;
+        ByActor = last.ByActor;
     }
+
+    /// <summary>Every event from the first entry on is found by who acted: as the first one is.</summary>
+    public bool ByActor { get; private set; }
 
     /// <summary>The live volume, as of the last commit.</summary>
     public IndexVolume Volume { get; private set; }
@@ -73,14 +79,16 @@ public sealed class SubjectIndex
     /// <param name="index">Its index: the next one.</param>
     /// <param name="leafHash">RFC 6962 leaf hash.</param>
     /// <param name="keys">Keys of 32 bytes, rising, none twice.</param>
+    /// <param name="byActor">Whether the actor's key is among them by the entry's type; null where that is not known, and of another entry than the first.</param>
     /// <exception cref="ArgumentException">Out of order.</exception>
-    public void Append(long index, ReadOnlySpan<byte> leafHash, ReadOnlySpan<byte> keys)
+    public void Append(long index, ReadOnlySpan<byte> leafHash, ReadOnlySpan<byte> keys, bool? byActor = null)
     {
         if (index != Size || leafHash.Length != IndexHash.Size || !EventLeaf.Rises(keys))
         {
             throw new ArgumentException($"Entry {index} cannot follow {Size} entries, or its keys do not rise.", nameof(index));
         }
 
+        ByActor = index == 0 ? byActor ?? ByActor : ByActor;
         _pending.Add(index, leafHash, keys);
         Size++;
     }
@@ -209,7 +217,7 @@ public sealed class SubjectIndex
         _pending.AddTo(Volume);
         Volume.HashTouched();
         Size++;
-        return Last = new CommitEntry(Volume.Number, Volume.Start, index, Volume.KeyCount, Volume.Root.Hash, _sealedRoot);
+        return Last = new CommitEntry(Volume.Number, Volume.Start, index, Volume.KeyCount, Volume.Root.Hash, _sealedRoot, ByActor);
     }
 
     private static byte[] Fold(ReadOnlySpan<byte[]> leaves)

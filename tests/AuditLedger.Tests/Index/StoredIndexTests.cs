@@ -287,8 +287,9 @@ public sealed class StoredIndexTests
     }
 
     [Theory]
-    [InlineData("UPDATE entries SET leaf = set_byte(leaf, 4, 2) WHERE get_byte(leaf, 0) = 2 AND idx < 40")] // another map function
-    [InlineData("UPDATE entries SET leaf = set_byte(leaf, 0, 3) WHERE idx = 1")] // another entry type
+    [InlineData("UPDATE entries SET leaf = set_byte(leaf, 4, 1) WHERE get_byte(leaf, 0) = 2 AND idx < 40")] // another map function
+    [InlineData("UPDATE entries SET leaf = set_byte(leaf, 4, 3) WHERE get_byte(leaf, 0) = 2 AND idx < 40")] // one that there is not
+    [InlineData("UPDATE entries SET leaf = set_byte(leaf, 0, 4) WHERE idx = 1")] // another entry type
     [InlineData("UPDATE entries SET leaf = set_byte(leaf, 50, get_byte(leaf, 50) # 1) WHERE get_byte(leaf, 0) = 2 AND idx < 40")] // another root
     public async Task A_log_that_does_not_give_its_commit_entries_is_not_led(string tamper)
     {

@@ -40,6 +40,20 @@ public sealed class AddCheckpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_newest_checkpoint_repeated_is_answered_by_the_line_that_was_kept()
+    {
+        _log.Grow(3);
+        var head = _log.Head();
+        var first = await _witness.Post(_log.Request(0, head));
+        var second = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        // A line names its second: one that was made anew would be another.
+        await Eventually.Holds(() => TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() > second + 1, "another second");
+        var again = await _witness.Post(_log.Request(4, head));
+        Assert.Equal(HttpStatusCode.OK, first.Status);
+        Assert.Equal(first, again);
+    }
+
+    [Fact]
     public async Task An_unknown_log_is_404_and_a_checkpoint_that_no_known_key_signed_is_403()
     {
         await using var other = await ForgeableLog.Start("other.example");

@@ -67,7 +67,7 @@ internal sealed class ForgeableLog : IAsyncDisposable
     }
 
     /// <summary>An event of a source, in the place that follows, as an honest sequencer writes it.</summary>
-    public byte[] Event(string source = "ca", byte[]? body = null, Func<EntryPlace, EntryPlace>? place = null, Func<byte[], byte[]>? keys = null)
+    public byte[] Event(string source = "ca", byte[]? body = null, Func<EntryPlace, EntryPlace>? place = null, Func<byte[], byte[]>? keys = null, bool byActor = false)
     {
         body ??= Body();
         var (epoch, seq, head) = _chains.GetValueOrDefault(source, (1, 0, new byte[32]));
@@ -77,11 +77,11 @@ internal sealed class ForgeableLog : IAsyncDisposable
         Envelope.Hash(source, chosen.Epoch, chosen.Seq, chosen.Prev.Span, chosen.BodyHash.Span, next);
         _chains[source] = (chosen.Epoch, chosen.Seq, next);
         var collected = new System.Buffers.ArrayBufferWriter<byte>();
-        EventBodyReader.Check(body, collected, out _);
+        EventBodyReader.Check(body, collected, out _, byActor);
         var sorted = collected.WrittenSpan.ToArray().Chunk(32).OrderBy(k => Convert.ToHexString(k), StringComparer.Ordinal).SelectMany(k => k).ToArray();
         var written = keys?.Invoke(sorted) ?? sorted;
         var leaf = new byte[EventLeaf.Length(source, written.Length, body.Length)];
-        EventLeaf.Write(leaf, chosen, written, Time++, body);
+        EventLeaf.Write(leaf, chosen, written, Time++, body, byActor);
         return leaf;
     }
 
@@ -100,7 +100,7 @@ internal sealed class ForgeableLog : IAsyncDisposable
     {
         if (EventLeaf.TryRead(leaf, out var e))
         {
-            _index.Append(_index.Size, MerkleProof.LeafHash(leaf), intoIndex ? e.Keys : []);
+            _index.Append(_index.Size, MerkleProof.LeafHash(leaf), intoIndex ? e.Keys : [], e.ByActor);
         }
 
         Leaves.Add(leaf);

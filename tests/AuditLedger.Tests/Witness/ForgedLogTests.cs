@@ -90,8 +90,33 @@ public sealed class ForgedLogTests : IAsyncLifetime
     {
         _log.Append(_log.Event());
         _log.Commit();
-        _log.Leaves[^1][4] = 2;
+        _log.Leaves[^1][4] = 3;
         await Refused("entry 5: a commit entry that is malformed, of another map function");
+    }
+
+    [Fact]
+    public async Task A_commit_entry_that_says_all_events_are_found_by_who_acted_where_they_are_not()
+    {
+        _log.Append(_log.Event());
+        _log.Commit(commit => commit with { ByActor = true });
+        await Refused("entry 5: the subject index");
+    }
+
+    [Fact]
+    public async Task An_event_that_is_not_found_by_who_acted_after_one_that_is()
+    {
+        _log.Append(_log.Event(byActor: true));
+        _log.Append(_log.Event());
+        _log.Commit();
+        await Refused("entry 5: an event that is not found by who acted");
+    }
+
+    [Fact]
+    public async Task The_key_of_the_actor_left_out_of_an_event_that_claims_it()
+    {
+        _log.Append(_log.Event(byActor: true, keys: keys => [.. keys.Chunk(32).Where(k => !k.AsSpan().SequenceEqual(SubjectKey.Actor("urn:mdid:p:1").Key)).SelectMany(k => k)]));
+        _log.Commit();
+        await Refused("entry 4: its keys are not those of its body's subjects and actor");
     }
 
     [Fact]

@@ -73,6 +73,9 @@ public sealed class CompletenessProof
         }
     }
 
+    /// <summary>Whether the log has events that are found by who acted, and no others.</summary>
+    public bool ByActor => _commit.ByActor;
+
     /// <summary>
     /// True when the postings shown are all of the key in the range, and at most one neighbour on each side within each volume.
     /// </summary>
@@ -98,7 +101,7 @@ public sealed class CompletenessProof
     private void Check(long size, byte[] root, ReadOnlySpan<byte> key, long from, long to, IReadOnlyList<byte[]> leafHashes)
     {
         Require(size > 0 && _size == size && key.Length == Hash && leafHashes.All(h => h.Length == Hash) && leafHashes.Count == Indices.Count());
-        Require(_commit.IsFirstMap && _commit.Volume >= 0 && _commit.VolumeStart >= 0 && _commit.VolumeStart <= _commit.Covered
+        Require(_commit.IsKnownMap && _commit.Volume >= 0 && _commit.VolumeStart >= 0 && _commit.VolumeStart <= _commit.Covered
             && (_commit.Volume == 0) == (_commit.VolumeStart == 0));
         Require(_commit.Covered == size - 1 && from >= 0 && from <= to && to <= _commit.Covered);
         Require(LogProof.InTree(size - 1, size, _commit.LeafHash, _path, root));
@@ -188,7 +191,8 @@ public sealed class CompletenessProof
     {
         public Commit(ReadOnlySpan<byte> bytes)
         {
-            IsFirstMap = bytes[0] == 2 && BinaryPrimitives.ReadUInt32BigEndian(bytes[1..]) == 1;
+            IsKnownMap = bytes[0] == 2 && BinaryPrimitives.ReadUInt32BigEndian(bytes[1..]) is (1 or 2);
+            ByActor = IsKnownMap && BinaryPrimitives.ReadUInt32BigEndian(bytes[1..]) == 2;
             Volume = BinaryPrimitives.ReadInt64BigEndian(bytes[5..]);
             VolumeStart = BinaryPrimitives.ReadInt64BigEndian(bytes[13..]);
             Covered = BinaryPrimitives.ReadInt64BigEndian(bytes[21..]);
@@ -197,8 +201,11 @@ public sealed class CompletenessProof
             LeafHash = SHA256.HashData([0, .. bytes]);
         }
 
-        /// <summary>Whether the leaf is a commit entry, under the one map function there is.</summary>
-        public bool IsFirstMap { get; }
+        /// <summary>Whether the leaf is a commit entry, under one of the two map functions.</summary>
+        public bool IsKnownMap { get; }
+
+        /// <summary>Whether there are events of type 3 only: map function 2.</summary>
+        public bool ByActor { get; }
 
         public long Volume { get; }
 

@@ -1,3 +1,5 @@
+using System.Text;
+using System.Security.Cryptography;
 using System.Globalization;
 using System.Text.Json;
 using Trust.Crypto.Json;
@@ -73,6 +75,18 @@ internal sealed record Evidence(
 internal sealed record Question(
     string Kind, string? Identifier, byte[] Key, DateTimeOffset? From, DateTimeOffset? To, long Size, string Region, string? CaseNumber)
 {
+    private static readonly byte[] KeyTag = "trust.key.v1\n"u8.ToArray();
+
+    /// <summary>Kind of the questions about who acted.</summary>
+    public const string Actor = "actor";
+
+    /// <summary>The key of an identifier (docs/LEDGER-FORMAT.md §2).</summary>
+    public static byte[] KeyOf(string kind, string identifier)
+    {
+        var (tag, name) = (Encoding.UTF8.GetBytes(kind), Encoding.UTF8.GetBytes(identifier));
+        return SHA256.HashData([.. KeyTag, (byte)tag.Length, .. tag, (byte)(name.Length >> 8), (byte)name.Length, .. name]);
+    }
+
     public static Question Read(JsonElement json)
     {
         const string path = "$.question";

@@ -21,6 +21,9 @@ public sealed record Verdict(
     /// <summary>The question as the file tells it, once read.</summary>
     internal Question? Asked { get; init; }
 
+    /// <summary>From which entry and time on the answer tells who acted, where the log is older than that and the period begins before; null where it tells all.</summary>
+    public (long Index, DateTimeOffset Time)? CoversFrom { get; init; }
+
     /// <summary>Ledger time of the query that made the file; null unless the file is verified.</summary>
     public DateTimeOffset? AskedAt { get; init; }
 
@@ -55,7 +58,6 @@ public sealed record VerifiedSignature(string Kind, string Signer, DateTimeOffse
 /// </summary>
 public static class EvidenceVerifier
 {
-    private static readonly byte[] KeyTag = "trust.key.v1\n"u8.ToArray();
     private static readonly byte[] QueryTag = "trust.query.v3\n"u8.ToArray();
 
     /// <summary>The verdict on a file that is longer than any may be.</summary>
@@ -75,10 +77,11 @@ public static class EvidenceVerifier
             verdict = verdict with { Origin = checkpoint.Origin, TreeSize = evidence.Question.Size, Witnesses = checkpoint.Witnesses };
 
             var events = new List<LoggedEvent>();
-            CheckShown(evidence, events);
+            var byActor = CheckShown(evidence, events).ByActor;
             verdict = Report(verdict, evidence, events);
-            CheckPeriod(evidence, events);
-            var query = CheckQuery(evidence, checkpoint, events, trusted);
+            verdict = verdict with { CoversFrom = CheckPeriod(evidence, events, byActor) };
+            CheckOpenings(evidence, events);
+            var query = CheckQuery(evidence, checkpoint, events, byActor, trusted);
             verdict = verdict with { AnchoredAt = CheckAnchor(evidence, checkpoint, trusted) };
             verdict = verdict with { Signatures = Attachments.Check(evidence, events, trusted) };
             CheckGiven(evidence, query);
@@ -114,8 +117,7 @@ public static class EvidenceVerifier
         var identifier = Encoding.UTF8.GetBytes(question.Identifier);
         EvidenceRefusedException.When(
             kind.Length is 0 or > 32 || kind.AsSpan().ContainsAnyExceptInRange((byte)'a', (byte)'z') || identifier.Length is 0 or > 1024, "question-key", null, question.Kind);
-        var key = SHA256.HashData([.. KeyTag, (byte)kind.Length, .. kind, (byte)(identifier.Length >> 8), (byte)identifier.Length, .. identifier]);
-        EvidenceRefusedException.When(!key.AsSpan().SequenceEqual(question.Key), "question-key", null, question.Identifier);
+        EvidenceRefusedException.When(!Question.KeyOf(question.Kind, question.Identifier).AsSpan().SequenceEqual(question.Key), "question-key", null, question.Identifier);
     }
 
     private static void CheckPolicy(EvidencePolicy policy, TrustedList trusted)
@@ -150,7 +152,7 @@ public static class EvidenceVerifier
         return checkpoint;
     }
 
-    private static void CheckShown(Evidence evidence, List<LoggedEvent> events)
+    private static CompletenessProof CheckShown(Evidence evidence, List<LoggedEvent> events)
     {
         var size = evidence.Question.Size;
         var proof = CompletenessProof.TryRead(evidence.Completeness);
@@ -169,8 +171,10 @@ public static class EvidenceVerifier
         foreach (var e in evidence.Events.Where(e => e.Leaf is not null))
         {
             events.Add(CheckEvent(e, evidence.Policy.BatchKeys, evidence.Question.Key));
-            SourceChain.CheckFollows(events);
+            SourceChain.CheckFollows(events, proof.ByActor);
         }
+
+        return proof;
     }
 
     private static void CheckOrder(List<long> shown, List<EvidenceEvent> events)
@@ -200,19 +204,27 @@ public static class EvidenceVerifier
 
     // Ledger time never falls, so an event before the period at the range's begin and one after it at its end show that the range holds the whole
     // period. The subject's own neighbours cannot: one may be withheld, or lie in a volume of which nothing is shown.
-    private static void CheckPeriod(Evidence evidence, List<LoggedEvent> events)
+    // In a log that has learned only later to find events by who acted, an answer about that begins behind an event of the later type: all after it are.
+    private static (long, DateTimeOffset)? CheckPeriod(Evidence evidence, List<LoggedEvent> events, bool byActor)
     {
         var (from, to, last) = (evidence.Question.From, evidence.Question.To, evidence.Question.Size - 1);
-        var (before, after) = (TimeOf(evidence, evidence.Before, evidence.From - 1), TimeOf(evidence, evidence.After, evidence.To));
-        EvidenceRefusedException.When(evidence.From > 0 && !(before < from), "period", null, "from");
+        var (before, after) = (EventAt(evidence, evidence.Before, evidence.From - 1), EventAt(evidence, evidence.After, evidence.To)?.Time);
+        var later = evidence.Question.Kind is Question.Actor && !byActor;
+        EvidenceRefusedException.When(later && before is not { ByActor: true }, "period", null, "actor");
+        EvidenceRefusedException.When(evidence.From > 0 && !(before?.Time < from) && !later, "period", null, "from");
         EvidenceRefusedException.When(evidence.From == 0 && evidence.Before is not null, "period", null, "before");
         EvidenceRefusedException.When(evidence.To < last && !(after >= to), "period", null, "to");
         EvidenceRefusedException.When(evidence.To >= last && (evidence.To > last || evidence.After is not null), "period", null, "after");
         foreach (var e in events)
         {
-            EvidenceRefusedException.When((e.Index < evidence.From && !(e.Time < from)) || (e.Index >= evidence.To && !(e.Time >= to)), "period", e.Index);
+            EvidenceRefusedException.When((e.Index < evidence.From && !(e.Time < from) && !later) || (e.Index >= evidence.To && !(e.Time >= to)), "period", e.Index);
         }
 
+        return later && !(before!.Time < from) ? (evidence.From, before.Time) : null;
+    }
+
+    private static void CheckOpenings(Evidence evidence, List<LoggedEvent> events)
+    {
         var opened = new HashSet<long>();
         foreach (var (index, dataKey) in evidence.Openings)
         {
@@ -221,7 +233,7 @@ public static class EvidenceVerifier
         }
     }
 
-    private static DateTimeOffset? TimeOf(Evidence evidence, RangeEnd? end, long index)
+    private static LoggedEvent? EventAt(Evidence evidence, RangeEnd? end, long index)
     {
         if (end is null)
         {
@@ -230,10 +242,10 @@ public static class EvidenceVerifier
 
         EvidenceRefusedException.When(
             !LogProof.InTree(index, evidence.Question.Size, SHA256.HashData([0, .. end.Leaf]), end.Proof, evidence.TreeRoot), "period", index, "proof");
-        return LoggedEvent.Read(index, end.Leaf).Time;
+        return LoggedEvent.Read(index, end.Leaf);
     }
 
-    private static LoggedEvent CheckQuery(Evidence evidence, SignedCheckpoint proved, List<LoggedEvent> events, TrustedList trusted)
+    private static LoggedEvent CheckQuery(Evidence evidence, SignedCheckpoint proved, List<LoggedEvent> events, bool byActor, TrustedList trusted)
     {
         var checkpoint = SignedCheckpoint.Open(evidence.QueryCheckpoint, trusted.CheckpointKeys, trusted.Witnesses);
         var index = evidence.Query.Index;
@@ -244,7 +256,7 @@ public static class EvidenceVerifier
         EvidenceRefusedException.When(
             !LogProof.Extends(proved.Size, proved.Root, checkpoint.Size, checkpoint.Root, evidence.QueryConsistency), "query-event", index, "consistency");
         var query = CheckEvent(evidence.Query, evidence.Policy.BatchKeys, evidence.Question.Key);
-        SourceChain.CheckFollows([.. events, query]);
+        SourceChain.CheckFollows([.. events, query], byActor);
         EvidenceRefusedException.When(query is not { Action: "REG.query", Source: "ledger", Outcome: "success" }, "query-event", index);
         return query;
     }

@@ -38,7 +38,7 @@ public sealed record Expected(string? Kind, string? Identifier, DateTimeOffset? 
             return "subject";
         }
 
-        if (From is not null && asked.From > From)
+        if (From is not null && (asked.From > From || verdict.CoversFrom?.Time >= From))
         {
             return "from";
         }

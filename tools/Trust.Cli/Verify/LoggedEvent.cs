@@ -7,7 +7,7 @@ namespace Trust.Cli.Verify;
 
 /// <summary>A leaf taken apart and checked in itself (docs/LEDGER-FORMAT.md §3, §4, §6).</summary>
 internal sealed record LoggedEvent(
-    long Index, byte[] LeafHash, List<byte[]> Keys, DateTimeOffset Time, string Source, long Epoch, long Seq, byte[] Prev, byte[] EnvelopeHash, JsonElement Body)
+    long Index, byte[] LeafHash, List<byte[]> Keys, DateTimeOffset Time, string Source, long Epoch, long Seq, byte[] Prev, byte[] EnvelopeHash, JsonElement Body, bool ByActor)
 {
     private const byte FirstVisible = 0x21;
     private const byte LastVisible = 0x7E;
@@ -63,7 +63,7 @@ internal sealed record LoggedEvent(
             return leaf.AsSpan(at - length, length);
         }
 
-        EvidenceRefusedException.When(leaf is not [1, ..], "leaf-type", index);
+        EvidenceRefusedException.When(leaf is not [1 or 3, ..], "leaf-type", index);
         Take(1);
         var count = Take(1)[0];
         var keys = new List<byte[]>(count);
@@ -79,10 +79,10 @@ internal sealed record LoggedEvent(
         EvidenceRefusedException.When(at != leaf.Length, "leaf-malformed", index, "length");
         var place = ReadEnvelope(index, envelope, SHA256.HashData(body));
         var parsed = BodyGrammar.Read(index, body);
-        CheckKeys(index, keys, parsed);
+        CheckKeys(index, keys, parsed, leaf[0] == 3);
         return new LoggedEvent(
             index, SHA256.HashData([0, .. leaf]), keys, DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond),
-            place.Source, place.Epoch, place.Seq, place.Prev, SHA256.HashData(envelope), parsed);
+            place.Source, place.Epoch, place.Seq, place.Prev, SHA256.HashData(envelope), parsed, leaf[0] == 3);
     }
 
     private static (string Source, long Epoch, long Seq, byte[] Prev) ReadEnvelope(long index, byte[] envelope, byte[] bodyHash)
@@ -100,11 +100,13 @@ internal sealed record LoggedEvent(
         return (Encoding.ASCII.GetString(source), epoch, seq, envelope[(at + 16)..(at + 48)]);
     }
 
-    // Those of the body, sorted as bytes, each once.
-    private static void CheckKeys(long index, List<byte[]> keys, JsonElement body)
+    // Those of the body, in a leaf of type 3 with the actor's, sorted as bytes, each once.
+    private static void CheckKeys(long index, List<byte[]> keys, JsonElement body, bool byActor)
     {
         var expected = body.GetProperty("subjects").EnumerateArray()
-            .Select(subject => Convert.ToHexString(Strict.Base64UrlBytes(subject.GetProperty("key").GetString()!)!))
+            .Select(subject => Strict.Base64UrlBytes(subject.GetProperty("key").GetString()!)!)
+            .Concat(byActor ? [Question.KeyOf(Question.Actor, body.GetProperty("actor").GetProperty("subject").GetString()!)] : [])
+            .Select(Convert.ToHexString)
             .ToHashSet(StringComparer.Ordinal).Order(StringComparer.Ordinal);
         EvidenceRefusedException.When(!keys.Select(Convert.ToHexString).SequenceEqual(expected, StringComparer.Ordinal), "subject-keys", index);
     }

@@ -37,10 +37,13 @@ internal static class SourceChain
         return key.VerifyData(signed, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
     }
 
-    /// <summary>Checks the last event against those before it: ledger time and its source's chain.</summary>
-    public static void CheckFollows(List<LoggedEvent> events)
+    /// <summary>Checks the last event against those before it: its type, ledger time and its source's chain.</summary>
+    /// <param name="events">In order.</param>
+    /// <param name="byActor">Whether the log has events of type 3 only.</param>
+    public static void CheckFollows(List<LoggedEvent> events, bool byActor)
     {
         var current = events[^1];
+        EvidenceRefusedException.When(!current.ByActor && (byActor || (events.Count > 1 && events[^2].ByActor)), "leaf-type", current.Index);
         if (events.Count > 1)
         {
             EvidenceRefusedException.When(current.Time < events[^2].Time, "time-falls", current.Index);

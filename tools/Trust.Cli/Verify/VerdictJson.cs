@@ -27,6 +27,7 @@ internal static class VerdictJson
             ["to"] = Time(verdict.Period.To),
             ["log"] = verdict.Origin,
             ["size"] = verdict.TreeSize,
+            ["coversFrom"] = verdict.CoversFrom is var (index, time) ? new JsonObject { ["index"] = index, ["time"] = Time(time) } : null,
             ["askedAt"] = Time(verdict.AskedAt),
             ["anchoredAt"] = Time(verdict.AnchoredAt),
             ["events"] = new JsonArray([.. verdict.Events.Select(Event)]),

@@ -153,6 +153,14 @@ public static class VerdictText
                 : $"  另有至多 {verdict.Withheld.Count} 个事件已计入但未显示：发生在查询监管机构的辖区之外，或已过保存期限。");
         }
 
+        if (verdict.CoversFrom is var (index, since))
+        {
+            var time = since.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+            text.AppendLine().Append(english
+                ? $"  ONLY FROM #{index} ({time}) ON: before that this log was not indexed by who acted, and the file says nothing of it."
+                : $"  仅自 #{index}（{time}）起：此前账本尚未按行为人建立索引，本文件对此不作任何说明。");
+        }
+
         text.AppendLine().Append(Vouched(verdict, english));
         if (verdict.AnchoredAt is { } at)
         {

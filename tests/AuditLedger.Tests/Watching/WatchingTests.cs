@@ -8,7 +8,7 @@ using Trust.Kernel.Residency;
 using Trust.LogFormat;
 using Trust.TestKit;
 
-namespace Trust.AuditLedger.Tests;
+namespace Trust.AuditLedger.Tests.Watching;
 
 /// <summary>Two alarm families over access, and the check that runs by itself.</summary>
 public sealed class WatchingTests

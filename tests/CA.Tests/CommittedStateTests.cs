@@ -44,6 +44,7 @@ public sealed class CommittedStateTests
         new("certificate_resumptions", r => [Certificate(r)]),
         new("crls", r => [$"\"number-{r.GetProperty("number").GetInt64().ToString(CultureInfo.InvariantCulture)}\""]),
         new("officers", r => [Person(r, "person")]),
+        new("key_register", r => ["\"reason\":\"" + Text(r, "label") + "\""]),
     ];
 
     private static readonly Dictionary<string, string> NoFacts = new(StringComparer.Ordinal)

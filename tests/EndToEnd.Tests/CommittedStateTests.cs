@@ -32,6 +32,7 @@ public sealed class CommittedStateTests(RunningTrust trust)
         new("acknowledgements", r => [Text(r, "person")]),
         new("consents", r => [Text(r, "id")]),
         new("signing_keys", r => [StateRow.Subject(SubjectKey.Of("key", Text(r, "kid")))]),
+        new("key_register", r => ["\"reason\":\"" + Text(r, "label") + "\""]),
     ];
 
     private static readonly Dictionary<string, string> NoFacts = new(StringComparer.Ordinal)

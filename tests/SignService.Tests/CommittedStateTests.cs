@@ -20,6 +20,7 @@ public sealed class CommittedStateTests
         new("signatures", r => [Prescription(r, "prescription")], "intent") { IsFact = r => r.GetProperty("status").GetString() is not "prepared" },
         new("sealed_documents", r => [Institution(r)]),
         new("seals", r => [Institution(r)]),
+        new("key_register", r => ["\"reason\":\"" + r.GetProperty("label").GetString() + "\""]),
     ];
 
     private static readonly Dictionary<string, string> NoFacts = new(StringComparer.Ordinal)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Trust.Cli.Demo;
 using Trust.Cli.Local;
 using Trust.TestKit;
@@ -58,6 +59,38 @@ public sealed class InstallationTests
     }
 
     [Fact]
+    public async Task Set_up_that_is_killed_at_any_moment_goes_on_when_it_is_begun_again()
+    {
+        var directory = Scratch.Directory("killed");
+        var installation = new Installation(directory, AddressPlan.FreePorts(), Cli.Program.RepositoryRoot());
+        var addresses = Path.Combine(directory, "addresses.json");
+        await File.WriteAllTextAsync(addresses, JsonSerializer.Serialize(installation.Addresses));
+        var moments = new Random();
+        var killed = new List<string>();
+        try
+        {
+            for (var kill = 0; kill < 5; kill++)
+            {
+                killed.Add(await KilledAt(directory, addresses, moments.Next(1 + (kill * 2)), TimeSpan.FromMilliseconds(moments.Next(1500))));
+            }
+
+            await installation.Start(_ => { }, None);
+            await using var world = await World.Open(installation, Cli.Program.RepositoryRoot(), None);
+            await world.ImportRegistry(None);
+            await world.RegisterClients(None);
+            await world.Enrol(0, None);
+        }
+        catch (Exception e) when (e is not Xunit.Sdk.XunitException)
+        {
+            Assert.Fail($"Killed {string.Join(", ", killed)}: {e}");
+        }
+        finally
+        {
+            await installation.Stop(None);
+        }
+    }
+
+    [Fact]
     public async Task A_cluster_without_its_version_is_neither_deleted_nor_taken_for_an_interrupted_one()
     {
         var directory = Scratch.Directory("no-version");
@@ -81,6 +114,23 @@ public sealed class InstallationTests
         await Eventually.Holds(() => !service.IsRunning() && File.Exists(service.LogFile) && new FileInfo(service.LogFile).Length > 0, "it ends");
         Assert.StartsWith("idp: Configuration section Servce is unknown; known are Service, Listen", service.Reason(), StringComparison.Ordinal);
         Assert.DoesNotContain('\n', service.Reason());
+    }
+
+    // SIGKILL of the set-up alone, as by the kernel short of memory: what it had started goes on.
+    private static async Task<string> KilledAt(string directory, string addresses, int step, TimeSpan after)
+    {
+        using var setUp = Command.Start(
+            ServiceProcess.DotnetHost(), [typeof(InstallationTests).Assembly.Location, EntryPoint.SetUp, directory, addresses], null, redirect: true);
+        string? last = null;
+        for (var told = 0; told <= step && await setUp.StandardOutput.ReadLineAsync(None) is { } line; told++)
+        {
+            last = line;
+        }
+
+        await Task.WhenAny(setUp.WaitForExitAsync(None), Task.Delay(after, None));
+        setUp.Kill();
+        await setUp.WaitForExitAsync(None);
+        return string.Create(CultureInfo.InvariantCulture, $"{after.TotalMilliseconds} ms after '{last}'");
     }
 
     private static void ThrowAt(int cut, int step)

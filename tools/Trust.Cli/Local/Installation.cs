@@ -135,12 +135,15 @@ public sealed partial class Installation
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
         timeout.CancelAfter(limit);
         var last = "no answer";
+        var gone = 0;
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         try
         {
             while (await tick.WaitForNextTickAsync(timeout.Token))
             {
-                if (!Services[name].IsRunning())
+                // A process that execs has no arguments for an instant (proc(5)): once is not yet its end.
+                gone = Services[name].IsRunning() ? 0 : gone + 1;
+                if (gone == 3)
                 {
                     throw new CommandFailedException($"The service {name} ended: {Services[name].Reason()}");
                 }

@@ -38,10 +38,11 @@ public sealed class ServiceProcess(string name, string assembly, string configur
         Directory.CreateDirectory(Path.GetDirectoryName(LogFile)!);
         Directory.CreateDirectory(Path.GetDirectoryName(PidFile)!);
         // setsid: a terminal's Ctrl-C reaches this command, which then stops the services in order. The shell hands its number on by exec.
+        var from = File.Exists(LogFile) ? new FileInfo(LogFile).Length : 0;
         using var process = Command.Start(
             "setsid", ["sh", "-c", "log=$1; shift; exec \"$@\" >>\"$log\" 2>&1 </dev/null", "sh", LogFile, DotnetHost(), assembly, "run", "--config", configuration],
             environment, redirect: false);
-        File.WriteAllText(PidFile, JsonSerializer.Serialize(new Record(process.Id)));
+        File.WriteAllText(PidFile, JsonSerializer.Serialize(new Record(process.Id, from)));
     }
 
     /// <summary>True while the process lives.</summary>
@@ -105,7 +106,8 @@ public sealed class ServiceProcess(string name, string assembly, string configur
     /// <summary>What the log gives as the reason of the service's end: its own last sentence, or the last error without its stack.</summary>
     public string Reason()
     {
-        var lines = File.Exists(LogFile) ? File.ReadLines(LogFile).TakeLast(400).ToList() : [];
+        // What an earlier process wrote is not why this one ended.
+        var lines = File.Exists(LogFile) ? Since(Noted()?.From ?? 0).Split('\n').TakeLast(400).ToList() : [];
         var line = lines.FindLast(l => l.StartsWith(name + ": ", StringComparison.Ordinal) || l.Contains(" crit: ", StringComparison.Ordinal))
             ?? lines.FindLast(l => l.Contains("Unhandled exception. ", StringComparison.Ordinal) || l.Contains(" fail: ", StringComparison.Ordinal))
             ?? lines.FindLast(l => l.Trim().Length > 0) ?? "it wrote nothing";
@@ -134,13 +136,22 @@ public sealed class ServiceProcess(string name, string assembly, string configur
 
     // The note is a hint. A service is known by the configuration it was started with, so that a lost or old note neither strands it nor starts a
     // second one beside it.
-    private Process? Running() => (Noted() is { } pid ? Alive(pid) : null) ?? Running(configuration).Select(Alive).FirstOrDefault(p => p is not null);
+    private Process? Running() => (Noted() is { } noted ? Alive(noted.Pid) : null) ?? Running(configuration).Select(Alive).FirstOrDefault(p => p is not null);
 
-    private int? Noted()
+    private string Since(long from)
+    {
+        using var log = new FileStream(LogFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        // A log that was rotated is read whole.
+        log.Position = from <= log.Length ? from : 0;
+        using var reader = new StreamReader(log);
+        return reader.ReadToEnd();
+    }
+
+    private Record? Noted()
     {
         try
         {
-            return File.Exists(PidFile) ? JsonSerializer.Deserialize<Record>(File.ReadAllText(PidFile))?.Pid : null;
+            return File.Exists(PidFile) ? JsonSerializer.Deserialize<Record>(File.ReadAllText(PidFile)) : null;
         }
         catch (Exception e) when (e is JsonException or IOException)
         {
@@ -168,13 +179,14 @@ public sealed class ServiceProcess(string name, string assembly, string configur
     private static IEnumerable<int> Running(string configuration) => Directory.EnumerateDirectories("/proc")
         .Select(d => int.TryParse(Path.GetFileName(d), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? pid : 0).Where(pid => pid > 0 && Runs(pid, configuration));
 
-    // proc(5): arguments end with NUL; a zombie has none left, so it is not taken for alive.
+    // proc(5): arguments end with NUL; a zombie has none left, so it is not taken for alive. Until they hand over by exec, setsid and sh are the service.
     private static bool Runs(int pid, string configuration)
     {
         try
         {
             var arguments = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0');
-            return arguments.Length > 4 && Path.GetFileName(arguments[0]) is "dotnet" && arguments.AsSpan().IndexOf(["run", "--config", configuration]) >= 0;
+            return arguments.Length > 4 && Path.GetFileName(arguments[0]) is "dotnet" or "setsid" or "sh"
+                && arguments.AsSpan().IndexOf(["run", "--config", configuration]) >= 0;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -183,5 +195,5 @@ public sealed class ServiceProcess(string name, string assembly, string configur
         }
     }
 
-    private sealed record Record(int Pid);
+    private sealed record Record(int Pid, long From = 0);
 }

@@ -235,7 +235,7 @@ def proofs():
         made("proof-" + name, "completeness-malformed", edit=lambda c: setattr(c, "mutate_proof", change))
     for name, at in {"size": 11, "commit-trie": 50, "commit-sealed": 100, "commit-covered": 40, "commit-map": 16, "path": 114}.items():
         made("proof-flipped-" + name, "completeness", edit=lambda c: setattr(c, "mutate_proof", flipped(at)))
-    for name, change in {"type": {"type": 3}, "map": {"map": 2}, "volume-without-start": {"volume": 1}, "start": {"start": 2}, "covered": {"covered": 3}, "trie": {"trie": bytes(32)}, "sealed": {"sealed": bytes(32)}, "volume-2-63": {"volume": 1 << 63}}.items():
+    for name, change in {"type": {"type": 3}, "map": {"map": 3}, "volume-without-start": {"volume": 1}, "start": {"start": 2}, "covered": {"covered": 3}, "trie": {"trie": bytes(32)}, "sealed": {"sealed": bytes(32)}, "volume-2-63": {"volume": 1 << 63}}.items():
         made("commit-" + name, "completeness", log=simple(commit=lambda p: p.update(change)))
     made("proof-first-posting-left-out", "completeness", edit=lambda c: setattr(c, "drop", lambda first, last: (first + 1, last)))
     made("proof-last-posting-left-out", "completeness", edit=lambda c: setattr(c, "drop", lambda first, last: (first, last - 1)))
@@ -304,7 +304,7 @@ def bodies():
 
 def leaves():
     for name, (expected, change) in {
-            "type-3": ("leaf-type", {"type": b"\x03"}), "more": ("leaf-malformed", {"more": b"x"}), "time-year-10000": ("leaf-malformed", {"time": 253_402_300_800_000_000}), "time-2-63": ("leaf-malformed", {"time": 1 << 63}),
+            "type-4": ("leaf-type", {"type": b"\x04"}), "more": ("leaf-malformed", {"more": b"x"}), "time-year-10000": ("leaf-malformed", {"time": 253_402_300_800_000_000}), "time-2-63": ("leaf-malformed", {"time": 1 << 63}),
             "prefix": ("envelope-malformed", {"prefix": b"trust.envelope.v2\n"}), "source-empty": ("envelope-malformed", {"source": b""}), "source-utf8": ("envelope-malformed", {"source": "é".encode()}),
             "source-byte": ("envelope-malformed", {"source": b"\x80"}), "source-space": ("envelope-malformed", {"source": b"si gn"}), "seq-0": ("envelope-malformed", {"seq": 0}), "seq-2-63": ("envelope-malformed", {"seq": 1 << 63}),
             "epoch-2-63": ("envelope-malformed", {"epoch": 1 << 63}), "source-unknown": ("key-not-trusted", {"source": b"other"}), "body-hash": ("body-hash", {"digest": bytes(32)}),
@@ -320,6 +320,47 @@ def leaves():
     for name, new in {"count-0": {"count": 0}, "count-1025": {"count": 1025}, "first-0": {"firstSeq": 0}, "first-later": {"firstSeq": 9}, "tail-more": {"tail": [b64(bytes(32))]}}.items():
         edited("batch-" + name, "batch-shape", lambda f: f["events"][2]["batch"].update(new))
     edited("batch-of-another", "batch-signature", lambda f: f["events"][2]["batch"].update(signature=f["events"][0]["batch"]["signature"]))
+
+
+def actors():
+    person, other = "urn:mdid:p:01JD000000000000000000000A", {"subject": "his-example", "institution": "urn:mdid:o:01JD000000000000000000000B"}
+    subjects = [RX[1], subject_key("institution", "urn:mdid:o:01JD000000000000000000000B")]
+    def born(change=None, commit=None, last=None, aged=False):
+        """A log that knows actors from its first event on or, aged, from its fourth."""
+        log = Log(actors=not aged)
+        log.batch("ca", [log.body("KEY.generate", [("certificate", subject_key("certificate", "0" * 64))], basis="ceremony:sha256:" + "1" * 64)])
+        log.batch("sign", [log.body("RX.claim", [RX], 1), log.body("RX.void", [RX], 2, actor=other)])
+        log.type = b"\x03"
+        body = log.body("RX.dispense", [RX, ("institution", subjects[1])], 3)
+        if last: last(body)
+        log.batch("sign", [body], change)
+        log.batch("sign", [log.body("RX.claim", [RX], 4)])
+        log.commit(commit)
+        return log
+    made("actor-born-prescription", "VERIFIED", log=born())
+    made("actor-born", "VERIFIED", log=born(), kind="actor", identifier=person)
+    made("actor-born-client", "VERIFIED", log=born(), kind="actor", identifier="his-example")
+    made("actor-born-stranger", "NO EVENT", log=born(), kind="actor", identifier="his-other")
+    made("actor-left-out", "subject-keys", log=born(lambda place, p: p.update(keys=sorted(subjects))))
+    made("actor-of-another", "subject-keys", log=born(lambda place, p: p.update(keys=sorted(subjects + [subject_key("actor", "his-example")]))))
+    made("actor-more", "subject-keys", log=born(lambda place, p: p.update(keys=sorted(subjects + [subject_key("actor", person), subject_key("actor", "his-example")]))))
+    made("actor-key-asked-of-another", "question-key", log=born(), kind="actor", identifier=person, key=subject_key("actor", "his-example"))
+    made("actor-type-1-in-a-born-log", "leaf-type", log=born(lambda place, p: p.update(type=b"\x01")))
+    made("actor-type-1-behind-3", "leaf-type", log=back_to_1())
+    made("actor-map-2-over-old-leaves", "leaf-type", log=simple(commit=lambda p: p.update(map=2)))
+    made("actor-map-3", "completeness", log=born(commit=lambda p: p.update(map=3)))
+    made("actor-aged-prescription", "VERIFIED", log=born(aged=True))
+    made("actor-aged-from-the-first-known", "VERIFIED", log=born(aged=True), kind="actor", identifier=person, edit=lambda c: c.period(4, 5))
+    made("actor-aged-before-knows-none", "period", log=born(aged=True), kind="actor", identifier=person, edit=lambda c: c.period(3, 5))
+    made("actor-aged-whole", "period", log=born(aged=True), kind="actor", identifier=person)
+
+
+def back_to_1():
+    log = Log()
+    log.batch("ca", [log.body("KEY.generate", [("certificate", subject_key("certificate", "0" * 64))], basis="ceremony:sha256:" + "1" * 64)])
+    for n, kind in ((1, b"\x03"), (2, b"\x01")): log.batch("sign", [log.body("RX.claim", [RX], n)], lambda place, p: p.update(type=kind))
+    log.commit()
+    return log
 
 
 def periods():
@@ -495,7 +536,7 @@ def lists():
 
 
 def main(folder):
-    for make in (good, structure, questions, policies, notes, proofs, bodies, leaves, periods, queries, prescriptions, lists): make()
+    for make in (good, structure, questions, policies, notes, proofs, bodies, leaves, actors, periods, queries, prescriptions, lists): make()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "list.json").write_bytes(canonical(trusted(simple())))

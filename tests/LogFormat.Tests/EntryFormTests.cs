@@ -22,7 +22,7 @@ public sealed class EntryFormTests
 
     [Theory]
     [InlineData(0, 1)] // another entry type
-    [InlineData(4, 2)] // another map function
+    [InlineData(4, 3)] // another map function
     [InlineData(5, 0x80)] // a negative volume
     [InlineData(19, 0x40)] // a volume that begins after it is covered
     public void A_commit_entry_that_cannot_be_is_refused(int at, byte value)

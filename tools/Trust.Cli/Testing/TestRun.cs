@@ -101,8 +101,14 @@ public static class TestRun
         }
     }
 
+    // Each test process has its own folder swept as it ends; what a killed one left is swept here.
     private static async Task Sweep(string scratch)
     {
+        for (var waited = 0; waited < 60 && Directory.EnumerateFileSystemEntries(scratch).Any(); waited++)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(500));
+        }
+
         foreach (var pid in Directory.EnumerateFiles(scratch, "postmaster.pid", SearchOption.AllDirectories).ToList())
         {
             await PostgresCluster.Stop(Path.GetDirectoryName(Path.GetDirectoryName(pid))!, immediate: true, CancellationToken.None);

@@ -29,7 +29,7 @@ internal sealed class Scrub(
 
     private const string Select = "SELECT position, ended_at, faults FROM scrub";
     private const string Begin = "INSERT INTO scrub (ended_at) VALUES ($1) ON CONFLICT (one) DO NOTHING";
-    private const string MoveOn = "UPDATE scrub SET position = $1";
+    private const string MoveOn = "INSERT INTO scrub (position, ended_at) VALUES ($1, $2) ON CONFLICT (one) DO UPDATE SET position = $1";
     private const string End = "INSERT INTO scrub (ended_at, faults) VALUES ($1, $2) ON CONFLICT (one) DO UPDATE SET position = NULL, ended_at = $1, faults = $2";
 
     private volatile Readiness _health = new(true, "not checked yet");
@@ -76,7 +76,7 @@ internal sealed class Scrub(
         var report = await new LogCheck(own, database, lockStore, signer, sources, token).RunPortion(from, Rest(ct), ct);
         if (report.Next is { } next)
         {
-            await db.Sql(MoveOn).With(next.Write()).Execute(ct);
+            await db.Sql(MoveOn).With(next.Write()).With(clock.GetUtcNow()).Execute(ct);
         }
         else
         {

@@ -121,7 +121,7 @@ public sealed class ScrubTests
         var ca = fixture.Producer("ca");
         for (var i = 0; i < batches; i++)
         {
-            Assert.IsType<PostOutcome.Accepted>(await link.Post(ca.Next(TestProducer.Ceremony(), TestProducer.Ceremony(), TestProducer.Ceremony()), 1, default));
+            Assert.IsType<PostOutcome.Accepted>(await link.Post(ca.Next(TestProducer.Ceremony(), TestProducer.Ceremony(), TestProducer.Ceremony()), 3, default));
         }
 
         return ledger;

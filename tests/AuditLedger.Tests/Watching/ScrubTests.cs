@@ -1,9 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
-using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Watching;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.Pkcs11;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests.Watching;
@@ -17,8 +17,9 @@ public sealed class ScrubTests
     public async Task A_check_goes_on_in_the_next_process_where_the_one_before_came_to()
     {
         await using var fixture = await LedgerFixture.Create();
+        var token = Tokens.NewOptions("ledger");
         long reached;
-        await using (var before = await Filled(fixture))
+        await using (var before = await Filled(fixture, token: token))
         {
             var first = await Check(before).CheckPortion(default);
             Assert.Empty(first.Faults);
@@ -26,7 +27,7 @@ public sealed class ScrubTests
             reached = first.Size;
         }
 
-        await using var ledger = await fixture.Start(Tokens.NewOptions("ledger"));
+        await using var ledger = await fixture.Start(token);
         await ledger.Leads();
         var second = await Check(ledger).CheckPortion(default);
         Assert.Empty(second.Faults);
@@ -110,10 +111,10 @@ public sealed class ScrubTests
     }
 
     // Volumes of a few groups each, and the start of another.
-    private static async Task<RunningLedger> Filled(LedgerFixture fixture, int batches = 30)
+    private static async Task<RunningLedger> Filled(LedgerFixture fixture, int batches = 30, TokenOptions? token = null)
     {
         fixture.VolumeSize = 16;
-        var ledger = await fixture.Start(Tokens.NewOptions("ledger"));
+        var ledger = await fixture.Start(token ?? Tokens.NewOptions("ledger"));
         await ledger.Leads();
         using var client = fixture.Client("ca", ledger.Address);
         var link = new LedgerLink(client, "ca");

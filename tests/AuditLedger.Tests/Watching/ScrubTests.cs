@@ -36,7 +36,8 @@ public sealed class ScrubTests
         var last = await Check(ledger).CheckLog(default);
         Assert.Empty(last.Faults);
         Assert.Null(last.Next);
-        Assert.Equal((await ledger.Check()).Root, last.Root);
+        // What was hashed from the position on gives a root that was signed behind it.
+        Assert.InRange(last.SignedSize, second.Size, last.Size);
         Assert.Equal(1, await Verified(fixture));
         Assert.Null(await fixture.Database.Runtime.Sql("SELECT position FROM scrub").Scalar<byte[]>(default));
     }

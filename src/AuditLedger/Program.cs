@@ -119,7 +119,7 @@ public static class Program
 
         if (options.Watching.ScrubEvery > TimeSpan.Zero)
         {
-            services.AddLoop<Scrub>("log-check", options.Watching.ScrubEvery, (scrub, ct) => scrub.Round(ct));
+            services.AddLoop<Scrub>("log-check", Scrub.Pause, (scrub, ct) => scrub.Round(ct));
         }
     }
 

@@ -84,6 +84,9 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>How many of them must cosign.</summary>
     public int Quorum { get; set; }
 
+    /// <summary>Entries of a volume of the subject index.</summary>
+    public int VolumeSize { get; set; } = 1 << 24;
+
     public static async Task<LedgerFixture> Create(TestDatabase? database = null)
     {
         var fixture = new LedgerFixture(Scratch.Directory("ledger"), database ?? await TestDatabase.Create("ledger", typeof(Program).Assembly));
@@ -135,6 +138,7 @@ public sealed class LedgerFixture : IAsyncDisposable
                 AllowSoftwareSm2 = true,
                 Anchoring = Anchoring ?? new { },
                 QueueBytes,
+                EpochSize = VolumeSize,
                 Evidence = Evidence ?? new { },
                 Standbys = Standbys ?? new { },
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },

@@ -8,6 +8,7 @@ using Trust.AuditLedger.Tests.Index;
 using Trust.Cli.Verify;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Tests;
@@ -106,7 +107,23 @@ public sealed class PruneTests
     }
 
     // What a check of the whole log finds of the index; such a log has no chains and signatures that it could check besides.
+    // At once, and in portions that each go on where the one before came to: both find the same.
     private static async Task<List<string>> IndexFaults(DirectLog log)
+    {
+        var (whole, _) = await IndexFaults(log, from: null, inPortions: false);
+        var portions = 0;
+        var (faults, next) = await IndexFaults(log, from: null, inPortions: true);
+        for (; next is not null && faults.Count == 0; portions++)
+        {
+            (faults, next) = await IndexFaults(log, next, inPortions: true);
+        }
+
+        Assert.Equal(whole.Count > 0, faults.Count > 0);
+        Assert.True(faults.Count > 0 || portions > 0, "the log has one volume only");
+        return whole;
+    }
+
+    private static async Task<(List<string> Faults, CheckPosition? Next)> IndexFaults(DirectLog log, CheckPosition? from, bool inPortions)
     {
         var faults = new List<string>();
         void Report(string code, long? at, string detail) => faults.Add($"{code} {at}: {detail}");
@@ -114,17 +131,27 @@ public sealed class PruneTests
         using var reader = EntryReader.Open(log.Database.Runtime);
         var entries = new EntryCheck(sources, fromTheFirst: false, (_, _, _) => { });
         var minimum = await log.Database.Runtime.Sql("SELECT minimum FROM entries_layout").Scalar<long>(default);
-        using var index = IndexReplay.Open(log.Database.Runtime, await IndexCheck.Load(log.Database.Runtime, Report, default), minimum, byActor: true, Report, note => faults.Add(note));
-        var reading = Task.Run(() => reader.Read(minimum, log.Heads[^1].Size, default));
-        index.Follow(Judged(), reader.Return);
+        var stored = await IndexCheck.Load(log.Database.Runtime, from, inPortions, Report, default);
+        var (first, size) = (from?.Size ?? 0, log.Heads[^1].Size);
+        var end = Math.Min(stored.End, size);
+        var tree = from is null ? new LogTree() : LogTree.FromEdge(first, from.Edge);
+        using var index = IndexReplay.Open(log.Database.Runtime, stored, minimum, byActor: true, Report, note => faults.Add(note), from);
+        var reading = Task.Run(() => reader.Read(first, end, minimum, default));
+        index.Follow(Judged(), reader.Return, end == size);
         await reading;
-        return faults;
+        Assert.True(faults.Count > 0 || end < size || tree.Root().AsSpan().SequenceEqual(log.Heads[^1].Root), "the last portion ends in another root");
+        return (faults, end == size || index.Last is not { } last ? null : new CheckPosition(CheckPosition.EdgeOf(tree), [.. index.Sealed], last.Write(), entries.Time, entries.ByActor, []));
 
         IEnumerable<EntryBlock> Judged()
         {
             foreach (var block in reader.All(default))
             {
                 entries.Check(block);
+                for (var i = 0; i < block.Count; i++)
+                {
+                    tree.Append(block.Hash(i), null);
+                }
+
                 yield return block;
             }
         }

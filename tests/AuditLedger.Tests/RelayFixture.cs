@@ -37,6 +37,12 @@ public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(
     /// <summary>Index that batches are acknowledged with, and the indices after it, without being passed on.</summary>
     public long? Acknowledge { get; set; }
 
+    /// <summary>The first event of every batch is refused, as by a ledger of another version.</summary>
+    public bool RefuseEvents { get; set; }
+
+    /// <summary>Batches so refused.</summary>
+    public int Refused { get; private set; }
+
     /// <summary>Completes when a hanging step has been reached (and, with Effect, has taken effect).</summary>
     public Task Reached => _reached.Task;
 
@@ -58,6 +64,16 @@ public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(
             var count = BatchFrame.TryRead(await request.Content!.ReadAsByteArrayAsync(cancellationToken))!.Events.Count;
             var receipts = Enumerable.Range(0, count).Select(i => new Receipt(from + i, DateTimeOffset.UnixEpoch.AddYears(50), new byte[32], from + count + 1)).ToList();
             return new HttpResponseMessage(System.Net.HttpStatusCode.OK) { RequestMessage = request, Content = new ByteArrayContent(new ReceiptFrame(receipts, "").Write()) };
+        }
+
+        if (RefuseEvents && path.EndsWith("/entries", StringComparison.Ordinal))
+        {
+            Refused++;
+            const string problem = "{\"type\":\"urn:trust:problem:ledger:event-refused\",\"position\":0,\"reason\":\"unknown-action\"}";
+            return new HttpResponseMessage(System.Net.HttpStatusCode.UnprocessableEntity)
+            {
+                RequestMessage = request, Content = new StringContent(problem, System.Text.Encoding.UTF8, "application/problem+json"),
+            };
         }
 
         if (FailOnce is var (failing, took) && path.EndsWith(failing, StringComparison.Ordinal))
@@ -125,7 +141,7 @@ public sealed class RelayFixture : IAsyncDisposable
     public FaultyHandler Faults() => new(Ledger.Handler("sign"));
 
     /// <summary>One instance of the service.</summary>
-    public RelayInstance Instance(FaultyHandler? faults = null, Func<AuditOptions, AuditOptions>? with = null)
+    public RelayInstance Instance(FaultyHandler? faults = null, Func<AuditOptions, AuditOptions>? with = null, IToken? token = null)
     {
         var options = new AuditOptions
         {
@@ -143,7 +159,7 @@ public sealed class RelayFixture : IAsyncDisposable
         _owned.Add(client);
         _owned.Add(state);
         var link = new LedgerLink(client, "sign");
-        var relay = new Relay(Database.Runtime, options, state, board, link, Token, TimeProvider.System, NullLogger<Relay>.Instance);
+        var relay = new Relay(Database.Runtime, options, state, board, link, token ?? Token, TimeProvider.System, NullLogger<Relay>.Instance);
         var watched = new Lines<CheckpointWatch>();
         var watch = new CheckpointWatch(Database.Runtime, options, link, TimeProvider.System, watched);
         var end = new ProcessEnd(() => { });

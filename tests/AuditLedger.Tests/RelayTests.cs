@@ -4,6 +4,7 @@ using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
 using Trust.LogFormat.Index;
+using Trust.Pkcs11;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests;
@@ -114,6 +115,63 @@ public sealed class RelayTests : IAsyncLifetime
         var leaf = await _fixture.Ledger.Database.Runtime.Sql("SELECT leaf FROM entries WHERE get_byte(leaf, 0) <> 2 ORDER BY idx OFFSET 4 LIMIT 1").Scalar<byte[]>(default);
         Assert.Contains("\"action\":\"LEDGER.gap\"", Encoding.UTF8.GetString(leaf!), StringComparison.Ordinal);
         Assert.IsType<ConfirmOutcome.Confirmed>(await service.Confirm());
+        await service.Stop();
+    }
+
+    [Fact]
+    public async Task A_ledger_that_refuses_the_gap_itself_is_asked_again_after_a_pause_and_one_gap_stands_for_the_event()
+    {
+        using var faults = _fixture.Faults();
+        faults.RefuseEvents = true;
+        var service = _fixture.Instance(faults);
+        await service.AppendMany(1);
+        await service.Start();
+        await Eventually.Holds(() => faults.Refused >= 5, "the relay goes on trying");
+        Assert.False(service.State.LedgerReached);
+        Assert.Equal(2, await _fixture.Database.Runtime.Sql("SELECT count(*) FROM audit_outbox").Scalar<long>(default));
+        Assert.Equal(1, await _fixture.Database.Runtime.Sql("SELECT count(*) FROM audit_outbox WHERE quarantined IS NOT NULL").Scalar<long>(default));
+        faults.RefuseEvents = false;
+        await Eventually.Holds(async () => await _fixture.Answered() == 1, "the gap is answered once the ledger takes it");
+        await service.Stop();
+    }
+
+    [Fact]
+    public async Task A_token_that_hangs_holds_up_no_view_of_what_waits_and_the_relay_goes_on_trying()
+    {
+        var hung = System.Reflection.DispatchProxy.Create<IToken, HungToken>();
+        ((HungToken)hung).Inner = _fixture.Token;
+        var service = _fixture.Instance(with: o => new AuditOptions
+        {
+            Source = o.Source, Region = o.Region, Node = o.Node, Poll = o.Poll, Retry = o.Retry, LedgerKeys = o.LedgerKeys, SignWithin = TimeSpan.FromMilliseconds(200), BudgetCount = 3,
+        }, token: hung);
+        await service.AppendMany(1);
+        await service.Start();
+        await Eventually.Holds(() => service.State.LedgerReached == false, "the relay gives the signature up");
+        Assert.Equal(AppendRefusal.LedgerAway, Assert.IsType<ConfirmOutcome.Refused>(await service.Confirm()).Reason.Code);
+        await Eventually.Holds(async () => await service.Append() is AppendOutcome.Refused(var why) && why.Code == AppendRefusal.BudgetSpent, "what waits spends the budget");
+        ((HungToken)hung).Hangs = false;
+        await Eventually.Holds(() => service.State is { LedgerReached: true, Pending: 0 }, "the relay has gone on");
+        await service.Stop();
+    }
+
+    [Fact]
+    public async Task A_view_that_nobody_renews_spends_the_budget_by_its_own_age()
+    {
+        var service = _fixture.Instance(with: o => new AuditOptions
+        {
+            Source = o.Source, Region = o.Region, Node = o.Node, Poll = o.Poll, Retry = o.Retry, LedgerKeys = o.LedgerKeys, BudgetAge = TimeSpan.FromMinutes(5),
+        });
+        // Another instance holds the relay's lock and does nothing with it; what it stored says that nothing waits.
+        await using var holder = await _fixture.Database.Runtime.OpenConnectionAsync();
+        Assert.True(await holder.Sql("SELECT pg_try_advisory_lock(hashtextextended('trust.relay.' || current_schema(), 0))").Scalar<bool>(default));
+        await holder.Sql("UPDATE audit_relay SET reached = true, pending = 0, oldest = NULL, seen_at = now()").Execute(default);
+        await service.Start();
+        await Eventually.Holds(() => service.State.LedgerReached == true, "the view is read");
+        Assert.IsType<AppendOutcome.Appended>(await service.Append());
+        await holder.Sql("UPDATE audit_relay SET seen_at = now() - interval '6 minutes'").Execute(default);
+        await Eventually.Holds(() => service.State.SeenAge > TimeSpan.FromMinutes(5), "the older view is read");
+        Assert.Equal(AppendRefusal.BudgetSpent, Assert.IsType<AppendOutcome.Refused>(await service.Append()).Reason.Code);
+        Assert.IsType<AppendOutcome.Appended>(await service.Append("CERT.revoke"));
         await service.Stop();
     }
 

@@ -46,14 +46,16 @@ internal sealed class AnchorRounds(
     /// <summary>Has the newest checkpoint stamped if it is time, and old stamps renewed.</summary>
     public async Task Round(CancellationToken ct)
     {
-        if (sequencer.Published is null || Interlocked.Read(ref _goodAt) == 0)
-        {
-            Good(); // Another process leads and anchors, or the budget begins now.
-        }
-
         if (sequencer.Published is null)
         {
+            Interlocked.Exchange(ref _goodAt, 0); // Another process leads and anchors.
             return;
+        }
+
+        if (Interlocked.Read(ref _goodAt) == 0)
+        {
+            // The last stamp, whoever had it made: a process that is started again and again would otherwise never be late.
+            Interlocked.Exchange(ref _goodAt, (await store.LastStamped(ct) ?? clock.GetUtcNow()).UtcTicks);
         }
 
         var done = false;

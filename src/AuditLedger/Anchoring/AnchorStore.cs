@@ -21,6 +21,7 @@ internal sealed record Anchor(long Id, Checkpoint Checkpoint, string Note, IRead
 /// <summary>SQL of anchors.</summary>
 internal sealed class AnchorStore(NpgsqlDataSource db, Outbox outbox)
 {
+    private const string SelectLastStamped = "SELECT max(time) FROM anchor_stamps WHERE number = 0";
     private const string InsertAnchor = "INSERT INTO anchors (size, root, note) VALUES ($1, $2, $3) RETURNING id";
     private const string InsertStamp = "INSERT INTO anchor_stamps (anchor, number, authority, token, time, ends) VALUES ($1, $2, $3, $4, $5, $6)";
     private const string SelectLatest = "SELECT id FROM anchors ORDER BY size DESC, id DESC LIMIT 1";
@@ -40,6 +41,10 @@ internal sealed class AnchorStore(NpgsqlDataSource db, Outbox outbox)
         """;
 
     private static readonly byte[] AnchorEvent = "{\"action\":\"LEDGER.anchor\""u8.ToArray();
+
+    /// <summary>When a checkpoint was stamped last; null when none was.</summary>
+    public async Task<DateTimeOffset?> LastStamped(CancellationToken ct) =>
+        (await db.Sql(SelectLastStamped).All(r => r.IsDBNull(0) ? (DateTimeOffset?)null : r.GetFieldValue<DateTimeOffset>(0), ct))[0];
 
     /// <summary>The newest anchor; null before the first.</summary>
     public async Task<Anchor?> Latest(CancellationToken ct) => await Read(await db.Sql(SelectLatest).Scalar<long?>(ct), ct);

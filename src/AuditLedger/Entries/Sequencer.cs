@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Index;
@@ -24,8 +23,7 @@ internal sealed class Sequencer(
     /// <summary>From losing or not getting the lead to the next try.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    private readonly Channel<Submission> _queue = Channel.CreateBounded<Submission>(
-        new BoundedChannelOptions(options.QueueLength) { SingleReader = true });
+    private readonly SubmissionQueue _queue = new(options.QueueLength);
 
     private volatile bool _leading;
     private volatile Dictionary<string, SourcePosition> _heads = new(StringComparer.Ordinal);
@@ -41,19 +39,7 @@ internal sealed class Sequencer(
     public string? NotLeading => _why;
 
     /// <summary>Hands in a submission; answers at once when it cannot be taken.</summary>
-    public Task<SubmitOutcome> Submit(Submission submission)
-    {
-        if (!_leading)
-        {
-            submission.Refuse(SubmitRefusal.Standby);
-        }
-        else if (!_queue.Writer.TryWrite(submission))
-        {
-            submission.Refuse(SubmitRefusal.Busy);
-        }
-
-        return submission.Done.Task;
-    }
+    public Task<SubmitOutcome> Submit(Submission submission) => _queue.Submit(submission);
 
     /// <summary>
     /// Judges a witness's answer to a checkpoint of this log: where it proves that this process builds on an older or another history, nothing is signed or
@@ -70,6 +56,7 @@ internal sealed class Sequencer(
 
         Interlocked.CompareExchange(ref _setBack, found, null);
         _leading = false;
+        _queue.Shut();
         _found.Cancel();
         return true;
     }
@@ -106,7 +93,8 @@ internal sealed class Sequencer(
         }
         finally
         {
-            RefuseWaiting();
+            _leading = false;
+            _queue.Close();
         }
     }
 
@@ -171,6 +159,7 @@ internal sealed class Sequencer(
 
         _why = null;
         _leading = true;
+        _queue.Open();
         LedgerLog.Leading(log, position.Size, position.Writer);
         try
         {
@@ -179,6 +168,7 @@ internal sealed class Sequencer(
         finally
         {
             _leading = false; // Before the lock store is let go: see EndBy.
+            _queue.Shut();
         }
     }
 
@@ -327,14 +317,5 @@ internal sealed class Sequencer(
     {
         _heads = position.Sources;
         _published = new PublishedHead(checkpoint, position.Note, position.Tree.Copy());
-    }
-
-    private void RefuseWaiting()
-    {
-        _leading = false;
-        while (_queue.Reader.TryRead(out var waiting))
-        {
-            waiting.Refuse(SubmitRefusal.Standby);
-        }
     }
 }

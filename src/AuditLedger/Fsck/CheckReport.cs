@@ -9,7 +9,7 @@ namespace Trust.AuditLedger.Fsck;
 internal sealed record Fault(string Code, long? Index, string Detail);
 
 /// <summary>What a check came to.</summary>
-/// <param name="Size">Entries checked.</param>
+/// <param name="Size">Index after the last entry checked.</param>
 /// <param name="Faults">Empty when every stored byte is as it was written.</param>
 /// <param name="Notes">What was not checked, and why.</param>
 /// <param name="Root">Root that the entries give.</param>
@@ -19,8 +19,11 @@ internal sealed record CheckReport(long Size, IReadOnlyList<Fault> Faults, IRead
     /// <summary>Leaf hashes of damaged entries, as their other copies give them.</summary>
     public IReadOnlyDictionary<long, byte[]> Expected { get; init; } = new Dictionary<long, byte[]>();
 
-    /// <summary>Full tiles as the entries give them.</summary>
+    /// <summary>Full tiles as the entries give them whose stored copy is missing or another.</summary>
     public IReadOnlyList<FullTile> Tiles { get; init; } = [];
+
+    /// <summary>Where the next portion goes on; null at the log's end, and where something was found.</summary>
+    public CheckPosition? Next { get; init; }
 
     /// <summary>Ends of the sources' chains.</summary>
     public IReadOnlyDictionary<string, (long Epoch, long Seq, byte[] Hash)> Ends { get; init; } = new Dictionary<string, (long, long, byte[])>(StringComparer.Ordinal);

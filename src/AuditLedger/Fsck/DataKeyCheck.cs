@@ -14,7 +14,7 @@ namespace Trust.AuditLedger.Fsck;
 /// </summary>
 internal sealed class DataKeyCheck(NpgsqlDataSource db, IToken token, Action<string, long?, string> report, Action<string> note)
 {
-    private const string SelectPlaces = "SELECT idx FROM data_keys ORDER BY idx";
+    private const string SelectPlaces = "SELECT idx FROM data_keys WHERE idx >= $1 AND idx < $2 ORDER BY idx";
 
     // Entry and data key are stored as one; a row where none is yet would stop the sequencer when it comes there.
     private const string SelectBeyond = "SELECT d.idx FROM data_keys d WHERE d.idx >= $1 AND NOT EXISTS (SELECT FROM entries e WHERE e.idx = d.idx) ORDER BY d.idx";
@@ -33,17 +33,48 @@ internal sealed class DataKeyCheck(NpgsqlDataSource db, IToken token, Action<str
     private readonly byte[] _dataKey = new byte[SubjectKeyVault.KeySize];
     private Dictionary<string, long> _shredded = [];
     private List<long> _sealed = [];
+    private long _first;
     private long _closed;
 
-    /// <summary>Checks them.</summary>
-    /// <param name="size">Entries that were checked; what is added meanwhile is left for the next check.</param>
-    /// <param name="withDetail">Indices of whole entries with sealed detail, rising: each has a data key.</param>
+    /// <summary>Checks that each of a stretch of entries has its key, and no other has one.</summary>
+    /// <param name="first">First entry of the stretch; the keys of those before have their entries.</param>
+    /// <param name="end">Index after its last; what is added behind it meanwhile is left for the next check.</param>
+    /// <param name="withDetail">Indices of its whole entries with sealed detail, rising: each has a data key.</param>
     /// <param name="damaged">Whether an entry is damaged, so that nobody knows whether it has.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task Run(long size, List<long> withDetail, Func<long, bool> damaged, CancellationToken ct)
+    public async Task CheckPlaces(long first, long end, List<long> withDetail, Func<long, bool> damaged, CancellationToken ct)
     {
-        _sealed = withDetail;
-        await CheckPlaces(size, damaged, ct);
+        (_first, _sealed) = (first, withDetail);
+        var next = 0;
+        await using var command = db.Sql(SelectPlaces).With(first).With(end);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            var index = reader.GetInt64(0);
+            next = Missing(next, index);
+            if (next < _sealed.Count && _sealed[next] == index)
+            {
+                next++;
+            }
+            else if (!damaged(index))
+            {
+                report("data-key-stray", index, "the entry has no sealed detail");
+            }
+        }
+
+        Missing(next, end);
+    }
+
+    /// <summary>Opens the keys of all entries that have been checked; after the last stretch.</summary>
+    /// <param name="size">Entries of the log.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task OpenAll(long size, CancellationToken ct)
+    {
+        foreach (var beyond in await db.Sql(SelectBeyond).With(size).All(r => r.GetInt64(0), ct))
+        {
+            report("data-key-stray", beyond, "there is no such entry");
+        }
+
         var after = Array.Empty<byte>();
         while (await db.Sql(SelectSubjects).With(after).All(ReadSubject, ct) is { Count: > 0 } some)
         {
@@ -55,32 +86,6 @@ internal sealed class DataKeyCheck(NpgsqlDataSource db, IToken token, Action<str
         if (_closed > 0)
         {
             note(string.Create(CultureInfo.InvariantCulture, $"{_closed} data keys are of shredded subjects: they open no more, and their bits were not checked"));
-        }
-    }
-
-    private async Task CheckPlaces(long size, Func<long, bool> damaged, CancellationToken ct)
-    {
-        var next = 0;
-        await using var command = db.Sql(SelectPlaces);
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-        {
-            var index = reader.GetInt64(0);
-            next = Missing(next, index);
-            if (next < _sealed.Count && _sealed[next] == index)
-            {
-                next++;
-            }
-            else if (index < size && !damaged(index))
-            {
-                report("data-key-stray", index, "the entry has no sealed detail");
-            }
-        }
-
-        Missing(next, size);
-        foreach (var beyond in await db.Sql(SelectBeyond).With(size).All(r => r.GetInt64(0), ct))
-        {
-            report("data-key-stray", beyond, "there is no such entry");
         }
     }
 
@@ -146,7 +151,7 @@ internal sealed class DataKeyCheck(NpgsqlDataSource db, IToken token, Action<str
         while (await reader.ReadAsync(ct))
         {
             var index = reader.GetInt64(0);
-            if (_sealed.BinarySearch(index) < 0)
+            if (index >= _first && _sealed.BinarySearch(index) < 0)
             {
                 continue;
             }

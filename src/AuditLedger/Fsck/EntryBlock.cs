@@ -130,11 +130,13 @@ internal sealed class EntryBlock
     /// <summary>Takes what is left of pruned entries: their hashes, in full tiles.</summary>
     public void TakePruned(Dictionary<long, byte[]> level0)
     {
-        for (var i = 0; i < Pruned; i += LogTree.Width)
+        for (int i = 0, count; i < Pruned; i += count)
         {
-            if (level0.TryGetValue((First + i) / LogTree.Width, out var hashes))
+            var (number, before) = Math.DivRem(First + i, LogTree.Width);
+            count = Math.Min(LogTree.Width - (int)before, Pruned - i);
+            if (level0.TryGetValue(number, out var hashes))
             {
-                hashes.AsSpan(0, Math.Min(LogTree.Width, Pruned - i) * IndexHash.Size).CopyTo(_hashes.AsSpan(i * IndexHash.Size));
+                hashes.AsSpan((int)before * IndexHash.Size, count * IndexHash.Size).CopyTo(_hashes.AsSpan(i * IndexHash.Size));
             }
         }
     }

@@ -15,7 +15,9 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
     private readonly Queue<StoredBatch> _batches = [];
     private Dictionary<long, byte[]> _tiles = [];
     private StoredBatch? _batch;
-    private bool _byActor;
+
+    /// <summary>Whether the last event is found by who acted.</summary>
+    public bool ByActor { get; private set; }
 
     /// <summary>Ledger time of the last event.</summary>
     public long Time { get; private set; }
@@ -29,6 +31,23 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
     /// <summary>Where each source's chain ended.</summary>
     public IReadOnlyDictionary<string, (long Epoch, long Seq, byte[] Hash)> Ends =>
         _chains.All.ToDictionary(c => c.Source, c => (c.Epoch, c.Seq, c.HashIsKnown ? c.Hash : []), StringComparer.Ordinal);
+
+    /// <summary>Goes on where a check came to.</summary>
+    /// <param name="position">Where that is.</param>
+    /// <param name="minimum">Entries below it are pruned: a chain is not known to the end of what went since.</param>
+    public void GoOn(CheckPosition position, long minimum)
+    {
+        (Time, ByActor) = (position.Time, position.ByActor);
+        foreach (var stood in position.Chains.Where(_ => minimum <= position.Size))
+        {
+            var chain = _chains.Of(stood.Source);
+            chain.Move(stood.Epoch, stood.Seq, hashIsKnown: true);
+            stood.Hash.CopyTo(chain.Hash, 0);
+        }
+    }
+
+    /// <summary>Where the chains stand, of what holds no fault.</summary>
+    public IReadOnlyList<CheckedChain> Chains => [.. _chains.All.Select(c => new CheckedChain(c.Source, c.Epoch, c.Seq, c.Hash))];
 
     /// <summary>Whether a source's chain ended there.</summary>
     public bool EndsAt(string source, long epoch, long seq, byte[] hash)
@@ -117,12 +136,12 @@ internal sealed class EntryCheck(Sources sources, bool fromTheFirst, Action<stri
     // Whoever asks who acted is told from which entry on the index knows it; an event of the older type behind it would not be found.
     private void CheckType(long index, bool byActor)
     {
-        if (_byActor && !byActor)
+        if (ByActor && !byActor)
         {
             report("type-falls", index, "an event that is not found by who acted, after ones that are");
         }
 
-        _byActor |= byActor;
+        ByActor |= byActor;
     }
 
     private void Follow(long index, EventLeaf e)

@@ -36,16 +36,18 @@ internal sealed class EntryReader : IDisposable
     public static EntryReader Open(NpgsqlDataSource db) => new(db.OpenConnection());
 
     /// <summary>Reads until all is read.</summary>
+    /// <param name="first">Entry to begin with.</param>
+    /// <param name="end">Index after the last one.</param>
     /// <param name="minimum">Entries below it are pruned.</param>
-    /// <param name="size">Entries of the log.</param>
     /// <param name="ct">Cancels.</param>
-    public void Read(long minimum, long size, CancellationToken ct)
+    public void Read(long first, long end, long minimum, CancellationToken ct)
     {
-        for (var at = 0L; at < size; at += EntryBlock.Capacity)
+        for (long at = first, next; at < end; at = next)
         {
+            next = Math.Min(at - (at % EntryBlock.Capacity) + EntryBlock.Capacity, end);
             var block = _free.Take(ct);
-            var surroundings = at % LookAhead == 0 ? Around(at, Math.Min(at + LookAhead, size)) : null;
-            block.Begin(at, Math.Min(at + EntryBlock.Capacity, size), minimum, surroundings);
+            var surroundings = at == first || at % LookAhead == 0 ? Around(at, Math.Min(at - (at % LookAhead) + LookAhead, end)) : null;
+            block.Begin(at, next, minimum, surroundings);
             if (block.Pruned < block.Count)
             {
                 // COPY takes no parameters; the two numbers are our own. Each row knows its place: an order would have the server sort a kilobyte a row.
@@ -76,7 +78,7 @@ internal sealed class EntryReader : IDisposable
     }
 
     private Surroundings Around(long from, long to) => new(
-        Rows(_connection.Sql(SelectTiles).With(from / LogTree.Width).With(to / LogTree.Width), r => (N: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)))
+        Rows(_connection.Sql(SelectTiles).With(from / LogTree.Width).With((to + LogTree.Width - 1) / LogTree.Width), r => (N: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)))
             .ToDictionary(t => t.N, t => t.Hashes),
         Rows(_connection.Sql(SelectBatches).With(from).With(to), r =>
             new StoredBatch(r.GetString(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5))));

@@ -20,21 +20,24 @@ internal sealed class IndexCheck
 
     private const string SelectImage = """
         SELECT epoch, slice, part, lag(commit) OVER (PARTITION BY epoch, slice ORDER BY part), commit, sha256(keys) FROM index_image
+        WHERE epoch >= $1 AND epoch <= $2
         """;
 
     private const string SelectHistory = """
-        SELECT epoch, tile, from_commit, sha256(base), octet_length(changes), sha256(changes) FROM index_history ORDER BY epoch, tile, from_commit
+        SELECT epoch, tile, from_commit, sha256(base), octet_length(changes), sha256(changes) FROM index_history
+        WHERE epoch >= $1 AND epoch <= $2 ORDER BY epoch, tile, from_commit
         """;
 
     private readonly Action<string, long?, string> _report;
     private readonly Dictionary<long, StoredVolume> _volumes;
     private readonly Dictionary<(long Volume, long Commit), List<Slice>> _slices;
     private readonly Dictionary<long, List<HistoryRow>> _history;
+    private readonly StoredVolume? _last;
     private Live? _live;
 
-    private IndexCheck(Action<string, long?, string> report, List<StoredVolume> volumes, List<Slice> slices, List<HistoryRow> history)
+    private IndexCheck(Action<string, long?, string> report, List<StoredVolume> volumes, StoredVolume? last, List<Slice> slices, List<HistoryRow> history)
     {
-        _report = report;
+        (_report, _last) = (report, last);
         _volumes = volumes.ToDictionary(v => v.Number);
         _slices = slices.GroupBy(s => (s.Volume, s.Commit)).ToDictionary(g => g.Key, g => g.ToList());
         _history = history.GroupBy(h => h.Volume).ToDictionary(g => g.Key, g => g.ToList());
@@ -55,21 +58,31 @@ internal sealed class IndexCheck
     }
 
     /// <summary>Reads what is stored, as of one moment: before the head is read, which then covers it.</summary>
-    public static async Task<IndexCheck> Load(NpgsqlDataSource db, Action<string, long?, string> report, CancellationToken ct)
+    /// <param name="db">The database.</param>
+    /// <param name="from">Where the check goes on; null with the first entry.</param>
+    /// <param name="toVolumesEnd">Whether it goes no further than the next end of a volume: then no more is read either.</param>
+    /// <param name="report">Told each fault.</param>
+    /// <param name="ct">Cancels.</param>
+    public static async Task<IndexCheck> Load(NpgsqlDataSource db, CheckPosition? from, bool toVolumesEnd, Action<string, long?, string> report, CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
         var volumes = await tx.Sql(SelectVolumes).All(
             r => new StoredVolume(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.Nullable<byte[]>(4)), ct);
-        var slices = await tx.Sql(SelectImage).All(
+        var first = from?.Volume + 1 ?? 0;
+        var last = toVolumesEnd ? volumes.Find(v => v.Number >= first && v.Ended >= (from?.Size ?? 0)) : null;
+        var slices = await tx.Sql(SelectImage).With(first).With(last?.Number ?? long.MaxValue).All(
             r => new Slice(r.GetInt64(0), r.GetInt16(1), r.GetInt16(2), r.IsDBNull(3) ? null : r.GetInt64(3), r.GetInt64(4), r.GetFieldValue<byte[]>(5)), ct);
-        var history = await tx.Sql(SelectHistory).All(
+        var history = await tx.Sql(SelectHistory).With(first).With(last?.Number ?? long.MaxValue).All(
             r => new HistoryRow(r.GetInt64(0), r.GetInt16(1), r.GetInt64(2), r.Nullable<byte[]>(3), r.GetInt32(4), r.GetFieldValue<byte[]>(5)), ct);
-        return new IndexCheck(report, volumes, slices, history);
+        return new IndexCheck(report, volumes, last, slices, history);
     }
 
     /// <summary>What is stored of each volume.</summary>
     public IReadOnlyList<StoredVolume> Volumes => [.. _volumes.Values];
+
+    /// <summary>Index after the commit entry that ended the last volume of this check, as stored; the largest number where that is the log's last.</summary>
+    public long End => _last?.Ended + 1 ?? long.MaxValue;
 
     /// <summary>The index has followed a commit entry.</summary>
     public void After(SubjectIndex index)
@@ -91,8 +104,21 @@ internal sealed class IndexCheck
         }
     }
 
+    /// <summary>The commit entry has been followed behind which another check goes on: there a volume has to end, of which nothing stored may be left over.</summary>
+    public void EndVolume(SubjectIndex index)
+    {
+        _live?.Close();
+        if (_last is { } last && !(index.Last is { } commit && (commit.Volume, commit.Covered) == (last.Number, last.Ended) && last.Flushed == last.Ended
+            && commit.TrieRoot.AsSpan().SequenceEqual(last.TrieRoot)))
+        {
+            Fault(last.Number, last.Ended!.Value, "it did not end there, or with another root");
+        }
+
+        ReportLeftOver();
+    }
+
     /// <summary>All commit entries have been followed.</summary>
-    public void End(SubjectIndex index)
+    public void EndLog(SubjectIndex index)
     {
         Close(index);
         foreach (var volume in _volumes.Values.Where(v => v.Number > index.Volume.Number))
@@ -100,6 +126,11 @@ internal sealed class IndexCheck
             Fault(volume.Number, volume.Start, "the log has no such volume");
         }
 
+        ReportLeftOver();
+    }
+
+    private void ReportLeftOver()
+    {
         foreach (var ((volume, commit), slices) in _slices)
         {
             Fault(volume, commit, $"{slices.Count} slices of its image are as of no commit entry");

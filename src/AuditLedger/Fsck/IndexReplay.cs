@@ -18,26 +18,40 @@ internal sealed class IndexReplay : IDisposable
     // Null when nothing more can be compared.
     private SubjectIndex? _index;
 
-    private IndexReplay(IndexCheck stored, PrunedPostings? pruned, bool byActor, Action<string, long?, string> report, Action<string> note)
+    private IndexReplay(IndexCheck stored, PrunedPostings? pruned, SubjectIndex index, Action<string, long?, string> report, Action<string> note)
     {
         (_stored, _pruned, _report, _note) = (stored, pruned, report, note);
-        _index = new SubjectIndex(canUndo: pruned is not null, byActor);
+        _index = index;
     }
 
-    /// <summary>Makes one before the first entry.</summary>
+    /// <summary>Volumes that were sealed before the last commit entry; none when nothing more could be compared.</summary>
+    public IReadOnlyList<SealedVolume> Sealed => _index?.Sealed ?? [];
+
+    /// <summary>The last commit entry that was followed; null when there is none, or nothing more could be compared.</summary>
+    public CommitEntry? Last => _index?.Last;
+
+    /// <summary>Makes one before the first entry, or where a check goes on.</summary>
     /// <param name="db">The database, for what is stored of pruned entries.</param>
     /// <param name="stored">What is stored of the index.</param>
     /// <param name="minimum">Entries below it are pruned.</param>
     /// <param name="byActor">What the log's last commit entry says of it: the first events may be pruned.</param>
     /// <param name="report">Told each fault.</param>
     /// <param name="note">Told what could not be checked.</param>
-    public static IndexReplay Open(NpgsqlDataSource db, IndexCheck stored, long minimum, bool byActor, Action<string, long?, string> report, Action<string> note) =>
-        new(stored, minimum > 0 ? PrunedPostings.Open(db, stored.Volumes, minimum) : null, byActor, report, note);
+    /// <param name="from">Where the check goes on; null with the first entry.</param>
+    public static IndexReplay Open(
+        NpgsqlDataSource db, IndexCheck stored, long minimum, bool byActor, Action<string, long?, string> report, Action<string> note, CheckPosition? from = null)
+    {
+        var pruned = minimum > (from?.Size ?? 0) ? PrunedPostings.Open(db, stored.Volumes, minimum) : null;
+        var index = from is null
+            ? new SubjectIndex(canUndo: pruned is not null, byActor) : new SubjectIndex(from.Sealed, from.Entry, volume: null, canUndo: pruned is not null);
+        return new IndexReplay(stored, pruned, index, report, note);
+    }
 
-    /// <summary>Follows the whole log.</summary>
+    /// <summary>Follows the log, to its end or to the end of a volume.</summary>
     /// <param name="blocks">Judged blocks, in order.</param>
     /// <param name="done">Takes each back.</param>
-    public void Follow(IEnumerable<EntryBlock> blocks, Action<EntryBlock> done)
+    /// <param name="toLogsEnd">Whether the log ends where they end.</param>
+    public void Follow(IEnumerable<EntryBlock> blocks, Action<EntryBlock> done, bool toLogsEnd = true)
     {
         foreach (var block in blocks)
         {
@@ -50,9 +64,13 @@ internal sealed class IndexReplay : IDisposable
             done(block);
         }
 
-        if (_index is not null)
+        if (_index is not null && toLogsEnd)
         {
-            _stored.End(_index);
+            _stored.EndLog(_index);
+        }
+        else if (_index is not null)
+        {
+            _stored.EndVolume(_index);
         }
     }
 

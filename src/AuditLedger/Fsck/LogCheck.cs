@@ -26,46 +26,77 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
     // their number: for that the planner, while it has no statistics, reads the partition through.
     private const string SelectBeyond = "SELECT idx FROM entries WHERE idx >= $1 AND idx >= (SELECT size FROM head) ORDER BY idx DESC LIMIT 1";
     private const string SelectLeaf = "SELECT leaf FROM entries WHERE idx = $1";
-    private const string SelectTiles = "SELECT n, hashes FROM tiles WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n";
     private const string SelectNotes = "SELECT 'witnessed', note FROM witnessed UNION ALL SELECT 'anchor ' || id, note FROM anchors";
     private const string SelectSources = "SELECT name, epoch, seq, hash FROM sources";
 
     private readonly List<Fault> _faults = [];
     private readonly List<string> _notes = [];
-    private readonly LogTree _tree = new();
+    private LogTree _tree = new();
     private readonly Dictionary<long, byte[]?> _roots = [];
-    private readonly List<FullTile> _tiles = [];
     private readonly Dictionary<long, byte[]> _expected = [];
 
     /// <summary>Checks everything.</summary>
     /// <param name="progress">Told how many entries of how many are done.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<CheckReport> Run(Action<long, long>? progress, CancellationToken ct)
+    public Task<CheckReport> Run(Action<long, long>? progress, CancellationToken ct) => Check(from: null, toVolumesEnd: false, progress, ct);
+
+    /// <summary>Checks what lies between a position and the end of the next volume of the subject index: in the memory that the index of one volume takes.</summary>
+    /// <param name="from">Where to go on; null with the first entry.</param>
+    /// <param name="progress">Told how many entries of how many are done.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <returns>Its <see cref="CheckReport.Next"/> is null when the log ends here, or something was found.</returns>
+    public Task<CheckReport> RunPortion(CheckPosition? from, Action<long, long>? progress, CancellationToken ct) => Check(from, toVolumesEnd: true, progress, ct);
+
+    private async Task<CheckReport> Check(CheckPosition? from, bool toVolumesEnd, Action<long, long>? progress, CancellationToken ct)
     {
         await using var bulk = Outbound.Database(database, bulk: true);
         using var blocks = EntryReader.Open(bulk);
+        using var tiles = TileCheck.Open(bulk, Report);
         // The lock store first: it never runs ahead of the database, so a log that is being written to is seen without contradiction.
         var locked = ReadLocked();
-        var stored = await IndexCheck.Load(db, Report, ct);
+        var stored = await IndexCheck.Load(db, from, toVolumesEnd, Report, ct);
         var head = await ReadHead(ct);
-        var notes = await ReadNotes(locked, head, ct);
+        var (first, end) = (from?.Size ?? 0, Math.Min(stored.End, head.Size));
+        var notes = await ReadNotes(locked, head, first, end, ct);
         var entries = new EntryCheck(sources, fromTheFirst: head.Minimum == 0, Report);
+        if (from is not null)
+        {
+            _tree = LogTree.FromEdge(first, from.Edge);
+            entries.GoOn(from, head.Minimum);
+        }
+
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var judged = new BlockingCollection<EntryBlock>();
-        using var index = IndexReplay.Open(bulk, stored, head.Minimum, await IsByActor(head.Size, ct), Report, Note);
+        using var index = IndexReplay.Open(bulk, stored, head.Minimum, await IsByActor(head.Size, ct), Report, Note, from);
         // Side by side, and none goes on without the others: the blocks they hand on come round again.
         await Task.WhenAll(
-            OnThread(() => blocks.Read(head.Minimum, head.Size, stop.Token), stop),
-            OnThread(() => Judge(blocks, head.Size, entries, judged, progress, stop.Token), stop),
-            OnThread(() => index.Follow(judged.GetConsumingEnumerable(stop.Token), blocks.Return), stop));
-        await CheckTiles(ct);
-        await CheckHead(head, entries, notes, ct);
-        await new DataKeyCheck(db, token, Report, Note).Run(head.Size, entries.WithDetail, _expected.ContainsKey, ct);
-        var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
-        return new CheckReport(head.Size, _faults, _notes, _tree.Root(), signed.DefaultIfEmpty(0).Max())
+            OnThread(() => blocks.Read(first, end, head.Minimum, stop.Token), stop),
+            OnThread(() => Judge(blocks, end, entries, tiles, judged, progress, stop.Token), stop),
+            OnThread(() => index.Follow(judged.GetConsumingEnumerable(stop.Token), blocks.Return, end == head.Size), stop));
+        CheckNotes(notes);
+        await CheckKeys(first, end, head, entries, ct);
+        if (end == head.Size)
         {
-            Expected = _expected, Tiles = _tiles, Ends = entries.Ends,
+            await CheckHead(head, entries, ct);
+        }
+
+        var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
+        return new CheckReport(end, _faults, _notes, _tree.Root(), signed.DefaultIfEmpty(0).Max())
+        {
+            Expected = _expected, Tiles = tiles.Wrong, Ends = entries.Ends,
+            Next = end < head.Size && _faults.Count == 0 && index.Last is { } last
+                ? new CheckPosition(CheckPosition.EdgeOf(_tree), [.. index.Sealed], last.Write(), entries.Time, entries.ByActor, entries.Chains) : null,
         };
+    }
+
+    private async Task CheckKeys(long first, long end, Head head, EntryCheck entries, CancellationToken ct)
+    {
+        var keys = new DataKeyCheck(db, token, Report, Note);
+        await keys.CheckPlaces(first, end, entries.WithDetail, _expected.ContainsKey, ct);
+        if (end == head.Size)
+        {
+            await keys.OpenAll(end, ct);
+        }
     }
 
     private async Task<bool> IsByActor(long size, CancellationToken ct) =>
@@ -85,24 +116,26 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
     }
 
     private void Judge(
-        EntryReader blocks, long size, EntryCheck entries, BlockingCollection<EntryBlock> judged, Action<long, long>? progress, CancellationToken ct)
+        EntryReader blocks, long end, EntryCheck entries, TileCheck tiles, BlockingCollection<EntryBlock> judged, Action<long, long>? progress, CancellationToken ct)
     {
         foreach (var block in blocks.All(ct))
         {
             entries.Check(block);
-            Grow(block);
+            Grow(block, tiles);
+            var done = block.End;
             judged.Add(block, ct);
-            progress?.Invoke(block.End, size);
+            progress?.Invoke(done, end);
         }
 
+        tiles.Compare();
         judged.CompleteAdding();
     }
 
-    private void Grow(EntryBlock block)
+    private void Grow(EntryBlock block, TileCheck tiles)
     {
         for (var i = 0; i < block.Count; i++)
         {
-            _tree.Append(block.Hash(i), _tiles);
+            _tree.Append(block.Hash(i), tiles.Full);
             if (i >= block.Pruned && block.State(i) is EntryState.Damaged)
             {
                 _expected[block.First + i] = block.Hash(i).ToArray();
@@ -113,6 +146,8 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
                 _roots[_tree.Size] = _tree.Root();
             }
         }
+
+        tiles.CompareSome();
     }
 
     private void Report(string code, long? index, string detail)
@@ -126,8 +161,8 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
         }
     }
 
-    // Signed notes wherever they are kept, and the sizes whose roots they need.
-    private async Task<List<(string Where, Checkpoint Checkpoint)>> ReadNotes(string locked, Head head, CancellationToken ct)
+    // Signed notes wherever they are kept, and the sizes in the stretch being checked whose roots they need.
+    private async Task<List<(string Where, Checkpoint Checkpoint)>> ReadNotes(string locked, Head head, long first, long end, CancellationToken ct)
     {
         var size = head.Size;
         var found = new List<(string, Checkpoint)>();
@@ -144,6 +179,11 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
             {
                 Report("checkpoint-ahead", checkpoint.Size, $"{where}: a checkpoint of {checkpoint.Size} was signed, the database holds {size}");
                 continue;
+            }
+
+            if (checkpoint.Size > end || (checkpoint.Size <= first && first > 0))
+            {
+                continue; // Another portion's.
             }
 
             found.Add((where, checkpoint));
@@ -178,10 +218,6 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
         }
     }
 
-    private async Task<Dictionary<long, byte[]>> Tiles(int level, long from, long to, CancellationToken ct) =>
-        (await db.Sql(SelectTiles).With((short)level).With(from).With(to).All(r => (N: r.GetInt64(0), Hashes: r.GetFieldValue<byte[]>(1)), ct))
-            .ToDictionary(t => t.N, t => t.Hashes);
-
     private void Note(string text)
     {
         lock (_faults)
@@ -190,29 +226,18 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
         }
     }
 
-    private async Task CheckTiles(CancellationToken ct)
+    private void CheckNotes(List<(string Where, Checkpoint Checkpoint)> notes)
     {
-        foreach (var level in _tiles.GroupBy(t => t.Level))
+        foreach (var (where, checkpoint) in notes)
         {
-            foreach (var some in level.Chunk(64))
+            if (_roots[checkpoint.Size] is not { } root || !root.AsSpan().SequenceEqual(checkpoint.Root))
             {
-                var stored = await Tiles(level.Key, some[0].Number, some[^1].Number + 1, ct);
-                foreach (var tile in some)
-                {
-                    if (!stored.TryGetValue(tile.Number, out var hashes))
-                    {
-                        Report("tile-missing", tile.Number, $"level {tile.Level}");
-                    }
-                    else if (!hashes.AsSpan().SequenceEqual(tile.Hashes))
-                    {
-                        Report("tile-differs", tile.Number, $"level {tile.Level}");
-                    }
-                }
+                Report("checkpoint-root", checkpoint.Size, $"{where}: the entries do not give the signed root");
             }
         }
     }
 
-    private async Task CheckHead(Head head, EntryCheck entries, List<(string Where, Checkpoint Checkpoint)> notes, CancellationToken ct)
+    private async Task CheckHead(Head head, EntryCheck entries, CancellationToken ct)
     {
         if (!_tree.Root().AsSpan().SequenceEqual(head.Root))
         {
@@ -227,14 +252,6 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
         if (await db.Sql(SelectBeyond).With(head.Size).Scalar<long?>(ct) is { } beyond)
         {
             Report("entries-beyond", head.Size, $"entries up to {beyond} lie beyond the head");
-        }
-
-        foreach (var (where, checkpoint) in notes)
-        {
-            if (_roots[checkpoint.Size] is not { } root || !root.AsSpan().SequenceEqual(checkpoint.Root))
-            {
-                Report("checkpoint-root", checkpoint.Size, $"{where}: the entries do not give the signed root");
-            }
         }
 
         foreach (var (name, epoch, seq, hash) in head.Sources)

@@ -25,7 +25,7 @@ internal sealed class CosignatureRounds(
     NpgsqlDataSource db, Sequencer sequencer, CheckpointSigner signer, WitnessSet witnesses, AuditLedgerOptions options, Alarms alarms, TimeProvider clock, ILogger<CosignatureRounds> log)
     : IDisposable
 {
-    private const string SelectWitnessed = "SELECT note FROM witnessed";
+    private const string SelectWitnessed = "SELECT note, stored_at FROM witnessed";
     private const string KeepWitnessed = """
         INSERT INTO witnessed (size, note, stored_at) VALUES ($1, $2, $3)
         ON CONFLICT (one) DO UPDATE SET size = excluded.size, note = excluded.note, stored_at = excluded.stored_at WHERE witnessed.size <= excluded.size
@@ -42,6 +42,7 @@ internal sealed class CosignatureRounds(
     private long _goodAt;
     private bool _loaded;
     private bool _alarmed;
+    private bool _heard;
 
     /// <summary>
     /// What <c>/checkpoint</c> shows; null while there is nothing to show. Before the first quorum that is the empty log, which needs no witness:
@@ -260,11 +261,13 @@ internal sealed class CosignatureRounds(
 
     private async Task Load(CancellationToken ct)
     {
-        var note = await db.Sql(SelectWitnessed).Scalar<string>(ct);
-        if (note is not null && SignedNote.TryOpen(note, [.. witnesses.Clients.Select(w => w.Key)], Math.Max(1, _options.Quorum)) is { } text
+        var kept = await db.Sql(SelectWitnessed).One(r => new Kept(r.GetString(0), r.GetFieldValue<DateTimeOffset>(1)), ct);
+        if (kept is { Note: var note } && SignedNote.TryOpen(note, [.. witnesses.Clients.Select(w => w.Key)], Math.Max(1, _options.Quorum)) is { } text
             && Checkpoint.TryParse(text) is { } checkpoint)
         {
             _witnessed = new WitnessedHead(checkpoint, note);
+            // Patience goes on from there: a process that is started again and again would otherwise never be late.
+            Interlocked.Exchange(ref _goodAt, kept.At.UtcTicks);
         }
     }
 
@@ -281,7 +284,9 @@ internal sealed class CosignatureRounds(
             Good(); // An idle log is not late; patience begins with the next entry.
         }
 
-        var overdue = _options.Quorum > 0 && IsOverdue(head);
+        // A log that had stood still is behind at once; it is late, and alarmed, when the witnesses have been asked and did not make it good.
+        _heard |= _busy.Count > 0 && _busy.Values.All(t => t.IsCompleted);
+        var overdue = _heard && _options.Quorum > 0 && IsOverdue(head);
         if (overdue && !_alarmed)
         {
             LedgerLog.NoQuorum(log, _options.Quorum, Since(), Lag, _options.FailOpen);
@@ -302,6 +307,8 @@ internal sealed class CosignatureRounds(
 
     private bool IsOverdue(PublishedHead head) =>
         (_witnessed?.Checkpoint.Size ?? 0) < head.Checkpoint.Size && clock.GetUtcNow() - Since() > _options.Patience;
+
+    private sealed record Kept(string Note, DateTimeOffset At);
 
     /// <summary>Cosignatures of one head as they come in.</summary>
     private sealed class Collected(PublishedHead head)

@@ -45,6 +45,12 @@ public sealed class AuditOptions
     /// <summary>Pause after a failed exchange with the ledger, and between two probes of an idle one.</summary>
     public TimeSpan Retry { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Longest wait for the token to sign a batch.</summary>
+    public TimeSpan SignWithin { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longest pause while the ledger refuses <c>LEDGER.gap</c> itself: nothing of ours goes in until one of the two has been mended.</summary>
+    public TimeSpan LongestGapPause { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Events sent at once.</summary>
     [Range(1, 1024)]
     public int BatchCount { get; init; } = 512;

@@ -47,10 +47,14 @@ public static class AuditServices
         };
     }
 
+    // The relay looks every second; it stands still when its token, its database or the instance that holds its lock does.
+    private static readonly TimeSpan LongestView = TimeSpan.FromSeconds(30);
+
     private static Readiness Ready(OutboxState state) => state switch
     {
         { HeadBehind: { } why } => new Readiness(false, why),
         { HeadCompared: false } => new Readiness(false, "head-not-compared: the ledger has not answered since the start, so this database may be an older one; only what takes rights away is done"),
+        { LedgerReached: true, SeenAge: var age } when age > LongestView => new Readiness(false, $"the relay has not looked for {age:c} at what waits"),
         { LedgerReached: true } => new Readiness(true, $"{state.Pending} events wait"),
         _ => new Readiness(false, $"away; {state.Pending} events wait, the oldest for {state.OldestAge:c}"),
     };

@@ -10,7 +10,7 @@ public sealed class OutboxState : IDisposable
     private readonly Meter _meter = new("Trust.Kernel.Audit");
     private long _expected;
     private bool _leads;
-    private volatile Snapshot _last = new(Reached: null, Behind: null, Compared: false, Pending: 0, Oldest: null);
+    private volatile Snapshot _last = new(Reached: null, Behind: null, Compared: false, Pending: 0, Oldest: null, SeenAt: null, AgeThen: default);
 
     /// <summary>Nothing seen yet.</summary>
     /// <param name="clock">What ages are measured by.</param>
@@ -71,8 +71,17 @@ public sealed class OutboxState : IDisposable
 
     internal Task<bool> Work(TimeSpan atMost, CancellationToken ct) => _work.WaitAsync(atMost, ct);
 
-    internal void Publish(bool? reached, long pending, DateTimeOffset? oldest) =>
-        _last = _last with { Reached = reached, Pending = pending, Oldest = oldest };
+    /// <summary>How long ago the relay looked, here or in the instance that holds its lock; nothing before the first look.</summary>
+    public TimeSpan SeenAge => _last.SeenAt is { } seen ? _last.AgeThen + _clock.GetElapsedTime(seen) : TimeSpan.Zero;
+
+    /// <param name="reached">Whether the ledger answered.</param>
+    /// <param name="pending">Events that wait.</param>
+    /// <param name="oldest">When the oldest of them was written.</param>
+    /// <param name="age">How old this view is already: one that another instance stored.</param>
+    internal void Publish(bool? reached, long pending, DateTimeOffset? oldest, TimeSpan age = default) => _last = _last with
+    {
+        Reached = reached, Pending = pending, Oldest = oldest, SeenAt = _clock.GetTimestamp(), AgeThen = age > TimeSpan.Zero ? age : TimeSpan.Zero,
+    };
 
     internal void PublishReached(bool reached) => _last = _last with { Reached = reached };
 
@@ -96,8 +105,14 @@ public sealed class OutboxState : IDisposable
             return new AppendRefusal(AppendRefusal.BudgetSpent, $"{last.Pending} events wait for the ledger; {options.BudgetCount} may");
         }
 
-        return last.Oldest is { } oldest && _clock.GetUtcNow() - oldest > options.BudgetAge
-            ? new AppendRefusal(AppendRefusal.BudgetSpent, $"an event has waited for the ledger since {oldest:O}; {options.BudgetAge} are allowed")
+        if (last.Oldest is { } oldest && _clock.GetUtcNow() - oldest > options.BudgetAge)
+        {
+            return new AppendRefusal(AppendRefusal.BudgetSpent, $"an event has waited for the ledger since {oldest:O}; {options.BudgetAge} are allowed");
+        }
+
+        // Whatever was written since the relay last looked may wait since then: a relay that stands still must not make an old view a good one.
+        return SeenAge is var age && age > options.BudgetAge
+            ? new AppendRefusal(AppendRefusal.BudgetSpent, $"nobody has looked for {age} at what waits for the ledger; {options.BudgetAge} are allowed")
             : null;
     }
 
@@ -114,5 +129,5 @@ public sealed class OutboxState : IDisposable
             : null;
     }
 
-    private sealed record Snapshot(bool? Reached, string? Behind, bool Compared, long Pending, DateTimeOffset? Oldest);
+    private sealed record Snapshot(bool? Reached, string? Behind, bool Compared, long Pending, DateTimeOffset? Oldest, long? SeenAt, TimeSpan AgeThen);
 }

@@ -30,6 +30,7 @@ public sealed class Relay(
 
     private long _lastView;
     private long _lastBatch;
+    private TimeSpan _gapPause;
 
     /// <summary>Leads while it may, or looks on; then waits for work.</summary>
     /// <exception cref="ProcessMustEndException">The ledger and this database contradict one another: a service that cannot record must not act.</exception>
@@ -48,6 +49,11 @@ public sealed class Relay(
         catch (HttpRequestException e)
         {
             Away(e.Message);
+        }
+
+        if (_gapPause > TimeSpan.Zero)
+        {
+            await Task.Delay(_gapPause, clock, ct);
         }
 
         await state.Work(options.Retry, ct);
@@ -74,7 +80,7 @@ public sealed class Relay(
         {
             await CompareBeside(connection, ct);
             var view = await RelayStore.ReadView(connection, ct);
-            state.Publish(view.Reached, view.Pending, view.Oldest);
+            state.Publish(view.Reached, view.Pending, view.Oldest, view.SeenAt is { } seen ? clock.GetUtcNow() - seen : default);
             return;
         }
 
@@ -84,7 +90,7 @@ public sealed class Relay(
             await View(connection, state.LedgerReached, ct);
             await Lead(connection, ct);
         }
-        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or TokenException || (e is OperationCanceledException && !ct.IsCancellationRequested))
         {
             await View(connection, reached: false, ct);
             Away(e.Message);
@@ -198,8 +204,13 @@ public sealed class Relay(
             switch (await link.Post(await Frame(batch, ct), batch.Rows.Count, ct))
             {
                 case PostOutcome.Accepted(var answer):
+                    _gapPause = TimeSpan.Zero;
                     await Record(connection, batch, answer, ct);
                     return true;
+                case PostOutcome.Poison(var position, var reason) when position >= 0 && position < batch.Rows.Count && batch.Rows[position].IsGap:
+                    // What stands in an event's place is refused too, so the next one would be: a ledger of another version, which only an operator can mend.
+                    _gapPause = _gapPause == TimeSpan.Zero ? options.Retry : _gapPause < options.LongestGapPause / 2 ? 2 * _gapPause : options.LongestGapPause;
+                    throw new HttpRequestException($"the ledger refuses LEDGER.gap itself: {reason}");
                 case PostOutcome.Poison(var position, var reason) when position >= 0 && position < batch.Rows.Count:
                     await Quarantine(connection, batch, position, reason, ct);
                     break;
@@ -221,9 +232,24 @@ public sealed class Relay(
     private async Task<byte[]> Frame(RelayBatch batch, CancellationToken ct)
     {
         var digest = Envelope.BatchDigest(options.Source, batch.Epoch, batch.FirstSeq, batch.Rows.Count, batch.Rows[^1].EnvelopeHash);
-        var signature = await token.Sign(options.BatchKey, digest, ct);
+        var signature = await Sign(digest, ct);
         var events = batch.Rows.Select(r => new FramedEvent(r.Body, r.DataKey)).ToList();
         return BatchFrame.Write(batch.Epoch, batch.FirstSeq, batch.Rows[0].Prev, events, signature);
+    }
+
+    // A call into a token that hangs never ends; waiting for it would hold the relay's lock, and with it everybody's events, without a word.
+    private async Task<byte[]> Sign(byte[] digest, CancellationToken ct)
+    {
+        using var given = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        try
+        {
+            return await token.Sign(options.BatchKey, digest, given.Token).AsTask().WaitAsync(options.SignWithin, clock, ct);
+        }
+        catch (TimeoutException e)
+        {
+            await given.CancelAsync();
+            throw new TokenException(TokenException.Silent, $"the token has not signed a batch within {options.SignWithin}", e);
+        }
     }
 
     private async Task Record(NpgsqlConnection connection, RelayBatch batch, ReceiptFrame answer, CancellationToken ct)
@@ -296,7 +322,7 @@ public sealed class Relay(
 
     private void Reached()
     {
-        if (state.LedgerReached != true)
+        if (state.LedgerReached != true && _gapPause == TimeSpan.Zero)
         {
             log.LedgerBack(state.Pending);
         }

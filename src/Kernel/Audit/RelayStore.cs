@@ -14,6 +14,9 @@ internal sealed record RelayRow(long Ordinal, EventId Id, byte[] Body, byte[] Da
     public byte[] EnvelopeHash { get; set; } = [];
 
     public byte[] Prev { get; set; } = [];
+
+    /// <summary>Whether it stands in another's place already. A quotation mark inside a text is escaped, so no text can hold this.</summary>
+    public bool IsGap => Body.AsSpan().IndexOf("\"action\":\"LEDGER.gap\""u8) >= 0;
 }
 
 /// <summary>A numbered run of events, sent and answered as one.</summary>
@@ -26,7 +29,7 @@ internal sealed record RelayBatch(long Epoch, List<RelayRow> Rows)
 internal sealed record OwnHead(long Epoch, long Seq, byte[] Hash);
 
 /// <summary>What the relay saw last, as stored for the instances that do not relay.</summary>
-internal sealed record RelayView(bool Reached, long Pending, DateTimeOffset? Oldest, long VerifiedSize, string Checkpoint);
+internal sealed record RelayView(bool Reached, long Pending, DateTimeOffset? Oldest, long VerifiedSize, string Checkpoint, DateTimeOffset? SeenAt);
 
 /// <summary>SQL of the relay. Everything here runs while this instance holds the relay lock, on the connection that holds it.</summary>
 internal static class RelayStore
@@ -81,7 +84,8 @@ internal static class RelayStore
         """;
 
     private const string SetView = "UPDATE audit_relay SET reached = COALESCE($1, reached), pending = $2, oldest = $3, seen_at = $4";
-    private const string SelectView = "SELECT reached, pending, oldest, verified_size, checkpoint FROM audit_relay";
+    private const string SelectView = "SELECT reached, pending, oldest, verified_size, checkpoint, seen_at FROM audit_relay";
+
     public static async Task<bool> TryTakeLock(NpgsqlConnection db, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(TryLock, db);
@@ -275,7 +279,8 @@ internal static class RelayStore
             reader.GetInt64(1),
             await reader.IsDBNullAsync(2, ct) ? null : await reader.GetFieldValueAsync<DateTimeOffset>(2, ct),
             reader.GetInt64(3),
-            reader.GetString(4));
+            reader.GetString(4),
+            await reader.IsDBNullAsync(5, ct) ? null : await reader.GetFieldValueAsync<DateTimeOffset>(5, ct));
     }
 
     private static void Chain(string source, RelayBatch batch, long firstSeq, byte[] prev)

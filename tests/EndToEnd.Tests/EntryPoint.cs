@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Trust.Cli.Demo;
 using Trust.Cli.Local;
 using Xunit.MicrosoftTestingPlatform;
 using Xunit.Runner.InProc.SystemConsole;
@@ -11,12 +12,24 @@ internal static class EntryPoint
     /// <summary>First argument of the child that sets up: the folder and a file with its addresses follow.</summary>
     public const string SetUp = "--set-up";
 
+    /// <summary>First argument of the child that sets up and then enrols somebody, with the same arguments. A token module knows one folder a process.</summary>
+    public const string SetUpAndUse = "--set-up-and-use";
+
     public static async Task<int> Main(string[] args)
     {
-        if (args is [SetUp, var directory, var addresses])
+        if (args is [SetUp or SetUpAndUse, var directory, var addresses])
         {
             var plan = JsonSerializer.Deserialize<AddressPlan>(await File.ReadAllTextAsync(addresses))!;
-            await new Installation(directory, plan, Cli.Program.RepositoryRoot()).Start(Console.WriteLine, CancellationToken.None);
+            var installation = new Installation(directory, plan, Cli.Program.RepositoryRoot());
+            await installation.Start(Console.WriteLine, CancellationToken.None);
+            if (args[0] is SetUpAndUse)
+            {
+                await using var world = await World.Open(installation, Cli.Program.RepositoryRoot(), CancellationToken.None);
+                await world.ImportRegistry(CancellationToken.None);
+                await world.RegisterClients(CancellationToken.None);
+                await world.Enrol(0, CancellationToken.None);
+            }
+
             return 0;
         }
 

@@ -74,15 +74,8 @@ public sealed class InstallationTests
                 killed.Add(await KilledAt(directory, addresses, moments.Next(1 + (kill * 2)), TimeSpan.FromMilliseconds(moments.Next(1500))));
             }
 
-            await installation.Start(_ => { }, None);
-            await using var world = await World.Open(installation, Cli.Program.RepositoryRoot(), None);
-            await world.ImportRegistry(None);
-            await world.RegisterClients(None);
-            await world.Enrol(0, None);
-        }
-        catch (Exception e) when (e is not Xunit.Sdk.XunitException)
-        {
-            Assert.Fail($"Killed {string.Join(", ", killed)}: {e}");
+            var (code, _, error) = await Command.Try(ServiceProcess.DotnetHost(), [typeof(InstallationTests).Assembly.Location, EntryPoint.SetUpAndUse, directory, addresses], None);
+            Assert.True(code == 0, $"Killed {string.Join(", ", killed)}: {error}");
         }
         finally
         {

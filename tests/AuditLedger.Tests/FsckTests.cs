@@ -29,10 +29,17 @@ public sealed class FsckTests : IAsyncLifetime
         _token = Tokens.NewOptions("ledger");
         _ledger = await _fixture.Start(_token, with: s => s.AddSingleton(new IndexPace { HistoryBytes = 1, ImageEvery = 100 }));
         await _ledger.Leads();
-        await Fill();
+        var sign = await Fill();
         _owner = Outbound.Database(_fixture.Database.Options, asOwner: true);
         await Eventually.Holds(async () => await _owner.Sql("SELECT count(*) FROM index_history WHERE base IS NOT NULL").Scalar<long>(default) > 0, "history is stored in parts");
-        await Eventually.Holds(async () => await _owner.Sql("SELECT count(*) FROM index_image WHERE part > 0").Scalar<long>(default) > 0, "an image is stored in parts");
+        await Eventually.Holds(
+            async () =>
+            {
+                // The writer may have taken several steps as one: more to write brings the next.
+                await Post("sign", sign.Next([.. Enumerable.Range(0, 20).Select(n => sign.Body($"rx-{n}"))]), 20);
+                return await _owner.Sql("SELECT count(*) FROM index_image WHERE part > 0").Scalar<long>(default) > 0;
+            },
+            "an image is stored in parts");
         // Nothing more is on its way: a row that is replaced while a test changes it would be neither damaged nor mended.
         await Eventually.Holds(async () => await _owner.Sql("SELECT flushed = (SELECT size - 1 FROM head) FROM index_epochs").Scalar<bool>(default), "the index is at rest");
     }
@@ -286,7 +293,7 @@ public sealed class FsckTests : IAsyncLifetime
         return ($"{table}.{column} at {at}, bit {bit}", Apply);
     }
 
-    private async Task Fill()
+    private async Task<TestProducer> Fill()
     {
         var ca = await Producer("ca");
         await Post("ca", ca.Next(TestProducer.Ceremony()), 1);
@@ -296,6 +303,8 @@ public sealed class FsckTests : IAsyncLifetime
             await Post("sign", sign.Next([.. Enumerable.Range(0, 80).Select(n => sign.Body($"rx-{n}"))]), 80);
             await Post("ca", ca.Next([.. Enumerable.Range(0, 10).Select(n => ca.Body($"rx-{n}"))]), 10);
         }
+
+        return sign;
     }
 
     private async Task<TestProducer> Producer(string source)

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Npgsql;
@@ -29,8 +30,9 @@ public sealed class RecordedCommits
 {
     private readonly NpgsqlDataSource _owner;
     private readonly Dictionary<string, StateRow> _rows;
+    private readonly ulong _since;
 
-    private RecordedCommits(NpgsqlDataSource owner, Dictionary<string, StateRow> rows) => (_owner, _rows) = (owner, rows);
+    private RecordedCommits(NpgsqlDataSource owner, Dictionary<string, StateRow> rows, ulong since) => (_owner, _rows, _since) = (owner, rows, since);
 
     /// <summary>Begins to record. Throws when the schema has a table that is neither among the rows nor among those that hold no fact.</summary>
     /// <param name="owner">A service's schema, as its owner.</param>
@@ -59,7 +61,9 @@ public sealed class RecordedCommits
         }
 
         await owner.Sql("CREATE TRIGGER recorded AFTER INSERT ON audit_outbox FOR EACH ROW EXECUTE FUNCTION record_row()").Execute(default);
-        return new RecordedCommits(owner, rows.ToDictionary(r => r.Table, StringComparer.Ordinal));
+        // A transaction that wrote before all triggers stood is recorded in part; its number is lower than one given out now.
+        var since = await owner.Sql("SELECT pg_current_xact_id()::text").All(r => r.GetString(0), default);
+        return new RecordedCommits(owner, rows.ToDictionary(r => r.Table, StringComparer.Ordinal), ulong.Parse(since[0], CultureInfo.InvariantCulture));
     }
 
     /// <summary>One line for each committed row that no event of its transaction names; how many rows were judged.</summary>
@@ -71,7 +75,7 @@ public sealed class RecordedCommits
         var events = all.Where(c => c.Table is "audit_outbox").ToLookup(c => c.Tx, c => Body(JsonElement.Parse(c.After!)));
         var silent = new List<string>();
         var judged = 0;
-        foreach (var change in all.Where(c => c.Table is not "audit_outbox"))
+        foreach (var change in all.Where(c => c.Table is not "audit_outbox" && ulong.Parse(c.Tx, CultureInfo.InvariantCulture) > _since))
         {
             var kind = _rows[change.Table];
             var row = JsonElement.Parse(change.After ?? change.Before!);

@@ -58,7 +58,9 @@ internal sealed class SessionThread(SessionPool pool, TokenConnection connection
             try
             {
                 job.Run(Session(out var live), live);
+                // Before the caller has its answer: what it asks next finds a token that answers.
                 pool.Heard(job);
+                job.Succeed();
                 return;
             }
             catch (TokenException e) when (e.IsTokenLost)

@@ -20,8 +20,11 @@ internal abstract class TokenJob(JobRules rules)
     /// <summary>Listens for the caller's leaving while it is queued.</summary>
     public CancellationTokenRegistration Registration { get; set; }
 
-    /// <summary>Does the work and hands its result to the caller, unless he was answered before.</summary>
+    /// <summary>Does the work.</summary>
     public abstract void Run(TokenSession session, LiveToken live);
+
+    /// <summary>Hands the result to the caller, unless he was answered before.</summary>
+    public abstract void Succeed();
 
     /// <summary>Hands a fault to the caller, unless he was answered before.</summary>
     public abstract void Fail(Exception e);
@@ -35,9 +38,13 @@ internal sealed class TokenJob<T>(Func<TokenSession, LiveToken, T> work, JobRule
 {
     private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private T? _result;
+
     public Task<T> Task => _done.Task;
 
-    public override void Run(TokenSession session, LiveToken live) => _ = _done.TrySetResult(work(session, live));
+    public override void Run(TokenSession session, LiveToken live) => _result = work(session, live);
+
+    public override void Succeed() => _ = _done.TrySetResult(_result!);
 
     public override void Fail(Exception e) => _ = _done.TrySetException(e);
 

@@ -91,7 +91,8 @@ public sealed class CheckpointWatchTests : IAsyncLifetime
             await new LedgerLink(ca, "ca").Post(_fixture.Ledger.Producer("ca").Next(TestProducer.Ceremony()), 1, default);
         }
 
-        await Task.Delay(300);
+        var looks = faults.Checkpoints;
+        await Eventually.Holds(() => faults.Checkpoints >= looks + 3, "it looks again, and goes to the end of a look");
         Assert.Equal(3, await Kept());
         Assert.Equal(0, await _fixture.InLedger());
         Assert.Equal(verified, await _fixture.Verified());

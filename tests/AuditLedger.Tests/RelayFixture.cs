@@ -21,6 +21,7 @@ public enum Took
 public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _checkpoints;
 
     /// <summary>Path of the step that fails once, and how.</summary>
     public (string Path, Took Took)? FailOnce { get; set; }
@@ -43,12 +44,20 @@ public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(
     /// <summary>Batches so refused.</summary>
     public int Refused { get; private set; }
 
+    /// <summary>Checkpoints asked for.</summary>
+    public int Checkpoints => Volatile.Read(ref _checkpoints);
+
     /// <summary>Completes when a hanging step has been reached (and, with Effect, has taken effect).</summary>
     public Task Reached => _reached.Task;
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var path = request.RequestUri!.AbsolutePath;
+        if (path.EndsWith("/checkpoint", StringComparison.Ordinal))
+        {
+            Interlocked.Increment(ref _checkpoints);
+        }
+
         if (Away)
         {
             throw new HttpRequestException("away");
@@ -95,6 +104,7 @@ public sealed class FaultyHandler(HttpMessageHandler inner) : DelegatingHandler(
             }
 
             _reached.TrySetResult();
+            // Hangs, as a peer that never answers does; the caller's patience ends it.
             await Task.Delay(Timeout.Infinite, cancellationToken);
         }
 

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Trust.CA.Officers;
 using Trust.CA.Registry;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 
 namespace Trust.CA.Enrolment;
 
@@ -17,7 +18,8 @@ internal sealed class ListRequests(RequestStore requests, RegistryReaders reader
             return CaRefusals.UnknownRequestState;
         }
 
-        if (Page.Of(after, limit) is not { } page)
+        // One event names everyone whom one answer shows.
+        if (Page.Of(after, limit, EventBody.MaxSubjects) is not { } page)
         {
             return CommonRefusals.MalformedPage;
         }

@@ -27,12 +27,12 @@ internal sealed class ShowRequest(RequestStore requests, RequestStates states, R
     /// <summary>The event of an officer who looks at requests.</summary>
     /// <param name="officer">Who.</param>
     /// <param name="what">At what, as a code.</param>
-    /// <param name="holders">Whose requests; an event carries at most 64 subjects, of a longer page the first ones stand for it.</param>
+    /// <param name="holders">Whose requests; at most <see cref="EventBody.MaxSubjects"/>.</param>
     internal static AuditEvent Viewed(Officer officer, string what, IEnumerable<string> holders) => new()
     {
         Action = "REG.query",
         Actor = officer.Actor,
-        Subjects = [.. holders.Distinct(StringComparer.Ordinal).Take(EventBody.MaxSubjects).SelectMany(holder => CertificateEvents.Subjects(holder, null, null))],
+        Subjects = [.. holders.Distinct(StringComparer.Ordinal).SelectMany(holder => CertificateEvents.Subjects(holder, null, null))],
         Outcome = EventOutcome.Success,
         Reason = what,
     };

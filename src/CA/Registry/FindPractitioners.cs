@@ -49,7 +49,8 @@ internal sealed class FindPractitioners(NpgsqlDataSource db, RegistryKeys keys, 
         HttpContext context, PractitionerSearch search, string? after, int? limit, CancellationToken ct)
     {
         context.Response.Headers.CacheControl = "no-store";
-        if (Page.Of(after, limit) is not { } page)
+        // One event names everyone whom one answer shows.
+        if (Page.Of(after, limit, EventBody.MaxSubjects) is not { } page)
         {
             return CommonRefusals.MalformedPage;
         }
@@ -92,8 +93,7 @@ internal sealed class FindPractitioners(NpgsqlDataSource db, RegistryKeys keys, 
     {
         Action = "REG.query",
         Actor = actor,
-        // An event carries at most 64 subjects; of a longer page the first ones stand for it.
-        Subjects = [.. found.Take(EventBody.MaxSubjects).Select(row => SubjectKey.Practitioner(row.Person.Urn))],
+        Subjects = [.. found.Select(row => SubjectKey.Practitioner(row.Person.Urn))],
         Outcome = EventOutcome.Success,
         Purpose = isRegulator ? "SUPERVISION" : null,
         Reason = "practitioners-by-" + kind,

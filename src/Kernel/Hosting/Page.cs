@@ -62,11 +62,12 @@ public sealed record Page(Cursor After, int Limit)
     /// <summary>Reads what a caller asked for.</summary>
     /// <param name="after">Query parameter: the place the last page ended at.</param>
     /// <param name="limit">Query parameter: 1 to <see cref="Most"/>.</param>
+    /// <param name="most">Rows that one answer can hold, where that is less; the pages behind it hold the others.</param>
     /// <returns>Null when either is malformed (<see cref="CommonRefusals.MalformedPage"/>).</returns>
-    public static Page? Of(string? after, int? limit)
+    public static Page? Of(string? after, int? limit, int most = Most)
     {
         var from = new Cursor(DateTimeOffset.UnixEpoch, Guid.Empty);
-        return limit is < 1 or > Most || (after is not null && !Cursor.TryParse(after, out from)) ? null : new Page(from, limit ?? Usual);
+        return limit is < 1 or > Most || (after is not null && !Cursor.TryParse(after, out from)) ? null : new Page(from, Math.Min(limit ?? Usual, most));
     }
 
     /// <summary>Takes the page from the rows read, and names the next one in the answer's header.</summary>

@@ -175,6 +175,7 @@ public sealed class AnchorTests : IAsyncLifetime
     {
         var first = (await client.GetFromJsonAsync("anchors/latest", AnchorJson.Default.AnchorAnswer))!.Size;
         var stamped = _outside.Stamped;
+        // That nothing comes can only be watched for: ten intervals.
         await Task.Delay(TimeSpan.FromSeconds(1));
         return stamped == _outside.Stamped && first == (await client.GetFromJsonAsync("anchors/latest", AnchorJson.Default.AnchorAnswer))!.Size;
     }

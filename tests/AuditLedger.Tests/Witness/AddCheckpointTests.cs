@@ -260,6 +260,7 @@ public sealed class AddCheckpointTests : IAsyncLifetime
         {
             using var process = Run();
             await Eventually.Holds(async () => await Try("old 0\n\n") is (HttpStatusCode.BadRequest, _), "the witness answers");
+            // The moment of the kill, not a wait: whatever the witness does then, nothing acknowledged is lost.
             var kill = Task.Delay(RandomNumberGenerator.GetInt32(20, 400));
             while (!kill.IsCompleted)
             {

@@ -65,6 +65,7 @@ internal sealed class ScriptedWitness : IAsyncDisposable
         Asked++;
         if (Hangs)
         {
+            // Hangs, as a peer that never answers does; the caller's patience ends it.
             await Task.Delay(Timeout.Infinite, request.HttpContext.RequestAborted);
         }
 

@@ -49,6 +49,23 @@ public sealed class SearchTests(CaFixture ca)
     }
 
     [Fact]
+    public async Task Everyone_whom_an_answer_shows_is_named_by_its_event_however_long_a_page_is_asked_for()
+    {
+        var name = "多人" + Random.Shared.Next(10_000, 99_999);
+        var rows = Enumerable.Range(0, EventBody.MaxSubjects + 6).Select(_ => Samples.Practitioner() with { Name = name }).ToList();
+        await ca.Import(new ImportRequest(Practitioners: rows));
+
+        using var page = await Search(new(Name: name), "/practitioners/searches?limit=1000");
+        var shown = (await page.Content.ReadFromJsonAsync(CaJson.Default.IReadOnlyListFoundPractitioner))!;
+        Assert.Equal(EventBody.MaxSubjects, shown.Count);
+        Assert.Contains("rel=\"next\"", page.Headers.GetValues("Link").Single(), StringComparison.Ordinal);
+        foreach (var person in shown)
+        {
+            Assert.Single(await ca.Events("REG.query", SubjectKey.Practitioner(person.Urn)));
+        }
+    }
+
+    [Fact]
     public async Task A_search_for_nothing_for_two_things_or_for_what_nobody_has_is_refused()
     {
         foreach (var search in new PractitionerSearch[]

@@ -120,6 +120,7 @@ public sealed class InstallationTests
             last = line;
         }
 
+        // The moment of the kill, not a wait: any will do.
         await Task.WhenAny(setUp.WaitForExitAsync(None), Task.Delay(after, None));
         setUp.Kill();
         await setUp.WaitForExitAsync(None);

@@ -81,7 +81,8 @@ public sealed class RunningTrust : IAsyncLifetime
     public async Task<LoginResult> Login(Card card, string scope, CancellationToken ct) =>
         await World.Client("his-shuan").Login(await card.ForTls(Card.AuthenticationKey, ct), Redirect, scope, World.Institutions[0], Sign, ct);
 
-    private static string IdentityNumber()
+    /// <summary>The identity number of a person nobody registered yet.</summary>
+    public static string IdentityNumber()
     {
         ReadOnlySpan<byte> weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
         var text = "51010419" + RandomNumberGenerator.GetInt32(50, 99) + "0" + RandomNumberGenerator.GetInt32(1, 9) + RandomNumberGenerator.GetInt32(10, 28) + RandomNumberGenerator.GetInt32(100, 999);

@@ -5,6 +5,7 @@ using Trust.AuditLedger.Tiles;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Watching;
 
@@ -16,7 +17,7 @@ internal sealed class ListAlarms(NpgsqlDataSource db, Sequencer sequencer, Bundl
 {
     // A pruned alarm leaves the list with its entry; an entry that no published head covers is not there yet.
     private const string Select = """
-        SELECT a.idx, e.leaf FROM alarms a JOIN entries e ON e.idx = a.idx
+        SELECT a.idx, e.leaf, e.leaf_hash FROM alarms a JOIN entries e ON e.idx = a.idx
         WHERE (a.at, a.id) > ($1, $2) AND a.at >= $3 AND a.at < $4 AND ($5 = '' OR a.kind = $5) AND a.idx < $6
         ORDER BY a.at, a.id LIMIT $7
         """;
@@ -50,8 +51,9 @@ internal sealed class ListAlarms(NpgsqlDataSource db, Sequencer sequencer, Bundl
         }
 
         var rows = await db.Sql(Select).With(page.After.At).With(page.After.Id).With(begin.ToUniversalTime()).With(end.ToUniversalTime()).With(kind ?? "").With(head.Checkpoint.Size).With(page.Fetch)
-            .All(r => (Index: r.GetInt64(0), Leaf: r.GetFieldValue<byte[]>(1)), ct);
-        var found = rows.ConvertAll(r => LoggedAlarm.Of(r.Index, r.Leaf));
+            .All(r => (Index: r.GetInt64(0), Leaf: r.GetFieldValue<byte[]>(1), Hash: r.GetFieldValue<byte[]>(2)), ct);
+        // Hashed before it is read: a row that somebody altered is not told as the log's word, and need not be JSON.
+        var found = rows.ConvertAll(r => MerkleProof.LeafHash(r.Leaf).AsSpan().SequenceEqual(r.Hash) ? LoggedAlarm.Of(r.Index, r.Leaf) : null);
         if (found.IndexOf(null) is >= 0 and var damaged)
         {
             LedgerLog.EntryDamaged(log, rows[damaged].Index);

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.AuditLedger.Watching;
@@ -104,6 +105,21 @@ public sealed class ListAlarmsTests : IAsyncLifetime
         using var answer = await other.GetAsync("alarms");
         Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
         Assert.Equal(0, await Queries("alarms:all"));
+    }
+
+    [Theory]
+    [InlineData("{\"action\":\"LEDGER.alarm\"", "}\"action\":\"LEDGER.alarm\"")]
+    [InlineData("alarm:snooping", "alarm:snopping")]
+    public async Task An_alarm_whose_entry_was_altered_is_named_as_damaged_and_not_told(string logged, string altered)
+    {
+        var index = await _fixture.Database.Runtime.Sql("SELECT min(idx) FROM alarms").Scalar<long>(default);
+        const string alter = "UPDATE entries SET leaf = overlay(leaf placing $2 from position($1 in leaf)) WHERE idx = $3";
+        await _fixture.Database.Owner.Sql(alter).With(Encoding.UTF8.GetBytes(logged)).With(Encoding.UTF8.GetBytes(altered)).With(index).Execute(default);
+        using var regulator = Client("regulator", "510000");
+        using var answer = await regulator.GetAsync("alarms");
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("urn:trust:problem:ledger:entry-damaged", problem.GetProperty("type").GetString());
+        Assert.Equal(index, problem.GetProperty("index").GetInt64());
     }
 
     [Fact]

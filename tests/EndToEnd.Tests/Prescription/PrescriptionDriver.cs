@@ -13,11 +13,12 @@ public sealed class PrescriptionDriver(RunningTrust trust) : IDisposable
     private static readonly CancellationToken None = CancellationToken.None;
     private readonly HttpClient _http = Connections.Client(trust.Installation.RootFile);
 
-    /// <summary>A registered patient with an online-care consent.</summary>
+    /// <summary>A registered patient, whom no other test knows, with an online-care consent.</summary>
     public async Task<string> Patient()
     {
         var system = await System();
         var sample = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(trust.World.Samples, "patient.json")))!;
+        sample["idNumber"] = RunningTrust.IdentityNumber();
         var patient = (await system.Post("/patients", sample, None))["pseudonym"]!.GetValue<string>();
         await system.Post("/consents", new JsonObject
         {

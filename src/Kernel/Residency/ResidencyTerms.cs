@@ -1,0 +1,200 @@
+using System.Collections.Frozen;
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Trust.Crypto.Json;
+
+namespace Trust.Kernel.Residency;
+
+/// <summary>Why a place may not be used.</summary>
+/// <param name="Place">What was asked for: its name where it is declared, its kind and address otherwise.</param>
+/// <param name="Rule">The rule: <c>place-undeclared</c>, <c>place-expired</c>, <c>place-without-tls</c>, or the identifier of a residency rule.</param>
+/// <param name="Sentence">In words, with what to do.</param>
+public sealed record PlaceRefusal(string Place, string Rule, string Sentence);
+
+/// <summary>
+/// A declaration that holds together, read once and asked often: the tree with its additions, the rules, the places by address, the networks.
+/// Pure: what time it is is the asker's to say.
+/// </summary>
+public sealed class ResidencyTerms
+{
+    /// <summary>Largest document that is read, in bytes.</summary>
+    public const int MaxBytes = 1024 * 1024;
+
+    private static readonly JsonLimits Limits = new(MaxBytes, 8);
+    private static readonly TimeSpan China = TimeSpan.FromHours(8);
+
+    private readonly FrozenDictionary<(PlaceKind, string), Place> _places;
+    private readonly (IPNetwork Network, Network Declared)[] _networks;
+
+    private ResidencyTerms(Declaration declaration, RegionTree regions, ResidencyRules rules, string sha256)
+    {
+        (Declaration, Regions, Rules, Sha256) = (declaration, regions, rules, sha256);
+        _places = declaration.Places.ToFrozenDictionary(p => (p.Kind, p.Address));
+        _networks = [.. declaration.Networks.Select(n => (IPNetwork.Parse(n.Cidr), n)).OrderByDescending(n => n.Item1.PrefixLength)];
+    }
+
+    /// <summary>The document.</summary>
+    public Declaration Declaration { get; }
+
+    /// <summary>The table of regions with the officers' additions.</summary>
+    public RegionTree Regions { get; }
+
+    /// <summary>The rules.</summary>
+    public ResidencyRules Rules { get; }
+
+    /// <summary>SHA-256 of the document, hex.</summary>
+    public string Sha256 { get; }
+
+    /// <summary>Region that the installation serves.</summary>
+    public string Region => Declaration.Region;
+
+    /// <summary>As events and answers name it.</summary>
+    public string Version => Rules.Version;
+
+    /// <summary>The rules that the program carries: the national floor and those of the five policy documents (docs/RESIDENCY.md).</summary>
+    public static IReadOnlyList<ResidencyRule> StandardRules()
+    {
+        using var stream = typeof(ResidencyTerms).Assembly.GetManifestResourceStream("Trust.Kernel.Residency.rules.json")
+            ?? throw new InvalidDataException("The standard rules are missing from the program.");
+        return JsonSerializer.Deserialize(stream, ResidencyJson.Default.ListResidencyRule)!;
+    }
+
+    /// <summary>Day of an instant, as Chinese law counts days.</summary>
+    public static DateOnly DayOf(DateTimeOffset instant) => DateOnly.FromDateTime(instant.ToOffset(China).DateTime);
+
+    /// <summary>The canonical bytes of a document (RFC 8785): what officers sign.</summary>
+    public static byte[] Encode(Declaration declaration) => CanonicalJson.Encode(JsonSerializer.SerializeToNode(declaration, ResidencyJson.Default.Declaration)!);
+
+    /// <summary>Reads a document.</summary>
+    /// <param name="json">Its bytes.</param>
+    /// <param name="now">Codes must be listed today.</param>
+    /// <param name="fault">What is wrong.</param>
+    /// <returns>Null when something is.</returns>
+    public static ResidencyTerms? TryRead(ReadOnlyMemory<byte> json, DateTimeOffset now, out string fault)
+    {
+        if (!StrictJson.TryParse(json.ToArray(), Limits, out var element, out var refusal))
+        {
+            fault = $"The declaration is not strict JSON: {refusal.Reason} at byte {refusal.Offset}.";
+            return null;
+        }
+
+        try
+        {
+            var declaration = JsonSerializer.Deserialize(element, ResidencyJson.Default.Declaration);
+            if (declaration is null)
+            {
+                fault = "The declaration is null.";
+                return null;
+            }
+
+            return TryCreate(declaration, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(json.Span)), now, out fault);
+        }
+        catch (JsonException e)
+        {
+            fault = $"A member of the declaration is missing, unknown or of the wrong kind at {e.Path}.";
+            return null;
+        }
+    }
+
+    /// <summary>Why a place may not be used for data of a class now; null when it may.</summary>
+    /// <param name="kind">What it is.</param>
+    /// <param name="address">In the form of its kind.</param>
+    /// <param name="action">What is done there.</param>
+    /// <param name="class">With which data.</param>
+    /// <param name="now">The instant.</param>
+    public PlaceRefusal? Refuse(PlaceKind kind, string address, ResidencyAction action, DataClass @class, DateTimeOffset now)
+    {
+        if (!_places.TryGetValue((kind, address), out var place))
+        {
+            return new PlaceRefusal($"{kind} {address}", "place-undeclared", $"The {kind} at {address} is not declared (declaration {Declaration.Version}); two officers must declare it.");
+        }
+
+        if (place.Expires <= now)
+        {
+            return new PlaceRefusal(place.Name, "place-expired", $"The declaration of {place.Name} ended at {place.Expires:O}; two officers must renew it.");
+        }
+
+        var answer = Rules.Decide(new ResidencyQuestion(action, @class, Region, place.Region, DayOf(now)));
+        return answer.Permitted ? null : new PlaceRefusal(
+            place.Name, answer.Violated[0].Id, $"{place.Name} stands in region {place.Region}, which rule {answer.Violated[0].Id} ({answer.Violated[0].Clause}) does not allow for {Region}.");
+    }
+
+    /// <summary>The declared place of that kind at that address; null when there is none. Whether it may be used is <see cref="Refuse"/>'s to say.</summary>
+    public Place? Find(PlaceKind kind, string address) => _places.GetValueOrDefault((kind, address));
+
+    /// <summary>Region of the caller at an address; null where no declared network holds it, and nobody knows where it is.</summary>
+    public string? RegionOf(IPAddress? address, DateTimeOffset now)
+    {
+        var plain = address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
+        foreach (var (network, declared) in _networks)
+        {
+            if (plain is not null && network.Contains(plain) && declared.Expires > now)
+            {
+                return declared.Region;
+            }
+        }
+
+        return null;
+    }
+
+    private static ResidencyTerms? TryCreate(Declaration declaration, string sha256, DateTimeOffset now, out string fault)
+    {
+        var today = DayOf(now);
+        var regions = RegionTree.Gbt2260;
+        fault = FaultOf(declaration, now);
+        if (fault.Length > 0)
+        {
+            return null;
+        }
+
+        regions = regions.With([.. declaration.Regions.Select(r => new RegionRow(r.Code, r.Parent, r.Name, r.From, r.To))]);
+        fault = declaration.Places.Select(p => (p.Name, p.Region)).Concat(declaration.Networks.Select(n => (Name: n.Cidr, n.Region))).FirstOrDefault(p => !regions.Knows(p.Region, today)) is { Name: { } name } unknown
+            ? $"Region {unknown.Region} of {name} is not listed."
+            : regions.IsInside(declaration.Region, today) ? "" : $"Region {declaration.Region} is not inside the mainland.";
+        if (fault.Length > 0)
+        {
+            return null;
+        }
+
+        var version = string.Create(CultureInfo.InvariantCulture, $"residency-{declaration.Version}/{regions.Edition}");
+        return ResidencyRules.TryCreate(declaration.Rules, regions, version, today, out fault) is { } rules ? new ResidencyTerms(declaration, regions, rules, sha256) : null;
+    }
+
+    private static string FaultOf(Declaration declaration, DateTimeOffset now)
+    {
+        if (declaration is not { Format: 1, Version: > 0 })
+        {
+            return "The declaration needs format 1 and a version from 1.";
+        }
+
+        if (declaration.Places.GroupBy(p => p.Name, StringComparer.Ordinal).Any(g => g.Count() > 1) || declaration.Places.GroupBy(p => (p.Kind, p.Address)).Any(g => g.Count() > 1))
+        {
+            return "A place is declared twice, by name or by kind and address.";
+        }
+
+        if (declaration.Places.FirstOrDefault(p => p.Name.Length is 0 or > 80 || p.Address.Length is 0 or > 400 || !IsAttested(p.Attester, p.EvidenceSha256)) is { } place)
+        {
+            return $"Place '{place.Name}' needs a name, an address, an attester and the hash of the evidence.";
+        }
+
+        if (declaration.Networks.FirstOrDefault(n => !IPNetwork.TryParse(n.Cidr, out _) || !IsAttested(n.Attester, n.EvidenceSha256)) is { } network)
+        {
+            return $"Network '{network.Cidr}' needs a network in CIDR form, an attester and the hash of the evidence.";
+        }
+
+        if (declaration.Networks.GroupBy(n => n.Cidr, StringComparer.Ordinal).Any(g => g.Count() > 1))
+        {
+            return "A network is declared twice.";
+        }
+
+        return declaration.Regions.FirstOrDefault(r => !IsCode(r.Code) || !IsCode(r.Parent) || r.Code == r.Parent || r.To <= r.From || r.Code is RegionTree.Mainland || r.Name.Length is 0 or > 80) is { } region
+            ? $"Added region '{region.Code}' needs six digits, another parent, a name and a period."
+            : declaration.IssuedAt > now + TimeSpan.FromDays(1) ? "The declaration is dated in the future." : "";
+    }
+
+    private static bool IsCode(string text) => text.Length == 6 && !text.AsSpan().ContainsAnyExceptInRange('0', '9');
+
+    private static bool IsAttested(string attester, string sha256) =>
+        attester.Length is > 0 and <= 200 && sha256.Length == 64 && sha256.All(char.IsAsciiHexDigitLower);
+}

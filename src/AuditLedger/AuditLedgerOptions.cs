@@ -69,11 +69,6 @@ public sealed record AuditLedgerOptions
     /// <summary>Folder of the mirror: a second copy of every full bundle of entries, on a disk of its own; null keeps none.</summary>
     public string? MirrorDirectory { get; init; }
 
-    /// <summary>
-    /// CSV of GB/T 2260 codes and their parents, by which a regulator's region contains others; without it a region contains itself alone.
-    /// </summary>
-    public string? RegionTableFile { get; init; }
-
     /// <summary>What one evidence file holds at most.</summary>
     public EvidenceOptions Evidence { get; init; } = new();
 

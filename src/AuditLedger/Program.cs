@@ -32,6 +32,7 @@ public static class Program
         Configure = Configure,
         Routes = Map.Routes,
         Provision = Provision,
+        Places = Places,
         Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal)
         {
             ["fsck"] = FsckCommand.Run,
@@ -43,6 +44,16 @@ public static class Program
 
     /// <summary>Runs one verb of the service.</summary>
     public static Task<int> Main(string[] args) => ServiceHost.Run(args, Service);
+
+    private static IEnumerable<UsedPlace> Places(IConfiguration configuration)
+    {
+        var options = configuration.Section<AuditLedgerOptions>("AuditLedger");
+        yield return UsedPlace.Folder(PlaceKind.LockStore, options.LockStoreDirectory);
+        if (options.MirrorDirectory is { } mirror)
+        {
+            yield return UsedPlace.Folder(PlaceKind.Mirror, mirror);
+        }
+    }
 
     private static void Configure(WebApplicationBuilder builder)
     {
@@ -83,7 +94,6 @@ public static class Program
             .AddSingleton<Shredder>()
             .AddSingleton<EvidenceStore>()
             .AddSingleton<SigningEvidence>()
-            .AddSingleton(options.RegionTableFile is { } file ? RegionTable.Load(file) : RegionTable.Empty)
             .AddSingleton<EvidenceDesk>()
             .AddSingleton<EvidenceMaker>()
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("sequencer", _ =>

@@ -5,6 +5,7 @@ using Trust.CA.Certificates;
 using Trust.CA.Enrolment;
 using Trust.CA.Entitlements;
 using Trust.CA.Registry;
+using Trust.CA.Residency;
 
 namespace Trust.CA;
 
@@ -36,6 +37,10 @@ namespace Trust.CA;
 [JsonSerializable(typeof(Holder))]
 [JsonSerializable(typeof(CertificateStanding))]
 [JsonSerializable(typeof(Profile))]
+[JsonSerializable(typeof(DeclarationSummary))]
+[JsonSerializable(typeof(IReadOnlyList<DeclarationSummary>))]
+[JsonSerializable(typeof(DeclarationSignature))]
+[JsonSerializable(typeof(DeclarationView))]
 [JsonSerializable(typeof(CeremonyFile))]
 [JsonSerializable(typeof(Transcript))]
 public sealed partial class CaJson : JsonSerializerContext;

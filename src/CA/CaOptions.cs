@@ -33,8 +33,5 @@ public sealed record CaOptions
     /// <summary>Age at which an unfinished issuance is taken up again.</summary>
     public TimeSpan ResumeAfter { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>CSV of GB/T 2260 codes and their parents, by which a regulator's region contains others; without it a region contains itself alone.</summary>
-    public string? RegionTableFile { get; init; }
-
     internal string Base => PublicBaseUrl.ToString().TrimEnd('/');
 }

@@ -372,6 +372,19 @@ public static class CaRefusals
     public static readonly Refusal NoSuchList = new("no-such-list", 404,
         "没有此名称的吊销列表或签发机构证书。", "There is no revocation list or CA certificate of this name.");
 
+    /// <summary>A residency declaration that could not come into force.</summary>
+    public static readonly Refusal DeclarationRefused = new("declaration-refused", 422,
+        "数据驻留声明不能接受：{fault}", "The residency declaration cannot be taken: {fault}");
+
+    /// <summary>No declaration.</summary>
+    public static readonly Refusal UnknownDeclaration = new("unknown-declaration", 404,
+        "没有这份数据驻留声明。", "There is no such residency declaration.");
+
+    /// <summary>A declaration that can no longer be signed.</summary>
+    public static readonly Refusal DeclarationClosed = new("declaration-closed", 409,
+        "该声明已生效、已过期，提出人已不在任，或已有更新的版本；请查看列表并重新提出。",
+        "The declaration is in force, has lapsed, its proposer is no officer any more, or a newer one came into force: look at the list and propose anew.");
+
     /// <summary>What a practitioner's state refuses; null for one that refuses nothing.</summary>
     public static Refusal? OfState(string state) => state switch
     {

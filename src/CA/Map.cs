@@ -5,9 +5,11 @@ using Trust.CA.Entitlements;
 using Trust.CA.Feed;
 using Trust.CA.Officers;
 using Trust.CA.Registry;
+using Trust.CA.Residency;
 using Trust.CA.Revocation;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
 using Route = Trust.Kernel.Hosting.Route;
 
 namespace Trust.CA;
@@ -46,6 +48,17 @@ internal static class Map
         .Post<ChangeCertificateState>("/certificates/{sha256}/hold", Officer, Limit.Card, e => e.Hold, "Puts a certificate on hold at once.", Route.Uncompared)
         .Post<ResumeCertificate>("/certificates/{sha256}/resume", Officer, Limit.Card, e => e.Handle, "Takes a certificate off hold; needs two officers.")
         .Post<ChangeCertificateState>("/certificates/{sha256}/revoke", Officer, Limit.Card, e => e.Revoke, "Revokes a certificate for good, at once.", Route.Uncompared)
+
+        // Residency. A declaration that closed ca itself is mended here too: nothing but declarations is read or written.
+        .Post<ProposeDeclaration>("/residency/declarations", Officer, Limit.Card, e => e.Handle, "Proposes a residency declaration, signed by the officer's card.",
+            r => r with { AnswersClosed = true, MaximumBody = ResidencyTerms.MaxBytes * 2 })
+        .Get<ShowDeclarations>("/residency/declarations", Officer, Limit.Card, e => e.List, "Residency declarations, oldest first.", r => r with { AnswersClosed = true })
+        .Get<ShowDeclarations>("/residency/declarations/{id:guid}", Officer, Limit.Card, e => e.Show,
+            "Everything that a second officer signs, beside what is in force.", r => r with { AnswersClosed = true })
+        .Post<AcceptDeclaration>("/residency/declarations/{id:guid}/signatures", Officer, Limit.Card, e => e.Handle,
+            "Puts a residency declaration into force by the second officer's signature.", r => r with { AnswersClosed = true })
+        .Get<ShowDeclarations>("/residency/declaration", Who.Peers("idp", "sign", "ledger", "witness"), Limit.None, e => e.Newest,
+            "The residency declaration in force, with its signatures.", r => Route.Uncompared(r) with { AnswersClosed = true })
 
         // The other services.
         .Post<RenewServiceCertificate>("/service-certificates", Who.Peers("ca", "idp", "sign", "ledger", "witness"), Limit.None, e => e.Handle,

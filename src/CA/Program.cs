@@ -7,6 +7,7 @@ using Trust.CA.Entitlements;
 using Trust.CA.Feed;
 using Trust.CA.Officers;
 using Trust.CA.Registry;
+using Trust.CA.Residency;
 using Trust.CA.Revocation;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
@@ -31,6 +32,7 @@ public static class Program
         Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal)
         {
             ["ceremony"] = HoldCeremony.RunVerb,
+            ["residency"] = ResidencyVerb.RunVerb,
         },
     };
 
@@ -41,7 +43,8 @@ public static class Program
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<CaOptions>("Ca"));
-        services.AddSingleton(p => p.GetRequiredService<CaOptions>().RegionTableFile is { } file ? RegionTable.Load(file) : RegionTable.Empty).AddSingleton<RegistryReaders>();
+        services.AddSingleton<RegistryReaders>();
+        services.AddSingleton<DeclarationStore>().AddSingleton<DeclarationSource>(p => p.GetRequiredService<DeclarationStore>().Newest);
         services.AddKeyRegister([AnswerEntitlement.Key, .. RegistryKeys.Keys, .. OcspResponders.Keys]);
         services.AddSingleton<ImportRows>().AddSingleton<ImportProposals>();
         services.AddSingleton<RegistryKeys>().AddSingleton<RegistryStore>().AddSingleton<RegistrySnapshot>().AddSingleton<OfficerDirectory>();

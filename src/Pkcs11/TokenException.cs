@@ -14,6 +14,9 @@ public sealed class TokenException : Exception
     /// <summary>Code name of a token that is there and cannot be opened: its PIN file, its objects or its module are not as they should be.</summary>
     public const string Unreadable = "TOKEN_UNREADABLE";
 
+    /// <summary>Code name of a token that stands where residency does not allow its use now.</summary>
+    public const string PlaceRefused = "PLACE_REFUSED";
+
     /// <summary>Code name of a key that cannot be made because the token holds one of that name: ask for it by <see cref="IToken.Find"/>.</summary>
     public const string KeyExists = "KEY_EXISTS";
 
@@ -44,7 +47,7 @@ public sealed class TokenException : Exception
     public string CodeName { get; }
 
     /// <summary>True when the token or its sessions went away or do not answer: asking again later may help, and nothing was said about the input.</summary>
-    public bool IsTokenLost => ReturnCode.IsTokenLost(ReturnValue) || ReturnCode.IsSessionOutOfStep(ReturnValue) || CodeName is Silent or Busy or Unreadable;
+    public bool IsTokenLost => ReturnCode.IsTokenLost(ReturnValue) || ReturnCode.IsSessionOutOfStep(ReturnValue) || CodeName is Silent or Busy or Unreadable or PlaceRefused;
 
     /// <summary>The CKR value as the library names it; CKR_OK when the fault was found on this side.</summary>
     internal CKR ReturnValue { get; }

@@ -57,7 +57,6 @@ public sealed class EvidenceMade : IAsyncLifetime
         _fixture.MorePeers.Add((_outside.Name, _outside.Address));
         _fixture.Anchoring = new { Authorities = new[] { _outside.Options() }, Interval = "00:00:00.100" };
         _fixture.Evidence = new { MaxEvents = 500, MaxBatchHashes = 1000 };
-        _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
         _signAddress = await StartSigning();
         await Start();
         await Fill();

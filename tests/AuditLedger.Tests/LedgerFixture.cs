@@ -49,9 +49,6 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Folder of the mirror; null for none.</summary>
     public string? Mirror { get; set; }
 
-    /// <summary>Which regions lie in which; null for none.</summary>
-    public string? RegionTable { get; set; }
-
     /// <summary>Months by class.</summary>
     public Dictionary<string, int> Retention { get; } = new(StringComparer.Ordinal) { ["ACCESS"] = 6, ["TREATMENT"] = 6 };
 
@@ -143,7 +140,6 @@ public sealed class LedgerFixture : IAsyncDisposable
                 Standbys = Standbys ?? new { },
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },
                 RetentionMonths = Retention,
-                RegionTableFile = RegionTable,
                 MirrorDirectory = Mirror,
                 Sources = SourceNames.Select(s => new
                 {
@@ -153,6 +149,7 @@ public sealed class LedgerFixture : IAsyncDisposable
         };
         var file = Path.Combine(data, "ledger.json");
         File.WriteAllText(file, JsonSerializer.Serialize(config));
+        TestDeclaration.Write(file, Program.Service);
         return (file, address);
     }
 

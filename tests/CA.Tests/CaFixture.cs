@@ -293,9 +293,10 @@ public sealed class CaFixture : IAsyncLifetime
             RateLimits = new { Card = 0 },
             Ca = new
             {
-                RegionTableFile = Path.Combine(Trust.Cli.Program.RepositoryRoot(), "samples", "regions.csv"), PublicBaseUrl = PublicUrl.ToString(), RootTokenLabel = Root.TokenLabel, AllowSoftwareSm2 = true, ResumeAfter = "00:00:01",
+                PublicBaseUrl = PublicUrl.ToString(), RootTokenLabel = Root.TokenLabel, AllowSoftwareSm2 = true, ResumeAfter = "00:00:01",
             },
         }));
+        TestDeclaration.Write(Config, Program.Service);
     }
 
     private void WriteServiceRequest(string name, ECDsa key)

@@ -319,6 +319,7 @@ internal sealed class SignRig : IAsyncDisposable
 
         change?.Invoke(settings);
         await File.WriteAllTextAsync(file, settings.ToJsonString());
+        TestDeclaration.Write(file, Program.Service);
         return file;
     }
 

@@ -54,7 +54,7 @@ internal abstract record EvidenceOutcome
 /// <summary>Makes evidence files: finds, records the question, proves, and withholds what happened outside the regulator's region.</summary>
 internal sealed class EvidenceMaker(
     NpgsqlDataSource db, EvidenceStore store, CompletenessProver prover, Sequencer sequencer, CosignatureRounds rounds, WitnessSet witnesses, Outbox outbox,
-    SigningEvidence signing, Sources sources, CheckpointSigner signer, RegionTable regions, SubjectKeyVault vault, AnchorStore anchors,
+    SigningEvidence signing, Sources sources, CheckpointSigner signer, ResidencyGate residency, SubjectKeyVault vault, AnchorStore anchors,
     AuditLedgerOptions options, ILogger<EvidenceMaker> log)
 {
     // Verifiers read no larger one (docs/LEDGER-FORMAT.md §10).
@@ -274,7 +274,7 @@ internal sealed class EvidenceMaker(
         bodyHash = e.BodyHash.ToArray();
         using var body = JsonDocument.Parse(e.Body.ToArray());
         var where = body.RootElement.GetProperty("where").GetProperty("region").GetString()!;
-        return Microseconds.TryToInstant(e.Time, out var time) && regions.Contains(region, where, DateOnly.FromDateTime(time.UtcDateTime));
+        return Microseconds.TryToInstant(e.Time, out var time) && residency.Terms.Regions.Contains(region, where, ResidencyTerms.DayOf(time));
     }
 
     private async Task<EvidencePolicy> Policy(CancellationToken ct) => new(

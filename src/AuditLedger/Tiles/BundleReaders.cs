@@ -7,11 +7,11 @@ using Trust.LogFormat;
 namespace Trust.AuditLedger.Tiles;
 
 /// <summary>Which people read entry bundles and alarms, and the trace of it: they hold whatever was logged, so they ask for the whole region of the log.</summary>
-internal sealed class BundleReaders(NpgsqlDataSource db, Outbox outbox, RegionTable regions, ServiceOptions service, TimeProvider clock)
+internal sealed class BundleReaders(NpgsqlDataSource db, Outbox outbox, ResidencyGate residency, ServiceOptions service, TimeProvider clock)
 {
     /// <summary>True for a regulator whose region is this log's or holds it.</summary>
     public bool MayRead(Caller caller) =>
-        caller is { Role: "regulator", Region: { } region } && regions.Contains(region, service.Region, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime));
+        caller is { Role: "regulator", Region: { } region } && residency.Terms.Regions.Contains(region, service.Region, ResidencyTerms.DayOf(clock.GetUtcNow()));
 
     /// <summary>Logs the reading, and waits for the receipt: nothing leaves before.</summary>
     /// <param name="caller">Who reads.</param>

@@ -14,7 +14,7 @@ namespace Trust.CA.Ceremony;
 /// Judges every name, request, path and key of a ceremony's file before the first key is born: what fails afterwards costs the witnesses in the room a
 /// day and the roots made so far their use. All faults are told at once.
 /// </summary>
-internal sealed class CheckCeremony(ProfileSet profiles, string directory)
+internal sealed class CheckCeremony(ProfileSet profiles, TimeProvider clock, string directory)
 {
     // RFC 5280 appendix A: ub-common-name, ub-organization-name.
     private const int LongestName = 64;
@@ -47,7 +47,7 @@ internal sealed class CheckCeremony(ProfileSet profiles, string directory)
         foreach (var officer in file.Officers)
         {
             Name($"name of officer {officer.Name}", officer.Name);
-            Rule(Regions.IsInside(officer.Region), $"The region {officer.Region} of officer {officer.Name} is unknown or not inside the mainland.");
+            Rule(RegionTree.Gbt2260.IsInside(officer.Region, ResidencyTerms.DayOf(clock.GetUtcNow())), $"The region {officer.Region} of officer {officer.Name} is unknown or not inside the mainland.");
             Rule(officer.IdentityType.Length > 0 && officer.IdentityNumber.Length > 0, $"Officer {officer.Name} has no identity document.");
             Rule(officer.IdentityType is not "resident-id" || ResidentIdentityNumber.TryParse(officer.IdentityNumber, out _),
                 $"The identity number of officer {officer.Name} has a wrong check character.");

@@ -98,7 +98,7 @@ public static class HoldCeremony
 
     private static async Task Check(IServiceProvider services, CeremonyFile file, string path, CancellationToken ct)
     {
-        var check = new CheckCeremony(services.GetRequiredService<Certificates.ProfileSet>(), Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var check = new CheckCeremony(services.GetRequiredService<Certificates.ProfileSet>(), services.GetRequiredService<TimeProvider>(), Path.GetDirectoryName(Path.GetFullPath(path))!);
         if (await check.Judge(file, ct) is { Count: > 0 } faults)
         {
             throw new CeremonyException("nothing was made, because the file cannot be held:\n  " + string.Join("\n  ", faults));

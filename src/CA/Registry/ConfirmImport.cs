@@ -7,6 +7,7 @@ using Trust.CA.Officers;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.Kernel.Residency;
 using Trust.LogFormat;
 
 namespace Trust.CA.Registry;
@@ -19,7 +20,7 @@ public sealed record ImportConfirmation(string Sha256);
 /// <c>POST /registry/imports/{id}/confirmations</c>: a second officer gives the rights that the first one's rows ask for. Each row is judged
 /// again: one whose subject is not any more what both officers saw is refused, and the others go on.
 /// </summary>
-internal sealed class ConfirmImport(NpgsqlDataSource db, ImportRows import, ImportProposals proposals, Outbox outbox, FeedHub feed, TimeProvider clock)
+internal sealed class ConfirmImport(NpgsqlDataSource db, ImportRows import, ImportProposals proposals, Outbox outbox, FeedHub feed, ResidencyGate residency, TimeProvider clock)
 {
     private const string OfRow = "row";
 
@@ -48,7 +49,7 @@ internal sealed class ConfirmImport(NpgsqlDataSource db, ImportRows import, Impo
             if (await tx.Sql(Close).With(id).With(officer.Person).With(now).With(body.Sha256).Scalar<string>(ct) is { } proposedBy)
             {
                 var mark = new ProposalMark(id, body.Sha256, proposedBy);
-                return await Apply(new WriteContext(tx, now, proposedBy, officer.Person, lookups), officer, mark, rows, ct);
+                return await Apply(new WriteContext(tx, now, proposedBy, officer.Person, lookups, residency.Terms.Regions), officer, mark, rows, ct);
             }
         }
 

@@ -40,9 +40,6 @@ public static partial class IdentifierRules
         Qualification().IsMatch(text)
         && (text.Length != 27 || identityNumber is null || text.AsSpan(9).SequenceEqual(identityNumber));
 
-    /// <summary>GB/T 2260: six digits.</summary>
-    public static bool IsRegion(string text) => Trust.Kernel.Residency.Regions.IsInside(text);
-
     private static string? OfResident(string number, DateOnly today, Regex prefix) =>
         !ResidentIdentityNumber.TryParse(number, out var known) ? "identity-number-checksum"
         : !prefix.IsMatch(known.Value.Value) ? "identity-number"

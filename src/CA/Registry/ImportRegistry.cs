@@ -6,6 +6,7 @@ using Trust.CA.Feed;
 using Trust.CA.Officers;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
 using Trust.LogFormat;
 
 namespace Trust.CA.Registry;
@@ -15,7 +16,7 @@ namespace Trust.CA.Registry;
 /// alone: a refused row names its rule and does not stop the others. Rows that take rights away or correct what no right depends on apply
 /// at once; rows that widen rights wait for a second officer (<see cref="ConfirmImport"/>).
 /// </summary>
-internal sealed class ImportRegistry(NpgsqlDataSource db, ImportRows import, ImportProposals proposals, Outbox outbox, FeedHub feed, TimeProvider clock)
+internal sealed class ImportRegistry(NpgsqlDataSource db, ImportRows import, ImportProposals proposals, Outbox outbox, FeedHub feed, ResidencyGate residency, TimeProvider clock)
 {
     private const int MostRows = 2_000;
     private const string Trial = "trial";
@@ -46,14 +47,14 @@ internal sealed class ImportRegistry(NpgsqlDataSource db, ImportRows import, Imp
         await using var tx = await connection.BeginTransactionAsync(ct);
         await ImportRows.Begin(tx, ct);
         await tx.SaveAsync(Trial, ct);
-        var context = new WriteContext(tx, now, officer.Person, null, lookups);
+        var context = new WriteContext(tx, now, officer.Person, null, lookups, residency.Terms.Regions);
         var changes = await import.WriteAll(context, rows, ct);
         List<WaitingRow> waiting = [];
         if (changes.Any(c => c.Effect is Effect.Widens))
         {
             // Tried on the registry itself, so that rows may refer to each other; what widens is then taken back.
             await tx.RollbackAsync(Trial, ct);
-            (changes, waiting) = await WriteWhatOneOfficerMay(new WriteContext(tx, now, officer.Person, null, lookups), rows, changes, ct);
+            (changes, waiting) = await WriteWhatOneOfficerMay(new WriteContext(tx, now, officer.Person, null, lookups, residency.Terms.Regions), rows, changes, ct);
         }
 
         return await Finish(tx, officer, changes, waiting, now, ct);

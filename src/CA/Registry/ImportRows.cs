@@ -1,5 +1,6 @@
 using Npgsql;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Residency;
 using Trust.Kernel.Postgres;
 using Trust.CA.Officers;
 using Trust.LogFormat;
@@ -7,7 +8,7 @@ using Trust.LogFormat;
 namespace Trust.CA.Registry;
 
 /// <summary>Writes read rows into a transaction, and the events of what they changed.</summary>
-internal sealed class ImportRows(RegistryKeys keys, Outbox outbox)
+internal sealed class ImportRows(RegistryKeys keys, Outbox outbox, ResidencyGate residency)
 {
     // Imports take turns: they lock people in the order of their rows, and two in other orders would wait for each other.
     private const string TakeTurns = "SELECT pg_advisory_xact_lock(hashtextextended('ca.registry.imports.' || current_schema(), 0))";
@@ -20,7 +21,7 @@ internal sealed class ImportRows(RegistryKeys keys, Outbox outbox)
         var lookups = new Dictionary<(string Type, string Number), byte[]>();
         foreach (var row in rows.Select(r => r.Row).OfType<PractitionerRow>())
         {
-            if (RowRules.Fault(row, now) is null && !lookups.ContainsKey((row.IdentityType, row.IdentityNumber)))
+            if (RowRules.Fault(row, now, residency.Terms.Regions) is null && !lookups.ContainsKey((row.IdentityType, row.IdentityNumber)))
             {
                 lookups.Add((row.IdentityType, row.IdentityNumber), await keys.LookupOf(row.IdentityType, row.IdentityNumber, ct));
             }

@@ -13,14 +13,14 @@ namespace Trust.CA.Registry;
 /// Who asks the registry by an access token: a regulator about the own region and what lies in it, a practitioner about herself. Each question is an event that the
 /// ledger has confirmed before the answer leaves; who is refused leaves an event too.
 /// </summary>
-public sealed class RegistryReaders(NpgsqlDataSource db, Outbox outbox, RegionTable regions, TimeProvider clock)
+public sealed class RegistryReaders(NpgsqlDataSource db, Outbox outbox, ResidencyGate residency, TimeProvider clock)
 {
     /// <summary>The scope of the token.</summary>
     public const string Scope = "registry.read";
 
     /// <summary>The regions that a caller answers for, its own first; null when it is no regulator.</summary>
     public IReadOnlyList<string>? RegionsOf(Caller caller) =>
-        caller is { Role: "regulator", Region: { } region } ? regions.Within(region, DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime)) : null;
+        caller is { Role: "regulator", Region: { } region } ? residency.Terms.Regions.Within(region, ResidencyTerms.DayOf(clock.GetUtcNow())) : null;
 
     /// <summary>Whether a caller may have this question answered; null when it may.</summary>
     internal Refusal? Judge(Caller caller, EntitlementQuery query, EntitlementFacts facts)

@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Kernel.Residency;
 using Trust.CA.Feed;
 
 namespace Trust.CA.Registry;
@@ -60,8 +61,9 @@ internal sealed record RowChange(ImportResult Result, Effect Effect, RowFacts Be
 /// <param name="Officer">The officer who sent them.</param>
 /// <param name="ConfirmedBy">The second officer, when they needed one.</param>
 /// <param name="Lookups">Keyed hashes of the practitioners' documents, made before the transaction began.</param>
+/// <param name="Regions">The regions that rows may name.</param>
 internal sealed record WriteContext(
-    NpgsqlTransaction Tx, DateTimeOffset Now, string Officer, string? ConfirmedBy, IReadOnlyDictionary<(string Type, string Number), byte[]> Lookups)
+    NpgsqlTransaction Tx, DateTimeOffset Now, string Officer, string? ConfirmedBy, IReadOnlyDictionary<(string Type, string Number), byte[]> Lookups, RegionTree Regions)
 {
     private readonly HashSet<string> _new = new(StringComparer.Ordinal);
 

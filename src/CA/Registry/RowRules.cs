@@ -1,4 +1,5 @@
 using Trust.Kernel.Identifiers;
+using Trust.Kernel.Residency;
 
 namespace Trust.CA.Registry;
 
@@ -20,11 +21,14 @@ public static class RowRules
     public static bool IsRole(string text) => Roles.Contains(text, StringComparer.Ordinal);
 
     /// <summary>The first rule an institution breaks.</summary>
-    public static RowFault? Fault(InstitutionRow row) =>
+    /// <param name="row">The row.</param>
+    /// <param name="now">On its day the region must be listed.</param>
+    /// <param name="regions">The regions.</param>
+    public static RowFault? Fault(InstitutionRow row, DateTimeOffset now, RegionTree regions) =>
         !UnifiedSocialCreditCode.TryParse(row.CreditCode, out _) ? new("credit-code-checksum", "creditCode")
         : NameFault(row.Name) is { } name ? name
         : !InstitutionKinds.Contains(row.Kind, StringComparer.Ordinal) ? new("institution-kind", "kind")
-        : !IdentifierRules.IsRegion(row.Region) ? new("region", "region")
+        : !regions.IsInside(row.Region, ResidencyTerms.DayOf(now)) ? new("region", "region")
         : row.RegistrationNumber is { } number && !IdentifierRules.IsRegistrationNumber(number) ? new("registration-number", "registrationNumber")
         : null;
 
@@ -37,8 +41,9 @@ public static class RowRules
 
     /// <summary>The first rule a practitioner breaks.</summary>
     /// <param name="row">With folded numbers (<see cref="IdentifierRules.Fold"/>).</param>
-    /// <param name="now">Nobody is born later.</param>
-    public static RowFault? Fault(PractitionerRow row, DateTimeOffset now) =>
+    /// <param name="now">Nobody is born later, and on its day the region must be listed.</param>
+    /// <param name="regions">The regions.</param>
+    public static RowFault? Fault(PractitionerRow row, DateTimeOffset now, RegionTree regions) =>
         DocumentFault(row.IdentityType, row.IdentityNumber, now) is { } document ? document
         : NameFault(row.Name) is { } name ? name
         : !Roles.Contains(row.Role, StringComparer.Ordinal) ? new("role", "role")
@@ -46,7 +51,7 @@ public static class RowRules
         : !IsTerm(row.Category, 40) ? new("licence-category", "category")
         : row.Scope.Count > MostScopes || !row.Scope.All(s => IsTerm(s, 60)) || row.Scope.Distinct(StringComparer.Ordinal).Count() < row.Scope.Count
             ? new("licence-scope", "scope")
-        : !IdentifierRules.IsRegion(row.Region) ? new("region", "region")
+        : !regions.IsInside(row.Region, ResidencyTerms.DayOf(now)) ? new("region", "region")
         : row.QualificationNumber is { } q && !IdentifierRules.IsQualification(q, row is { IdentityType: not "passport", IdentityNumber: { Length: 18 } id } ? id : null)
             ? new("qualification-number", "qualificationNumber")
         : row.State is not (null or "active" or "pending") ? new("state", "state")

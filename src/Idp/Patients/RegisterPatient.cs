@@ -17,7 +17,7 @@ namespace Trust.Idp.Patients;
 /// Mints a patient's pseudonym for a region: random, bound to the identity by a logged <c>SUBJECT.bind</c> event that holds
 /// only a salted commitment (docs/ARCHITECTURE.md §7). The identity number is kept sealed by a token key, found again by a keyed hash.
 /// </summary>
-public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox outbox, TimeProvider clock)
+public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox outbox, ResidencyGate residency, TimeProvider clock)
 {
     /// <summary>Token key of the keyed hash for look-ups.</summary>
     public static KeyRef LookupKey { get; } = new("pseudonym-lookup");
@@ -40,7 +40,7 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox ou
             return IdpRefusals.IdentityNumberInvalid;
         }
 
-        if (!Regions.IsInside(body.Region.Value))
+        if (!residency.Terms.Regions.IsInside(body.Region.Value, ResidencyTerms.DayOf(clock.GetUtcNow())))
         {
             return IdpRefusals.RegionOutside;
         }

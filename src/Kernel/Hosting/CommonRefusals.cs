@@ -43,6 +43,16 @@ public static class CommonRefusals
     public static readonly Refusal IssuerUnavailable = new("issuer-unavailable", 503,
         "暂时无法读取令牌颁发方的公钥，请稍后重试。", "The token issuer's keys cannot be read; try again.");
 
+    /// <summary>A place of the service is out of order by residency.</summary>
+    public static readonly Refusal PlaceRefused = new("place-refused", 503,
+        "本服务因数据驻留规则 {rule} 暂停：位置 {place} 未声明、已到期或不在允许的地区。请由两名人员更新声明。",
+        "Residency rule {rule} has closed this service: its place {place} is not declared, its declaration ended, or it stands where the rule does not allow. Two officers must mend the declaration.");
+
+    /// <summary>A caller whose network is not declared, or declared outside.</summary>
+    public static readonly Refusal CallerOutside = new("caller-outside", 403,
+        "来自境外或未声明网络的访问按数据出境处理，规则 {rule} 不允许。请从已声明的网络访问，或由两名人员声明该网络。",
+        "A call from outside, or from a network that nobody declared, is an export, which rule {rule} does not allow. Call from a declared network, or have two officers declare it.");
+
     /// <summary>The body or a parameter cannot be read.</summary>
     public static readonly Refusal MalformedRequest = new("malformed-request", 400,
         "无法读取请求：请检查 JSON 的必填成员是否齐全、有无未知或重复的成员，以及路径和参数的格式。",

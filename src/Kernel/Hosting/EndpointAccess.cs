@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Residency;
 
 namespace Trust.Kernel.Hosting;
 
@@ -55,6 +56,12 @@ public static class EndpointAccess
         }
 
         var route = endpoint.Metadata.GetMetadata<Route>();
+        if (doors.Residency.Closed is { } closed && route is not { AnswersClosed: true })
+        {
+            await context.Refuse(CommonRefusals.PlaceRefused.With("rule", closed.Rule).With("place", closed.Place));
+            return;
+        }
+
         if (route is { AnswersUncompared: false } && doors.Head is { HeadCompared: false })
         {
             // Nobody's fault who calls: it is not counted among the refused, and costs no look into a database that may be the wrong one.
@@ -178,4 +185,5 @@ public static class EndpointAccess
 /// <param name="Limits">Counts calls.</param>
 /// <param name="Refused">Told each refusal's name.</param>
 /// <param name="Head">Whether the database's head was compared with the ledger's; null for a service without outbox.</param>
-internal sealed record Doors(ServiceIdentity Identity, bool HasTokens, RateLimits Limits, Action<string>? Refused, OutboxState? Head);
+/// <param name="Residency">Knows whether the service is closed, and where callers are.</param>
+internal sealed record Doors(ServiceIdentity Identity, bool HasTokens, RateLimits Limits, Action<string>? Refused, OutboxState? Head, ResidencyGate Residency);

@@ -7,8 +7,10 @@ namespace Trust.Kernel.Hosting;
 internal static class Health
 {
     public static void Map(RouteTable routes) => routes
-        .Get("/health/live", Who.Anyone, Limit.None, () => Results.Text("live\n"), "The process answers.", Route.Uncompared)
-        .Get("/health/ready", Who.Anyone, Limit.None, Ready, "Everything the service needs holds, or what is stale.", Route.Uncompared);
+        .Get("/health/live", Who.Anyone, Limit.None, () => Results.Text("live\n"), "The process answers.", Always)
+        .Get("/health/ready", Who.Anyone, Limit.None, Ready, "Everything the service needs holds, or what is stale.", Always);
+
+    private static Route Always(Route route) => Route.Uncompared(route) with { AnswersClosed = true };
 
     private static async Task Ready(HttpContext context)
     {

@@ -35,6 +35,15 @@ internal static partial class HostLog
     [LoggerMessage(1011, LogLevel.Error, "The clock of {Peer} is at least {Seconds} s ahead of this machine's (behind it when negative): one of the two is wrong")]
     private static partial void ClockApart(ILogger log, string peer, long seconds);
 
+    [LoggerMessage(1013, LogLevel.Critical, "The service is closed by residency rule {Rule}: {Sentence}")]
+    public static partial void ResidencyClosed(ILogger log, string rule, string sentence);
+
+    [LoggerMessage(1014, LogLevel.Information, "The service is open again by residency declaration {Version}")]
+    public static partial void ResidencyOpened(ILogger log, int version);
+
+    [LoggerMessage(1015, LogLevel.Warning, "A residency declaration is not taken: {Fault}")]
+    public static partial void DeclarationNotTaken(ILogger log, string fault);
+
     [LoggerMessage(1012, LogLevel.Information, "The clock of {Peer} agrees with this machine's again")]
     private static partial void ClockAgrees(ILogger log, string peer);
 

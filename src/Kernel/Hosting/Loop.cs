@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Trust.Kernel.Residency;
 
 namespace Trust.Kernel.Hosting;
 
@@ -165,6 +166,9 @@ public sealed record LoopWork(string Name, TimeSpan Pause, Func<CancellationToke
     /// <summary>Run once when the service stops.</summary>
     public Func<CancellationToken, Task>? Last { get; init; }
 
+    /// <summary>True for work that goes on while the service is closed by residency.</summary>
+    public bool WhileClosed { get; init; }
+
     /// <summary>How long rounds may fail before the service says that it is not ready.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -175,6 +179,9 @@ public sealed record LoopWork(string Name, TimeSpan Pause, Func<CancellationToke
 /// <summary>Registers loops.</summary>
 public static class LoopServices
 {
+    // A closed service works on nothing; a loop without a pause of its own must not spin meanwhile.
+    private static readonly TimeSpan ClosedPause = TimeSpan.FromSeconds(1);
+
     /// <summary>Has a singleton's round run for as long as the service runs.</summary>
     /// <param name="services">The service's parts.</param>
     /// <param name="name">See <see cref="LoopWork"/>.</param>
@@ -189,7 +196,14 @@ public static class LoopServices
         {
             var target = p.GetRequiredService<T>();
             var work = new LoopWork(name, pause, ct => round(target, ct));
-            return new Loop(more?.Invoke(work, target) ?? work, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ProcessEnd>(), p.GetRequiredService<ILogger<Loop>>());
+            work = more?.Invoke(work, target) ?? work;
+            if (!work.WhileClosed && p.GetService<ResidencyGate>() is { } gate)
+            {
+                var inner = work.Round;
+                work = work with { Round = ct => gate.Closed is null ? inner(ct) : Task.Delay(ClosedPause, ct) };
+            }
+
+            return new Loop(work, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ProcessEnd>(), p.GetRequiredService<ILogger<Loop>>());
         });
         // Not AddHostedService: it keeps one instance a type, and all loops are of one type.
         services.AddSingleton<IHostedService>(p => p.GetRequiredKeyedService<Loop>(name));

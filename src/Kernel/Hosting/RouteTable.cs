@@ -29,6 +29,9 @@ public sealed record Route(string Method, string Path, Who Who, Limit Limit, str
     /// </summary>
     public bool AnswersUncompared { get; init; }
 
+    /// <summary>True when the route answers although a place of the service is out of order by residency: health, which says so.</summary>
+    public bool AnswersClosed { get; init; }
+
     /// <summary>Writes a refusal in the body that the route's protocol fixes; null for problem details.</summary>
     public Func<HttpContext, Refusal, Task>? ProtocolBody { get; init; }
 

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
+using Trust.Kernel.Residency;
 
 namespace Trust.Kernel.Hosting;
 
@@ -34,6 +35,9 @@ public sealed record ServiceDefinition
     /// <summary>Further verbs, for example <c>ceremony</c>; each gets the built application (not started) and the remaining arguments.</summary>
     public IReadOnlyDictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>> Verbs { get; init; } =
         new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal);
+
+    /// <summary>Places that the service's own configuration names besides the common ones: mirrors, lock stores.</summary>
+    public Func<IConfiguration, IEnumerable<UsedPlace>>? Places { get; init; }
 
     /// <summary>False for a service without tables: no migrations, and no endpoint takes an idempotency key.</summary>
     public bool HasDatabase { get; init; } = true;

@@ -45,6 +45,13 @@ public static class ServiceHost
 
         try
         {
+            if (VerbOf(args) == "places")
+            {
+                // Of the file alone: neither token nor database need be there.
+                Console.WriteLine(ResidencyGate.DraftOf(Configured(args, service).Configuration, service, TimeProvider.System.GetUtcNow()));
+                return 0;
+            }
+
             await using var app = Build(args, service);
             return args.Contains("--check-config", StringComparer.Ordinal) ? Checked(service) : await Run(app, args, service);
         }
@@ -102,12 +109,12 @@ public static class ServiceHost
 
     private static string Usage(ServiceDefinition service) => $"""
         {service.Name} [{KnownVerbs(service).Replace(", ", "|", StringComparison.Ordinal)}] --config FILE
-          run is meant when no verb is named. Instead of a verb: --check-config (reads the configuration and ends), --version, --help.
+          run is meant when no verb is named; places prints a draft of the residency declaration that the configuration needs. Instead of a verb: --check-config (reads the configuration and ends), --version, --help.
           Ends with 0; 1 when it failed; 2 for an unknown verb; {Misconfigured} when command line or configuration are wrong.
         """;
 
     private static string KnownVerbs(ServiceDefinition service) =>
-        string.Join(", ", ((string[])["run", .. service.HasDatabase ? (string[])["migrate"] : [], "provision"]).Concat(service.Verbs.Keys));
+        string.Join(", ", ((string[])["run", .. service.HasDatabase ? (string[])["migrate"] : [], "provision", "places"]).Concat(service.Verbs.Keys));
 
     private static string Version(ServiceDefinition service) =>
         service.Assembly.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
@@ -137,15 +144,8 @@ public static class ServiceHost
     /// <param name="service">The service.</param>
     public static WebApplication Build(string[] args, ServiceDefinition service)
     {
-        var file = Argument(args, "--config") ?? throw new ValidationException("Name the configuration file: --config FILE.");
-        // Its own folder is the content root and nothing in it is watched: by default every change of a file below the working directory would wake the service.
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
-        {
-            ApplicationName = service.Assembly.Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"],
-        });
-        builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
-        ConfigurationFile.Add(builder, file, service);
-        AddCommon(builder, service);
+        var builder = Configured(args, service);
+        AddCommon(builder, service, serves: VerbOf(args) == "run" && !args.Contains("--check-config", StringComparer.Ordinal));
         service.Configure(builder);
         var routes = Routes(builder, service);
         KeyRing.NotAtStart(builder.Services);
@@ -159,6 +159,19 @@ public static class ServiceHost
         }
 
         return app;
+    }
+
+    private static WebApplicationBuilder Configured(string[] args, ServiceDefinition service)
+    {
+        var file = Argument(args, "--config") ?? throw new ValidationException("Name the configuration file: --config FILE.");
+        // Its own folder is the content root and nothing in it is watched: by default every change of a file below the working directory would wake the service.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            ApplicationName = service.Assembly.Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"],
+        });
+        builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
+        ConfigurationFile.Add(builder, file, service);
+        return builder;
     }
 
     private static string VerbOf(string[] args) => args is [var first, ..] && !first.StartsWith("--", StringComparison.Ordinal) ? first : "run";
@@ -213,21 +226,18 @@ public static class ServiceHost
         return at >= 0 && at + 1 < args.Length ? args[at + 1] : null;
     }
 
-    private static void AddCommon(WebApplicationBuilder builder, ServiceDefinition service)
+    private static void AddCommon(WebApplicationBuilder builder, ServiceDefinition service, bool serves)
     {
         var configuration = builder.Configuration;
         var options = configuration.Section<ServiceOptions>("Service");
-        if (!Regions.IsInside(options.Region))
-        {
-            throw new ValidationException($"The service's region {options.Region} is not inside the mainland.");
-        }
-
+        var gate = serves ? ResidencyGate.Open(configuration, service, TimeProvider.System) : ResidencyGate.ForSetUp(configuration, service, TimeProvider.System);
         var services = builder.Services;
         services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System);
         var identity = new ServiceIdentity(service.Name, options, TimeProvider.System);
         var peers = configuration.Has("Peers") ? configuration.Section<List<PeerOptions>>("Peers") : [];
         var clocks = new PeerClocks(TimeProvider.System);
-        var outbound = new Outbound(peers, identity, clocks);
+        var outbound = new Outbound(peers, identity, gate, new NameResolver(options.Resolvers), clocks);
+        services.AddResidency(gate, outbound);
         services.AddSingleton(identity).AddSingleton(outbound).AddSingleton(clocks).AddSingleton<IReadinessCheck>(clocks);
         services.AddSingleton<RequiredFiles>().AddSingleton<IReadinessCheck>(p => p.GetRequiredService<RequiredFiles>()).AddSingleton(new RequiredFile("service-issuing.pem"));
         if (service.HasDatabase)
@@ -285,16 +295,10 @@ public static class ServiceHost
         var token = configuration.GetSection("Token");
         if (token.Exists())
         {
-            var region = token["Region"];
-            // No key is generated or used on a token whose place is unknown (docs/RULES.md §9).
-            if (!Regions.IsInside(region))
-            {
-                throw new ValidationException("The token's region is missing or not inside the mainland.");
-            }
-
+            var place = UsedPlace.Token(token["TokenLabel"] ?? "", token["Region"]);
             var options = token.Get<TokenOptions>() ?? throw new ValidationException("Configuration section Token is malformed.");
-            services.AddSingleton(options).AddSingleton<IToken>(p => OpenToken(
-                options, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>().CreateLogger<IToken>()));
+            services.AddSingleton(options).AddSingleton<IToken>(p => new GatedToken(
+                OpenToken(options, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>().CreateLogger<IToken>()), place, p.GetRequiredService<ResidencyGate>()));
             services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("token", async ct =>
             {
                 var health = await p.GetRequiredService<IToken>().Probe(ct);
@@ -334,6 +338,7 @@ public static class ServiceHost
         var services = app.Services;
         TokenValidation.Check(services);
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("Trust." + service.Name);
+        services.GetRequiredService<ResidencyGate>().Log = log;
         services.GetRequiredService<PeerClocks>().Told = (peer, skew) => HostLog.ClockOf(log, peer, skew);
         app.UseExceptionHandler(errors => errors.Run(context => Faults.Answer(context, log)));
         Telemetry.Use(app, services.GetRequiredService<ServiceOptions>());
@@ -343,7 +348,7 @@ public static class ServiceHost
         var doors = new Doors(
             services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokenOptions>() is not null, services.GetRequiredService<RateLimits>(),
             services.GetService<RefusalCounter>() is { } counter ? counter.Count : null,
-            service.IsLedger ? null : services.GetService<OutboxState>());
+            service.IsLedger ? null : services.GetService<OutboxState>(), services.GetRequiredService<ResidencyGate>());
         app.Use((context, next) => EndpointAccess.Enforce(context, c => next(c), doors));
         if (service.HasDatabase)
         {

@@ -21,6 +21,18 @@ public sealed record ServiceOptions
     [Required]
     public required string DataDirectory { get; init; }
 
+    /// <summary>
+    /// Folder with the signed residency declaration (<c>residency.jws</c>) and the keys that it is believed by (<c>root.pem</c>, <c>entitlement.spki</c>);
+    /// the public folder unless named.
+    /// </summary>
+    public string? ResidencyDirectory { get; init; }
+
+    /// <summary>Servers that host names are resolved by, <c>address:port</c>; declared places. None when every peer is an address.</summary>
+    public IReadOnlyList<string> Resolvers { get; init; } = [];
+
+    /// <summary>Servers that this machine's clock is set by, as its time daemon names them; declared places.</summary>
+    public IReadOnlyList<string> TimeSources { get; init; } = [];
+
     /// <summary>How long an Idempotency-Key and the answer kept under it can be repeated; the same key is a new request afterwards.</summary>
     [Range(typeof(TimeSpan), "1.00:00:00", "365.00:00:00")]
     public TimeSpan IdempotencyRetention { get; init; } = TimeSpan.FromDays(7);

@@ -16,6 +16,9 @@ internal sealed class CurrentIdentityHandler(ServiceIdentity identity, Func<Serv
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
         Current().SendAsync(request, cancellationToken);
 
+    // Exporters of telemetry send so.
+    protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken) => Current().Send(request, cancellationToken);
+
     protected override void Dispose(bool disposing)
     {
         if (disposing)

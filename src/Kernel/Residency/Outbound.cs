@@ -10,8 +10,8 @@ using Trust.Kernel.Postgres;
 namespace Trust.Kernel.Residency;
 
 /// <summary>
-/// The one place that opens outbound connections. A peer is reachable only when configuration declares it with a region
-/// inside the mainland, at the address declared, and when it proves its exact service name.
+/// The one place that opens outbound connections. A peer is reachable only when configuration names it, the residency declaration declares it as a place
+/// inside, the address connected to lies in a declared network inside, and it proves its exact service name.
 /// </summary>
 public sealed class Outbound : IDisposable
 {
@@ -22,33 +22,26 @@ public sealed class Outbound : IDisposable
 
     private readonly Dictionary<string, PeerOptions> _peers;
     private readonly ServiceIdentity? _identity;
+    private readonly ResidencyGate _gate;
+    private readonly NameResolver _resolver;
     private readonly PeerClocks? _clocks;
     private readonly Dictionary<string, HttpClient> _clients = [];
-    private readonly Lock _gate = new();
+    private readonly Lock _making = new();
 
-    /// <summary>Checks every declaration at once, so that a misplaced peer stops the start.</summary>
-    /// <exception cref="UndeclaredPeerException">A peer lies outside, or a host name lacks its networks.</exception>
-    /// <param name="peers">What configuration declares.</param>
+    /// <summary>Connects to nothing yet.</summary>
+    /// <param name="peers">What configuration names.</param>
     /// <param name="identity">What this service proves itself with; null reaches peers without TLS only.</param>
+    /// <param name="gate">Judges each request and each address.</param>
+    /// <param name="resolver">Resolves names.</param>
     /// <param name="clocks">Told what time each answer says; null for nobody.</param>
-    public Outbound(IEnumerable<PeerOptions> peers, ServiceIdentity? identity, PeerClocks? clocks = null)
+    public Outbound(IEnumerable<PeerOptions> peers, ServiceIdentity? identity, ResidencyGate gate, NameResolver resolver, PeerClocks? clocks = null)
     {
-        _clocks = clocks;
+        (_identity, _gate, _resolver, _clocks) = (identity, gate, resolver, clocks);
         _peers = peers.ToDictionary(peer => peer.Name, StringComparer.Ordinal);
-        _identity = identity;
-        foreach (var peer in _peers.Values)
-        {
-            if (!Regions.IsInside(peer.Region))
-            {
-                throw new UndeclaredPeerException($"Peer {peer.Name} is declared in region {peer.Region}, which is not inside the mainland.");
-            }
-
-            if (!IPAddress.TryParse(peer.Address.Host, out _) && peer.Networks.Count == 0)
-            {
-                throw new UndeclaredPeerException($"Peer {peer.Name} is a host name; declare the networks it may resolve into.");
-            }
-        }
     }
+
+    /// <summary>True when configuration names the peer.</summary>
+    public bool Knows(string peer) => _peers.ContainsKey(peer);
 
     /// <summary>A client for a declared peer, over mutual TLS when its address is https. Shared; do not dispose.</summary>
     /// <exception cref="UndeclaredPeerException">The peer is not declared.</exception>
@@ -59,7 +52,7 @@ public sealed class Outbound : IDisposable
             throw new UndeclaredPeerException($"Peer {peer} is not declared in configuration.");
         }
 
-        lock (_gate)
+        lock (_making)
         {
             if (!_clients.TryGetValue(peer, out var client))
             {
@@ -70,6 +63,11 @@ public sealed class Outbound : IDisposable
         }
     }
 
+    /// <summary>The client for the declared peer at an address: what other libraries send goes through the same checks.</summary>
+    /// <exception cref="UndeclaredPeerException">No peer is at that address.</exception>
+    public HttpClient ClientAt(Uri address) =>
+        Client(_peers.Values.FirstOrDefault(p => UsedPlace.HostPort(p.Address) == UsedPlace.HostPort(address))?.Name ?? throw new UndeclaredPeerException($"{address} is not the address of a peer."));
+
     /// <summary>True when an absolute address is that of a declared peer (used for telemetry exporters).</summary>
     public bool Declares(Uri address) => _peers.Values.Any(peer => peer.Address.Host == address.Host && peer.Address.Port == address.Port);
 
@@ -77,14 +75,9 @@ public sealed class Outbound : IDisposable
     /// <param name="options">Where it is.</param>
     /// <param name="asOwner">As the role that owns the schema.</param>
     /// <param name="bulk">To read gigabytes by one connection that nothing else uses: with a buffer to match, because each read is a call into the system.</param>
-    /// <exception cref="UndeclaredPeerException">The database's region is outside or unknown.</exception>
+    /// <remarks>Whether its place is in order is judged by the gate before the process serves, and from then on.</remarks>
     public static NpgsqlDataSource Database(DatabaseOptions options, bool asOwner = false, bool bulk = false)
     {
-        if (!Regions.IsInside(options.Region))
-        {
-            throw new UndeclaredPeerException($"The database is declared in region {options.Region}, which is not inside the mainland.");
-        }
-
         var builder = new NpgsqlConnectionStringBuilder(options.ConnectionString)
         {
             SearchPath = options.Schema,
@@ -124,6 +117,7 @@ public sealed class Outbound : IDisposable
 
     private HttpClient Create(PeerOptions peer)
     {
+        var place = UsedPlace.Peer(peer);
         HttpMessageHandler handler = peer.Address.Scheme == Uri.UriSchemeHttps
             ? new CurrentIdentityHandler(
                 _identity ?? throw new UndeclaredPeerException("No service certificate is configured for mutual TLS."), (identity, own) => Plain(peer, Tls(peer, identity, own)))
@@ -133,9 +127,20 @@ public sealed class Outbound : IDisposable
             handler = new ClockReadingHandler(handler, peer.Name, clocks);
         }
 
+        handler = new GatedHandler(handler, place, _gate);
 #pragma warning disable RS0030 // The one factory.
         return new HttpClient(handler) { BaseAddress = peer.Address, Timeout = TimeSpan.FromSeconds(30), MaxResponseContentBufferSize = MostAnswer };
 #pragma warning restore RS0030
+    }
+
+    // Asked at each request: a connection that is open already ends with its declaration.
+    private sealed class GatedHandler(HttpMessageHandler inner, UsedPlace place, ResidencyGate gate) : DelegatingHandler(inner)
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            gate.Judge(place) is { } refusal ? throw new PlaceRefusedException(refusal) : base.SendAsync(request, cancellationToken);
+
+        protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            gate.Judge(place) is { } refusal ? throw new PlaceRefusedException(refusal) : base.Send(request, cancellationToken);
     }
 
     private sealed class ClockReadingHandler(HttpMessageHandler inner, string peer, PeerClocks clocks) : DelegatingHandler(inner)
@@ -153,7 +158,7 @@ public sealed class Outbound : IDisposable
         }
     }
 
-    private static SocketsHttpHandler Plain(PeerOptions peer, SslClientAuthenticationOptions? tls)
+    private SocketsHttpHandler Plain(PeerOptions peer, SslClientAuthenticationOptions? tls)
     {
         var handler = new SocketsHttpHandler
         {
@@ -184,17 +189,16 @@ public sealed class Outbound : IDisposable
     };
 
     // The address is checked where it is used: checking DNS first and letting the handler resolve again would leave a rebinding gap.
-    private static async ValueTask<Stream> Connect(PeerOptions peer, DnsEndPoint target, CancellationToken ct)
+    private async ValueTask<Stream> Connect(PeerOptions peer, DnsEndPoint target, CancellationToken ct)
     {
         if (target.Host != peer.Address.Host || target.Port != peer.Address.Port)
         {
             throw new UndeclaredPeerException($"{target.Host}:{target.Port} is not the declared address of peer {peer.Name}.");
         }
 
-        var address = IPAddress.TryParse(target.Host, out var literal)
-            ? literal
-            : (await Dns.GetHostAddressesAsync(target.Host, ct)).FirstOrDefault(a => peer.Networks.Any(n => IPNetwork.Parse(n).Contains(a)))
-              ?? throw new UndeclaredPeerException($"{target.Host} resolves to no address inside the networks declared for peer {peer.Name}.");
+        var place = UsedPlace.Peer(peer);
+        var address = (await _resolver.Resolve(target.Host, ct)).FirstOrDefault(a => _gate.Admits(a, place))
+            ?? throw new UndeclaredPeerException($"{target.Host} has no address in a declared network that peer {peer.Name} may be reached in.");
 #pragma warning disable RS0030 // The one factory.
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
 #pragma warning restore RS0030
@@ -214,5 +218,5 @@ public sealed class Outbound : IDisposable
     }
 }
 
-/// <summary>A connection was asked for that configuration does not declare, or declares outside the mainland.</summary>
-public sealed class UndeclaredPeerException(string message) : Exception(message);
+/// <summary>A connection was asked for that is not declared, or declared outside the mainland. To its caller it is a peer that cannot be reached.</summary>
+public sealed class UndeclaredPeerException(string message) : HttpRequestException(message);

@@ -9,14 +9,11 @@ public sealed record PeerOptions
     [Required, RegularExpression("^[a-z][a-z0-9-]{1,30}$")]
     public required string Name { get; init; }
 
-    /// <summary>Base address. An IP literal is its own network; a host name needs <see cref="Networks"/>.</summary>
+    /// <summary>Base address. A host name is resolved by <c>Service:Resolvers</c>; the address connected to must lie in a declared network.</summary>
     [Required]
     public required Uri Address { get; init; }
 
     /// <summary>GB/T 2260 code; unknown counts as outside.</summary>
     [Required, RegularExpression(@"^\d{6}$")]
     public required string Region { get; init; }
-
-    /// <summary>Networks (CIDR) the name may resolve into; checked on the address actually connected to.</summary>
-    public IReadOnlyList<string> Networks { get; init; } = [];
 }

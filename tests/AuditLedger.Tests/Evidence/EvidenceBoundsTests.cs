@@ -34,7 +34,6 @@ public sealed class EvidenceBoundsTests : IAsyncLifetime
         _fixture.AddWitness(_witness.Name, _witness.Address, _witness.Key);
         _fixture.Quorum = 1;
         _fixture.Evidence = new { MaxBytes = 65_536, AtOnce = 1 };
-        _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
         _signAddress = new Uri($"http://127.0.0.1:{PostgresCluster.FreePort()}");
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls(_signAddress.ToString());

@@ -31,7 +31,6 @@ public sealed class ActorTests : IAsyncLifetime
         await File.WriteAllTextAsync(Path.Combine(_fixture.Public, "witnesses.vkeys"), _witness.Key.VKey + "\n");
         _fixture.AddWitness(_witness.Name, _witness.Address, _witness.Key);
         _fixture.Quorum = 1;
-        _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
         using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
         var root = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=root", key, System.Security.Cryptography.HashAlgorithmName.SHA256);
         using var certificate = root.CreateSelfSigned(DateTimeOffset.UnixEpoch.AddYears(50), DateTimeOffset.UnixEpoch.AddYears(90));

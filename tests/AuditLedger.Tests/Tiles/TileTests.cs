@@ -29,7 +29,6 @@ public sealed class TileTests : IAsyncLifetime
         _fixture = await LedgerFixture.Create();
         _fixture.AddAbsentWitness(Witness);
         _fixture.Tokens = _issuer = await TokenIssuer.Start();
-        _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
         _ledger = await _fixture.Start(_token);
         await _ledger.Leads();
         _ca = _fixture.Client("ca", _ledger.Address);

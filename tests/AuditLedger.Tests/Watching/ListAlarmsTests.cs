@@ -27,7 +27,6 @@ public sealed class ListAlarmsTests : IAsyncLifetime
     {
         _fixture = await LedgerFixture.Create();
         _fixture.Tokens = _issuer = await TokenIssuer.Start();
-        _fixture.RegionTable = Path.Combine(Cli.Program.RepositoryRoot(), "samples", "regions.csv");
         _ledger = await _fixture.Start(Tokens.NewOptions("ledger"));
         await _ledger.Leads();
         using var client = _fixture.Client("ca", _ledger.Address);

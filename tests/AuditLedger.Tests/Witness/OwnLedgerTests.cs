@@ -78,6 +78,7 @@ public sealed class OwnLedgerTests : IAsyncLifetime
             Peers = new[] { new { Name = "ledger", Address = ledger.ToString(), Region = "510000" } },
             Witness = new { Name = "witness.example", Logs = new[] { new { LedgerFixture.Origin, Peer = "ledger", VKeysFile = Path.Combine(_fixture.Public, "ledger.vkeys") } } },
         }));
+        TestDeclaration.Write(Config, Trust.Witness.Program.Service);
         await using var app = ServiceHost.Build(["provision", "--config", Config], Trust.Witness.Program.Service);
         await Trust.Witness.Program.Service.Provision!(app.Services, default);
     }

@@ -37,6 +37,7 @@ internal sealed class WitnessFixture : IAsyncDisposable
             Peers = logs.Select(l => new { Name = PeerOf(l), Address = l.Address.ToString(), Region = "510000" }),
             Witness = new { Name = "witness.example", Logs = logs.Select(l => new { l.Origin, Peer = PeerOf(l), VKeysFile = Keys(l) }) },
         }));
+        TestDeclaration.Write(Config, Trust.Witness.Program.Service);
     }
 
     public string Config { get; }

@@ -59,7 +59,7 @@ public sealed class CheckTests(CaFixture ca)
         var json = JsonNode.Parse(await File.ReadAllTextAsync(ca.CeremonyFile))!.AsObject();
         change(json);
         var file = JsonSerializer.Deserialize(json, CaJson.Default.CeremonyFile)!;
-        return await new CheckCeremony(ca.App.Services.GetRequiredService<ProfileSet>(), ca.Directory).Judge(file, default);
+        return await new CheckCeremony(ca.App.Services.GetRequiredService<ProfileSet>(), TimeProvider.System, ca.Directory).Judge(file, default);
     }
 
     private static void Apply(JsonObject file, string change)

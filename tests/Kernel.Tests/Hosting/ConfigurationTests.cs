@@ -55,6 +55,7 @@ public sealed class ConfigurationTests
             }
             """);
         Assert.Equal(0, await ServiceHost.Run(["run", "--config", file, "--check-config"], Service));
+        TestDeclaration.Write(file, Service);
         await using var app = ServiceHost.Build(["run", "--config", file], Service);
         var log = (Microsoft.Extensions.Logging.ILoggerFactory)app.Services.GetService(typeof(Microsoft.Extensions.Logging.ILoggerFactory))!;
         Assert.True(log.CreateLogger("Trust.Any").IsEnabled(Microsoft.Extensions.Logging.LogLevel.Debug));

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
 using Trust.TestKit;
 
 namespace Trust.Kernel.Tests.Hosting;
@@ -37,6 +38,9 @@ internal sealed class TestService : IAsyncDisposable
 
         /// <summary>Further configuration sections.</summary>
         public Dictionary<string, JsonNode?> Sections { get; init; } = [];
+
+        /// <summary>Changes its residency declaration before it is signed.</summary>
+        public Func<Declaration, Declaration>? Declare { get; init; }
 
         /// <summary>Its clock; the system's when null.</summary>
         public TimeProvider? Clock { get; init; }
@@ -78,7 +82,7 @@ internal sealed class TestService : IAsyncDisposable
 
         var file = Path.Combine(directory, "test.json");
         File.WriteAllText(file, config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
-        return (ServiceHost.Build(["run", "--config", file], new ServiceDefinition
+        var service = new ServiceDefinition
         {
             Name = "test", Assembly = typeof(TestService), HasDatabase = wish.Sections.ContainsKey("Database"), HasOutbox = false, Routes = _ => wish.Routes(), Use = wish.Use,
             Configure = builder =>
@@ -91,7 +95,9 @@ internal sealed class TestService : IAsyncDisposable
 
                 wish.With?.Invoke(builder);
             },
-        }), directory);
+        };
+        TestDeclaration.Write(file, service, wish.Declare);
+        return (ServiceHost.Build(["run", "--config", file], service), directory);
     }
 
     /// <summary>A client of one listener.</summary>

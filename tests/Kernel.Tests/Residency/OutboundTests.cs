@@ -2,41 +2,66 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
+using Trust.TestKit;
 
 namespace Trust.Kernel.Tests.Residency;
 
 public sealed class OutboundTests
 {
-    private static PeerOptions Peer(string address, string region = "510000", params string[] networks) => new() { Name = "peer", Address = new Uri(address), Region = region, Networks = networks };
+    private static PeerOptions Peer(string address, string region = "510000") => new() { Name = "peer", Address = new Uri(address), Region = region };
+
+    private static Outbound To(PeerOptions peer, ResidencyGate? gate = null) => new([peer], null, gate ?? TestDeclaration.Gate(null, peer), new NameResolver([]));
 
     [Fact]
-    public void A_peer_that_is_not_declared_is_never_connected_to()
+    public void A_peer_that_configuration_does_not_name_is_never_connected_to()
     {
-        using var outbound = new Outbound([Peer("http://127.0.0.1:9")], null);
+        using var outbound = To(Peer("http://127.0.0.1:9"));
         Assert.Throws<UndeclaredPeerException>(() => outbound.Client("other"));
     }
 
     [Theory]
-    [InlineData("810000")]
-    [InlineData("710000")]
-    [InlineData("820000")]
-    [InlineData("999999")]
-    [InlineData("51")]
-    public void A_peer_outside_the_mainland_or_in_an_unknown_region_stops_the_start(string region) =>
-        Assert.Throws<UndeclaredPeerException>(() => new Outbound([Peer("http://127.0.0.1:9", region)], null));
-
-    [Fact]
-    public void A_host_name_without_declared_networks_stops_the_start() =>
-        Assert.Throws<UndeclaredPeerException>(() => new Outbound([Peer("http://registry.example")], null));
-
-    [Fact]
-    public async Task A_host_name_that_resolves_outside_its_declared_networks_is_refused()
+    [InlineData("810000", "CN-1")]
+    [InlineData("710000", "CN-1")]
+    [InlineData("820000", "CN-1")]
+    public async Task A_peer_that_is_declared_outside_is_refused_by_the_rule(string region, string rule)
     {
-        using var outbound = new Outbound([Peer("http://localhost:9", "510000", "10.0.0.0/8")], null);
-        var refused = await Assert.ThrowsAnyAsync<Exception>(() => outbound.Client("peer").GetAsync("/"));
-        Assert.Contains("inside the networks declared", refused.ToString(), StringComparison.Ordinal);
+        using var outbound = To(Peer("http://127.0.0.1:9", region));
+        var refused = await Assert.ThrowsAsync<PlaceRefusedException>(() => outbound.Client("peer").GetAsync("/"));
+        Assert.Equal(rule, refused.Refusal.Rule);
+    }
+
+    [Fact]
+    public async Task A_peer_that_is_not_declared_or_not_any_more_is_refused_by_name()
+    {
+        var peer = Peer("http://127.0.0.1:9");
+        using var undeclared = To(peer, TestDeclaration.Gate(TestDeclaration.Of(1)));
+        Assert.Equal("place-undeclared", (await Assert.ThrowsAsync<PlaceRefusedException>(() => undeclared.Client("peer").GetAsync("/"))).Refusal.Rule);
+        var clock = new ManualClock(TimeProvider.System.GetUtcNow());
+        using var expiring = To(peer, TestDeclaration.Gate(clock, peer));
+        await Assert.ThrowsAsync<HttpRequestException>(() => expiring.Client("peer").GetAsync("/"));
+        clock.Advance(TimeSpan.FromDays(370));
+        Assert.Equal("place-expired", (await Assert.ThrowsAsync<PlaceRefusedException>(() => expiring.Client("peer").GetAsync("/"))).Refusal.Rule);
+    }
+
+    [Theory]
+    [InlineData("10.0.0.0/8", "510000")]
+    [InlineData("127.0.0.0/8", "810000")]
+    public async Task An_address_in_no_declared_network_or_in_one_outside_is_not_connected_to(string network, string region)
+    {
+        var peer = Peer("http://localhost:9");
+        var declaration = TestDeclaration.Of(1, ResidencyGate.Draft(UsedPlace.Peer(peer), 0, "510000", TimeProvider.System.GetUtcNow().AddDays(1)));
+        using var outbound = To(peer, TestDeclaration.Gate(declaration with { Networks = [TestDeclaration.Network(network, region)] }));
+        var refused = await Assert.ThrowsAnyAsync<HttpRequestException>(() => outbound.Client("peer").GetAsync("/"));
+        Assert.Contains("no address in a declared network", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_name_is_asked_of_no_one_where_no_resolver_is_configured()
+    {
+        using var outbound = To(Peer("http://registry.example"));
+        var refused = await Assert.ThrowsAnyAsync<HttpRequestException>(() => outbound.Client("peer").GetAsync("/"));
+        Assert.Contains("names no resolver to ask", refused.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -53,7 +78,7 @@ public sealed class OutboundTests
                 accepted.LingerState = new LingerOption(true, 0); // As a killed process does: a reset, not a farewell.
             }
         });
-        using var outbound = new Outbound([Peer($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}")], null);
+        using var outbound = To(Peer($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"));
         for (var i = 0; i < 1_000; i++)
         {
             await Assert.ThrowsAsync<HttpRequestException>(() => outbound.Client("peer").GetAsync("x", TestContext.Current.CancellationToken));
@@ -77,7 +102,7 @@ public sealed class OutboundTests
             }
         });
         await endless.StartAsync(TestContext.Current.CancellationToken);
-        using var outbound = new Outbound([Peer(endless.Urls.First())], null);
+        using var outbound = To(Peer(endless.Urls.First()));
         await Assert.ThrowsAsync<HttpRequestException>(() => outbound.Client("peer").GetByteArrayAsync("x", TestContext.Current.CancellationToken));
         await Assert.ThrowsAsync<HttpRequestException>(() => outbound.Client("peer").GetAsync("x", TestContext.Current.CancellationToken));
     }
@@ -85,14 +110,8 @@ public sealed class OutboundTests
     [Fact]
     public async Task A_request_to_another_address_through_a_declared_peers_client_is_refused()
     {
-        using var outbound = new Outbound([Peer("http://127.0.0.1:9")], null);
+        using var outbound = To(Peer("http://127.0.0.1:9"));
         var refused = await Assert.ThrowsAnyAsync<Exception>(() => outbound.Client("peer").GetAsync("http://127.0.0.2:9/"));
         Assert.Contains("is not the declared address", refused.ToString(), StringComparison.Ordinal);
     }
-
-    [Fact]
-    public void A_database_outside_is_not_opened() => Assert.Throws<UndeclaredPeerException>(() => Outbound.Database(new DatabaseOptions
-    {
-        ConnectionString = "Host=127.0.0.1", PasswordFile = "none", Schema = "ca", Region = "810000",
-    }));
 }

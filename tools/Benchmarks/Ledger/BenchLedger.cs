@@ -9,6 +9,7 @@ using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
 using Trust.LogFormat.Index;
+using Trust.TestKit;
 
 namespace Trust.Benchmarks.Ledger;
 
@@ -78,7 +79,8 @@ internal sealed class BenchLedger : IAsyncDisposable
     {
         var options = new ServiceOptions { Region = Region, Node = source, PublicDirectory = Public, DataDirectory = Data(source) };
         var identity = new ServiceIdentity(source, options, TimeProvider.System);
-        var outbound = new Outbound([new PeerOptions { Name = "ledger", Address = _address, Region = Region }], identity);
+        var peer = new PeerOptions { Name = "ledger", Address = _address, Region = Region };
+        var outbound = new Outbound([peer], identity, TestDeclaration.Gate(null, peer), new NameResolver([]));
         _owned.Add(outbound);
         _owned.Add(identity);
         return new LedgerLink(outbound.Client("ledger"), source);
@@ -205,8 +207,11 @@ internal sealed class BenchLedger : IAsyncDisposable
 
     private string ConfigurationFile => Path.Combine(_directory, "ledger.json");
 
-    private Task Configure(int? volumeSize, CancellationToken ct) =>
-        File.WriteAllTextAsync(ConfigurationFile, JsonSerializer.Serialize(Configuration(_token, volumeSize ?? DefaultVolume)), ct);
+    private async Task Configure(int? volumeSize, CancellationToken ct)
+    {
+        await File.WriteAllTextAsync(ConfigurationFile, JsonSerializer.Serialize(Configuration(_token, volumeSize ?? DefaultVolume)), ct);
+        TestDeclaration.Write(ConfigurationFile, AuditLedger.Program.Service);
+    }
 
     private string BatchKeyFile(string source) => Path.Combine(Public, source + "-batch.spki");
 

@@ -109,7 +109,7 @@ public sealed partial class Installation
             case "ca":
                 root["Ca"] = new JsonObject
                 {
-                    ["PublicBaseUrl"] = Addresses.Public, ["AllowSoftwareSm2"] = true, ["RegionTableFile"] = Path.Combine(Program.RepositoryRoot(), "samples", "regions.csv"),
+                    ["PublicBaseUrl"] = Addresses.Public, ["AllowSoftwareSm2"] = true,
                 };
                 root["Tokens"] = Tokens(Addresses.CA);
                 break;
@@ -122,7 +122,6 @@ public sealed partial class Installation
                 {
                     [nameof(Origin)] = Origin, ["LockStoreDirectory"] = At("lock-store"), ["AllowSoftwareSm2"] = true,
                     ["MirrorDirectory"] = At("mirror"),
-                    ["RegionTableFile"] = Path.Combine(Program.RepositoryRoot(), "samples", "regions.csv"),
                     // Our own time-stamps prove nothing to others; a real installation names outside authorities here.
                     ["Anchoring"] = new JsonObject
                     {

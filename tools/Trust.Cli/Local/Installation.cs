@@ -95,6 +95,8 @@ public sealed partial class Installation
             await Services["ca"].Verb("ceremony", ["--file", At("ceremony.json")], ct);
         }
 
+        progress("Declaring where everything stands, by two officers");
+        await DeclareWhatIsNew(ct);
         progress("Starting the four services and the witness");
         await StartServices(ct);
     }

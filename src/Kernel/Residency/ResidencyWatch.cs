@@ -1,0 +1,78 @@
+using Npgsql;
+using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
+using Trust.LogFormat;
+
+namespace Trust.Kernel.Residency;
+
+/// <summary>
+/// Looks for newer declarations and for ends that came, and tells the ledger: once a start by which declaration the service runs
+/// (<c>ADMIN.config</c>, <c>started</c>), each new declaration (<c>RES.place</c>), each place that is refused (<c>RES.deny</c>).
+/// </summary>
+public sealed class ResidencyWatch(ResidencyGate gate, ServiceDefinition service, IServiceProvider services)
+{
+    private readonly Outbox? _outbox = services.GetService(typeof(Outbox)) as Outbox;
+    private readonly NpgsqlDataSource? _db = services.GetService(typeof(NpgsqlDataSource)) as NpgsqlDataSource;
+    private readonly DeclarationSource? _source = services.GetService(typeof(DeclarationSource)) as DeclarationSource;
+    private string? _told;
+
+    /// <summary>One look.</summary>
+    public async Task Round(CancellationToken ct)
+    {
+        try
+        {
+            await gate.Look(_source, ct);
+        }
+        finally
+        {
+            await Tell(ct);
+        }
+    }
+
+    private async Task Tell(CancellationToken ct)
+    {
+        var terms = gate.Terms;
+        if (_outbox is null || _db is null)
+        {
+            return;
+        }
+
+        if (gate.Closed is not null)
+        {
+            // Nothing more is written into a database that is out of order; what else is refused is told all the same, as long as that is not it.
+            if (gate.ClosedKind is PlaceKind.Database)
+            {
+                _db.Clear();
+                return;
+            }
+        }
+
+        if (_told != terms.Sha256)
+        {
+            var first = _told is null;
+            if (await Append(first ? "ADMIN.config" : "RES.place", first ? "started" : "declaration-in-force", SubjectKey.Of("declaration", terms.Sha256), EventOutcome.Success, terms, ct))
+            {
+                _told = terms.Sha256;
+            }
+        }
+
+        while (gate.Unrecorded.TryPeek(out var refusal) && await Append("RES.deny", refusal.Rule, SubjectKey.Of("place", refusal.Place), EventOutcome.Refused, terms, ct))
+        {
+            gate.Unrecorded.TryDequeue(out _);
+        }
+    }
+
+    private async Task<bool> Append(string action, string reason, SubjectKey subject, string outcome, ResidencyTerms terms, CancellationToken ct)
+    {
+        await using var connection = await _db!.OpenConnectionAsync(ct);
+        await using var tx = await connection.BeginTransactionAsync(ct);
+        var appended = await _outbox!.Append(
+            tx,
+            new AuditEvent
+            {
+                Action = action, Actor = new Actor(service.Name), Subjects = [subject], Outcome = outcome, Reason = reason, RuleVersion = terms.Version, Basis = "residency:sha256:" + terms.Sha256,
+            }, ct);
+        await tx.CommitAsync(ct);
+        return appended is AppendOutcome.Appended;
+    }
+}

@@ -1,0 +1,79 @@
+using System.Buffers.Text;
+using System.Text;
+using System.Text.Json.Nodes;
+using Trust.Cli.Local;
+using Trust.Crypto.Asn1;
+using Trust.Crypto.Json;
+
+namespace Trust.Cli.Residency;
+
+/// <summary>
+/// Residency declarations as files: drafts that the services' verb <c>places</c> prints are put together, and officers sign the result by their cards. Written from
+/// docs/RESIDENCY.md alone, as any other tool would be.
+/// </summary>
+public static class DeclarationFile
+{
+    private const string Algorithm = "ES256";
+
+    /// <summary>Puts the places of several drafts into one document.</summary>
+    /// <param name="drafts">As the services printed them, by service.</param>
+    /// <param name="version">The document's version.</param>
+    /// <param name="networks">Where callers are: CIDR and region.</param>
+    /// <param name="attester">Who says where the places and networks are.</param>
+    /// <param name="evidenceSha256">Hash of what was shown for it.</param>
+    /// <param name="expires">Until when.</param>
+    public static JsonObject Merge(
+        IReadOnlyDictionary<string, JsonObject> drafts, int version, IEnumerable<(string Cidr, string Region)> networks, string attester, string evidenceSha256, DateTimeOffset expires)
+    {
+        var document = drafts.Values.First().DeepClone().AsObject();
+        var places = new SortedDictionary<string, JsonObject>(StringComparer.Ordinal);
+        foreach (var (service, draft) in drafts)
+        {
+            foreach (var place in draft["places"]!.AsArray().Select(p => p!.DeepClone().AsObject()))
+            {
+                var kind = place["kind"]!.GetValue<string>();
+                (place["name"], place["attester"], place["evidenceSha256"], place["expires"]) = ($"{service}-{place["name"]}", attester, evidenceSha256, expires.ToString("O"));
+                places.TryAdd(kind + " " + place["address"], place);
+            }
+        }
+
+        document["version"] = version;
+        document["places"] = new JsonArray([.. places.Values]);
+        document["networks"] = new JsonArray([.. networks.Select(n => (JsonNode)new JsonObject
+        {
+            ["cidr"] = n.Cidr, ["region"] = n.Region, ["attester"] = attester, ["evidenceSha256"] = evidenceSha256, ["expires"] = expires.ToString("O"),
+        })]);
+        return document;
+    }
+
+    /// <summary>The canonical bytes that cards sign (RFC 8785).</summary>
+    public static byte[] Canonical(JsonNode document) => CanonicalJson.Encode(document);
+
+    /// <summary>One officer's signature: protected header and value, both base64url.</summary>
+    /// <param name="document">The canonical bytes.</param>
+    /// <param name="chain">The signature certificate, then its issuing authority.</param>
+    /// <param name="sign">The card: bytes to r‖s.</param>
+    public static async Task<(string Header, string Signature)> Sign(byte[] document, IReadOnlyList<Certificate> chain, Func<byte[], Task<byte[]>> sign)
+    {
+        var header = Base64Url.EncodeToString(Encoding.UTF8.GetBytes(new JsonObject
+        {
+            ["alg"] = Algorithm, ["typ"] = "trust-residency+jws", ["x5c"] = new JsonArray([.. chain.Select(c => (JsonNode)Convert.ToBase64String(c.Der.Span))]),
+        }.ToJsonString()));
+        var signature = await sign(Encoding.ASCII.GetBytes(header + "." + Base64Url.EncodeToString(document)));
+        return (header, Base64Url.EncodeToString(signature));
+    }
+
+    /// <summary>Document and signatures in the general serialization (RFC 7515 7.2.1).</summary>
+    public static JsonObject Jws(byte[] document, IEnumerable<(string Header, string Signature)> signatures) => new()
+    {
+        ["payload"] = Base64Url.EncodeToString(document),
+        ["signatures"] = new JsonArray([.. signatures.Select(s => (JsonNode)new JsonObject { ["protected"] = s.Header, ["signature"] = s.Signature })]),
+    };
+
+    /// <summary>The document inside a signed declaration.</summary>
+    public static JsonObject DocumentOf(JsonNode jws) => JsonNode.Parse(Base64Url.DecodeFromChars(jws["payload"]!.GetValue<string>()))!.AsObject();
+
+    /// <summary>An officer's signature by card.</summary>
+    public static Task<(string Header, string Signature)> Sign(byte[] document, Card card, CancellationToken ct) =>
+        Sign(document, Certificate.ParsePem(File.ReadAllText(card.CertificateFile(Card.SignatureKey))), bytes => card.Sign(bytes, ct));
+}

@@ -8,6 +8,7 @@ using Trust.Idp.Sessions;
 using Trust.Idp.Token;
 using Trust.Kernel.Hosting;
 using Route = Trust.Kernel.Hosting.Route;
+using Trust.Kernel.Residency;
 
 namespace Trust.Idp;
 
@@ -28,7 +29,7 @@ internal static class Map
             .Get<ReturnFromCard>("/login/card", Who.Anyone, Limit.Login, e => e.Handle, "Back from the card host: the session opens in the browser that began.", Browser)
             .Protocol<AnswerTokenRequest>("/token", Who.Anyone, Limit.Read, e => e.Handle, "Token endpoint; the client proves itself in the body.", OAuth)
             .Protocol<IntrospectToken>("/introspect", Who.Anyone, Limit.Read, e => e.Handle, "Whether a token counts now; the client proves itself in the body.", OAuth)
-            .Get<ShowUserInfo>("/userinfo", Who.Anyone, Limit.Read, e => e.Handle, "The person an access token speaks for.")
+            .Get<ShowUserInfo>("/userinfo", Who.Anyone, Limit.Read, e => e.Handle, "The person an access token speaks for.", r => r with { Data = DataClass.Identity })
             .Protocol<ShowUserInfo>("/userinfo", Who.Anyone, Limit.Read, e => e.Handle, "The same, by POST.", OAuth)
             .Get<EndSession>("/end-session", Who.Anyone, Limit.Login, e => e.Handle, "RP-initiated logout.", Route.Uncompared)
             .Protocol<EndSession>("/end-session", Who.Anyone, Limit.Login, e => e.HandlePost, "RP-initiated logout, by form.", r => OAuth(Route.Uncompared(r)))
@@ -46,7 +47,7 @@ internal static class Map
     }
 
     // A person looks at these: what the host refuses is told on a page.
-    private static Route Browser(Route route) => route with { ProtocolBody = RefusalPage.Render };
+    private static Route Browser(Route route) => route with { ProtocolBody = RefusalPage.Render, Data = DataClass.Identity };
 
-    private static Route OAuth(Route route) => route with { ProtocolBody = OAuthError.Render };
+    private static Route OAuth(Route route) => route with { ProtocolBody = OAuthError.Render, Data = DataClass.Identity };
 }

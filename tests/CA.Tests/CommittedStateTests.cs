@@ -36,6 +36,7 @@ public sealed class CommittedStateTests
         new("due_changes", r => [Person(r, "practitioner") ?? Institution(r, "institution")]),
         new("reinstatements", r => [Text(r, "id")]),
         new("import_proposals", r => [Text(r, "id")]),
+        new("residency_declarations", r => [Text(r, "sha256")]),
         new("import_proposal_rows", r => [Text(r, "proposal")]),
         new("certificate_requests", r => [Text(r, "id")]),
         new("approvals", r => [Text(r, "request")]),

@@ -5,6 +5,7 @@ using Trust.Benchmarks.Hosting;
 using Trust.Benchmarks.Idp;
 using Trust.Benchmarks.Ledger;
 using Trust.Benchmarks.Load;
+using Trust.Benchmarks.Residency;
 using Trust.Benchmarks.Sign;
 
 namespace Trust.Benchmarks;
@@ -22,6 +23,7 @@ internal static class Program
         [LedgerAtScale.ProofName] = new("ms", LedgerAtScale.ProofTarget, LedgerAtScale.Proof) { Long = true },
         [LedgerAtScale.QueryName] = new("ms", LedgerAtScale.QueryTarget, LedgerAtScale.Query) { Long = true },
         [LedgerAtScale.MemoryName] = new("MiB", LedgerAtScale.MemoryTarget, LedgerAtScale.Memory) { Long = true },
+        [DecideTime.Name] = new("µs", DecideTime.Target, DecideTime.Measure),
         [PathValidation.Name] = new("/s", PathValidation.Target, PathValidation.Measure),
         [ListWriting.Name] = new("/s", ListWriting.Target, ListWriting.Measure),
         [StartTime.Name] = new("s", StartTime.Target, StartTime.Measure),

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Trust.Cli.Demo;
 using Trust.Cli.Local;
+using Trust.Cli.Residency;
 using Trust.Cli.Testing;
 using Trust.Cli.Verify;
 using Command = System.CommandLine.Command;
@@ -22,6 +23,7 @@ public static class Program
         root.Subcommands.Add(Verb("reset", "Stop everything and delete all data, tokens and keys below .trust/.", Reset));
         root.Subcommands.Add(Test());
         root.Subcommands.Add(VerifyCommand.Create());
+        root.Subcommands.Add(ResidencyCommand.Create());
         root.Subcommands.Add(Bench());
         root.Subcommands.Add(Witness());
         root.Subcommands.Add(LedgerVerb("fsck", "Recompute the ledger from its stored bytes and name every fault.", "--repair", "Put back what the mirror or the producers still hold."));

@@ -6,6 +6,7 @@ using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.LogFormat;
+using Trust.Kernel.Residency;
 
 namespace Trust.Idp.Clients;
 
@@ -22,6 +23,13 @@ internal static class ImportClients
         await using var connection = await app.Services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         var outbox = app.Services.GetRequiredService<Outbox>();
+        var (residency, today) = (app.Services.GetRequiredService<ResidencyGate>(), ResidencyTerms.DayOf(app.Services.GetRequiredService<TimeProvider>().GetUtcNow()));
+        if (clients.FirstOrDefault(c => !residency.Terms.Regions.IsInside(c.Region, today)) is { } outside)
+        {
+            // A client's region says where its callers are; one of outside would be given data by every token.
+            throw new ValidationException($"Client {outside.Id} is registered in region {outside.Region}, which is not a listed region inside the mainland.");
+        }
+
         foreach (var client in clients)
         {
             await ClientStore.Put(tx, client, ct);

@@ -1,11 +1,12 @@
 using Npgsql;
 using Trust.Idp.Authorize;
 using Trust.Idp.Sessions;
+using Trust.Kernel.Residency;
 
 namespace Trust.Idp.Login;
 
 /// <summary><c>GET /login/card</c> on the main host: opens the session of a card login, only in the browser that began.</summary>
-public sealed class ReturnFromCard(NpgsqlDataSource db, AuthorizationRequests requests, CardLogin logins, SessionStore sessions, IdpOptions options)
+public sealed class ReturnFromCard(NpgsqlDataSource db, AuthorizationRequests requests, CardLogin logins, SessionStore sessions, ResidencyGate residency, IdpOptions options)
 {
     /// <summary>Redeems the handle, once.</summary>
     public async Task<IResult> Handle(HttpContext context, string? request, string? handle, CancellationToken ct)
@@ -24,7 +25,7 @@ public sealed class ReturnFromCard(NpgsqlDataSource db, AuthorizationRequests re
             return SeeOther.To($"/login?request={request}&refused=handle-used");
         }
 
-        if (await sessions.Open(tx, login.Holder, login.Certificate, ct) is not { } opened)
+        if (await sessions.Open(tx, login.Holder, login.Certificate, residency.RegionOf(context.Connection.RemoteIpAddress), ct) is not { } opened)
         {
             return SeeOther.To($"/login?request={request}&refused=ledger-unavailable");
         }

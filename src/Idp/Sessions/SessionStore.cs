@@ -20,7 +20,7 @@ public sealed record Session(Guid Id, string Person, string Certificate, CardHol
 public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, IdpOptions options, Kernel.Hosting.ServiceOptions service, TimeProvider clock)
 {
     private const string Insert = """
-        INSERT INTO sessions (id, cookie_hash, person, certificate, holder, region, authenticated_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO sessions (id, cookie_hash, person, certificate, holder, region, authenticated_at, expires_at, caller_region) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """;
     private const string FindSql = """
         SELECT id, person, certificate, holder, authenticated_at FROM sessions WHERE cookie_hash = $1 AND ended_at IS NULL AND expires_at > $2
@@ -41,14 +41,19 @@ public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, IdpOptions 
     public Task<Session?> Find(Guid id, CancellationToken ct) => db.Sql(FindByIdSql).With(id).With(clock.GetUtcNow()).One(Row, ct);
 
     /// <summary>Opens a session inside a transaction and records the login with it.</summary>
+    /// <param name="tx">The transaction.</param>
+    /// <param name="holder">Who logged in.</param>
+    /// <param name="certificate">By which certificate.</param>
+    /// <param name="callerRegion">Where the browser is, by the declared networks.</param>
+    /// <param name="ct">Cancels.</param>
     /// <returns>The session and its cookie value, or null when the login could not be recorded and must be refused.</returns>
-    public async Task<(Session Session, string Cookie)?> Open(NpgsqlTransaction tx, CardHolder holder, string certificate, CancellationToken ct)
+    public async Task<(Session Session, string Cookie)?> Open(NpgsqlTransaction tx, CardHolder holder, string certificate, string? callerRegion, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         var session = new Session(Guid.CreateVersion7(now), holder.Person, certificate, holder, now);
         var cookie = Secret.New();
         await tx.Sql(Insert).With(session.Id).With(Secret.Hash("session", cookie)).With(session.Person).With(certificate)
-            .With(JsonSerializer.Serialize(holder, IdpJson.Default.CardHolder)).With(service.Region).With(now).With(now + options.SessionLife).Execute(ct);
+            .With(JsonSerializer.Serialize(holder, IdpJson.Default.CardHolder)).With(service.Region).With(now).With(now + options.SessionLife).With(callerRegion).Execute(ct);
         var outcome = await outbox.Append(tx, Event("AUTH.login", session.Person, certificate, session.Id, "card"), ct);
         return outcome is AppendOutcome.Appended ? (session, cookie) : null;
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Npgsql;
+using Trust.Kernel.Hosting;
 using Trust.LogFormat;
 
 namespace Trust.Kernel.Audit;
@@ -58,7 +59,8 @@ public sealed class RefusalCounter(Outbox outbox, NpgsqlDataSource db, AuditOpti
         {
             await outbox.AppendAggregate(tx, new AuditEvent
             {
-                Action = "AUTH.fail",
+                // Who was not let in because of where they are met residency, and not a lock.
+                Action = rule == CommonRefusals.CallerOutside.Name ? "RES.deny" : "AUTH.fail",
                 Actor = new Actor("anonymous"),
                 Subjects = [],
                 Outcome = EventOutcome.Refused,

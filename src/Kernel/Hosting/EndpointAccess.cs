@@ -70,7 +70,8 @@ public static class EndpointAccess
             return;
         }
 
-        var refusal = await JudgeWithin(context, route, doors);
+        var refusal = route is not null && doors.Residency.RefuseCaller(context.Connection.RemoteIpAddress, route.Data) is { } outside
+            ? CommonRefusals.CallerOutside.With("rule", outside.Id) : await JudgeWithin(context, route, doors);
         // Services among themselves are not limited.
         if (refusal is null && !(route!.Who is Who.Bearer && context.IsPeer()) && !doors.Limits.Admit(context, route.Limit))
         {

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Trust.Kernel.Residency;
 
 namespace Trust.Kernel.Hosting;
 
@@ -31,6 +32,12 @@ public sealed record Route(string Method, string Path, Who Who, Limit Limit, str
 
     /// <summary>True when the route answers although a place of the service is out of order by residency: health, which says so.</summary>
     public bool AnswersClosed { get; init; }
+
+    /// <summary>
+    /// Most sensitive data that an answer may show: whoever is outside, or nobody knows where, gets none of it (rule CN-1). What anyone may ask for is public, and
+    /// everything else personal, unless the row says otherwise.
+    /// </summary>
+    public DataClass Data { get; init; } = Who is Who.Public ? DataClass.Public : DataClass.Personal;
 
     /// <summary>Writes a refusal in the body that the route's protocol fixes; null for problem details.</summary>
     public Func<HttpContext, Refusal, Task>? ProtocolBody { get; init; }

@@ -68,9 +68,10 @@ public sealed class ResidencyGate : IReadinessCheck
             throw new ValidationException($"The keys that a residency declaration is believed by cannot be read: {e.Message}", e);
         }
 
-        var fault = "";
-        var terms = Files(options).Select(f => Read(f, trust, clock.GetUtcNow(), out fault)).OfType<ResidencyTerms>().MaxBy(t => t.Declaration.Version)
-            ?? throw new ValidationException($"There is no valid residency declaration in {folder}: {(fault.Length > 0 ? fault : FileName + " is missing.")} Two officers sign one (docs/RESIDENCY.md).");
+        var found = Files(options).Select(f => (Terms: Read(f, trust, clock.GetUtcNow(), out var fault), Fault: fault)).ToList();
+        var terms = found.ConvertAll(f => f.Terms).OfType<ResidencyTerms>().MaxBy(t => t.Declaration.Version)
+            ?? throw new ValidationException(
+                $"There is no valid residency declaration in {folder}: {found.Find(f => f.Fault.Length > 0).Fault ?? FileName + " is missing."} Two officers sign one (docs/RESIDENCY.md).");
         var gate = new ResidencyGate(options, UsedPlace.Of(configuration, service), clock, trust, terms);
         foreach (var place in gate._own)
         {
@@ -119,6 +120,20 @@ public sealed class ResidencyGate : IReadinessCheck
         var terms = _terms;
         return terms.Refuse(place.Kind, place.Address, place.Action, place.Class, _clock.GetUtcNow()) ?? Compare(place, terms.Find(place.Kind, place.Address)!);
     }
+
+    /// <summary>
+    /// Why a caller may not be shown data of a class: the rule that calls looking at them from there an export; null when there is none. Where a caller is
+    /// is said by the declared networks and the connection's own address, never by a header.
+    /// </summary>
+    public ResidencyRule? RefuseCaller(System.Net.IPAddress? address, DataClass data)
+    {
+        var (terms, now) = (_terms, _clock.GetUtcNow());
+        var answer = terms.Rules.Decide(new ResidencyQuestion(ResidencyAction.Access, data, terms.Region, terms.RegionOf(address, now), ResidencyTerms.DayOf(now)));
+        return answer.Permitted ? null : answer.Violated[0];
+    }
+
+    /// <summary>Region of the caller at an address; null where nobody declared it.</summary>
+    public string? RegionOf(System.Net.IPAddress? address) => _terms.RegionOf(address, _clock.GetUtcNow());
 
     /// <summary>True when an address lies in a declared network that the place may be in.</summary>
     public bool Admits(System.Net.IPAddress address, UsedPlace place)

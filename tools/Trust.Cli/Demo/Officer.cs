@@ -7,6 +7,9 @@ namespace Trust.Cli.Demo;
 /// <summary>A registration officer at work, by card over mutual TLS.</summary>
 public sealed class Officer(Card card, HttpClient http, string url) : IAsyncDisposable
 {
+    /// <summary>The officer's card.</summary>
+    public Card Card => card;
+
     /// <summary>The officer's calls.</summary>
     public Api Api { get; } = new(http, url);
 

@@ -74,6 +74,6 @@ public static class DeclarationFile
     public static JsonObject DocumentOf(JsonNode jws) => JsonNode.Parse(Base64Url.DecodeFromChars(jws["payload"]!.GetValue<string>()))!.AsObject();
 
     /// <summary>An officer's signature by card.</summary>
-    public static Task<(string Header, string Signature)> Sign(byte[] document, Card card, CancellationToken ct) =>
-        Sign(document, Certificate.ParsePem(File.ReadAllText(card.CertificateFile(Card.SignatureKey))), bytes => card.Sign(bytes, ct));
+    public static async Task<(string Header, string Signature)> Sign(byte[] document, Card card, CancellationToken ct) =>
+        await Sign(document, Certificate.ParsePem(await File.ReadAllTextAsync(card.CertificateFile(Card.SignatureKey), ct)), bytes => card.Sign(bytes, ct));
 }

@@ -1,0 +1,89 @@
+using System.Text.Json.Nodes;
+using Trust.Cli.Demo;
+using Trust.Cli.Local;
+using Trust.Cli.Residency;
+using Trust.TestKit;
+
+namespace Trust.EndToEnd.Tests.Residency;
+
+/// <summary>The drill of docs/RESIDENCY.md: a place that two officers declare outside closes every service that needs it, within a minute and by name of the rule.</summary>
+public sealed class DrillTests
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly string[] Services = ["idp", "ca", "sign", "ledger", "witness"];
+
+    [Fact]
+    public async Task Every_service_whose_place_is_declared_outside_refuses_within_a_minute_and_says_which_rule()
+    {
+        var installation = new Installation(Scratch.Directory("drill"), AddressPlan.FreePorts(), Cli.Program.RepositoryRoot());
+        try
+        {
+            await installation.Start(_ => { }, None);
+            await using var world = await World.Open(installation, Cli.Program.RepositoryRoot(), None);
+            using var http = Connections.Client(installation.RootFile);
+
+            await Declare(world, await Moved(installation, "820000"));
+            foreach (var service in Services)
+            {
+                await Eventually.Holds(async () => await Refusal(http, installation, service) == "CN-1", $"{service} is closed by CN-1", TimeSpan.FromSeconds(60));
+            }
+
+            // ca's own token is closed too, so two officers mend it by file and verb.
+            await installation.Declare(await Next(world, await Moved(installation, "510000")), None);
+            foreach (var service in Services)
+            {
+                await Eventually.Holds(async () => await Refusal(http, installation, service) is null, $"{service} is open again", TimeSpan.FromSeconds(60));
+            }
+
+            await Declare(world, await Moved(installation, "820000"));
+            await Eventually.Holds(async () => await Refusal(http, installation, "sign") == "CN-1", "sign is closed", TimeSpan.FromSeconds(60));
+            await installation.Services["sign"].Stop(None);
+            installation.Services["sign"].Start();
+            await Eventually.Holds(() => Task.FromResult(!installation.Services["sign"].IsRunning()), "sign does not start again", TimeSpan.FromSeconds(60));
+            Assert.Contains("Residency rule CN-1", await File.ReadAllTextAsync(installation.Services["sign"].LogFile, None), StringComparison.Ordinal);
+        }
+        finally
+        {
+            await installation.Stop(None);
+        }
+    }
+
+    // Every process has a token.
+    private static async Task<JsonObject> Moved(Installation installation, string region)
+    {
+        var document = await installation.DraftDeclaration(None);
+        foreach (var place in document["places"]!.AsArray().Where(p => p!["kind"]!.GetValue<string>() is "token"))
+        {
+            place!["region"] = region;
+        }
+
+        return document;
+    }
+
+    private static async Task Declare(World world, JsonObject document)
+    {
+        var bytes = DeclarationFile.Canonical(await Next(world, document));
+        var first = await DeclarationFile.Sign(bytes, world.Officers[0].Card, None);
+        var proposed = await world.Officers[0].Api.Post("/residency/declarations", DeclarationFile.Jws(bytes, [first]), None);
+        var second = await DeclarationFile.Sign(bytes, world.Officers[1].Card, None);
+        var accepted = await world.Officers[1].Api.Post($"/residency/declarations/{proposed["id"]}/signatures", new JsonObject { ["protected"] = second.Header, ["signature"] = second.Signature }, None);
+        Assert.Equal("in-force", accepted["state"]!.GetValue<string>());
+    }
+
+    // The installation's own file is the first version; ca keeps those that follow.
+    private static async Task<JsonObject> Next(World world, JsonObject document)
+    {
+        document["version"] = (await world.Officers[0].Api.Get("/residency/declarations?limit=1000", None)).AsArray().Max(d => d!["version"]!.GetValue<int>()) + 1;
+        return document;
+    }
+
+    // By its readiness, which answers whatever is closed.
+    private static async Task<string?> Refusal(HttpClient http, Installation installation, string service)
+    {
+        var address = installation.Addresses;
+        var url = service switch { "idp" => address.Idp, "ca" => address.CA, "sign" => address.Sign, "ledger" => address.Ledger, _ => address.Witness };
+        using var answer = await http.GetAsync(url + "/health/ready", None);
+        var check = JsonNode.Parse(await answer.Content.ReadAsStringAsync(None))!["checks"]!["residency"]!;
+        return check["ready"]!.GetValue<bool>() ? null : check["detail"]!.GetValue<string>().Split(':')[0];
+    }
+}

@@ -39,6 +39,7 @@ namespace Trust.CA;
 [JsonSerializable(typeof(Profile))]
 [JsonSerializable(typeof(DeclarationSummary))]
 [JsonSerializable(typeof(IReadOnlyList<DeclarationSummary>))]
+[JsonSerializable(typeof(DeclarationJws))]
 [JsonSerializable(typeof(DeclarationSignature))]
 [JsonSerializable(typeof(DeclarationView))]
 [JsonSerializable(typeof(CeremonyFile))]

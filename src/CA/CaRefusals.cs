@@ -374,7 +374,7 @@ public static class CaRefusals
 
     /// <summary>A residency declaration that could not come into force.</summary>
     public static readonly Refusal DeclarationRefused = new("declaration-refused", 422,
-        "数据驻留声明不能接受：{fault}", "The residency declaration cannot be taken: {fault}");
+        "数据驻留声明不能接受（{fault}），请更正后重新签名提交。", "The residency declaration cannot be taken ({fault}): correct it, have it signed anew and send it again.");
 
     /// <summary>No declaration.</summary>
     public static readonly Refusal UnknownDeclaration = new("unknown-declaration", 404,

@@ -25,7 +25,7 @@ public sealed class DrillTests
             await Declare(world, await Moved(installation, "820000"));
             foreach (var service in Services)
             {
-                await Eventually.Holds(async () => await Refusal(http, installation, service) == "CN-1", $"{service} is closed by CN-1", TimeSpan.FromSeconds(60));
+                await Eventually.Holds(async () => await Refusal(http, installation, service) == "CN-2", $"{service} is closed by CN-2", TimeSpan.FromSeconds(60));
             }
 
             // ca's own token is closed too, so two officers mend it by file and verb.
@@ -36,11 +36,11 @@ public sealed class DrillTests
             }
 
             await Declare(world, await Moved(installation, "820000"));
-            await Eventually.Holds(async () => await Refusal(http, installation, "sign") == "CN-1", "sign is closed", TimeSpan.FromSeconds(60));
+            await Eventually.Holds(async () => await Refusal(http, installation, "sign") == "CN-2", "sign is closed", TimeSpan.FromSeconds(60));
             await installation.Services["sign"].Stop(None);
             installation.Services["sign"].Start();
             await Eventually.Holds(() => Task.FromResult(!installation.Services["sign"].IsRunning()), "sign does not start again", TimeSpan.FromSeconds(60));
-            Assert.Contains("Residency rule CN-1", await File.ReadAllTextAsync(installation.Services["sign"].LogFile, None), StringComparison.Ordinal);
+            Assert.Contains("Residency rule CN-2", await File.ReadAllTextAsync(installation.Services["sign"].LogFile, None), StringComparison.Ordinal);
         }
         finally
         {

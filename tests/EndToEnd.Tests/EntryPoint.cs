@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Trust.Cli.Demo;
 using Trust.Cli.Local;
+using Trust.EndToEnd.Tests.Residency;
 using Xunit.MicrosoftTestingPlatform;
 using Xunit.Runner.InProc.SystemConsole;
 
@@ -31,6 +32,11 @@ internal static class EntryPoint
             }
 
             return 0;
+        }
+
+        if (Recorder.Record is null && Environment.IsPrivilegedProcess)
+        {
+            return await Recorder.Run(args);
         }
 
         // As the entry point that xunit generates: `dotnet test` speaks the testing platform's protocol, a person runs the console.

@@ -46,7 +46,8 @@ public sealed class CardBrowser : IAsyncDisposable
         var context = await playwright.Chromium.LaunchPersistentContextAsync(Path.Combine(home, "profile"), new BrowserTypeLaunchPersistentContextOptions
         {
             ExecutablePath = launcher, Env = environment, Locale = "zh-CN", ViewportSize = new ViewportSize { Width = 1100, Height = 900 },
-            Args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+            // A browser asks its maker for updates and accounts whatever it is told; the recorder is to see what we ask.
+            Args = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.*", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
         // A handshake with a token on a busy machine; what never comes still fails.
         context.SetDefaultTimeout(90_000);

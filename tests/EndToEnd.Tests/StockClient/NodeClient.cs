@@ -73,8 +73,8 @@ internal sealed class NodeClient : IAsyncDisposable
         await trust.Installation.Services["idp"].Verb("import-clients", ["--file", file], ct);
     }
 
-    // Kept between runs, as built outputs are; the lock file says when it is old.
-    private static async Task<string> Install(CancellationToken ct)
+    /// <summary>Installs the client, kept between runs as built outputs are; the lock file says when it is old.</summary>
+    public static async Task<string> Install(CancellationToken ct)
     {
         var source = Path.Combine(AppContext.BaseDirectory, "StockClient");
         var folder = Directory.CreateDirectory(Path.Combine(Cli.Program.RepositoryRoot(), ".trust", "stock-client")).FullName;

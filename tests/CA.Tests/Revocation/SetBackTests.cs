@@ -104,6 +104,7 @@ public sealed class SetBackTests
     public void Only_these_routes_answer_before_the_head_is_compared() => Assert.Equal(
         [
             "GET /ca/{file}",
+            "GET /residency/declaration",
             "POST /certificates/{sha256}/hold",
             "POST /certificates/{sha256}/revoke",
             "POST /institutions/{urn}/state",

@@ -46,18 +46,6 @@ internal sealed record CheckPosition(
     /// <summary>The form it is stored in.</summary>
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, CheckPositionJson.Default.CheckPosition);
 
-    /// <summary>Hashes of the tree's right edge.</summary>
-    public static List<byte[]> EdgeOf(LogTree tree)
-    {
-        var edge = new List<byte[]>();
-        for (var level = 0; level == 0 || LogTree.FullTiles(tree.Size, level - 1) > 0; level++)
-        {
-            edge.Add(tree.Partial(level).ToArray());
-        }
-
-        return edge;
-    }
-
     private bool IsWhole() =>
         CommitEntry.TryRead(Commit) is { } commit && Sealed.Count == commit.Volume && Edge.Count <= 8
         && !Edge.Where((tile, level) => tile.Length != LogTree.PartialWidth(commit.Covered + 1, level) * Envelope.HashSize).Any()

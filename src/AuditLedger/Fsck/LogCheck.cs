@@ -85,7 +85,7 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
         {
             Expected = _expected, Tiles = tiles.Wrong, Ends = entries.Ends,
             Next = end < head.Size && _faults.Count == 0 && index.Last is { } last
-                ? new CheckPosition(CheckPosition.EdgeOf(_tree), [.. index.Sealed], last.Write(), entries.Time, entries.ByActor, entries.Chains) : null,
+                ? new CheckPosition(_tree.Edge(), [.. index.Sealed], last.Write(), entries.Time, entries.ByActor, entries.Chains) : null,
         };
     }
 

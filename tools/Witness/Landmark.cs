@@ -53,7 +53,7 @@ internal sealed record Landmark(
         }
     }
 
-    /// <summary>What is cosigned of a landmark (docs/LEDGER-FORMAT.md §7): the root says what was logged, the hash what else a replay needs to go on.</summary>
+    /// <summary>What is cosigned of a landmark (docs/LEDGER-FORMAT.md §8): the root says what was logged, the hash what else a replay needs to go on.</summary>
     /// <param name="origin">The log's.</param>
     /// <param name="size">Entries covered.</param>
     /// <param name="root">Root of their tree.</param>

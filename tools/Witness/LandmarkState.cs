@@ -7,7 +7,7 @@ namespace Trust.Witness;
 
 /// <summary>
 /// What a replay needs to go on behind a landmark besides the tree's edge, in one spelling, so that all witnesses of a log cosign the same bytes
-/// (docs/LEDGER-FORMAT.md §7).
+/// (docs/LEDGER-FORMAT.md §8).
 /// </summary>
 internal static class LandmarkState
 {

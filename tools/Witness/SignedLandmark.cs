@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Trust.Witness;
 
-/// <summary>A landmark as witnesses show it to one another (docs/LEDGER-FORMAT.md §7).</summary>
+/// <summary>A landmark as witnesses show it to one another (docs/LEDGER-FORMAT.md §8).</summary>
 /// <param name="Note">Signed note over its text.</param>
 /// <param name="State">See <see cref="LandmarkState"/>.</param>
 internal sealed record SignedLandmark(string Note, byte[] State)

@@ -15,8 +15,9 @@ namespace Trust.AuditLedger.Fsck;
 /// <param name="Time">Ledger time of the last event.</param>
 /// <param name="ByActor">Whether the last event is found by who acted, as all after it must be.</param>
 /// <param name="Chains">Where each source's chain stands.</param>
+/// <param name="Keys">Where the opening of keys stands, when all entries have been checked: then the entry is the log's last; null before.</param>
 internal sealed record CheckPosition(
-    IReadOnlyList<byte[]> Edge, IReadOnlyList<SealedVolume> Sealed, byte[] Commit, long Time, bool ByActor, IReadOnlyList<CheckedChain> Chains)
+    IReadOnlyList<byte[]> Edge, IReadOnlyList<SealedVolume> Sealed, byte[] Commit, long Time, bool ByActor, IReadOnlyList<CheckedChain> Chains, KeyPosition? Keys = null)
 {
     /// <summary>Entries checked: the index of the next one.</summary>
     [JsonIgnore]
@@ -49,7 +50,7 @@ internal sealed record CheckPosition(
     private bool IsWhole() =>
         CommitEntry.TryRead(Commit) is { } commit && Sealed.Count == commit.Volume && Edge.Count <= 8
         && !Edge.Where((tile, level) => tile.Length != LogTree.PartialWidth(commit.Covered + 1, level) * Envelope.HashSize).Any()
-        && Chains.All(c => c.Hash.Length == Envelope.HashSize);
+        && Chains.All(c => c.Hash.Length == Envelope.HashSize) && Keys?.Fits(commit.Covered + 1) != false;
 }
 
 /// <summary>Where one source's chain stands.</summary>

@@ -192,7 +192,7 @@ internal sealed class DataKeyCheck(NpgsqlDataSource db, IToken token, KeyPace pa
         for (; await reader.ReadAsync(ct); read++)
         {
             last = reader.GetInt64(0);
-            if (reader.IsDBNull(2) || damaged(last))
+            if (damaged(last) || await reader.IsDBNullAsync(2, ct))
             {
                 continue;
             }

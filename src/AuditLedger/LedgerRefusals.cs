@@ -215,7 +215,7 @@ public static class LedgerRefusals
         SubmitRefusal.BodyDiffers => BodyDiffers,
         SubmitRefusal.CeremonyPending => CeremonyPending,
         SubmitRefusal.Standby => Standby,
-        SubmitRefusal.Busy => Busy,
+        SubmitRefusal.Busy or SubmitRefusal.KeyGone => Busy,
         SubmitRefusal.DiskLow => DiskLow,
         SubmitRefusal.NotAnchored => IntakeNotAnchored,
         _ => Unknown,

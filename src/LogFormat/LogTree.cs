@@ -91,6 +91,18 @@ public sealed class LogTree
     /// <summary>Hashes of a partial tile.</summary>
     public ReadOnlySpan<byte> Partial(int level) => level < _edge.Count ? _edge[level].AsSpan(0, PartialWidth(Size, level) * Hash) : default;
 
+    /// <summary>Hashes of the partial tile of each level: what <see cref="FromEdge"/> goes on from.</summary>
+    public List<byte[]> Edge()
+    {
+        var edge = new List<byte[]>();
+        for (var level = 0; level == 0 || FullTiles(Size, level - 1) > 0; level++)
+        {
+            edge.Add(Partial(level).ToArray());
+        }
+
+        return edge;
+    }
+
     /// <summary>Root of a perfect subtree inside a tile.</summary>
     /// <param name="tile">Hashes.</param>
     /// <param name="from">First hash.</param>

@@ -199,3 +199,7 @@ public sealed class EvidenceMade : IAsyncLifetime
         Assert.IsType<PostOutcome.Accepted>(await new LedgerLink(client, source).Post(frame, count, default));
     }
 }
+
+/// <summary>Both classes that ask it share one.</summary>
+[CollectionDefinition(nameof(EvidenceMade))]
+public sealed class OneEvidenceMade : ICollectionFixture<EvidenceMade>;

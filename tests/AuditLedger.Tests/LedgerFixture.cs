@@ -81,6 +81,9 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>How many of them must cosign.</summary>
     public int Quorum { get; set; }
 
+    /// <summary>How long a quorum may fail to come.</summary>
+    public string Patience { get; set; } = "00:00:02";
+
     /// <summary>Entries of a volume of the subject index.</summary>
     public int VolumeSize { get; set; } = 1 << 24;
 
@@ -138,7 +141,7 @@ public sealed class LedgerFixture : IAsyncDisposable
                 EpochSize = VolumeSize,
                 Evidence = Evidence ?? new { },
                 Standbys = Standbys ?? new { },
-                Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience = "00:00:02" },
+                Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience },
                 RetentionMonths = Retention,
                 MirrorDirectory = Mirror,
                 Sources = SourceNames.Select(s => new

@@ -140,7 +140,7 @@ public sealed class PruneTests
         index.Follow(Judged(), reader.Return, end == size);
         await reading;
         Assert.True(faults.Count > 0 || end < size || tree.Root().AsSpan().SequenceEqual(log.Heads[^1].Root), "the last portion ends in another root");
-        return (faults, end == size || index.Last is not { } last ? null : new CheckPosition(CheckPosition.EdgeOf(tree), [.. index.Sealed], last.Write(), entries.Time, entries.ByActor, []));
+        return (faults, end == size || index.Last is not { } last ? null : new CheckPosition(tree.Edge(), [.. index.Sealed], last.Write(), entries.Time, entries.ByActor, []));
 
         IEnumerable<EntryBlock> Judged()
         {

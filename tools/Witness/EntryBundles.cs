@@ -24,7 +24,8 @@ internal sealed class EntryBundles(Outbound outbound, string peer)
             using var answer = await outbound.Client(peer).GetAsync(path, HttpCompletionOption.ResponseHeadersRead, ct);
             if (answer.StatusCode != HttpStatusCode.OK)
             {
-                throw new EntriesUnreadableException($"HTTP {(int)answer.StatusCode} for {path}");
+                // Ranges are pruned whole, so only of a full bundle that says that its entries are there no more.
+                throw new EntriesUnreadableException($"HTTP {(int)answer.StatusCode} for {path}", arePruned: answer.StatusCode is HttpStatusCode.NotFound && width == LogTree.Width);
             }
 
             await answer.Content.LoadIntoBufferAsync(MaxBytes, ct);
@@ -56,7 +57,8 @@ internal sealed class EntryBundles(Outbound outbound, string peer)
         return entries;
     }
 
-    private static string Number(long n)
+    /// <summary>A tile's number as its address spells it.</summary>
+    internal static string Number(long n)
     {
         var text = (n % 1000).ToString("000", CultureInfo.InvariantCulture);
         for (n /= 1000; n > 0; n /= 1000)
@@ -70,4 +72,9 @@ internal sealed class EntryBundles(Outbound outbound, string peer)
 
 /// <summary>The log's entries could not be read; says nothing about what they are.</summary>
 /// <param name="message">Why.</param>
-public sealed class EntriesUnreadableException(string message) : Exception(message);
+/// <param name="arePruned">The log says that it holds them no more.</param>
+public sealed class EntriesUnreadableException(string message, bool arePruned = false) : Exception(message)
+{
+    /// <summary>The log says that it holds them no more.</summary>
+    public bool ArePruned => arePruned;
+}

@@ -31,16 +31,14 @@ internal sealed class LogAudit
     /// <exception cref="InvalidDataException">The landmark contradicts itself.</exception>
     public LogAudit(Landmark from)
     {
-        var commit = CommitEntry.TryRead(from.Commit) ?? throw new InvalidDataException("The landmark holds no commit entry.");
-        var size = commit.Covered + 1;
-        if (from.Edge.Where((tile, level) => tile.Length != LogTree.PartialWidth(size, level) * Envelope.HashSize).Any() || from.Edge.Count > 8
-            || from.Sealed.Count != commit.Volume || from.Chains.Any(c => c.Head.Length != Envelope.HashSize))
+        if (!from.IsWhole)
         {
             throw new InvalidDataException("The landmark contradicts itself.");
         }
 
+        var size = from.Size;
         _tree = LogTree.FromEdge(size, from.Edge);
-        _index = new SubjectIndex(from.Sealed, commit, volume: null, canUndo: false);
+        _index = new SubjectIndex(from.Sealed, CommitEntry.TryRead(from.Commit)!, volume: null, canUndo: false);
         _chains = from.Chains.ToDictionary(c => c.Source, c => new Chain(c.Epoch, c.Seq, c.Head), StringComparer.Ordinal);
         (_time, _byActor, BeganAt) = (from.Time, from.ByActor, size);
         _roots[size] = _tree.Root();
@@ -171,13 +169,7 @@ internal sealed class LogAudit
     {
         public Landmark ToLandmark(IReadOnlyList<SealedVolume> sealedBefore)
         {
-            var edge = new List<byte[]>();
-            for (var level = 0; level == 0 || LogTree.FullTiles(Tree.Size, level - 1) > 0; level++)
-            {
-                edge.Add(Tree.Partial(level).ToArray());
-            }
-
-            return new Landmark(edge, sealedBefore, Commit.Write(), Time, [.. Chains.Select(c => new LandmarkChain(c.Key, c.Value.Epoch, c.Value.Seq, c.Value.Head))], ByActor);
+            return new Landmark(Tree.Edge(), sealedBefore, Commit.Write(), Time, [.. Chains.Select(c => new LandmarkChain(c.Key, c.Value.Epoch, c.Value.Seq, c.Value.Head))], ByActor);
         }
     }
 

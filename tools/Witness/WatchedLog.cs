@@ -7,30 +7,6 @@ using Trust.LogFormat.Index;
 
 namespace Trust.Witness;
 
-/// <summary>What the witness answers (C2SP tlog-witness, status codes in brackets).</summary>
-internal abstract record AddOutcome
-{
-    private AddOutcome() { }
-
-    /// <summary>[200] Cosigned, and stored before this is said.</summary>
-    public sealed record Cosigned(NoteLine Line) : AddOutcome;
-
-    /// <summary>[403] No known key of the log signed it, or a known key's line is bad.</summary>
-    public sealed record NotSigned : AddOutcome;
-
-    /// <summary>[400] The old size is larger than the checkpoint's.</summary>
-    public sealed record OldTooLarge : AddOutcome;
-
-    /// <summary>[409] The witness stands at another size.</summary>
-    public sealed record Elsewhere(long Size) : AddOutcome;
-
-    /// <summary>[422] The checkpoint does not follow, or the log's entries are not what they should be.</summary>
-    public sealed record Wrong(string Why) : AddOutcome;
-
-    /// <summary>[503] Cannot be judged now.</summary>
-    public sealed record NotNow(string Why) : AddOutcome;
-}
-
 /// <summary>
 /// One log as the witness knows it: the newest checkpoint it cosigned, stored durably before it is given out, and the log's entries recomputed.
 /// Requests are judged one at a time, so that check and store are one step.
@@ -42,6 +18,7 @@ internal sealed class WatchedLog : IDisposable
 
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly EntryBundles _bundles;
+    private readonly LandmarkQuorum _quorum;
     private readonly FileLockStore _store;
     private readonly IDisposable _held;
     private readonly IReadOnlyList<NoteVerifier> _keys;
@@ -53,23 +30,27 @@ internal sealed class WatchedLog : IDisposable
     private (string Why, DateTimeOffset Until)? _condemned;
     private Landmark? _written;
     private string? _wrong;
+    private string? _waits;
+    private SignedLandmark? _shown;
 
     /// <param name="options">Which log.</param>
     /// <param name="directory">Folder of its state, this witness's alone.</param>
     /// <param name="bundles">Its entries.</param>
+    /// <param name="quorum">Where it begins when they are pruned.</param>
     /// <param name="key">The witness's key.</param>
     /// <param name="clock">Time of cosignatures.</param>
     /// <exception cref="ValidationException">The log's keys cannot be read.</exception>
     /// <exception cref="LockStoreException">The state is held by another process, or damaged.</exception>
-    public WatchedLog(WatchedLogOptions options, string directory, EntryBundles bundles, WitnessKey key, TimeProvider clock)
+    public WatchedLog(WatchedLogOptions options, string directory, EntryBundles bundles, LandmarkQuorum quorum, WitnessKey key, TimeProvider clock)
     {
         Origin = options.Origin;
         _keys = ReadKeys(options.VKeysFile);
-        (_bundles, _key, _clock) = (bundles, key, clock);
+        (_bundles, _quorum, _key, _clock) = (bundles, quorum, key, clock);
         _store = new FileLockStore(directory);
         _held = _store.TryAcquire() ?? throw new LockStoreException($"{directory} is held by another process");
         _stored = _store.Read();
         _landmark = Path.Combine(directory, "landmark.json");
+        _shown = Landmark.TryRead(_landmark) is { } kept ? Show(kept) : null;
         _audit = Begin();
     }
 
@@ -81,6 +62,12 @@ internal sealed class WatchedLog : IDisposable
 
     /// <summary>What was found wrong with the log; null while nothing is.</summary>
     public string? Wrong => Volatile.Read(ref _wrong);
+
+    /// <summary>Why the log cannot be followed although it answers; null while it can.</summary>
+    public string? Waits => Volatile.Read(ref _waits);
+
+    /// <summary>The newest landmark, cosigned; null before the first.</summary>
+    public SignedLandmark? Shown => Volatile.Read(ref _shown);
 
     /// <summary>The newest cosigned note; empty before the first.</summary>
     public string Note => Volatile.Read(ref _stored);
@@ -183,7 +170,7 @@ internal sealed class WatchedLog : IDisposable
             return found;
         }
 
-        var why = await Differs(known, asked, ct);
+        var why = await Differs(known, asked, mayJoin: true, ct);
         if (why is not null && _audit.BeganAt > 0)
         {
             why = await DiffersFromTheFirst(known, asked, why, ct);
@@ -206,7 +193,7 @@ internal sealed class WatchedLog : IDisposable
         _audit = new LogAudit();
         try
         {
-            var why = await Differs(known, asked, ct);
+            var why = await Differs(known, asked, mayJoin: false, ct);
             if (why is null && File.Exists(_landmark))
             {
                 File.Move(_landmark, _landmark + ".spoiled", overwrite: true);
@@ -217,36 +204,51 @@ internal sealed class WatchedLog : IDisposable
         catch (EntriesUnreadableException e) when (_audit.Size == 0)
         {
             _audit = Begin();
+            Volatile.Write(ref _waits, $"from the landmark on, {found}");
             throw new EntriesUnreadableException($"from the landmark on, {found}; whether the log or the landmark is wrong only its first entries say: {e.Message}");
         }
     }
 
-    private async Task<string?> Differs(Checkpoint known, Checkpoint asked, CancellationToken ct) =>
-        await Replay(asked.Size, ct)
-            ?? (Same(known) ? null : $"the entries no longer give the root of {known.Size} that was cosigned")
+    private async Task<string?> Differs(Checkpoint known, Checkpoint asked, bool mayJoin, CancellationToken ct)
+    {
+        if (await Replay(asked.Size, mayJoin, ct) is { } why)
+        {
+            return why;
+        }
+
+        if (asked.Size < _audit.BeganAt)
+        {
+            throw new EntriesUnreadableException($"the landmark from which on they are followed covers {_audit.BeganAt} entries, the checkpoint {asked.Size}");
+        }
+
+        // Of what was cosigned before the landmark the checkpoint's own proof says that it goes on from there.
+        return (known.Size < _audit.BeganAt || Same(known) ? null : $"the entries no longer give the root of {known.Size} that was cosigned")
             ?? (_audit.RootAt(asked.Size) is null ? $"a checkpoint of {asked.Size} does not end in a commit entry" : null)
             ?? (Same(asked) ? null : $"the entries give another root than the checkpoint of {asked.Size}");
-
-    private LogAudit Begin()
-    {
-        try
-        {
-            // What was not cosigned yet must be replayed as well: it is compared with the cosigned root on the way.
-            return Landmark.TryRead(_landmark) is { } from && CommitEntry.TryRead(from.Commit) is { } end && end.Covered < Known().Size ? new LogAudit(from) : new LogAudit();
-        }
-        catch (InvalidDataException)
-        {
-            return new LogAudit();
-        }
     }
+
+    // What was not cosigned yet must be replayed as well: it is compared with the cosigned root on the way. A landmark beyond it is a quorum's, or none.
+    private LogAudit Begin() =>
+        Landmark.TryRead(_landmark) is { } from && (from.Size <= Known().Size || _quorum.Believes(from)) ? new LogAudit(from) : new LogAudit();
 
     private bool Same(Checkpoint checkpoint) => _audit.RootAt(checkpoint.Size) is { } root && root.AsSpan().SequenceEqual(checkpoint.Root);
 
-    private async Task<string?> Replay(long size, CancellationToken ct)
+    private async Task<string?> Replay(long size, bool mayJoin, CancellationToken ct)
     {
         while (_audit.Size < size)
         {
-            foreach (var leaf in await _bundles.Read(_audit.Size, size, ct))
+            List<ReadOnlyMemory<byte>> leaves;
+            try
+            {
+                leaves = await _bundles.Read(_audit.Size, size, ct);
+            }
+            catch (EntriesUnreadableException e) when (e.ArePruned && mayJoin)
+            {
+                await Join(e.Message, ct);
+                continue;
+            }
+
+            foreach (var leaf in leaves)
             {
                 if (_audit.FollowEntry(leaf.Span) is { } why)
                 {
@@ -258,11 +260,35 @@ internal sealed class WatchedLog : IDisposable
         return null;
     }
 
+    // Stored before a single entry behind it is read: a restart goes on from there, whether or not the other witnesses answer then.
+    private async Task Join(string pruned, CancellationToken ct)
+    {
+        var (landmark, why) = await _quorum.Find(_audit.Size, ct);
+        if (landmark is null)
+        {
+            var waits = $"{pruned}: the log has pruned them; {why}";
+            Volatile.Write(ref _waits, waits);
+            throw new EntriesUnreadableException(waits);
+        }
+
+        landmark.Write(_landmark);
+        Volatile.Write(ref _shown, Show(landmark));
+        Volatile.Write(ref _waits, null);
+        _audit = new LogAudit(landmark);
+    }
+
+    private SignedLandmark? Show(Landmark landmark) =>
+        landmark.Note is { } note && SignedNote.TryRead(note) is { Text: var text } && string.Equals(text, landmark.Text(Origin), StringComparison.Ordinal)
+            ? new SignedLandmark(note, LandmarkState.Write(landmark)) : null;
+
     private async Task<AddOutcome> Store(string note, string text, CancellationToken ct)
     {
         var line = await _key.Cosign(text, _clock.GetUtcNow(), ct);
         var own = SignedNote.TryRead(note)!.Value.Lines.Where(l => _keys.Any(l.IsOf));
         var next = SignedNote.Write(text, [.. own, line]);
+        var ended = _audit.Newest is { } newest && !ReferenceEquals(newest, _written) ? newest : null;
+        // From memory, where the entries put it: what was read back from a disk would be cosigned unseen.
+        var landmark = ended is null ? null : ended with { Note = await CosignLandmark(ended, ct) };
         try
         {
             _store.Swap(_stored, next);
@@ -277,13 +303,21 @@ internal sealed class WatchedLog : IDisposable
         Volatile.Write(ref _stored, next);
         Volatile.Write(ref _wrong, null);
         _audit.DropRootsBelow(Known().Size);
-        if (_audit.Newest is { } landmark && !ReferenceEquals(landmark, _written))
+        Volatile.Write(ref _waits, null);
+        if (landmark is not null)
         {
             landmark.Write(_landmark);
-            _written = landmark;
+            _written = ended;
+            Volatile.Write(ref _shown, Show(landmark));
         }
 
         return new AddOutcome.Cosigned(line);
+    }
+
+    private async Task<string> CosignLandmark(Landmark landmark, CancellationToken ct)
+    {
+        var text = landmark.Text(Origin);
+        return SignedNote.Write(text, [await _key.Cosign(text, _clock.GetUtcNow(), ct)]);
     }
 
     private Checkpoint Known() => _stored.Length == 0

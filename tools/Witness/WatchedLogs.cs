@@ -8,10 +8,10 @@ internal sealed class WatchedLogs : IHostedService, IDisposable
 {
     private readonly Dictionary<string, WatchedLog> _byOrigin;
 
-    public WatchedLogs(WitnessOptions options, ServiceOptions service, Outbound outbound, WitnessKey key, TimeProvider clock) =>
+    public WatchedLogs(WitnessOptions options, ServiceOptions service, Outbound outbound, WitnessKey key, TimeProvider clock, ILogger<WatchedLogs> log) =>
         _byOrigin = options.Logs.ToDictionary(
             l => l.Origin,
-            l => new WatchedLog(l, Path.Combine(service.DataDirectory, "logs", WatchedLog.Id(l.Origin)), new EntryBundles(outbound, l.Peer), key, clock),
+            l => new WatchedLog(l, Path.Combine(service.DataDirectory, "logs", WatchedLog.Id(l.Origin)), new EntryBundles(outbound, l.Peer), new LandmarkQuorum(l, outbound, log), key, clock),
             StringComparer.Ordinal);
 
     /// <summary>The log of that origin; null when it is not watched.</summary>
@@ -20,10 +20,10 @@ internal sealed class WatchedLogs : IHostedService, IDisposable
     /// <summary>The log of that hex SHA-256 of its origin; null when it is not watched.</summary>
     public WatchedLog? FindById(string id) => _byOrigin.Values.FirstOrDefault(l => string.Equals(WatchedLog.Id(l.Origin), id, StringComparison.Ordinal));
 
-    /// <summary>Not ready while a log was found wrong.</summary>
+    /// <summary>Not ready while a log was found wrong, or cannot be followed for want of a landmark.</summary>
     public Readiness Health()
     {
-        var wrong = _byOrigin.Values.Where(l => l.Wrong is not null).Select(l => $"{l.Origin}: {l.Wrong}").ToList();
+        var wrong = _byOrigin.Values.Where(l => (l.Wrong ?? l.Waits) is not null).Select(l => $"{l.Origin}: {l.Wrong ?? l.Waits}").ToList();
         return wrong.Count == 0 ? new Readiness(true, $"{_byOrigin.Count} watched") : new Readiness(false, string.Join("; ", wrong));
     }
 

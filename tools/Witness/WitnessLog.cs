@@ -11,4 +11,7 @@ internal static partial class WitnessLog
 
     [LoggerMessage(7002, LogLevel.Warning, "{Origin}: its entries cannot be read: {Why}")]
     public static partial void Unreadable(ILogger log, string origin, string why);
+
+    [LoggerMessage(7003, LogLevel.Warning, "{Origin}: what it would have to read is pruned, so it begins at the landmark of {Size} entries; what lies before it is the word of {Witnesses}")]
+    public static partial void Begun(ILogger log, string origin, long size, string witnesses);
 }

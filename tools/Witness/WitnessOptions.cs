@@ -28,4 +28,23 @@ public sealed record WatchedLogOptions
     /// <summary>File of its vkey lines; a checkpoint needs a line of at least one, and no bad line of any.</summary>
     [Required]
     public required string VKeysFile { get; init; }
+
+    /// <summary>Whose landmark is believed where the log has pruned what this witness would have to read; null for nobody's.</summary>
+    public JoinOptions? Join { get; init; }
+}
+
+/// <summary>Whom a witness believes what lies before the entries that it can read itself.</summary>
+public sealed record JoinOptions
+{
+    /// <summary>The declared peers that are asked for their landmark.</summary>
+    [MinLength(1)]
+    public required IReadOnlyList<string> Peers { get; init; }
+
+    /// <summary>File of the vkey lines, type 04, of the witnesses that are believed.</summary>
+    [Required]
+    public required string VKeysFile { get; init; }
+
+    /// <summary>How many of them must have cosigned one landmark.</summary>
+    [Range(1, 64)]
+    public required int Quorum { get; init; }
 }

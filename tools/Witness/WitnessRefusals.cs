@@ -28,6 +28,10 @@ public static class WitnessRefusals
     public static readonly Refusal NothingCosigned = new("nothing-cosigned", 404,
         "本见证方尚未联署该日志的任何检查点。", "this witness has cosigned nothing of that log");
 
+    /// <summary>No volume has ended that this witness recomputed.</summary>
+    public static readonly Refusal NoLandmark = new("no-landmark", 404,
+        "本见证方尚未核算到该日志任何一卷的末尾。", "no volume of that log has ended that this witness recomputed");
+
     /// <summary>The checkpoint does not follow, or the log's entries are not what they should be. Member: <c>why</c>.</summary>
     public static readonly Refusal WrongLog = new("wrong-log", 422, "该检查点与日志的条目不符，不予联署：{why}", "The checkpoint does not fit the log's entries, so it is not cosigned: {why}");
 

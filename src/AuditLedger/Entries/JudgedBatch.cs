@@ -6,10 +6,23 @@ using Trust.LogFormat.Index;
 namespace Trust.AuditLedger.Entries;
 
 /// <summary>One event of a batch after judgement: what the sequencer needs, computed once outside it.</summary>
-internal readonly record struct JudgedEvent(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> DataKey, byte[] BodyHash, byte[] Prev, byte[] Keys);
+/// <param name="Body">As sent.</param>
+/// <param name="DataKey">Of its sealed detail: as sent, and sealed before it is sequenced; else empty.</param>
+/// <param name="BodyHash">SHA-256 of the body.</param>
+/// <param name="Prev">Hash of its source's envelope before.</param>
+/// <param name="Keys">Of the leaf.</param>
+/// <param name="Under">Identity of the subject's key that the data key is sealed under.</param>
+internal readonly record struct JudgedEvent(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> DataKey, byte[] BodyHash, byte[] Prev, byte[] Keys, Guid Under = default);
 
 /// <summary>A batch whose bodies, chain and signature hold. Only <see cref="BatchJudge"/> makes one.</summary>
-internal sealed record JudgedBatch(string Source, BatchFrame Frame, JudgedEvent[] Events, byte[] LastHash, bool OpensWithCeremony);
+internal sealed record JudgedBatch(string Source, BatchFrame Frame, JudgedEvent[] Events, byte[] LastHash, bool OpensWithCeremony)
+{
+    /// <summary>Subjects under whose keys its detail is sealed.</summary>
+    public IEnumerable<byte[]> KeyedSubjects => Events.Where(e => e.DataKey.Length > 0).Select(e => e.DataKey.Span[..SubjectKey.Size].ToArray());
+
+    /// <summary>Whether all of its detail is sealed under keys of these identities.</summary>
+    public bool IsSealedUnder(HashSet<Guid> identities) => Array.TrueForAll(Events, e => e.DataKey.Length == 0 || identities.Contains(e.Under));
+}
 
 /// <summary>Verdict over a posted batch.</summary>
 internal abstract record Judgement

@@ -3,12 +3,16 @@ using Trust.AuditLedger.Intake;
 using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Hosting;
 using Trust.LogFormat;
+using Trust.LogFormat.Index;
 
 namespace Trust.AuditLedger.Entries;
 
 /// <summary>Takes a signed batch of one source, idempotent by (source, epoch, seq).</summary>
 internal sealed class PostEntries(Sources sources, Admission admission, Sequencer sequencer, SubjectKeyVault vault, ILogger<PostEntries> log)
 {
+    // Once more after a shredding; what is refused again lies under a key whose fate is just being decided, and its producer sends it again.
+    private const int Attempts = 2;
+
     /// <summary>Answers the receipts (docs/LEDGER-FORMAT.md §6).</summary>
     public async Task<Results<FileContentHttpResult, Refusal>> Handle(HttpContext context)
     {
@@ -36,8 +40,7 @@ internal sealed class PostEntries(Sources sources, Admission admission, Sequence
                 LedgerLog.EventRefused(log, position, name, reason);
                 return LedgerRefusals.EventRefused.With("position", position).With("reason", reason);
             case Judgement.Good(var batch):
-                await SealKeys(batch, context.RequestAborted);
-                return await sequencer.Submit(new Submission.Append(batch)) switch
+                return await Submit(batch, context.RequestAborted) switch
                 {
                     SubmitOutcome.Sequenced(var answer) => TypedResults.File(answer.Write(), "application/octet-stream"),
                     SubmitOutcome.Refused(var why) => why.Answer(context),
@@ -49,15 +52,35 @@ internal sealed class PostEntries(Sources sources, Admission admission, Sequence
         }
     }
 
+    // A key from memory that another instance has shredded is known as such by the sequencer, in the transaction that would store what lies under it.
+    private async Task<SubmitOutcome> Submit(JudgedBatch batch, CancellationToken ct)
+    {
+        for (var left = Attempts - 1; ; left--)
+        {
+            await SealKeys(batch, ct);
+            var outcome = await sequencer.Submit(new Submission.Append(batch));
+            if (outcome is not SubmitOutcome.Refused(SubmitRefusal.KeyGone) || left == 0)
+            {
+                return outcome;
+            }
+
+            foreach (var subject in batch.KeyedSubjects)
+            {
+                vault.Forget(SubjectKey.FromBytes("subject", subject));
+            }
+        }
+    }
+
     // A data key is stored only under the key of its subject, so that destroying that one shreds the detail.
     private async Task SealKeys(JudgedBatch batch, CancellationToken ct)
     {
         for (var i = 0; i < batch.Events.Length; i++)
         {
-            var e = batch.Events[i];
-            if (!e.DataKey.IsEmpty)
+            if (batch.Frame.Events[i].DataKey is { IsEmpty: false } dataKey)
             {
-                batch.Events[i] = e with { DataKey = await vault.Seal(e.Body, e.BodyHash, e.DataKey, ct) };
+                var e = batch.Events[i];
+                var (bytes, under) = await vault.Seal(e.Body, e.BodyHash, dataKey, ct);
+                batch.Events[i] = e with { DataKey = bytes, Under = under };
             }
         }
     }

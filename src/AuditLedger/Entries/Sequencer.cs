@@ -1,6 +1,7 @@
 using Npgsql;
 using Trust.AuditLedger.Checkpoints;
 using Trust.AuditLedger.Index;
+using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Watching;
 using Trust.AuditLedger.Witnessing;
 using Trust.Kernel.Audit;
@@ -154,7 +155,8 @@ internal sealed class Sequencer(
         if (index.HasPending)
         {
             // A log from before the index: from now on every published head ends in a commit entry.
-            await AppendGroup(store, position, new Group(position, clock.GetUtcNow()), ct);
+            await using var tx = await store.BeginGroup(ct);
+            await AppendGroup(store, tx, position, new Group(position, clock.GetUtcNow()), ct);
         }
 
         _why = null;
@@ -213,32 +215,7 @@ internal sealed class Sequencer(
 
     private async Task SequenceSubmissions(SequencerStore store, LogPosition position, List<Submission> waiting, CancellationToken ct)
     {
-        var now = clock.GetUtcNow();
-        var group = new Group(position, now);
-        var repeats = new List<Submission.Append>();
-        foreach (var request in waiting.OfType<Submission.Append>())
-        {
-            if (group.IsRepeat(request.Batch))
-            {
-                repeats.Add(request);
-            }
-            else if (group.Judge(request.Batch) is { } refusal)
-            {
-                request.Refuse(refusal);
-            }
-            else
-            {
-                group.Accept(request);
-            }
-        }
-
-        if (group.Accepted.Count > 0)
-        {
-            await AppendGroup(store, position, group, ct);
-            intake.LookAtGroup(group, now);
-        }
-
-        foreach (var repeat in repeats)
+        foreach (var repeat in await AppendNew(store, position, [.. waiting.OfType<Submission.Append>()], ct))
         {
             await AnswerRepeat(store, position, repeat, ct);
         }
@@ -249,17 +226,58 @@ internal sealed class Sequencer(
         }
     }
 
-    private async Task AppendGroup(SequencerStore store, LogPosition position, Group group, CancellationToken ct)
+    private async Task<List<Submission.Append>> AppendNew(SequencerStore store, LogPosition position, List<Submission.Append> requests, CancellationToken ct)
     {
-        if (group.Tree.Size >= position.RangeEnd - SequencerStore.RangeMargin)
+        if (position.Size + requests.Sum(r => r.Batch.Events.Length) >= position.RangeEnd - SequencerStore.RangeMargin)
         {
             position.RangeEnd = await store.ExtendRanges(ct);
         }
 
+        var now = clock.GetUtcNow();
+        var group = new Group(position, now);
+        var repeats = new List<Submission.Append>();
+        await using var tx = await store.BeginGroup(ct);
+        var held = await Hold(tx, requests, ct);
+        foreach (var request in requests)
+        {
+            if (group.IsRepeat(request.Batch))
+            {
+                repeats.Add(request);
+            }
+            else if (group.Judge(request.Batch) is { } refusal)
+            {
+                request.Refuse(refusal);
+            }
+            else if (!request.Batch.IsSealedUnder(held))
+            {
+                request.Refuse(SubmitRefusal.KeyGone);
+            }
+            else
+            {
+                group.Accept(request);
+            }
+        }
+
+        if (group.Accepted.Count > 0)
+        {
+            await AppendGroup(store, tx, position, group, ct);
+            intake.LookAtGroup(group, now);
+        }
+
+        return repeats;
+    }
+
+    // From here to the commit nobody shreds the keys that the group's detail lies under: the shredder's last look sees the detail, or comes first.
+    private static async Task<HashSet<Guid>> Hold(NpgsqlTransaction tx, List<Submission.Append> requests, CancellationToken ct) =>
+        requests.SelectMany(r => r.Batch.KeyedSubjects).DistinctBy(Convert.ToHexString, StringComparer.Ordinal).ToArray() is { Length: > 0 } subjects
+            ? await SubjectKeyVault.Hold(tx, subjects, ct) : [];
+
+    private async Task AppendGroup(SequencerStore store, NpgsqlTransaction tx, LogPosition position, Group group, CancellationToken ct)
+    {
         group.Close(index.StageGroup(group));
         var root = group.Tree.Root();
         faults.At("before-commit");
-        await store.CommitGroup(group, position, root, ct);
+        await store.CommitGroup(tx, group, position, root, ct);
         index.ConfirmGroup();
         faults.At("after-commit");
 

@@ -106,10 +106,12 @@ internal sealed class SequencerStore(NpgsqlConnection db)
     public Task<int> WriteSource(SourcePosition source, CancellationToken ct) =>
         db.Sql(MoveSource).With(source.Id).With(source.OpenEpoch).With(source.Epoch).With(source.Seq).With(source.Hash).Execute(ct);
 
-    /// <summary>Writes a group and moves the head in one transaction; throws when the head is not where the sequencer left it.</summary>
-    public async Task CommitGroup(Group group, LogPosition from, byte[] root, CancellationToken ct)
+    /// <summary>Begins the transaction of a group.</summary>
+    public ValueTask<NpgsqlTransaction> BeginGroup(CancellationToken ct) => db.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct);
+
+    /// <summary>Writes a group and moves the head in its transaction; throws when the head is not where the sequencer left it.</summary>
+    public async Task CommitGroup(NpgsqlTransaction tx, Group group, LogPosition from, byte[] root, CancellationToken ct)
     {
-        await using var tx = await db.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct);
         await CopyGroup(group, ct);
         foreach (var (name, position) in group.Sources)
         {

@@ -39,6 +39,9 @@ internal enum SubmitRefusal
     /// <summary>Too much is waiting.</summary>
     Busy,
 
+    /// <summary>Detail is sealed under a subject's key that is being shredded, or was meanwhile; sealed anew it can be taken.</summary>
+    KeyGone,
+
     /// <summary>A volume is nearly full.</summary>
     DiskLow,
 

@@ -15,8 +15,9 @@ namespace Trust.AuditLedger.Fsck;
 /// <param name="Time">Ledger time of the last event.</param>
 /// <param name="ByActor">Whether the last event is found by who acted, as all after it must be.</param>
 /// <param name="Chains">Where each source's chain stands.</param>
+/// <param name="Keys">Where the opening of keys stands, when all entries have been checked: then the entry is the log's last; null before.</param>
 internal sealed record CheckPosition(
-    IReadOnlyList<byte[]> Edge, IReadOnlyList<SealedVolume> Sealed, byte[] Commit, long Time, bool ByActor, IReadOnlyList<CheckedChain> Chains)
+    IReadOnlyList<byte[]> Edge, IReadOnlyList<SealedVolume> Sealed, byte[] Commit, long Time, bool ByActor, IReadOnlyList<CheckedChain> Chains, KeyPosition? Keys = null)
 {
     /// <summary>Entries checked: the index of the next one.</summary>
     [JsonIgnore]
@@ -46,22 +47,10 @@ internal sealed record CheckPosition(
     /// <summary>The form it is stored in.</summary>
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, CheckPositionJson.Default.CheckPosition);
 
-    /// <summary>Hashes of the tree's right edge.</summary>
-    public static List<byte[]> EdgeOf(LogTree tree)
-    {
-        var edge = new List<byte[]>();
-        for (var level = 0; level == 0 || LogTree.FullTiles(tree.Size, level - 1) > 0; level++)
-        {
-            edge.Add(tree.Partial(level).ToArray());
-        }
-
-        return edge;
-    }
-
     private bool IsWhole() =>
         CommitEntry.TryRead(Commit) is { } commit && Sealed.Count == commit.Volume && Edge.Count <= 8
         && !Edge.Where((tile, level) => tile.Length != LogTree.PartialWidth(commit.Covered + 1, level) * Envelope.HashSize).Any()
-        && Chains.All(c => c.Hash.Length == Envelope.HashSize);
+        && Chains.All(c => c.Hash.Length == Envelope.HashSize) && Keys?.Fits(commit.Covered + 1) != false;
 }
 
 /// <summary>Where one source's chain stands.</summary>

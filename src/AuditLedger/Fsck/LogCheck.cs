@@ -40,12 +40,19 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
     /// <param name="ct">Cancels.</param>
     public Task<CheckReport> Run(Action<long, long>? progress, CancellationToken ct) => Check(from: null, toVolumesEnd: false, progress, ct);
 
-    /// <summary>Checks what lies between a position and the end of the next volume of the subject index: in the memory that the index of one volume takes.</summary>
+    /// <summary>How much of the keys is opened at once.</summary>
+    public KeyPace KeyPace { get; init; } = new();
+
+    /// <summary>
+    /// Checks what lies between a position and the end of the next volume of the subject index, in the memory that the index of one volume takes; behind the
+    /// last entry, the next of the keys of sealed detail.
+    /// </summary>
     /// <param name="from">Where to go on; null with the first entry.</param>
     /// <param name="progress">Told how many entries of how many are done.</param>
     /// <param name="ct">Cancels.</param>
     /// <returns>Its <see cref="CheckReport.Next"/> is null when the log ends here, or something was found.</returns>
-    public Task<CheckReport> RunPortion(CheckPosition? from, Action<long, long>? progress, CancellationToken ct) => Check(from, toVolumesEnd: true, progress, ct);
+    public Task<CheckReport> RunPortion(CheckPosition? from, Action<long, long>? progress, CancellationToken ct) =>
+        from?.Keys is { } keys ? OpenKeys(from, keys, progress, ct) : Check(from, toVolumesEnd: true, progress, ct);
 
     private async Task<CheckReport> Check(CheckPosition? from, bool toVolumesEnd, Action<long, long>? progress, CancellationToken ct)
     {
@@ -74,29 +81,42 @@ internal sealed class LogCheck(NpgsqlDataSource db, DatabaseOptions database, IL
             OnThread(() => Judge(blocks, end, entries, tiles, judged, progress, stop.Token), stop),
             OnThread(() => index.Follow(judged.GetConsumingEnumerable(stop.Token), blocks.Return, end == head.Size), stop));
         CheckNotes(notes);
-        await CheckKeys(first, end, head, entries, ct);
+        var keys = new DataKeyCheck(db, token, KeyPace, Report, Note);
+        await keys.CheckPlaces(first, end, entries.WithDetail, _expected.ContainsKey, ct);
+        var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size).DefaultIfEmpty(0).Max();
+        KeyPosition? left = null;
         if (end == head.Size)
         {
+            await keys.CheckBeyond(end, ct);
             await CheckHead(head, entries, ct);
+            left = KeyPosition.Of(end, signed);
         }
 
-        var signed = notes.Where(n => _roots[n.Checkpoint.Size].AsSpan().SequenceEqual(n.Checkpoint.Root)).Select(n => n.Checkpoint.Size);
-        return new CheckReport(end, _faults, _notes, _tree.Root(), signed.DefaultIfEmpty(0).Max())
+        // In portions the keys are the next one's; where something was found there is none. Whoever wants one report of the whole log gets it.
+        while (left is not null && (!toVolumesEnd || index.Last is null))
+        {
+            left = await keys.OpenPortion(left, _expected.ContainsKey, () => Task.CompletedTask, ct);
+        }
+
+        return new CheckReport(end, _faults, _notes, _tree.Root(), signed)
         {
             Expected = _expected, Tiles = tiles.Wrong, Ends = entries.Ends,
-            Next = end < head.Size && _faults.Count == 0 && index.Last is { } last
-                ? new CheckPosition(CheckPosition.EdgeOf(_tree), [.. index.Sealed], last.Write(), entries.Time, entries.ByActor, entries.Chains) : null,
+            Next = (end < head.Size || left is not null) && _faults.Count == 0 && index.Last is { } last
+                ? new CheckPosition(_tree.Edge(), [.. index.Sealed], last.Write(), entries.Time, entries.ByActor, entries.Chains, left) : null,
         };
     }
 
-    private async Task CheckKeys(long first, long end, Head head, EntryCheck entries, CancellationToken ct)
+    private async Task<CheckReport> OpenKeys(CheckPosition position, KeyPosition at, Action<long, long>? progress, CancellationToken ct)
     {
-        var keys = new DataKeyCheck(db, token, Report, Note);
-        await keys.CheckPlaces(first, end, entries.WithDetail, _expected.ContainsKey, ct);
-        if (end == head.Size)
+        var keys = new DataKeyCheck(db, token, KeyPace, Report, Note);
+        // On a thread of its own, because whoever is told may rest there.
+        Task Rest() => progress is null ? Task.CompletedTask
+            : Task.Factory.StartNew(() => progress(0, at.Size), ct, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var next = await keys.OpenPortion(at, _expected.ContainsKey, Rest, ct);
+        return new CheckReport(at.Size, _faults, _notes, LogTree.FromEdge(at.Size, position.Edge).Root(), at.Signed)
         {
-            await keys.OpenAll(end, ct);
-        }
+            Next = next is not null && _faults.Count == 0 ? position with { Keys = next } : null,
+        };
     }
 
     private async Task<bool> IsByActor(long size, CancellationToken ct) =>

@@ -114,8 +114,8 @@ internal sealed class LogRepair(
         {
             if (await Sent(source, index, ct) is { } sent && Opens(sent, leaf))
             {
-                var key = await vault.Seal(sent.Body, SHA256.HashData(sent.Body), sent.DataKey, ct);
-                return await tx.Sql(UpsertDataKey).With(index).With(key).Execute(ct) == 1 ? "outbox of " + source : null;
+                var (key, under) = await vault.Seal(sent.Body, SHA256.HashData(sent.Body), sent.DataKey, ct);
+                return (await SubjectKeyVault.Hold(tx, [key[..SubjectKey.Size]], ct)).Contains(under) && await tx.Sql(UpsertDataKey).With(index).With(key).Execute(ct) == 1 ? "outbox of " + source : null;
             }
         }
 

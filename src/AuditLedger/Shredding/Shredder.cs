@@ -32,7 +32,10 @@ internal sealed class Shredder(
 
     private const string Move = "UPDATE subject_keys SET wrapped = $1, master = $2 WHERE subject = $3 AND master = $4";
     private const string LockHolds = "LOCK TABLE legal_holds IN SHARE MODE";
-    private const string CountKeys = "SELECT count(*) FROM subject_keys WHERE master = $1 AND subject = $2";
+
+    // Whoever is storing detail under one of them has stored it before the last look, or finds it gone.
+    private const string LockDoomed = "SELECT subject FROM subject_keys WHERE master = $1 AND subject = ANY ($2) ORDER BY subject FOR UPDATE";
+
     private const string MarkRefused = "UPDATE shreddings SET state = 'refused', master = NULL WHERE id = $1 AND state = 'approved'";
     private const string DeleteDoomed = "DELETE FROM subject_keys WHERE master = $1 AND subject = ANY ($2)";
     private const string MarkDestroyed = "UPDATE subject_masters SET state = 'destroyed', destroyed_at = $2 WHERE number = $1 AND state = 'retiring'";
@@ -125,11 +128,13 @@ internal sealed class Shredder(
     {
         await using var tx = await connection.BeginTransactionAsync(ct);
         await tx.Sql(LockHolds).Execute(ct); // Whoever places one waits until this is decided.
+        var keyed = (await tx.Sql(LockDoomed).With(old).With(doomed.Select(d => d.Subject.Key.ToArray()).ToArray()).All(r => Convert.ToHexString(r.GetFieldValue<byte[]>(0)), ct))
+            .ToHashSet(StringComparer.Ordinal);
         var gone = new List<Doomed>();
         foreach (var d in doomed)
         {
             // Without a key it went before a crash: too late for what was placed since.
-            if (await tx.Sql(CountKeys).With(old).With(d.Subject.Key.ToArray()).Scalar<long>(ct) == 0
+            if (!keyed.Contains(Convert.ToHexString(d.Subject.Key))
                 || await ShreddingRules.Forbid(tx, d.Subject, retention, clock.GetUtcNow(), ct) is not { } forbidden)
             {
                 gone.Add(d);

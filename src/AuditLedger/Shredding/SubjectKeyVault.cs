@@ -14,7 +14,10 @@ namespace Trust.AuditLedger.Shredding;
 /// never leaves the token. To shred a subject every surviving subject key moves to a new master and the old one is destroyed in the token;
 /// then neither database nor backup opens the detail, while the hashed bytes, and with them every proof, stay as they are.
 /// </summary>
-/// <remarks>An opened subject key is used for at most <see cref="MemoryLife"/>, and forgotten at the shredder's next turn, 30 s at most.</remarks>
+/// <remarks>
+/// An opened subject key is used for at most <see cref="MemoryLife"/>, and forgotten at the shredder's next turn, 30 s at most. Another instance may shred it
+/// meanwhile: so nothing is opened with it but under the identity that stands in the database, and what was sealed with it is stored by <see cref="Hold"/> alone.
+/// </remarks>
 internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimeProvider clock)
 {
     /// <summary>Bytes of a sealed data key as stored: subject, nonce, ciphertext, tag.</summary>
@@ -34,8 +37,11 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
     private const string LockActive = "SELECT number FROM subject_masters WHERE state = 'active' FOR SHARE";
     private const string InsertFirst = "INSERT INTO subject_masters (number, state, created_at) VALUES ($1, 'active', $2) ON CONFLICT DO NOTHING";
     private const string InsertKey = "INSERT INTO subject_keys (subject, master, wrapped) VALUES ($1, $2, $3) ON CONFLICT (subject) DO NOTHING";
-    private const string SelectKey = "SELECT master, wrapped FROM subject_keys WHERE subject = $1";
-    private const string SelectDataKey = "SELECT key FROM data_keys WHERE idx = $1";
+    private const string SelectKey = "SELECT master, wrapped, id FROM subject_keys WHERE subject = $1";
+    private const string SelectDataKey = "SELECT d.key, k.id FROM data_keys d LEFT JOIN subject_keys k ON k.subject = d.subject WHERE d.idx = $1";
+
+    // Moving to another master goes on beside it, deletion does not. One that is about to be deleted is passed over: its fate is not waited for.
+    private const string HoldKeys = "SELECT id FROM subject_keys WHERE subject = ANY ($1) FOR KEY SHARE SKIP LOCKED";
 
     private readonly ConcurrentDictionary<SubjectKey, Opened> _opened = new();
 
@@ -54,21 +60,28 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
         await db.Sql(InsertFirst).With(1).With(clock.GetUtcNow()).Execute(ct);
     }
 
+    /// <summary>Keeps the keys of subjects from being shredded until the transaction ends. Whoever stores what was sealed under one must hold it.</summary>
+    /// <returns>Identities of those that are held; what was sealed under another has to be sealed anew.</returns>
+    public static async Task<HashSet<Guid>> Hold(NpgsqlTransaction tx, byte[][] subjects, CancellationToken ct) =>
+        [.. await tx.Sql(HoldKeys).With(subjects).All(r => r.GetGuid(0), ct)];
+
     /// <summary>Seals the data key of an event for storage beside it.</summary>
     /// <param name="body">Body v1, already checked.</param>
     /// <param name="bodyHash">Its SHA-256.</param>
     /// <param name="dataKey">32 bytes.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<byte[]> Seal(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodyHash, ReadOnlyMemory<byte> dataKey, CancellationToken ct)
+    /// <returns>The bytes to store, and the identity of the subject's key.</returns>
+    public async Task<SealedDataKey> Seal(ReadOnlyMemory<byte> body, ReadOnlyMemory<byte> bodyHash, ReadOnlyMemory<byte> dataKey, CancellationToken ct)
     {
         var subject = Governing(body.Span);
         var sealedKey = new byte[SealedSize];
         subject.Key.CopyTo(sealedKey);
         var nonce = sealedKey.AsMemory(SubjectKey.Size, Nonce);
         RandomNumberGenerator.Fill(nonce.Span);
-        using var cipher = new AesGcm(await Open(subject, create: true, ct) ?? throw new InvalidOperationException("A subject key was not made."), Tag);
+        var key = await Open(subject, current: null, create: true, ct) ?? throw new InvalidOperationException("A subject key was not made.");
+        using var cipher = new AesGcm(key.Key, Tag);
         cipher.Encrypt(nonce.Span, dataKey.Span, sealedKey.AsSpan(SubjectKey.Size + Nonce, KeySize), sealedKey.AsSpan(SealedSize - Tag), bodyHash.Span);
-        return sealedKey;
+        return new SealedDataKey(sealedKey, key.Id);
     }
 
     /// <summary>The data key of an entry; null when it has none, or its subject was shredded.</summary>
@@ -77,8 +90,8 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
     /// <param name="ct">Cancels.</param>
     public async Task<byte[]?> DataKey(long index, ReadOnlyMemory<byte> bodyHash, CancellationToken ct)
     {
-        if (await db.Sql(SelectDataKey).With(index).Scalar<byte[]>(ct) is not { Length: SealedSize } stored
-            || await Open(SubjectKey.FromBytes("subject", stored.AsSpan(0, SubjectKey.Size)), create: false, ct) is not { } key)
+        if (await db.Sql(SelectDataKey).With(index).One(r => new StoredDataKey(r.GetFieldValue<byte[]>(0), r.IsDBNull(1) ? null : r.GetGuid(1)), ct) is not { Key: { Length: SealedSize } stored, Under: { } current }
+            || await Open(SubjectKey.FromBytes("subject", stored.AsSpan(0, SubjectKey.Size)), current, create: false, ct) is not { Key: var key })
         {
             return null;
         }
@@ -134,13 +147,14 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
     // By key alone: the stored form knows no kind.
     private static SubjectKey Keyed(SubjectKey subject) => SubjectKey.FromBytes("subject", subject.Key);
 
-    private async Task<byte[]?> Open(SubjectKey named, bool create, CancellationToken ct)
+    // A key in memory is used when it has the identity asked for, or when whoever asks looks at it afterwards.
+    private async Task<Opened?> Open(SubjectKey named, Guid? current, bool create, CancellationToken ct)
     {
         var subject = Keyed(named);
         var now = clock.GetUtcNow();
-        if (_opened.TryGetValue(subject, out var known) && known.Until > now)
+        if (_opened.TryGetValue(subject, out var known) && known.Until > now && known.Id == (current ?? known.Id))
         {
-            return known.Key;
+            return known;
         }
 
         var row = await Find(subject, ct);
@@ -161,12 +175,11 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
             _opened.Clear();
         }
 
-        _opened[subject] = new Opened(key, now + MemoryLife);
-        return key;
+        return _opened[subject] = new Opened(key, row.Id, now + MemoryLife);
     }
 
     private Task<StoredKey?> Find(SubjectKey subject, CancellationToken ct) =>
-        db.Sql(SelectKey).With(subject.Key.ToArray()).One(r => new StoredKey(r.GetInt32(0), r.GetFieldValue<byte[]>(1)), ct);
+        db.Sql(SelectKey).With(subject.Key.ToArray()).One(r => new StoredKey(r.GetInt32(0), r.GetFieldValue<byte[]>(1), r.GetGuid(2)), ct);
 
     private async Task Make(SubjectKey subject, CancellationToken ct)
     {
@@ -192,7 +205,12 @@ internal sealed class SubjectKeyVault(NpgsqlDataSource db, IToken token, TimePro
         }
     }
 
-    private sealed record Opened(byte[] Key, DateTimeOffset Until);
+    private sealed record Opened(byte[] Key, Guid Id, DateTimeOffset Until);
 
-    private sealed record StoredKey(int Master, byte[] Wrapped);
+    private sealed record StoredKey(int Master, byte[] Wrapped, Guid Id);
+
+    private sealed record StoredDataKey(byte[] Key, Guid? Under);
 }
+
+/// <summary>A data key as stored, and the identity of the subject's key that it is sealed under.</summary>
+internal readonly record struct SealedDataKey(byte[] Bytes, Guid Under);

@@ -115,6 +115,41 @@ public sealed class AnchorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_log_that_is_not_anchored_in_time_is_late_in_the_next_process_too()
+    {
+        var clock = new ShiftedClock();
+        Configure(budget: "00:30:00");
+        await using (var ledger = await Started(clock))
+        {
+            using var client = _fixture.Client("ca", ledger.Address);
+            await Anchored(client);
+            _outside.Away = true;
+        }
+
+        await using (var soon = await _fixture.Start(_token, clock: clock))
+        {
+            await soon.Leads();
+            using var client = _fixture.Client("ca", soon.Address);
+            // It grows by what is no anchor.
+            var link = new LedgerLink(client, "ca");
+            var head = (await link.OpenEpoch((await link.Head(default)).Hash, default))!;
+            var producer = _fixture.Producer("ca");
+            (producer.Epoch, producer.Head) = (head.OpenEpoch, Convert.FromHexString(head.Hash));
+            Assert.IsType<PostOutcome.Accepted>(await link.Post(producer.Next(producer.Body()), 1, default));
+            var asked = _outside.Asked;
+            await Eventually.Holds(() => _outside.Asked > asked + 1, "an authority is asked in vain");
+            Assert.DoesNotContain("not anchored since", await Ready(client), StringComparison.Ordinal);
+        }
+
+        clock.Shift(TimeSpan.FromHours(1));
+        await using var again = await _fixture.Start(_token, clock: clock);
+        await again.Leads();
+        using var late = _fixture.Client("ca", again.Address);
+        await Eventually.Holds(async () => (await Ready(late)).Contains("not anchored since", StringComparison.Ordinal), "readiness tells");
+        await Eventually.Holds(async () => (await _fixture.AlarmsWaiting()).Exists(a => a.StartsWith("alarm:not-anchored since:", StringComparison.Ordinal)), "the alarm is an event");
+    }
+
+    [Fact]
     public async Task A_stamp_whose_authority_ends_soon_is_stamped_again_over_note_and_token()
     {
         await _outside.Certify(TimeSpan.FromDays(10));
@@ -137,15 +172,15 @@ public sealed class AnchorTests : IAsyncLifetime
         Assert.True(anchor.Stamps[1].Ends > anchor.Stamps[0].Ends);
     }
 
-    private void Configure(SampleTimeStamper? second = null, bool stop = false)
+    private void Configure(SampleTimeStamper? second = null, bool stop = false, string budget = "00:00:02")
     {
         object[] authorities = second is null ? [_outside.Options()] : [_outside.Options(), second.Options()];
-        _fixture.Anchoring = new { Authorities = authorities, Interval = "00:00:00.100", Budget = "00:00:02", StopIntake = stop };
+        _fixture.Anchoring = new { Authorities = authorities, Interval = "00:00:00.100", Budget = budget, StopIntake = stop };
     }
 
-    private async Task<RunningLedger> Started()
+    private async Task<RunningLedger> Started(TimeProvider? clock = null)
     {
-        var ledger = await _fixture.Start(_token);
+        var ledger = await _fixture.Start(_token, clock: clock);
         await ledger.Leads();
         using var client = _fixture.Client("ca", ledger.Address);
         var link = new LedgerLink(client, "ca");

@@ -48,6 +48,9 @@ internal sealed class SampleTimeStamper : IAsyncDisposable
 
     public int Stamped { get; private set; }
 
+    /// <summary>Requests, answered or not.</summary>
+    public int Asked { get; private set; }
+
     /// <summary>Life of the certificate it stamps with from now on.</summary>
     public Task Certify(TimeSpan life) => Certify(TimeProvider.System.GetUtcNow(), life);
 
@@ -74,6 +77,7 @@ internal sealed class SampleTimeStamper : IAsyncDisposable
 
     private async Task<IResult> Answer(HttpRequest request)
     {
+        Asked++;
         if (Away)
         {
             return Results.StatusCode(503);

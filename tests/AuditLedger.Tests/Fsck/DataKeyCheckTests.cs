@@ -3,12 +3,17 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Trust.AuditLedger.Checkpoints;
+using Trust.AuditLedger.Entries;
 using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Shredding;
 using Trust.Kernel.Audit;
+using Trust.Kernel.LockStore;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
 using Trust.LogFormat;
+using Trust.LogFormat.Index;
+using Trust.Pkcs11;
 using Trust.TestKit;
 
 namespace Trust.AuditLedger.Tests.Fsck;
@@ -126,6 +131,92 @@ public sealed class DataKeyCheckTests : IAsyncLifetime
         Assert.IsType<PostOutcome.Accepted>(await link.Post(sign.Frame(1, 1, new byte[32], [sealedEvent.Bytes], out _, [sealedEvent.DataKey]), 1, default));
     }
 
+    [Fact]
+    public async Task Opened_in_portions_that_each_go_on_from_what_is_stored_every_flipped_bit_is_found_and_nothing_else()
+    {
+        var anna = SubjectKey.Patient(Small(1));
+        for (var i = 0; i < 5; i++)
+        {
+            await OwnEvent("of one patient", anna);
+        }
+
+        var (faults, portions) = await InPortions();
+        Assert.Empty(faults);
+        // Eleven subjects, two a page and a portion; the first with more data keys than one statement reads; then fifteen data keys of any subject.
+        Assert.InRange(portions, 10, 25);
+        foreach (var index in await _owner.Sql("SELECT idx FROM data_keys ORDER BY idx").All(r => r.GetInt64(0), default))
+        {
+            await Run("UPDATE data_keys SET key = set_bit(key, 600, 1 - get_bit(key, 600)) WHERE idx = $1", index);
+            var fault = Assert.Single((await InPortions()).Faults);
+            Assert.Equal(("data-key", index), (fault.Code, fault.Index));
+            await Run("UPDATE data_keys SET key = set_bit(key, 600, 1 - get_bit(key, 600)) WHERE idx = $1", index);
+        }
+
+        // Of another subject than any that has a key: only the last portions see it.
+        await Run("UPDATE data_keys SET key = set_bit(key, 7, 1 - get_bit(key, 7)) WHERE idx = $1", await _owner.Sql("SELECT max(idx) FROM data_keys").Scalar<long>(default));
+        Assert.Equal("data-key", Assert.Single((await InPortions()).Faults).Code);
+    }
+
+    [Fact]
+    public async Task A_subject_that_is_shredded_between_two_portions_keeps_none_of_another_from_being_opened()
+    {
+        var (anna, bela, cili) = (SubjectKey.Patient(Small(1)), SubjectKey.Patient(Small(2)), SubjectKey.Patient(Small(3)));
+        var damaged = await OwnEvent("of the third", cili);
+        for (var i = 0; i < 4; i++)
+        {
+            await OwnEvent("of the first", anna);
+        }
+
+        await OwnEvent("of the second", bela);
+        await Run("UPDATE data_keys SET key = set_bit(key, 600, 1 - get_bit(key, 600)) WHERE idx = $1", damaged);
+        CheckReport report;
+        CheckPosition? at = null;
+        do
+        {
+            report = await Portion(at);
+            at = report.Next;
+        }
+        while (at is { Keys: null or { Last.Length: 0 } });
+        Assert.True(at!.Keys!.Index > damaged, "the page of the first two is under way, beyond the third one's data key");
+        await _owner.Sql("DELETE FROM subject_keys WHERE subject = $1").With(anna.Key.ToArray()).Execute(default);
+        await _owner.Sql("""
+            INSERT INTO shreddings (id, kind, subject, reason, state, requested_by, requested_at, master, destroyed_at) VALUES ($1, 'patient', $2, 'x', 'destroyed', 'a', now(), 1, now())
+            """).With(Guid.CreateVersion7()).With(anna.Key.ToArray()).Execute(default);
+        while (report.Next is { } next)
+        {
+            report = await Portion(next);
+        }
+
+        Assert.Equal(("data-key", damaged), (Assert.Single(report.Faults).Code, report.Faults[0].Index));
+    }
+
+    // Each as by a process of its own, from the position as stored.
+    private async Task<(IReadOnlyList<Fault> Faults, int Portions)> InPortions()
+    {
+        var portions = 0;
+        var report = await Portion(null);
+        for (; report.Next is { } next; portions += next.Keys is null ? 0 : 1)
+        {
+            report = await Portion(CheckPosition.TryRead(next.Write()));
+        }
+
+        return (report.Faults, portions);
+    }
+
+    private Task<CheckReport> Portion(CheckPosition? from)
+    {
+        var services = _ledger.App.Services;
+        var check = new LogCheck(
+            services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<DatabaseOptions>(), services.GetRequiredService<ILockStore>(),
+            services.GetRequiredService<CheckpointSigner>(), services.GetRequiredService<Sources>(), services.GetRequiredService<IToken>())
+        {
+            KeyPace = new KeyPace { Page = 2, Step = 2, Subjects = 2, Keys = 3 },
+        };
+        return check.RunPortion(from, null, default);
+    }
+
+    private static byte[] Small(byte last) => [.. new byte[31], last];
+
     private Task<CheckReport> Check() => _ledger.Check();
 
     private Task<List<Fault>> Repair(CheckReport report) => _ledger.Repair(report, _owner);
@@ -134,20 +225,20 @@ public sealed class DataKeyCheckTests : IAsyncLifetime
     private async Task Run(string statement, long index) => Assert.Equal(1, await _owner.Sql(statement).With(index).Execute(default));
 #pragma warning restore CA1857
 
-    private async Task<long> OwnEvent(string detail)
+    private async Task<long> OwnEvent(string detail, SubjectKey? patient = null)
     {
         var services = _ledger.App.Services;
         await Eventually.Holds(() => services.GetRequiredService<OutboxState>().LedgerReached == true, "the relay runs");
         await using var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync();
         await using var tx = await connection.BeginTransactionAsync();
-        return Assert.IsType<ConfirmOutcome.Confirmed>(await services.GetRequiredService<Outbox>().AppendConfirmed(tx, Event(detail), default)).Receipt.Index;
+        return Assert.IsType<ConfirmOutcome.Confirmed>(await services.GetRequiredService<Outbox>().AppendConfirmed(tx, Event(detail, patient), default)).Receipt.Index;
     }
 
-    private static AuditEvent Event(string detail) => new()
+    private static AuditEvent Event(string detail, SubjectKey? patient = null) => new()
     {
         Action = "REC.write",
         Actor = new Actor("urn:mdid:p:1"),
-        Subjects = [SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)), SubjectKey.Institution("urn:mdid:o:1")],
+        Subjects = [patient ?? SubjectKey.Patient(RandomNumberGenerator.GetBytes(32)), SubjectKey.Institution("urn:mdid:o:1")],
         Outcome = EventOutcome.Success,
         Class = "ACCESS",
         Sealed = Encoding.UTF8.GetBytes(detail),

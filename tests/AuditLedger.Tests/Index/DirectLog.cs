@@ -85,12 +85,12 @@ internal sealed class DirectLog : IAsyncDisposable
         if (fail)
         {
             await Assert.ThrowsAsync<InvalidDataException>(
-                () => new SequencerStore(_connection).CommitGroup(group, new LogPosition(_position.Tree, new byte[32], 0, 0, "", _position.Sources), root, default));
+                () => Commit(group, new LogPosition(_position.Tree, new byte[32], 0, 0, "", _position.Sources), root));
             await BringToHead();
             return;
         }
 
-        await new SequencerStore(_connection).CommitGroup(group, _position, root, default);
+        await Commit(group, _position, root);
         Live.ConfirmGroup();
         for (var i = 0; i < events.Count; i++)
         {
@@ -102,6 +102,13 @@ internal sealed class DirectLog : IAsyncDisposable
 
         (_position.Tree, _position.Root, _position.Time, _position.Sources) = (group.Tree, root, group.Time, group.Sources);
         Heads.Add((group.Tree.Size, root));
+    }
+
+    private async Task Commit(Group group, LogPosition from, byte[] root)
+    {
+        var store = new SequencerStore(_connection);
+        await using var tx = await store.BeginGroup(default);
+        await store.CommitGroup(tx, group, from, root, default);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Trust.AuditLedger.Fsck;
 using Trust.AuditLedger.Watching;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
@@ -84,6 +85,37 @@ public sealed class ScrubTests
         Assert.Empty((await Check(ledger).CheckLog(default)).Faults);
 
         await fixture.Database.Runtime.Sql("UPDATE scrub SET position = $1").With(position.Write()[..^1]).Execute(default);
+        Assert.Empty((await Check(ledger).CheckLog(default)).Faults);
+    }
+
+    [Fact]
+    public async Task Keys_are_opened_in_a_portion_of_their_own_by_whichever_process_comes_to_it()
+    {
+        await using var fixture = await LedgerFixture.Create();
+        var token = Tokens.NewOptions("ledger");
+        long size;
+        await using (var before = await Filled(fixture, token: token))
+        {
+            await Eventually.Holds(async () => await fixture.Database.Runtime.Sql("SELECT count(*) FROM subject_masters").Scalar<long>(default) == 1, "the first master exists");
+            CheckReport report;
+            do
+            {
+                report = await Check(before).CheckPortion(default);
+                Assert.Empty(report.Faults);
+            }
+            while (report.Next is { Keys: null });
+            Assert.NotNull(report.Next?.Keys);
+            size = report.Size;
+            Assert.Equal(0, await Verified(fixture));
+        }
+
+        await using var ledger = await fixture.Start(token);
+        await ledger.Leads();
+        await Owner(fixture, "INSERT INTO subject_keys (subject, master, wrapped) VALUES (decode(repeat('07', 32), 'hex'), 1, decode(repeat('00', 60), 'hex'))");
+        // No entry is read again: the check comes to the log as it was.
+        var keys = await Check(ledger).CheckPortion(default);
+        Assert.Equal((size, "subject-key"), (keys.Size, Assert.Single(keys.Faults).Code));
+        await Owner(fixture, "DELETE FROM subject_keys");
         Assert.Empty((await Check(ledger).CheckLog(default)).Faults);
     }
 

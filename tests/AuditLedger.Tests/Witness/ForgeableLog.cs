@@ -33,6 +33,7 @@ internal sealed class ForgeableLog : IAsyncDisposable
         builder.WebHost.UseUrls(address.ToString());
         _app = builder.Build();
         _app.MapGet("/tile/entries/{**path}", Bundle);
+        _app.MapGet("/tile/{level:int}/{**path}", Tile);
     }
 
     public string Origin { get; }
@@ -52,6 +53,9 @@ internal sealed class ForgeableLog : IAsyncDisposable
 
     /// <summary>Bundles before this one are pruned.</summary>
     public int FirstTile { get; set; }
+
+    /// <summary>Alters hash tiles on their way out.</summary>
+    public Func<byte[], byte[]>? Tiles { get; set; }
 
     /// <summary>Alters whole bundles on their way out.</summary>
     public Func<byte[], byte[]>? Bundles { get; set; }
@@ -149,14 +153,12 @@ internal sealed class ForgeableLog : IAsyncDisposable
 
     private IResult Bundle(string path)
     {
-        var parts = path.Split(".p/");
-        var number = int.Parse(parts[0].Replace("x", "", StringComparison.Ordinal).Replace("/", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+        var (number, width) = Place(path);
         if (Away || number < FirstTile)
         {
-            return Results.StatusCode(503);
+            return Results.StatusCode(Away ? 503 : 404);
         }
 
-        var width = parts.Length > 1 ? int.Parse(parts[1], CultureInfo.InvariantCulture) : 256;
         using var bundle = new MemoryStream();
         foreach (var (index, leaf) in Leaves.Index().Skip(number * 256).Take(width))
         {
@@ -168,6 +170,26 @@ internal sealed class ForgeableLog : IAsyncDisposable
         }
 
         return Results.Bytes(Bundles?.Invoke(bundle.ToArray()) ?? bundle.ToArray());
+    }
+
+    private IResult Tile(int level, string path)
+    {
+        var (number, width) = Place(path);
+        var hashes = Leaves.Select(l => MerkleProof.LeafHash(l)).ToList();
+        for (; level > 0; level--)
+        {
+            hashes = [.. hashes.Chunk(256).Where(c => c.Length == 256).Select(Root)];
+        }
+
+        var tile = hashes.Skip(number * 256).Take(width).SelectMany(h => h).ToArray();
+        return Results.Bytes(Tiles?.Invoke(tile) ?? tile);
+    }
+
+    private static (int Number, int Width) Place(string path)
+    {
+        var parts = path.Split(".p/");
+        return (int.Parse(parts[0].Replace("x", "", StringComparison.Ordinal).Replace("/", "", StringComparison.Ordinal), CultureInfo.InvariantCulture),
+            parts.Length > 1 ? int.Parse(parts[1], CultureInfo.InvariantCulture) : 256);
     }
 
     // RFC 6962 §2.1.2, by definition.

@@ -19,7 +19,7 @@ internal sealed class WitnessFixture : IAsyncDisposable
     private readonly HttpClient _client = new();
     private WebApplication? _app;
 
-    private WitnessFixture(IReadOnlyList<ForgeableLog> logs)
+    private WitnessFixture(IReadOnlyList<ForgeableLog> logs, Believed? believed = null)
     {
         Address = new Uri($"http://127.0.0.1:{PostgresCluster.FreePort()}");
         Directory.CreateDirectory(Path.Combine(_directory, "public"));
@@ -34,8 +34,13 @@ internal sealed class WitnessFixture : IAsyncDisposable
             Service = new { Region = "510000", Node = "witness-1", PublicDirectory = Path.Combine(_directory, "public"), DataDirectory = Path.Combine(_directory, "data") },
             Listen = new { Main = new { Url = Address.ToString() } },
             Token = new { _token.ModulePath, _token.TokenLabel, _token.PinFile, Region = "510000" },
-            Peers = logs.Select(l => new { Name = PeerOf(l), Address = l.Address.ToString(), Region = "510000" }),
-            Witness = new { Name = "witness.example", Logs = logs.Select(l => new { l.Origin, Peer = PeerOf(l), VKeysFile = Keys(l) }) },
+            Peers = logs.Select(l => (Name: PeerOf(l), l.Address)).Concat(believed?.Peers.Select(p => (Name: PeerOf(p), Address: p)) ?? [])
+                .Select(p => new { p.Name, Address = p.Address.ToString(), Region = "510000" }),
+            Witness = new
+            {
+                Name = "witness.example",
+                Logs = logs.Select(l => new { l.Origin, Peer = PeerOf(l), VKeysFile = Keys(l), Join = believed is null ? null : Join(believed) }),
+            },
         }));
         TestDeclaration.Write(Config, Trust.Witness.Program.Service);
     }
@@ -55,6 +60,14 @@ internal sealed class WitnessFixture : IAsyncDisposable
     public static async Task<WitnessFixture> Start(params ForgeableLog[] logs)
     {
         var fixture = new WitnessFixture(logs);
+        await fixture.Start();
+        return fixture;
+    }
+
+    /// <summary>One that may begin at a landmark of others.</summary>
+    public static async Task<WitnessFixture> Start(ForgeableLog log, Believed believed)
+    {
+        var fixture = new WitnessFixture([log], believed);
         await fixture.Start();
         return fixture;
     }
@@ -116,7 +129,19 @@ internal sealed class WitnessFixture : IAsyncDisposable
         _client.Dispose();
     }
 
+    private object Join(Believed believed)
+    {
+        var file = Path.Combine(_directory, "believed.vkeys");
+        File.WriteAllLines(file, believed.Keys.Select(k => k.VKey));
+        return new { Peers = believed.Peers.Select(PeerOf), VKeysFile = file, believed.Quorum };
+    }
+
+    private static string PeerOf(Uri witness) => "witness-" + witness.Port.ToString(CultureInfo.InvariantCulture);
+
     private static string PeerOf(ForgeableLog log) => "log-" + log.Address.Port.ToString(CultureInfo.InvariantCulture);
 
     private string Keys(ForgeableLog log) => Path.Combine(_directory, PeerOf(log) + ".vkeys");
 }
+
+/// <summary>Whose landmarks a witness believes.</summary>
+internal sealed record Believed(int Quorum, IReadOnlyList<Uri> Peers, IReadOnlyList<NoteVerifier> Keys);

@@ -110,6 +110,31 @@ public sealed class CosignatureTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_quorum_that_is_late_is_late_in_the_next_process_too()
+    {
+        var clock = new ShiftedClock();
+        _fixture.Patience = "00:30:00";
+        await using (var run = await Run.Start(this, clock))
+        {
+            await run.Fill(3);
+            await run.Rounds.RequestRound(6, Soon);
+            _witnesses.ForEach(w => w.Instead = () => Results.Text("6\n", "text/x.tlog.size", statusCode: 409));
+            await run.Fill(4);
+        }
+
+        // Started again in time it is not late, and late when it was started again and again for longer than patience lasts.
+        await using (var soon = await Run.Start(this, clock))
+        {
+            await Eventually.Holds(async () => await Ready(soon) is (HttpStatusCode.OK, "5 entries behind"), "it knows how far it is behind");
+        }
+
+        clock.Shift(TimeSpan.FromHours(1));
+        await using var again = await Run.Start(this, clock);
+        await Eventually.Holds(async () => await Ready(again) is (HttpStatusCode.ServiceUnavailable, var detail) && detail.Contains("no quorum of 2 since", StringComparison.Ordinal), "readiness tells");
+        await Eventually.Holds(async () => (await _fixture.AlarmsWaiting()).Exists(a => a.StartsWith("alarm:witness-lag quorum:2 entries:", StringComparison.Ordinal)), "the alarm is an event");
+    }
+
+    [Fact]
     public async Task Failing_open_is_configured_and_visible()
     {
         _fixture.FailOpen = true;
@@ -310,9 +335,9 @@ public sealed class CosignatureTests : IAsyncLifetime
 
         public CosignatureRounds Rounds => _ledger.App.Services.GetRequiredService<CosignatureRounds>();
 
-        public static async Task<Run> Start(CosignatureTests test)
+        public static async Task<Run> Start(CosignatureTests test, TimeProvider? clock = null)
         {
-            var ledger = await test._fixture.Start(test._token);
+            var ledger = await test._fixture.Start(test._token, clock: clock);
             await ledger.Leads();
             var run = new Run(test, ledger);
             var head = (await run._link.OpenEpoch((await run._link.Head(default)).Hash, default))!;

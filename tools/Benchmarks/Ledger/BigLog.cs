@@ -190,7 +190,11 @@ internal sealed class BigLog : IAsyncDisposable
 
         group.Close(Live.StageGroup(group));
         var root = group.Tree.Root();
-        await store.CommitGroup(group, _position, root, ct);
+        await using (var tx = await store.BeginGroup(ct))
+        {
+            await store.CommitGroup(tx, group, _position, root, ct);
+        }
+
         Live.ConfirmGroup();
         (_position.Tree, _position.Root, _position.Time, _position.Sources) = (group.Tree, root, group.Time, group.Sources);
         _sizes.Add(_position.Size);

@@ -49,6 +49,11 @@ public sealed record AuditLedgerOptions
     /// </summary>
     public IReadOnlyDictionary<string, int> RetentionMonths { get; init; } = new Dictionary<string, int>(StringComparer.Ordinal);
 
+    /// <summary>
+    /// Peers that keep records of patients and are told when one is shredded, in this order: who may have to keep them comes first.
+    /// </summary>
+    public IReadOnlyList<string> ShreddingServices { get; init; } = ["sign", "idp"];
+
     /// <summary>Most bytes of batches inside at once, read, judged or waiting; more are answered 503 with Retry-After.</summary>
     [Range(8 * 1024 * 1024, 1024L * 1024 * 1024)]
     public long QueueBytes { get; init; } = 64 * 1024 * 1024;

@@ -56,6 +56,9 @@ internal static class DataClasses
     public static readonly ClassedTable Shreddings = ClassedTable.Of(
         "shreddings", Case, (Audit, "id kind subject reason state requested_by requested_at approved_by approved_at master destroyed_at"));
 
+    public static readonly ClassedTable ShreddingSteps = ClassedTable.Of(
+        "shredding_steps", Case, (Audit, "shredding service state asked_at answered_at kept_until"));
+
     public static readonly ClassedTable LegalHolds = ClassedTable.Of(
         "legal_holds", Case,
         (Audit, "id kind subject case_number placed_by placed_at released_by released_at region release_asked_by release_asked_at"));

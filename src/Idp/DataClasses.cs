@@ -1,3 +1,4 @@
+using Trust.Kernel.Keys;
 using Trust.Kernel.Residency;
 using static Trust.Kernel.Residency.DataClass;
 
@@ -44,7 +45,13 @@ internal static class DataClasses
     // Without the pseudonym no record of the patient is found: it stays as long as any of them.
     public static readonly ClassedTable Patients = ClassedTable.Of(
         "patients", new RetentionPeriod(null, "as long as any record of the patient", "the shredding of the patient"),
-        (Identity, "pseudonym subject_key identity_lookup identity_sealed"), (Key, "commitment_salt"), (Deidentified, "bound_by created_at"), (Public, "region"));
+        (Identity, "pseudonym subject_key identity_lookup identity_sealed"), (Key, "commitment_salt"), (Deidentified, "bound_by created_at by_person shredded_at"), (Public, "region"));
+
+    public static readonly ClassedTable PersonMasters = PersonTables.Masters;
+
+    public static readonly ClassedTable PersonKeys = PersonTables.Keys;
+
+    public static readonly ClassedTable PersonShreddings = PersonTables.Shreddings;
 
     // Part of the record that was kept under it.
     public static readonly ClassedTable Consents = ClassedTable.Of(

@@ -8,6 +8,7 @@ using Trust.Idp.Patients;
 using Trust.Idp.Sessions;
 using Trust.Idp.Token;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Keys;
 using Trust.Kernel.LiveStatus;
 using Trust.Pkcs11;
 
@@ -39,6 +40,8 @@ public static class Program
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<IdpOptions>("Idp"));
         services.AddKeyRegister(RegisterPatient.LookupKey, RegisterPatient.SealKey);
+        services.AddPersonKeys(PatientShredding.Rules).AddSingleton<SealStoredIdentities>();
+        services.AddLoop<SealStoredIdentities>("seal-stored", SealStoredIdentities.Pause, (old, ct) => old.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
         services.AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
@@ -85,5 +88,7 @@ public static class Program
         {
             _ = await token.FindOrGenerate(key, algorithm, ct);
         }
+
+        await services.GetRequiredService<PersonKeys>().Provision(ct);
     }
 }

@@ -1,3 +1,4 @@
+using Trust.Kernel.Keys;
 using Trust.Kernel.Residency;
 using static Trust.Kernel.Residency.DataClass;
 
@@ -12,7 +13,7 @@ internal static class DataClasses
 
     public static readonly ClassedTable Prescriptions = ClassedTable.Of(
         "prescriptions", Record with { EndedBy = Record.EndedBy + "; a draft that nobody signs, after `DraftLifetime`, a day unless configured" },
-        (Clinical, "patient patient_key payload return_reason category"),
+        (Clinical, "patient patient_key payload payload_sealed return_reason return_sealed category"),
         (Deidentified, "id number author payload_sha256 status valid_until claimed_by rule_version created_at changed_at next_try tries prepare_key"),
         (Public, "region institution"));
 
@@ -28,6 +29,12 @@ internal static class DataClasses
     public static readonly ClassedTable SealedDocuments = ClassedTable.Of(
         "sealed_documents", new RetentionPeriod(null, "as long as the sealed document, which its institution keeps", "nothing"),
         (Deidentified, "id payload_sha256 protected request_key signature time_stamp created_at completed_at"), (Public, "region institution"));
+
+    public static readonly ClassedTable PersonMasters = PersonTables.Masters;
+
+    public static readonly ClassedTable PersonKeys = PersonTables.Keys;
+
+    public static readonly ClassedTable PersonShreddings = PersonTables.Shreddings;
 
     public static readonly ClassedTable TimeStampMark = ClassedTable.Of("time_stamp_mark", new RetentionPeriod(null, "as long as the service", "nothing"), (Public, "only until"));
 }

@@ -64,7 +64,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
 
     public byte[] EntitlementSpki => entitlementKey.ExportSubjectPublicKeyInfo();
 
-    public string PatientKey { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+    public string PatientKey { get; set; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
     /// <summary>Certificates that the CA issued, by SHA-256; it knows no other.</summary>
     public ConcurrentDictionary<string, IssuedCertificate> Issued { get; } = new(StringComparer.Ordinal);

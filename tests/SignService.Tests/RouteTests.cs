@@ -51,6 +51,7 @@ public sealed class RouteTests
                 "POST /timestamp anyone",
                 "POST /validations token with scope validate",
                 "PUT /seals/{institution}/certificate token with scope seal",
+                "PUT /shreddings/{id:guid} service ledger",
             ],
             rows.Select(row => $"{row.Method} {row.Path} {row.Who}").Order(StringComparer.Ordinal));
         // Whatever changes something takes a key, unless its protocol has a rule of its own or it can be repeated as it is.

@@ -210,6 +210,23 @@ internal sealed class SignRig : IAsyncDisposable
         return await Read(await client.GetAsync($"/prescriptions/{id}/evidence"), 200);
     }
 
+    /// <summary>The ledger asks that a patient be shredded.</summary>
+    public async Task<JsonElement> Shred(Guid id, string patientKey, int status = 200)
+    {
+        using var handler = Handler(await TlsIdentity("ledger"));
+        using var client = new HttpClient(handler) { BaseAddress = Address };
+        return await Read(await client.PutAsJsonAsync($"/shreddings/{id}", new { subject = patientKey }), status);
+    }
+
+    /// <summary>The ledger asks for a prescription's signed material.</summary>
+    public async Task<int> EvidenceStatus(Guid id)
+    {
+        using var handler = Handler(await TlsIdentity("ledger"));
+        using var client = new HttpClient(handler) { BaseAddress = Address };
+        using var answer = await client.GetAsync($"/prescriptions/{id}/evidence");
+        return (int)answer.StatusCode;
+    }
+
     public async Task<string?> StatusOf(Guid id)
     {
         await using var command = database.Owner.CreateCommand("SELECT status FROM prescriptions WHERE id = $1");

@@ -8,10 +8,11 @@ namespace Trust.SignService.Prescriptions;
 public sealed class PrescriptionStore(NpgsqlDataSource db)
 {
     private const string Columns =
-        "id, region, number, institution, author, patient, patient_key, category, payload, payload_sha256, status, valid_until, rule_version, claimed_by, return_reason";
+        "id, region, number, institution, author, patient, patient_key, category, payload, payload_sha256, status, valid_until, rule_version, claimed_by, convert_to(return_reason, 'UTF8'), "
+        + "payload_sealed, return_sealed";
 
     private const string InsertRow = """
-        INSERT INTO prescriptions (id, region, number, institution, author, patient, patient_key, category, payload, payload_sha256, status, valid_until,
+        INSERT INTO prescriptions (id, region, number, institution, author, patient, patient_key, category, payload_sealed, payload_sha256, status, valid_until,
             rule_version, created_at, changed_at, prepare_key)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'draft', $11, $12, $13, $13, $14)
         ON CONFLICT (prepare_key) DO NOTHING
@@ -22,7 +23,7 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     private const string FindRow = $"SELECT {Columns} FROM prescriptions WHERE id = $1";
     private const string InForce = "SELECT 1 FROM prescriptions WHERE institution = $1 AND number = $2 AND status NOT IN ('draft', 'returned', 'voided')";
     private const string ChangeStatus = "UPDATE prescriptions SET status = $3, changed_at = $4 WHERE id = $1 AND status = $2";
-    private const string ReturnRow = "UPDATE prescriptions SET status = 'returned', return_reason = $2, changed_at = $3 WHERE id = $1 AND status = 'signed'";
+    private const string ReturnRow = "UPDATE prescriptions SET status = 'returned', return_sealed = $2, changed_at = $3 WHERE id = $1 AND status = 'signed'";
 
     private const string ClaimRow = """
         UPDATE prescriptions SET status = 'claimed', claimed_by = $2, changed_at = $3
@@ -49,6 +50,13 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     private const string DeletePrepared = "DELETE FROM signatures WHERE prescription = $1 AND status = 'prepared'";
     private const string DeleteDraft = """
         DELETE FROM prescriptions p WHERE id = $1 AND status = 'draft' AND NOT EXISTS (SELECT 1 FROM signatures s WHERE s.prescription = p.id)
+        """;
+
+    // Rows that an earlier version stored in clear.
+    private const string FindClear = $"SELECT {Columns} FROM prescriptions WHERE payload IS NOT NULL OR return_reason IS NOT NULL ORDER BY id LIMIT $1";
+    private const string SealRow = """
+        UPDATE prescriptions SET payload = NULL, payload_sealed = coalesce($2, payload_sealed), return_reason = NULL, return_sealed = coalesce($3, return_sealed)
+        WHERE id = $1 AND (payload IS NOT NULL OR return_reason IS NOT NULL)
         """;
 
     private const string VoidRow = """
@@ -89,7 +97,7 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     /// <summary>Stores a draft; false when an earlier attempt with the key has stored one.</summary>
     public static async Task<bool> Insert(NpgsqlTransaction tx, PrescriptionRow row, string key, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(InsertRow).With(row.Id).With(row.Region).With(row.Number).With(row.Institution.Value).With(row.Author.Value).With(row.Patient.Value).With(row.PatientKey)
-            .With(row.Category).With(row.Payload).With(row.PayloadSha256).With(row.ValidUntil).With(row.RuleVersion).With(now).With(key).Execute(ct) == 1;
+            .With(row.Category).With(row.Payload.Sealed).With(row.PayloadSha256).With(row.ValidUntil).With(row.RuleVersion).With(now).With(key).Execute(ct) == 1;
 
     /// <summary>The draft that an attempt with the key has stored.</summary>
     public static Task<PrescriptionRow?> FindByKey(NpgsqlTransaction tx, string key, CancellationToken ct) => tx.Sql(FindPrepared).With(key).One(Read, ct);
@@ -99,7 +107,7 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         await tx.Sql(ChangeStatus).With(id).With(from).With(to).With(now).Execute(CancellationToken.None) == 1;
 
     /// <summary>signed → returned.</summary>
-    public static async Task<bool> Return(NpgsqlTransaction tx, Guid id, string reason, DateTimeOffset now, CancellationToken ct) =>
+    public static async Task<bool> Return(NpgsqlTransaction tx, Guid id, byte[] reason, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(ReturnRow).With(id).With(reason).With(now).Execute(ct) == 1;
 
     /// <summary>released → claimed, for one pharmacy only and while valid.</summary>
@@ -130,6 +138,12 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         return await tx.Sql(DeleteDraft).With(id).Execute(ct) == 1;
     }
 
+    /// <summary>Some that are stored in clear.</summary>
+    public Task<List<PrescriptionRow>> InClear(int most, CancellationToken ct) => db.Sql(FindClear).With(most).All(Read, ct);
+
+    /// <summary>Puts sealed bytes in the place of those in clear.</summary>
+    public Task Seal(Guid id, byte[]? payload, byte[]? reason, CancellationToken ct) => db.Sql(SealRow).With(id).With(payload).With(reason).Execute(ct);
+
     /// <summary>Any state before dispensed → voided.</summary>
     public static async Task<bool> Void(NpgsqlTransaction tx, Guid id, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(VoidRow).With(id).With(now).Execute(ct) == 1;
@@ -141,9 +155,9 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     private static PrescriptionRow Read(NpgsqlDataReader r) => new(
         r.GetGuid(0), r.GetString(1), r.GetString(2), InstitutionId.Parse(r.GetString(3), null), PersonId.Parse(r.GetString(4), null),
         PatientId.Parse(r.GetString(5), null), r.GetFieldValue<byte[]>(6), r.GetString(7),
-        r.GetFieldValue<byte[]>(8), r.GetFieldValue<byte[]>(9), r.GetString(10), r.GetFieldValue<DateTimeOffset>(11), r.GetString(12))
+        new StoredText(r.Nullable<byte[]>(8), r.Nullable<byte[]>(15)), r.GetFieldValue<byte[]>(9), r.GetString(10), r.GetFieldValue<DateTimeOffset>(11), r.GetString(12))
     {
         ClaimedBy = r.Nullable<string>(13) is { } pharmacy ? InstitutionId.Parse(pharmacy, null) : null,
-        ReturnReason = r.Nullable<string>(14),
+        ReturnReason = new StoredText(r.Nullable<byte[]>(14), r.Nullable<byte[]>(16)),
     };
 }

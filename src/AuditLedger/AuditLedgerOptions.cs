@@ -50,9 +50,10 @@ public sealed record AuditLedgerOptions
     public IReadOnlyDictionary<string, int> RetentionMonths { get; init; } = new Dictionary<string, int>(StringComparer.Ordinal);
 
     /// <summary>
-    /// Peers that keep records of patients and are told when one is shredded, in this order: who may have to keep them comes first.
+    /// Whether the shredding of a patient reaches the peers <c>sign</c> and <c>idp</c>, without whose answer it does not end. False only where none of
+    /// them keeps patients.
     /// </summary>
-    public IReadOnlyList<string> ShreddingServices { get; init; } = ["sign", "idp"];
+    public bool ShredElsewhere { get; init; } = true;
 
     /// <summary>Most bytes of batches inside at once, read, judged or waiting; more are answered 503 with Retry-After.</summary>
     [Range(8 * 1024 * 1024, 1024L * 1024 * 1024)]

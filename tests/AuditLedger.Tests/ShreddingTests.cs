@@ -19,7 +19,7 @@ using Trust.TestKit;
 namespace Trust.AuditLedger.Tests;
 
 /// <summary>Destroying a subject's detail: by two people, never early, never under hold, and for good.</summary>
-public sealed class ShreddingTests : IAsyncLifetime
+public sealed partial class ShreddingTests : IAsyncLifetime
 {
     private static readonly TimeSpan BeyondRetention = TimeSpan.FromDays(220);
 

@@ -210,20 +210,23 @@ internal sealed class SignRig : IAsyncDisposable
         return await Read(await client.GetAsync($"/prescriptions/{id}/evidence"), 200);
     }
 
-    /// <summary>The ledger asks that a patient be shredded.</summary>
-    public async Task<JsonElement> Shred(Guid id, string patientKey, int status = 200)
+    /// <summary>A request by the ledger.</summary>
+    public async Task<HttpResponseMessage> AsLedger(HttpMethod method, string path, HttpContent? content = null)
     {
         using var handler = Handler(await TlsIdentity("ledger"));
         using var client = new HttpClient(handler) { BaseAddress = Address };
-        return await Read(await client.PutAsJsonAsync($"/shreddings/{id}", new { subject = patientKey }), status);
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        return await client.SendAsync(request);
     }
 
-    /// <summary>The ledger asks for a prescription's signed material.</summary>
+    /// <summary>The ledger asks that a patient be shredded.</summary>
+    public async Task<JsonElement> Shred(Guid id, string patientKey, int status = 200) =>
+        await Read(await AsLedger(HttpMethod.Put, $"/shreddings/{id}", JsonContent.Create(new { subject = patientKey })), status);
+
+    /// <summary>How a request by the ledger for a prescription's signed material is answered.</summary>
     public async Task<int> EvidenceStatus(Guid id)
     {
-        using var handler = Handler(await TlsIdentity("ledger"));
-        using var client = new HttpClient(handler) { BaseAddress = Address };
-        using var answer = await client.GetAsync($"/prescriptions/{id}/evidence");
+        using var answer = await AsLedger(HttpMethod.Get, $"/prescriptions/{id}/evidence");
         return (int)answer.StatusCode;
     }
 

@@ -20,6 +20,9 @@ internal sealed class ShreddingElsewhere(
     NpgsqlDataSource db, Outbound outbound, RetentionSchedule retention, Outbox outbox, AuditLedgerOptions options, LedgerFaults faults, TimeProvider clock,
     ILogger<ShreddingElsewhere> log)
 {
+    // In this order: who may have to keep something comes first.
+    private static readonly string[] Services = ["sign", "idp"];
+
     private const string SelectApproved = "SELECT id, kind, subject, approved_by FROM shreddings WHERE state = 'approved' ORDER BY approved_at, id";
     private const string SelectSteps = "SELECT service, state, kept_until FROM shredding_steps WHERE shredding = $1 ORDER BY asked_at, service";
     private const string LockHolds = "LOCK TABLE legal_holds IN SHARE MODE";
@@ -49,7 +52,7 @@ internal sealed class ShreddingElsewhere(
 
     private async Task<bool> Advance(Approved approved, CancellationToken ct)
     {
-        foreach (var service in approved.Subject.Kind is "patient" ? options.ShreddingServices : [])
+        foreach (var service in options.ShredElsewhere && approved.Subject.Kind is "patient" ? Services : [])
         {
             switch (await Begin(approved, service, ct))
             {

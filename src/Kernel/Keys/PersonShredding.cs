@@ -128,7 +128,8 @@ public sealed class PersonShredding(
         return person.Length > 0;
     }
 
-    private async Task CarryOut(CancellationToken ct)
+    /// <summary>Carries out what was asked for; nothing while another process does.</summary>
+    public async Task CarryOut(CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         if (!await connection.Sql(TryLock).Scalar<bool>(ct))

@@ -5,6 +5,7 @@ using Trust.Idp.Keys;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
 using Trust.Idp.Patients;
+using Trust.Idp.Retention;
 using Trust.Idp.Sessions;
 using Trust.Idp.Token;
 using Trust.Kernel.Hosting;
@@ -56,6 +57,7 @@ public static class Program
         }
 
         services.AddSingleton<ExpirySweep>().AddLoop<ExpirySweep>("expiry-sweep", ExpirySweep.Pause, (sweep, ct) => sweep.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
+        services.AddSingleton<DiscardExpired>().AddLoop<DiscardExpired>("retention", DiscardExpired.Pause, (expired, ct) => expired.Round(ct), (work, _) => work with { Patience = TimeSpan.FromDays(1) });
         FormProtection.Add(services);
     }
 

@@ -52,7 +52,8 @@ public static class Program
         services.AddLoop<SealingPass>("sealing", SealingPass.Pause, (pass, ct) => pass.Round(ct));
         services.AddPersonKeys(PatientShredding.Rules).AddSingleton<ClinicalText>().AddSingleton<SealStoredText>();
         services.AddLoop<SealStoredText>("seal-stored", SealStoredText.Pause, (old, ct) => old.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
-        services.AddSingleton<DiscardDrafts>();
+        services.AddSingleton<Deletion>().AddSingleton<DiscardDrafts>().AddSingleton<DeleteExpired>();
+        services.AddLoop<DeleteExpired>("retention", DeleteExpired.Pause, (expired, ct) => expired.Round(ct), (work, _) => work with { Patience = TimeSpan.FromDays(1) });
         services.AddLoop<DiscardDrafts>("drafts", DiscardDrafts.Pause, (drafts, ct) => drafts.Round(ct));
         services.AddSingleton<SignatureJudge>().AddSingleton<StatusJudge>().AddSingleton<CertificateStatusClient>();
         services.AddKeyRegister(TimeStampKey.Ref);

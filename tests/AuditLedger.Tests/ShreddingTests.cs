@@ -112,6 +112,25 @@ public sealed partial class ShreddingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_source_that_is_about_to_delete_is_told_which_of_its_subjects_an_open_hold_lies_on()
+    {
+        await using var ledger = await StartFilled();
+        await Hold(ledger, "patient", Text(_anna));
+        using var sign = _fixture.Client("sign", ledger.Address);
+        Assert.Equal([HoldQuestion.Name(_anna)], await Held(sign, HoldQuestion.Name(_anna), HoldQuestion.Name(_bela)));
+        Assert.Empty(await Held(sign));
+        Assert.Equal(HttpStatusCode.BadRequest, (await sign.PostAsJsonAsync("/holds/held", new { subjects = new[] { "short" } })).StatusCode);
+        using var officer = Client(ledger, "officer-1", "audit.hold", "regulator");
+        Assert.Equal(HttpStatusCode.Unauthorized, (await officer.PostAsJsonAsync("/holds/held", new { subjects = Array.Empty<string>() })).StatusCode);
+
+        static async Task<IEnumerable<string>> Held(HttpClient client, params string[] subjects)
+        {
+            using var answer = await client.PostAsJsonAsync("/holds/held", new { subjects });
+            return (await answer.Content.ReadFromJsonAsync<JsonObject>())!["held"]!.AsArray().Select(h => h!.GetValue<string>()).ToList();
+        }
+    }
+
+    [Fact]
     public async Task A_hold_on_any_subject_of_an_event_keeps_its_detail()
     {
         await using var ledger = await StartFilled();

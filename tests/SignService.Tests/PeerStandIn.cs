@@ -51,6 +51,9 @@ internal sealed class PeerStandIn : IAsyncDisposable
         set => ledger.OnEvent = value;
     }
 
+    /// <summary>Keys of subjects on which a hold is open.</summary>
+    public ConcurrentDictionary<string, bool> Held => ledger.Held;
+
     /// <summary>How far the peers' clocks are ahead.</summary>
     public TimeSpan ClockAhead { get; set; }
 

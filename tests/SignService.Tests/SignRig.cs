@@ -33,6 +33,7 @@ internal sealed class SignRig : IAsyncDisposable
     private DyingService? process;
     private IToken? token;
     private string? config;
+    private CapturedLog? log;
 
     private SignRig(TestDatabase database, PeerStandIn peers)
     {
@@ -72,14 +73,14 @@ internal sealed class SignRig : IAsyncDisposable
 
     private string Data => Path.Combine(directory, "data");
 
-    public static async Task<SignRig> Start(bool withSeal = true, Action<JsonNode>? settings = null, bool ownServer = false)
+    public static async Task<SignRig> Start(bool withSeal = true, Action<JsonNode>? settings = null, bool ownServer = false, CapturedLog? log = null)
     {
         var assembly = typeof(Program).Assembly;
         var made = ownServer ? await TestDatabase.OnOwnServer("sign", assembly) : await TestDatabase.Create("sign", assembly);
         var rig = new SignRig(made, await PeerStandIn.Start());
         await rig.MakeAuthorities();
         var (token, faults) = await FaultyTokens.NewToken("sign");
-        (rig.token, rig.Faults) = (token, faults);
+        (rig.token, rig.Faults, rig.log) = (token, faults, log);
         await rig.Boot(token, settings);
         if (withSeal)
         {
@@ -352,6 +353,10 @@ internal sealed class SignRig : IAsyncDisposable
                 Program.Service.Configure(builder);
                 builder.Services.AddSingleton(held);
                 builder.Logging.ClearProviders();
+                if (log is not null)
+                {
+                    builder.Logging.AddProvider(log);
+                }
             },
         });
         if (await held.Find(new KeyRef("batch"), CancellationToken.None) is null)

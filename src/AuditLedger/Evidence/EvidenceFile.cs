@@ -149,6 +149,8 @@ public sealed record EvidencePolicy(
 [JsonSerializable(typeof(IReadOnlyList<LoggedAlarm>))]
 [JsonSerializable(typeof(ShreddingRequest))]
 [JsonSerializable(typeof(ShreddingAnswer))]
+[JsonSerializable(typeof(HeldRequest))]
+[JsonSerializable(typeof(HeldAnswer))]
 [JsonSerializable(typeof(PersonShreddingRequest))]
 [JsonSerializable(typeof(PersonShreddingAnswer))]
 public sealed partial class LedgerJson : JsonSerializerContext;

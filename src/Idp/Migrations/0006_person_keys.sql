@@ -44,3 +44,6 @@ ALTER TABLE patients
     ADD CHECK ((shredded_at IS NULL) = (identity_lookup IS NOT NULL) AND (shredded_at IS NULL) = (identity_sealed IS NOT NULL));
 CREATE INDEX patients_unsealed ON patients (pseudonym) WHERE NOT by_person AND shredded_at IS NULL;
 ALTER TABLE consents ALTER COLUMN method DROP NOT NULL;
+-- What its time is over for.
+CREATE INDEX sessions_expiry ON sessions (expires_at);
+CREATE INDEX consents_withdrawn ON consents (withdrawn_at) WHERE withdrawn_at IS NOT NULL;

@@ -11,6 +11,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
@@ -143,7 +144,7 @@ public static class ServiceHost
         {
             ApplicationName = service.Assembly.Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"],
         });
-        builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
+        builder.Logging.ClearProviders().AddConsole(o => o.FormatterName = ClosedLog.FormatName).AddConsoleFormatter<ClosedLog, ConsoleFormatterOptions>();
         ConfigurationFile.Add(builder, file, service);
         AddCommon(builder, service);
         service.Configure(builder);

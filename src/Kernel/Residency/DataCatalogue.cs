@@ -24,7 +24,7 @@ public sealed record RetentionPeriod(int? Months, string From, string EndedBy)
 public sealed record ClassedTable(string Name, RetentionPeriod Kept, IReadOnlyDictionary<string, DataClass> Columns)
 {
     /// <summary>True when some column holds what is about one person and not public: then every row carries its governing region.</summary>
-    public bool IsPersonal => Columns.Values.Any(c => (c & DataClass.Personal) != 0);
+    public bool IsPersonal => Columns.Values.Any(c => (c & DataClass.Personal) != DataClass.None);
 
     /// <summary>A table by the columns of each class, their names apart by spaces.</summary>
     public static ClassedTable Of(string name, RetentionPeriod kept, params (DataClass Class, string Columns)[] columns) => new(

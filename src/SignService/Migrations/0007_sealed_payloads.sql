@@ -42,4 +42,6 @@ ALTER TABLE prescriptions
     ADD CHECK (payload IS NULL OR payload_sealed IS NULL),
     ADD CHECK (return_reason IS NULL OR return_sealed IS NULL);
 CREATE INDEX prescriptions_clear ON prescriptions (id) WHERE payload IS NOT NULL OR return_reason IS NOT NULL;
+-- What its time is over for, by age.
+CREATE INDEX prescriptions_age ON prescriptions (created_at, id);
 CREATE INDEX prescriptions_patient ON prescriptions (patient_key, created_at);

@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 
@@ -41,10 +42,20 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         """;
 
     private const string FindOldDrafts = """
-        SELECT id FROM prescriptions p WHERE status = 'draft' AND created_at < $1
+        SELECT id, created_at FROM prescriptions p WHERE status = 'draft' AND created_at < $1 AND (created_at, id) > ($2, $3)
           AND NOT EXISTS (SELECT 1 FROM signatures s WHERE s.prescription = p.id AND s.status <> 'prepared')
-        ORDER BY created_at LIMIT 200
+        ORDER BY created_at, id LIMIT 200
         """;
+
+    // A visit counts for all records of its patient.
+    private const string FindExpired = """
+        SELECT id, created_at FROM prescriptions p WHERE created_at < $1 AND (created_at, id) > ($2, $3)
+          AND NOT EXISTS (SELECT 1 FROM prescriptions later WHERE later.patient_key = p.patient_key AND later.created_at >= $1)
+        ORDER BY created_at, id LIMIT 200
+        """;
+
+    private const string DeleteSignatures = "DELETE FROM signatures WHERE prescription = $1";
+    private const string DeleteRow = "DELETE FROM prescriptions WHERE id = $1 AND created_at < $2";
 
     private const string LockDraft = "SELECT id FROM prescriptions WHERE id = $1 AND status = 'draft' FOR UPDATE";
     private const string DeletePrepared = "DELETE FROM signatures WHERE prescription = $1 AND status = 'prepared'";
@@ -122,8 +133,18 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     public static async Task<bool> Unclaim(NpgsqlTransaction tx, Guid id, InstitutionId pharmacy, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(UnclaimRow).With(id).With(pharmacy.Value).With(now).Execute(ct) == 1;
 
-    /// <summary>Drafts made before an instant, of which no signature is on its way.</summary>
-    public Task<List<Guid>> OldDrafts(DateTimeOffset before, CancellationToken ct) => db.Sql(FindOldDrafts).With(before).All(r => r.GetGuid(0), ct);
+    /// <summary>Drafts made before an instant, of which no signature is on its way; a portion behind a place.</summary>
+    public Task<List<Cursor>> OldDrafts(DateTimeOffset before, Cursor after, CancellationToken ct) => db.Sql(FindOldDrafts).With(before).With(after.At).With(after.Id).All(ReadPlace, ct);
+
+    /// <summary>Prescriptions of patients whose last one was made before an instant; a portion behind a place.</summary>
+    public Task<List<Cursor>> Expired(DateTimeOffset before, Cursor after, CancellationToken ct) => db.Sql(FindExpired).With(before).With(after.At).With(after.Id).All(ReadPlace, ct);
+
+    /// <summary>Deletes a prescription made before an instant, with its signatures; false when there is none.</summary>
+    public static async Task<bool> Delete(NpgsqlTransaction tx, Guid id, DateTimeOffset before, CancellationToken ct)
+    {
+        await tx.Sql(DeleteSignatures).With(id).Execute(ct);
+        return await tx.Sql(DeleteRow).With(id).With(before).Execute(ct) == 1;
+    }
 
     /// <summary>Deletes a draft with the signatures that were prepared for it; false when it is none any more.</summary>
     public static async Task<bool> Discard(NpgsqlTransaction tx, Guid id, CancellationToken ct)
@@ -151,6 +172,8 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     /// <summary>Any living state past its validity → expired.</summary>
     public static async Task<bool> Expire(NpgsqlTransaction tx, Guid id, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(ExpireRow).With(id).With(now).Execute(ct) == 1;
+
+    private static Cursor ReadPlace(NpgsqlDataReader r) => new(r.GetFieldValue<DateTimeOffset>(1), r.GetGuid(0));
 
     private static PrescriptionRow Read(NpgsqlDataReader r) => new(
         r.GetGuid(0), r.GetString(1), r.GetString(2), InstitutionId.Parse(r.GetString(3), null), PersonId.Parse(r.GetString(4), null),

@@ -21,7 +21,7 @@ internal static class PatientShredding
     public static ShreddingRules Rules { get; } = new("sign", KeptUntil, Erase);
 
     private static async Task<DateTimeOffset?> KeptUntil(NpgsqlTransaction tx, byte[] patient, CancellationToken ct) =>
-        await tx.Sql(LastPrescription).With(patient).Scalar<DateTime?>(ct) is { } last ? DataClasses.Prescriptions.Kept.Ends(last) : null;
+        (await tx.Sql(LastPrescription).With(patient).All(r => r.Nullable<DateTimeOffset?>(0), ct))[0] is { } last ? DataClasses.Prescriptions.Kept.Ends(last) : null;
 
     private static async Task Erase(NpgsqlTransaction tx, byte[] patient, CancellationToken ct)
     {

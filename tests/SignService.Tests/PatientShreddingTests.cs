@@ -2,8 +2,10 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Trust.Kernel.Audit;
 using Trust.Kernel.Keys;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 using Trust.Pkcs11;
 using Trust.SignService.Prescriptions;
 using Trust.TestKit;
@@ -74,6 +76,24 @@ public sealed class PatientShreddingTests
         Assert.Equal(
             ["KEY.destroy key-deleted", "KEY.destroy shredded"],
             rig.Peers.Events.Where(e => e.GetProperty("action").GetString() == "KEY.destroy").Select(e => $"KEY.destroy {e.GetProperty("reason").GetString()}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_hold_on_what_the_patients_records_concern_or_a_ledger_that_does_not_say_lets_nothing_be_shredded()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var id = await rig.Signed();
+        await rig.Count(Age);
+        var (shredding, hold) = (Guid.NewGuid(), HoldQuestion.Name(SubjectKey.Institution(SignRig.Hospital)));
+        rig.Peers.Held[hold] = true;
+        Assert.Equal("held", (await rig.Shred(shredding, rig.Peers.PatientKey)).GetProperty("state").GetString());
+        rig.Peers.Held.Clear();
+        rig.Peers.LedgerAway = true;
+        Assert.Equal("held", (await rig.Shred(shredding, rig.Peers.PatientKey)).GetProperty("state").GetString());
+        Assert.Equal(0, await rig.Count("SELECT count(*) FROM person_shreddings"));
+        rig.Peers.LedgerAway = false;
+        await SignRig.Read(await rig.Get($"/prescriptions/{id}", rig.DoctorToken()), 200);
+        await Shredded(rig, shredding, rig.Peers.PatientKey);
     }
 
     [Fact]

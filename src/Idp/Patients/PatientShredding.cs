@@ -1,6 +1,7 @@
 using Npgsql;
 using Trust.Kernel.Keys;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.Idp.Patients;
 
@@ -23,7 +24,7 @@ internal static class PatientShredding
     private const string EraseAnswers = "DELETE FROM idempotency WHERE position(convert_to(encode($1, 'hex'), 'UTF8') IN body) > 0";
 
     /// <summary>The rules.</summary>
-    public static ShreddingRules Rules { get; } = new("idp", (_, _, _) => Task.FromResult<DateTimeOffset?>(null), Erase);
+    public static ShreddingRules Rules { get; } = new("idp", (_, _, _) => Task.FromResult<DateTimeOffset?>(null), (_, _, _) => Task.FromResult<List<SubjectKey>>([]), Erase);
 
     private static async Task Erase(NpgsqlTransaction tx, byte[] patient, CancellationToken ct)
     {

@@ -16,9 +16,11 @@ namespace Trust.Kernel.Keys;
 /// <summary>What a service of its own adds to a shredding.</summary>
 /// <param name="Service">Its name, the actor of the event.</param>
 /// <param name="KeptUntil">Until when records of the person have to be kept; null when none has. In the transaction that takes the request on.</param>
+/// <param name="Concerned">What else records of the person concern: a legal hold on any of it keeps them.</param>
 /// <param name="Erase">Takes away what is not sealed under the person's key; in the transaction that deletes the key. Repeatable.</param>
 public sealed record ShreddingRules(
-    string Service, Func<NpgsqlTransaction, byte[], CancellationToken, Task<DateTimeOffset?>> KeptUntil, Func<NpgsqlTransaction, byte[], CancellationToken, Task> Erase);
+    string Service, Func<NpgsqlTransaction, byte[], CancellationToken, Task<DateTimeOffset?>> KeptUntil,
+    Func<NpgsqlTransaction, byte[], CancellationToken, Task<List<SubjectKey>>> Concerned, Func<NpgsqlTransaction, byte[], CancellationToken, Task> Erase);
 
 /// <summary>The named instants between a shredding's durable steps: <c>after-new-master</c>, <c>after-moves</c>, <c>before-destroy</c>, <c>after-destroy</c>.</summary>
 public sealed class ShreddingPoints
@@ -35,7 +37,7 @@ public sealed class ShreddingPoints
 /// to it, the doomed keys are deleted, and the token destroys the old master. Each step can be repeated; one process at a time.
 /// </summary>
 public sealed class PersonShredding(
-    NpgsqlDataSource db, IToken token, PersonKeys keys, ShreddingRules rules, Outbox outbox, ServiceOptions service, ShreddingPoints points, TimeProvider clock)
+    NpgsqlDataSource db, IToken token, PersonKeys keys, ShreddingRules rules, HoldQuestion holds, Outbox outbox, ServiceOptions service, ShreddingPoints points, TimeProvider clock)
     : IDisposable
 {
     /// <summary>Longest time until requests are looked for again.</summary>
@@ -85,6 +87,12 @@ public sealed class PersonShredding(
         await using var tx = await connection.BeginTransactionAsync(ct);
         if (await Find(tx, id, ct) is not { } known)
         {
+            // The ledger knows the holds on the person; on a prescription or an institution it knows them too, but not that they are this person's.
+            if (await rules.Concerned(tx, person, ct) is { Count: > 0 } concerned && !await AreFree(concerned, ct))
+            {
+                return TypedResults.Ok(new PersonShreddingAnswer("held", null));
+            }
+
             known = await TakeOn(tx, id, person, ct);
             await tx.CommitAsync(ct);
         }
@@ -110,6 +118,20 @@ public sealed class PersonShredding(
 
     /// <inheritdoc/>
     public void Dispose() => _wake.Dispose();
+
+    private async Task<bool> AreFree(List<SubjectKey> concerned, CancellationToken ct)
+    {
+        foreach (var some in concerned.Chunk(HoldQuestion.Most))
+        {
+            // No answer is no permission.
+            if (await holds.Among(some, ct) is not { Count: 0 })
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private async Task<Stored> TakeOn(NpgsqlTransaction tx, Guid id, byte[] person, CancellationToken ct)
     {
@@ -283,7 +305,7 @@ public static class PersonShreddingServices
 public sealed record PersonShreddingRequest([property: JsonPropertyName("subject")] string Subject);
 
 /// <summary>Where it stands here.</summary>
-/// <param name="State"><c>asked</c>: it is carried out; <c>destroyed</c>; or <c>kept</c>: records have to be kept, and nothing was touched.</param>
+/// <param name="State"><c>asked</c>: it is carried out; <c>destroyed</c>; <c>kept</c>: records have to be kept, and nothing was touched; or <c>held</c>: a legal hold lies on some, ask again.</param>
 /// <param name="KeptUntil">First instant at which they need not be kept.</param>
 public sealed record PersonShreddingAnswer(
     [property: JsonPropertyName("state")] string State, [property: JsonPropertyName("keptUntil")] DateTimeOffset? KeptUntil);

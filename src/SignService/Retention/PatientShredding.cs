@@ -1,6 +1,7 @@
 using Npgsql;
 using Trust.Kernel.Keys;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
 
 namespace Trust.SignService.Retention;
 
@@ -8,6 +9,8 @@ namespace Trust.SignService.Retention;
 internal static class PatientShredding
 {
     private const string LastPrescription = "SELECT max(created_at) FROM prescriptions WHERE patient_key = $1";
+
+    private const string SelectConcerned = "SELECT id, author, institution FROM prescriptions WHERE patient_key = $1";
 
     // Sealed bytes cannot be opened any more; what an earlier version stored in clear goes by itself.
     private const string EraseClear = "UPDATE prescriptions SET payload = NULL, return_reason = NULL WHERE patient_key = $1 AND (payload IS NOT NULL OR return_reason IS NOT NULL)";
@@ -18,10 +21,17 @@ internal static class PatientShredding
         """;
 
     /// <summary>The rules.</summary>
-    public static ShreddingRules Rules { get; } = new("sign", KeptUntil, Erase);
+    public static ShreddingRules Rules { get; } = new("sign", KeptUntil, Concerned, Erase);
 
     private static async Task<DateTimeOffset?> KeptUntil(NpgsqlTransaction tx, byte[] patient, CancellationToken ct) =>
         (await tx.Sql(LastPrescription).With(patient).All(r => r.Nullable<DateTimeOffset?>(0), ct))[0] is { } last ? DataClasses.Prescriptions.Kept.Ends(last) : null;
+
+    private static async Task<List<SubjectKey>> Concerned(NpgsqlTransaction tx, byte[] patient, CancellationToken ct) =>
+    [
+        .. (await tx.Sql(SelectConcerned).With(patient).All(
+            r => new[] { SubjectKey.Prescription(r.GetGuid(0).ToString("D")), SubjectKey.Practitioner(r.GetString(1)), SubjectKey.Institution(r.GetString(2)) }, ct))
+            .SelectMany(s => s).Distinct(),
+    ];
 
     private static async Task Erase(NpgsqlTransaction tx, byte[] patient, CancellationToken ct)
     {

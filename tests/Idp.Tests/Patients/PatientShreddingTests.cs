@@ -88,7 +88,7 @@ public sealed class PatientShreddingTests : IAsyncLifetime
     }
 
     private PersonShredding Shredding() => new(
-        _database.Runtime, _token, _keys, PatientShredding.Rules,
+        _database.Runtime, _token, _keys, PatientShredding.Rules, null!, // Nothing here concerns anyone else.
         new Outbox(
             _database.Runtime, new AuditOptions { Source = "idp", Region = "510000", Node = "n" }, new OutboxState(TimeProvider.System), new ReceiptBoard(), TimeProvider.System,
             new GroupCommit(_database.Runtime)),

@@ -49,6 +49,12 @@ public sealed record AuditLedgerOptions
     /// </summary>
     public IReadOnlyDictionary<string, int> RetentionMonths { get; init; } = new Dictionary<string, int>(StringComparer.Ordinal);
 
+    /// <summary>
+    /// Whether the shredding of a patient reaches the peers <c>sign</c> and <c>idp</c>, without whose answer it does not end. False only where none of
+    /// them keeps patients.
+    /// </summary>
+    public bool ShredElsewhere { get; init; } = true;
+
     /// <summary>Most bytes of batches inside at once, read, judged or waiting; more are answered 503 with Retry-After.</summary>
     [Range(8 * 1024 * 1024, 1024L * 1024 * 1024)]
     public long QueueBytes { get; init; } = 64 * 1024 * 1024;

@@ -81,6 +81,9 @@ internal static partial class LedgerLog
     [LoggerMessage(5061, LogLevel.Critical, "The log is damaged: {Faults} faults, the first {Code} at {Index}; run fsck --repair")]
     public static partial void ScrubFound(ILogger log, int faults, string code, long? index);
 
+    [LoggerMessage(5065, LogLevel.Warning, "Shredding {Id} waits for {Service}: {Why}")]
+    public static partial void ShreddingWaits(ILogger log, Guid id, string service, string why);
+
     [LoggerMessage(5064, LogLevel.Critical, "What is stored as entry {Index} is not what was logged, and no evidence is made of it; run fsck --repair")]
     public static partial void EntryDamaged(ILogger log, long index);
 }

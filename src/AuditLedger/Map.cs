@@ -43,6 +43,7 @@ internal static class Map
             .Post<PlaceHold>("/holds", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "A regulator keeps everything on a subject while a case is open.")
             .Post<ReleaseHold>("/holds/{id:guid}/release", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "A regulator asks that a hold of the own region be released; a second one confirms it.")
             .Get<ListHolds>("/holds", Who.Token("audit.hold"), Limit.Client, e => e.Handle, "The open holds of the own region, oldest first.")
+            .Protocol<ListHeld>("/holds/held", sources, Limit.None, e => e.Handle, "Which of a source's subjects an open hold lies on, before it deletes.")
             .Post<RequestShredding>("/shreddings", Who.Token("audit.shred"), Limit.Client, e => e.Handle, "A records officer asks that a subject's sealed detail be destroyed.")
             .Post<ApproveShredding>("/shreddings/{id:guid}/approve", Who.Token("audit.shred"), Limit.Client, e => e.Handle, "A second records officer approves it.")
             .Get<GetShredding>("/shreddings/{id:guid}", Who.Token("audit.shred"), Limit.Client, e => e.Handle, "Where a shredding stands.");

@@ -91,6 +91,7 @@ public static class Program
             .AddSingleton<Mirror>()
             .AddSingleton<RetentionSchedule>()
             .AddSingleton<SubjectKeyVault>()
+            .AddSingleton<ShreddingElsewhere>()
             .AddSingleton<Shredder>()
             .AddSingleton<EvidenceStore>()
             .AddSingleton<SigningEvidence>()

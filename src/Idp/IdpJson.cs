@@ -3,6 +3,7 @@ using Trust.Idp.Clients;
 using Trust.Idp.Login;
 using Trust.Idp.Patients;
 using Trust.Idp.Token;
+using Trust.Kernel.Keys;
 
 namespace Trust.Idp;
 
@@ -15,4 +16,6 @@ namespace Trust.Idp;
 [JsonSerializable(typeof(PatientAnswer))]
 [JsonSerializable(typeof(ConsentRequest))]
 [JsonSerializable(typeof(ConsentAnswer))]
+[JsonSerializable(typeof(PersonShreddingRequest))]
+[JsonSerializable(typeof(PersonShreddingAnswer))]
 internal sealed partial class IdpJson : JsonSerializerContext;

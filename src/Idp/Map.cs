@@ -7,6 +7,7 @@ using Trust.Idp.Patients;
 using Trust.Idp.Sessions;
 using Trust.Idp.Token;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Keys;
 using Route = Trust.Kernel.Hosting.Route;
 using Trust.Kernel.Residency;
 
@@ -37,6 +38,7 @@ internal static class Map
             .Post<PatientConsents>("/consents", Who.Token("consent.record"), Limit.Client, e => e.Record, "What a patient acknowledged is recorded.")
             .Post<PatientConsents>("/consents/{id}/withdrawal", Who.Token("consent.record"), Limit.Client, e => e.Withdraw, "A consent is withdrawn.", Route.Uncompared)
             .Get<PatientConsents>("/consents", Who.Peers("sign"), Limit.None, e => e.Find, "Whether a consent stands.")
+            .Put<PersonShredding>("/shreddings/{id:guid}", Who.Peers("ledger"), Limit.None, e => e.Handle, "Destroys what leads a patient's pseudonym back to the patient; answers where that stands.")
             .Page("/login", Limit.Login, "Asks for the card.", Browser)
             .Page("/consent", Limit.Login, "Institution to act for, and the notice.", Browser)
             .Page("/error", Limit.Login, "Why a login cannot go on.", Route.Uncompared)

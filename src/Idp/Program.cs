@@ -5,9 +5,11 @@ using Trust.Idp.Keys;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
 using Trust.Idp.Patients;
+using Trust.Idp.Retention;
 using Trust.Idp.Sessions;
 using Trust.Idp.Token;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Keys;
 using Trust.Kernel.LiveStatus;
 using Trust.Pkcs11;
 
@@ -39,6 +41,8 @@ public static class Program
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<IdpOptions>("Idp"));
         services.AddKeyRegister(RegisterPatient.LookupKey, RegisterPatient.SealKey);
+        services.AddPersonKeys(PatientShredding.Rules).AddSingleton<SealStoredIdentities>();
+        services.AddLoop<SealStoredIdentities>("seal-stored", SealStoredIdentities.Pause, (old, ct) => old.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
         services.AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
@@ -53,6 +57,7 @@ public static class Program
         }
 
         services.AddSingleton<ExpirySweep>().AddLoop<ExpirySweep>("expiry-sweep", ExpirySweep.Pause, (sweep, ct) => sweep.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
+        services.AddSingleton<DiscardExpired>().AddLoop<DiscardExpired>("retention", DiscardExpired.Pause, (expired, ct) => expired.Round(ct), (work, _) => work with { Patience = TimeSpan.FromDays(1) });
         FormProtection.Add(services);
     }
 
@@ -85,5 +90,7 @@ public static class Program
         {
             _ = await token.FindOrGenerate(key, algorithm, ct);
         }
+
+        await services.GetRequiredService<PersonKeys>().Provision(ct);
     }
 }

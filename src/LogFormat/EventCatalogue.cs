@@ -85,7 +85,7 @@ public static class EventCatalogue
         Add(modes, EventMode.Traced,
             "AUTH.login", "AUTH.stepup", "ID.enrol", "ID.proof", "ID.file", "ID.state",
             "CERT.request", "CERT.approve", "CERT.resume", "KEY.generate", "SIGN.verify",
-            "REC.write", "REC.amend", "REC.archive", "CONSENT.grant", "BG.review", "BL.appeal", "BL.remove",
+            "REC.write", "REC.amend", "REC.archive", "CONSENT.grant", "CONSENT.discard", "AUTH.discard", "BG.review", "BL.appeal", "BL.remove",
             "REG.verify", "RES.place", "ADMIN.rule", "ADMIN.role", "ADMIN.config",
             "LEDGER.anchor", "LEDGER.verify", "LEDGER.gap", "LEDGER.hold", "LEDGER.release", "LEDGER.prune", "LEDGER.repair", "LEDGER.alarm");
         return modes;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Keys;
 using Trust.SignService.Prescriptions;
 using Trust.SignService.Seals;
 using Trust.SignService.Timestamps;
@@ -47,6 +48,10 @@ internal static class Map
             "A prescription's signed material, for the ledger's evidence file.")
         .Post<ValidateSignatures>("/validations", Who.Token("validate"), Limit.Client, e => e.Handle,
             "Judges a prescription's signatures against what it says, as of their time-stamps: who signed, how far it is proved, what is missing.")
+
+        // The ledger, where two records officers decided it, has a patient shredded.
+        .Put<PersonShredding>("/shreddings/{id:guid}", Who.Peers("ledger"), Limit.None, e => e.Handle,
+            "Destroys the key under which a patient's prescriptions are sealed, unless they have to be kept; answers where that stands.")
 
         // An institution's own system handles its seal.
         .Get<RequestSeal>("/seals/{institution}/request", Who.Token("seal"), Limit.Client, e => e.Handle,

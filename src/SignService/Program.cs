@@ -1,10 +1,12 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Keys;
 using Trust.Kernel.LiveStatus;
 using Trust.Kernel.Residency;
 using Trust.SignService.Keys;
 using Trust.SignService.Prescriptions;
+using Trust.SignService.Retention;
 using Trust.SignService.Seals;
 using Trust.SignService.Signatures;
 using Trust.SignService.Timestamps;
@@ -24,11 +26,17 @@ public static class Program
         Json = [SignJson.Default],
         Configure = Configure,
         Routes = Map.Routes,
-        Provision = (services, ct) => services.GetRequiredService<TimeStampKey>().Provision(ct),
+        Provision = Provision,
     };
 
     /// <summary>Runs a verb: run, migrate or provision.</summary>
     public static Task<int> Main(string[] args) => ServiceHost.Run(args, Service);
+
+    private static async Task Provision(IServiceProvider services, CancellationToken ct)
+    {
+        await services.GetRequiredService<TimeStampKey>().Provision(ct);
+        await services.GetRequiredService<PersonKeys>().Provision(ct);
+    }
 
     private static void Configure(WebApplicationBuilder builder)
     {
@@ -42,7 +50,10 @@ public static class Program
         services.AddSingleton<PrescriptionStore>().AddSingleton<PatientConsents>().AddSingleton<PersonalSigning>();
         services.AddSingleton<SystemStanding>().AddSingleton<Transition>().AddSingleton<SealPrescription>().AddSingleton<SealingPass>();
         services.AddLoop<SealingPass>("sealing", SealingPass.Pause, (pass, ct) => pass.Round(ct));
-        services.AddSingleton<DiscardDrafts>();
+        services.AddPersonKeys(PatientShredding.Rules).AddSingleton<ClinicalText>().AddSingleton<SealStoredText>();
+        services.AddLoop<SealStoredText>("seal-stored", SealStoredText.Pause, (old, ct) => old.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
+        services.AddSingleton<Deletion>().AddSingleton<DiscardDrafts>().AddSingleton<DeleteExpired>();
+        services.AddLoop<DeleteExpired>("retention", DeleteExpired.Pause, (expired, ct) => expired.Round(ct), (work, _) => work with { Patience = TimeSpan.FromDays(1) });
         services.AddLoop<DiscardDrafts>("drafts", DiscardDrafts.Pause, (drafts, ct) => drafts.Round(ct));
         services.AddSingleton<SignatureJudge>().AddSingleton<StatusJudge>().AddSingleton<CertificateStatusClient>();
         services.AddKeyRegister(TimeStampKey.Ref);

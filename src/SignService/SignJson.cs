@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Trust.Kernel.Keys;
 using Trust.SignService.Prescriptions;
 using Trust.SignService.Seals;
 using Trust.SignService.Validation;
@@ -22,6 +23,8 @@ namespace Trust.SignService;
 [JsonSerializable(typeof(SealResponse))]
 [JsonSerializable(typeof(ValidationRequest))]
 [JsonSerializable(typeof(ValidationResponse))]
+[JsonSerializable(typeof(PersonShreddingRequest))]
+[JsonSerializable(typeof(PersonShreddingAnswer))]
 public sealed partial class SignJson : JsonSerializerContext;
 
 /// <summary>Answers of peers: members that a newer peer adds are skipped.</summary>

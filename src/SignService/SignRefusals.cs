@@ -10,6 +10,10 @@ public static class SignRefusals
     public static readonly Refusal NotFound = new("not-found", 404,
         "没有这张处方，或您无权查看，请核对处方标识和所代表的机构。", "There is no such prescription, or it is not yours to see; check its identifier and the institution you act for.");
 
+    /// <summary>Its patient was shredded: hashes and signatures are left, no text.</summary>
+    public static readonly Refusal Shredded = new("shredded", 410,
+        "该患者的数据已依法销毁：处方内容无法再读取，其哈希和签名仍在。", "The patient's data was destroyed by law: what the prescription said can be read no more; its hashes and signatures remain.");
+
     /// <summary>A system, or a person who acts for nobody, wants to sign.</summary>
     public static readonly Refusal NotAPractitioner = new("not-a-practitioner", 403,
         "只有以所在机构身份登录的医务人员本人可以签名，请由本人登录后签名。", "Only a practitioner logged in for an institution signs; let the person log in.");

@@ -69,6 +69,9 @@ public sealed class LedgerFixture : IAsyncDisposable
     /// <summary>Configuration section <c>Standbys</c>.</summary>
     public object? Standbys { get; set; }
 
+    /// <summary>Whether other services are told when a patient is shredded.</summary>
+    public bool ShredElsewhere { get; set; }
+
     /// <summary>Peers beside ledger, sign and the witnesses.</summary>
     public List<(string Name, Uri Address)> MorePeers { get; } = [];
 
@@ -143,6 +146,7 @@ public sealed class LedgerFixture : IAsyncDisposable
                 Standbys = Standbys ?? new { },
                 Witnessing = new { Witnesses = Witnesses.Select(w => new { w.Peer, w.VKeyFile }).ToArray(), Quorum, FailOpen, Interval = "00:00:00.100", Patience },
                 RetentionMonths = Retention,
+                ShredElsewhere,
                 MirrorDirectory = Mirror,
                 Sources = SourceNames.Select(s => new
                 {

@@ -19,7 +19,7 @@ using Trust.TestKit;
 namespace Trust.AuditLedger.Tests;
 
 /// <summary>Destroying a subject's detail: by two people, never early, never under hold, and for good.</summary>
-public sealed class ShreddingTests : IAsyncLifetime
+public sealed partial class ShreddingTests : IAsyncLifetime
 {
     private static readonly TimeSpan BeyondRetention = TimeSpan.FromDays(220);
 
@@ -109,6 +109,25 @@ public sealed class ShreddingTests : IAsyncLifetime
         Assert.Equal(
             ["LEDGER.hold", "KEY.destroy legal-hold", "LEDGER.release release-requested", "KEY.destroy legal-hold", "LEDGER.release released", "KEY.destroy shredding-requested", "KEY.destroy shredding-approved", "KEY.destroy shredded"],
             written.Select(e => $"{e["action"]} {e["reason"]}".Trim()).Where(a => a.StartsWith("LEDGER", StringComparison.Ordinal) || a.StartsWith("KEY.destroy", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_source_that_is_about_to_delete_is_told_which_of_its_subjects_an_open_hold_lies_on()
+    {
+        await using var ledger = await StartFilled();
+        await Hold(ledger, "patient", Text(_anna));
+        using var sign = _fixture.Client("sign", ledger.Address);
+        Assert.Equal([HoldQuestion.Name(_anna)], await Held(sign, HoldQuestion.Name(_anna), HoldQuestion.Name(_bela)));
+        Assert.Empty(await Held(sign));
+        Assert.Equal(HttpStatusCode.BadRequest, (await sign.PostAsJsonAsync("/holds/held", new { subjects = new[] { "short" } })).StatusCode);
+        using var officer = Client(ledger, "officer-1", "audit.hold", "regulator");
+        Assert.Equal(HttpStatusCode.Unauthorized, (await officer.PostAsJsonAsync("/holds/held", new { subjects = Array.Empty<string>() })).StatusCode);
+
+        static async Task<IEnumerable<string>> Held(HttpClient client, params string[] subjects)
+        {
+            using var answer = await client.PostAsJsonAsync("/holds/held", new { subjects });
+            return (await answer.Content.ReadFromJsonAsync<JsonObject>())!["held"]!.AsArray().Select(h => h!.GetValue<string>()).ToList();
+        }
     }
 
     [Fact]

@@ -24,6 +24,13 @@ public sealed class TokenIssuer : IAsyncDisposable
 
     public Uri Address => new(_app.Urls.First());
 
+    /// <summary>How it answers to the ledger that has a patient shredded.</summary>
+    public Func<HttpContext, Task> OnShredding { get; set; } = context =>
+    {
+        context.Response.StatusCode = 404;
+        return Task.CompletedTask;
+    };
+
     public static async Task<TokenIssuer> Start()
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -39,6 +46,7 @@ public sealed class TokenIssuer : IAsyncDisposable
             }),
         }.ToJsonString();
         issuer._app.MapGet("/jwks", () => Results.Text(jwks, "application/json"));
+        issuer._app.MapPut("/shreddings/{id}", context => issuer.OnShredding(context));
         await issuer._app.StartAsync();
         return issuer;
     }

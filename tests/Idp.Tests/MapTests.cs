@@ -28,6 +28,7 @@ public sealed class MapTests
             "POST /consents | token with scope consent.record | Client | FirstAnswer",
             "POST /consents/{id}/withdrawal | token with scope consent.record | Client | FirstAnswer",
             "GET /consents | service sign | None | ByProtocol",
+            "PUT /shreddings/{id:guid} | service ledger | None | ByProtocol",
             "GET /login | anyone | Login | ByProtocol",
             "GET /consent | anyone | Login | ByProtocol",
             "GET /error | anyone | Login | ByProtocol",

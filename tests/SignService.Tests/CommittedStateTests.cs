@@ -28,6 +28,9 @@ public sealed class CommittedStateTests
         ["audit_relay"] = "the outbox's own place in the ledger",
         ["idempotency"] = "answers kept for a retry",
         ["key_ring"] = "cookie keys of this service",
+        ["person_keys"] = "a patient's key, of which nothing lies under it yet; the row sealed under it is the fact",
+        ["person_masters"] = "the change of master, told by the shredding's event",
+        ["person_shreddings"] = "what the ledger asked for, which it recorded itself; carried out, it is told by KEY.destroy",
         ["migrations"] = "the schema's own version",
         ["time_stamp_mark"] = "the latest instant stamped; each stamp is a signature's or an anonymous caller's",
     };

@@ -51,6 +51,9 @@ internal sealed class PeerStandIn : IAsyncDisposable
         set => ledger.OnEvent = value;
     }
 
+    /// <summary>Keys of subjects on which a hold is open.</summary>
+    public ConcurrentDictionary<string, bool> Held => ledger.Held;
+
     /// <summary>How far the peers' clocks are ahead.</summary>
     public TimeSpan ClockAhead { get; set; }
 
@@ -64,7 +67,7 @@ internal sealed class PeerStandIn : IAsyncDisposable
 
     public byte[] EntitlementSpki => entitlementKey.ExportSubjectPublicKeyInfo();
 
-    public string PatientKey { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+    public string PatientKey { get; set; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
     /// <summary>Certificates that the CA issued, by SHA-256; it knows no other.</summary>
     public ConcurrentDictionary<string, IssuedCertificate> Issued { get; } = new(StringComparer.Ordinal);

@@ -12,9 +12,9 @@ public sealed class SealingPassTests
     // The row of an approved prescription, copied to another institution, which has no seal, and made older than the original.
     private const string CopyToInstitutionWithoutSeal = """
         WITH c AS (
-            INSERT INTO prescriptions (id, region, number, institution, author, patient, patient_key, category, payload, payload_sha256, status,
+            INSERT INTO prescriptions (id, region, number, institution, author, patient, patient_key, category, payload_sealed, payload_sha256, status,
                 valid_until, rule_version, created_at, changed_at)
-            SELECT gen_random_uuid(), region, 'COPY-' || n, 'urn:mdid:o:01J9ZZZZZZZZZZZZZZZZZZZZN1', author, patient, patient_key, category, payload,
+            SELECT gen_random_uuid(), region, 'COPY-' || n, 'urn:mdid:o:01J9ZZZZZZZZZZZZZZZZZZZZN1', author, patient, patient_key, category, payload_sealed,
                 payload_sha256, status, valid_until, rule_version, created_at - interval '1 hour', changed_at - interval '1 hour'
             FROM prescriptions, generate_series(1, 60) n WHERE status = 'approved' RETURNING 1)
         SELECT count(*) FROM c

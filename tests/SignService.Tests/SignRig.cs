@@ -33,6 +33,7 @@ internal sealed class SignRig : IAsyncDisposable
     private DyingService? process;
     private IToken? token;
     private string? config;
+    private CapturedLog? log;
 
     private SignRig(TestDatabase database, PeerStandIn peers)
     {
@@ -72,14 +73,14 @@ internal sealed class SignRig : IAsyncDisposable
 
     private string Data => Path.Combine(directory, "data");
 
-    public static async Task<SignRig> Start(bool withSeal = true, Action<JsonNode>? settings = null, bool ownServer = false)
+    public static async Task<SignRig> Start(bool withSeal = true, Action<JsonNode>? settings = null, bool ownServer = false, CapturedLog? log = null)
     {
         var assembly = typeof(Program).Assembly;
         var made = ownServer ? await TestDatabase.OnOwnServer("sign", assembly) : await TestDatabase.Create("sign", assembly);
         var rig = new SignRig(made, await PeerStandIn.Start());
         await rig.MakeAuthorities();
         var (token, faults) = await FaultyTokens.NewToken("sign");
-        (rig.token, rig.Faults) = (token, faults);
+        (rig.token, rig.Faults, rig.log) = (token, faults, log);
         await rig.Boot(token, settings);
         if (withSeal)
         {
@@ -210,6 +211,26 @@ internal sealed class SignRig : IAsyncDisposable
         return await Read(await client.GetAsync($"/prescriptions/{id}/evidence"), 200);
     }
 
+    /// <summary>A request by the ledger.</summary>
+    public async Task<HttpResponseMessage> AsLedger(HttpMethod method, string path, HttpContent? content = null)
+    {
+        using var handler = Handler(await TlsIdentity("ledger"));
+        using var client = new HttpClient(handler) { BaseAddress = Address };
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        return await client.SendAsync(request);
+    }
+
+    /// <summary>The ledger asks that a patient be shredded.</summary>
+    public async Task<JsonElement> Shred(Guid id, string patientKey, int status = 200) =>
+        await Read(await AsLedger(HttpMethod.Put, $"/shreddings/{id}", JsonContent.Create(new { subject = patientKey })), status);
+
+    /// <summary>How a request by the ledger for a prescription's signed material is answered.</summary>
+    public async Task<int> EvidenceStatus(Guid id)
+    {
+        using var answer = await AsLedger(HttpMethod.Get, $"/prescriptions/{id}/evidence");
+        return (int)answer.StatusCode;
+    }
+
     public async Task<string?> StatusOf(Guid id)
     {
         await using var command = database.Owner.CreateCommand("SELECT status FROM prescriptions WHERE id = $1");
@@ -333,6 +354,10 @@ internal sealed class SignRig : IAsyncDisposable
                 Program.Service.Configure(builder);
                 builder.Services.AddSingleton(held);
                 builder.Logging.ClearProviders();
+                if (log is not null)
+                {
+                    builder.Logging.AddProvider(log);
+                }
             },
         });
         if (await held.Find(new KeyRef("batch"), CancellationToken.None) is null)

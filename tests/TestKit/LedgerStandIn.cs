@@ -23,6 +23,9 @@ public sealed class LedgerStandIn(string source)
     /// <summary>While true its paths break off.</summary>
     public bool Away { get; set; }
 
+    /// <summary>Keys of subjects on which a hold is open, lower-case hexadecimal.</summary>
+    public System.Collections.Concurrent.ConcurrentDictionary<string, bool> Held { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Called with each action before it is taken (false) and after it has been (true), while the answer is held back.</summary>
     public Action<string, bool>? OnEvent { get; set; }
 
@@ -44,7 +47,7 @@ public sealed class LedgerStandIn(string source)
         app.Use(async (context, next) =>
         {
             var path = context.Request.Path.Value!;
-            if (Away && (path.StartsWith("/sources", StringComparison.Ordinal) || path is "/entries" or "/checkpoint"))
+            if (Away && (path.StartsWith("/sources", StringComparison.Ordinal) || path is "/entries" or "/checkpoint" or "/holds/held"))
             {
                 context.Abort();
                 return;
@@ -55,6 +58,7 @@ public sealed class LedgerStandIn(string source)
         app.MapGet($"/sources/{source}/head", () => Results.Text(Head(), "application/json"));
         app.MapPost($"/sources/{source}/epochs", (Delegate)OpenEpoch);
         app.MapPost("/entries", (Delegate)Entries);
+        app.MapPost("/holds/held", (Delegate)AmongHeld);
         app.MapGet("/checkpoint", () => Results.Text("unsigned: this service is given no verifier key here"));
     }
 
@@ -64,6 +68,12 @@ public sealed class LedgerStandIn(string source)
         {
             return new JsonObject { ["epoch"] = _head.Epoch, ["seq"] = _head.Seq, ["hash"] = _head.Hash, ["openEpoch"] = _head.Open }.ToJsonString();
         }
+    }
+
+    private async Task<IResult> AmongHeld(HttpContext context)
+    {
+        var asked = (await JsonNode.ParseAsync(context.Request.Body))!["subjects"]!.AsArray().Select(s => s!.GetValue<string>());
+        return Results.Text(new JsonObject { ["held"] = new JsonArray([.. asked.Where(Held.ContainsKey).Select(s => (JsonNode)s)]) }.ToJsonString(), "application/json");
     }
 
     private async Task<IResult> OpenEpoch(HttpContext context)

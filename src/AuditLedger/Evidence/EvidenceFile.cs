@@ -10,6 +10,7 @@ using Trust.AuditLedger.Shredding;
 using Trust.AuditLedger.Watching;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Keys;
 using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Evidence;
@@ -148,4 +149,8 @@ public sealed record EvidencePolicy(
 [JsonSerializable(typeof(IReadOnlyList<LoggedAlarm>))]
 [JsonSerializable(typeof(ShreddingRequest))]
 [JsonSerializable(typeof(ShreddingAnswer))]
+[JsonSerializable(typeof(HeldRequest))]
+[JsonSerializable(typeof(HeldAnswer))]
+[JsonSerializable(typeof(PersonShreddingRequest))]
+[JsonSerializable(typeof(PersonShreddingAnswer))]
 public sealed partial class LedgerJson : JsonSerializerContext;

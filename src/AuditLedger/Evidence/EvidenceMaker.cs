@@ -297,14 +297,15 @@ internal sealed class SigningEvidence(Outbound outbound)
     // A prescription with 32 signatures, each with its certificates and stamp, has well below one.
     private const int MaxParts = 8 * 1024 * 1024;
 
-    /// <summary>Verbatim; undefined when it knows no such prescription, null when it does not answer.</summary>
+    /// <summary>Verbatim; undefined when it knows no such prescription or destroyed what it said, null when it does not answer.</summary>
     public async Task<JsonElement?> Of(string prescription, CancellationToken ct)
     {
         try
         {
             using var answer = await outbound.Client("sign").GetAsync(
                 $"prescriptions/{Uri.EscapeDataString(prescription)}/evidence", HttpCompletionOption.ResponseHeadersRead, ct);
-            if (answer.StatusCode == HttpStatusCode.NotFound)
+            // Gone: its patient was shredded, and what was signed is not there to verify; the events are.
+            if (answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Gone)
             {
                 return default(JsonElement);
             }

@@ -48,6 +48,6 @@ internal sealed class ApproveShredding(NpgsqlDataSource db, Outbox outbox, Reten
         await outbox.AppendUnrefused(tx, Shreddings.EventOf(caller, found.Subject, EventOutcome.Success, "shredding-approved"), ct);
         await tx.CommitAsync(ct);
         shredder.Wake();
-        return TypedResults.Accepted($"/shreddings/{id}", new ShreddingAnswer(id, "approved"));
+        return TypedResults.Accepted($"/shreddings/{id}", new ShreddingAnswer(id, "approved", []));
     }
 }

@@ -18,7 +18,7 @@ internal sealed class GetShredding(NpgsqlDataSource db)
         await using var connection = await db.OpenConnectionAsync(context.RequestAborted);
         await using var tx = await connection.BeginTransactionAsync(context.RequestAborted);
         return await Shreddings.Find(tx, id, context.RequestAborted) is { } found
-            ? TypedResults.Ok(new ShreddingAnswer(id, found.State))
+            ? TypedResults.Ok(new ShreddingAnswer(id, found.State, await ShreddingElsewhere.Steps(tx, id, context.RequestAborted)))
             : LedgerRefusals.NoSuchShredding;
     }
 }

@@ -48,7 +48,7 @@ internal sealed class RequestShredding(NpgsqlDataSource db, Outbox outbox, Reten
         await tx.Sql(Insert).With(id).With(subject.Kind).With(subject.Key.ToArray()).With(reason).With(caller.Subject).With(now).Execute(ct);
         await outbox.AppendUnrefused(tx, Shreddings.EventOf(caller, subject, EventOutcome.Success, "shredding-requested"), ct);
         await tx.CommitAsync(ct);
-        return TypedResults.Accepted($"/shreddings/{id}", new ShreddingAnswer(id, "requested"));
+        return TypedResults.Accepted($"/shreddings/{id}", new ShreddingAnswer(id, "requested", []));
     }
 }
 

@@ -13,16 +13,17 @@ namespace Trust.AuditLedger.Shredding;
 /// token destroys the old master. Each step can be repeated, so a crash anywhere is finished at the next start. One process at a time.
 /// </summary>
 internal sealed class Shredder(
-    NpgsqlDataSource db, IToken token, SubjectKeyVault vault, RetentionSchedule retention, Outbox outbox, LedgerFaults faults, TimeProvider clock)
+    NpgsqlDataSource db, IToken token, SubjectKeyVault vault, ShreddingElsewhere elsewhere, RetentionSchedule retention, Outbox outbox, LedgerFaults faults,
+    TimeProvider clock)
     : IDisposable
 {
     private const int Batch = 500;
 
     private const string TryLock = "SELECT pg_try_advisory_lock(hashtextextended('trust.shredder.' || current_schema(), 0))";
     private const string Unlock = "SELECT pg_advisory_unlock_all()";
-    private const string SelectApproved = "SELECT id, kind, subject, approved_by FROM shreddings WHERE state = 'approved' AND master = $1";
-    private const string AnyApproved = "SELECT count(*) FROM shreddings WHERE state = 'approved'";
-    private const string Bind = "UPDATE shreddings SET master = $1 WHERE state = 'approved' AND master IS NULL";
+    private const string SelectReached = "SELECT id, kind, subject, approved_by FROM shreddings WHERE state = 'reached' AND master = $1";
+    private const string AnyReached = "SELECT count(*) FROM shreddings WHERE state = 'reached'";
+    private const string Bind = "UPDATE shreddings SET master = $1 WHERE state = 'reached' AND master IS NULL";
     private const string SelectMaster = "SELECT number FROM subject_masters WHERE state = $1";
     private const string Retire = "UPDATE subject_masters SET state = 'retiring' WHERE state = 'active' AND number = $1";
     private const string Activate = "INSERT INTO subject_masters (number, state, created_at) VALUES ($1, 'active', $2)";
@@ -36,20 +37,23 @@ internal sealed class Shredder(
     // Whoever is storing detail under one of them has stored it before the last look, or finds it gone.
     private const string LockDoomed = "SELECT subject FROM subject_keys WHERE master = $1 AND subject = ANY ($2) ORDER BY subject FOR UPDATE";
 
-    private const string MarkRefused = "UPDATE shreddings SET state = 'refused', master = NULL WHERE id = $1 AND state = 'approved'";
+    private const string MarkRefused = "UPDATE shreddings SET state = 'refused', master = NULL WHERE id = $1 AND state = 'reached'";
     private const string DeleteDoomed = "DELETE FROM subject_keys WHERE master = $1 AND subject = ANY ($2)";
     private const string MarkDestroyed = "UPDATE subject_masters SET state = 'destroyed', destroyed_at = $2 WHERE number = $1 AND state = 'retiring'";
-    private const string MarkShredded = "UPDATE shreddings SET state = 'destroyed', destroyed_at = $2 WHERE id = $1 AND state = 'approved'";
+    private const string MarkShredded = "UPDATE shreddings SET state = 'destroyed', destroyed_at = $2 WHERE id = $1 AND state = 'reached'";
 
     /// <summary>Longest time until approved shreddings are looked for again.</summary>
     public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
+
+    /// <summary>The same while a service has not answered.</summary>
+    public static readonly TimeSpan ShortWait = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _wake = new(0);
 
     /// <summary>There is something to do.</summary>
     public void Wake() => _wake.Release();
 
-    /// <summary>Carries out what is approved; true when nothing is left to do here.</summary>
+    /// <summary>Carries out what is approved; false when something waits for another service or process.</summary>
     internal async Task<bool> CarryOut(CancellationToken ct)
     {
         await using var connection = await db.OpenConnectionAsync(ct);
@@ -60,12 +64,13 @@ internal sealed class Shredder(
 
         try
         {
-            while (await connection.Sql(AnyApproved).Scalar<long>(ct) > 0)
+            var answered = await elsewhere.Round(ct);
+            while (await connection.Sql(AnyReached).Scalar<long>(ct) > 0)
             {
                 await Shred(connection, ct);
             }
 
-            return true;
+            return answered;
         }
         finally
         {
@@ -78,8 +83,7 @@ internal sealed class Shredder(
     {
         await vault.Provision(ct);
         vault.ForgetOld();
-        await CarryOut(ct);
-        await _wake.WaitAsync(LongestWait, ct);
+        await _wake.WaitAsync(await CarryOut(ct) ? LongestWait : ShortWait, ct);
     }
 
     /// <inheritdoc/>
@@ -96,7 +100,7 @@ internal sealed class Shredder(
 
         faults.At("shred-after-new-master");
         // Those bound to this change of master, and no later ones: their keys may have moved to the new master already.
-        var doomed = await connection.Sql(SelectApproved).With(old).All(
+        var doomed = await connection.Sql(SelectReached).With(old).All(
             r => new Doomed(r.GetGuid(0), SubjectKey.FromBytes(r.GetString(1), r.GetFieldValue<byte[]>(2)), r.GetString(3)), ct);
         var subjects = doomed.Select(d => d.Subject.Key.ToArray()).ToArray();
         var next = await connection.Sql(SelectMaster).With("active").Scalar<int>(ct);
@@ -133,8 +137,9 @@ internal sealed class Shredder(
         var gone = new List<Doomed>();
         foreach (var d in doomed)
         {
-            // Without a key it went before a crash: too late for what was placed since.
+            // Without a key it went before a crash, or another service has destroyed already: too late for what was placed since.
             if (!keyed.Contains(Convert.ToHexString(d.Subject.Key))
+                || (await ShreddingElsewhere.Steps(tx, d.Id, ct)).Count > 0
                 || await ShreddingRules.Forbid(tx, d.Subject, retention, clock.GetUtcNow(), ct) is not { } forbidden)
             {
                 gone.Add(d);

@@ -41,5 +41,9 @@ internal static class Shreddings
 
 /// <summary>Where a shredding stands.</summary>
 /// <param name="Id">Names it.</param>
-/// <param name="State"><c>requested</c>, <c>approved</c>, <c>destroyed</c>, or <c>refused</c> after its approval.</param>
-public sealed record ShreddingAnswer(Guid Id, string State);
+/// <param name="State">
+/// <c>requested</c>; <c>approved</c>; <c>reached</c>: the other services have destroyed, and the ledger's own detail goes; <c>destroyed</c>; or <c>refused</c>
+/// after its approval.
+/// </param>
+/// <param name="Services">Where it stands at each other service that was asked.</param>
+public sealed record ShreddingAnswer(Guid Id, string State, IReadOnlyList<ShreddingStep> Services);

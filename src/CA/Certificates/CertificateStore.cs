@@ -4,6 +4,7 @@ using Trust.CA.Feed;
 using Trust.CA.Officers;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
 using Trust.LogFormat;
 
@@ -20,7 +21,7 @@ public sealed record CertificateRow(
 }
 
 /// <summary>Reserve, then record: a signature never exists without a row that can be revoked.</summary>
-public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, Outbox outbox, TimeProvider clock)
+public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, Outbox outbox, ServiceOptions service, TimeProvider clock)
 {
     private const string Columns = "issuer, serial, state, sha256, request, profile, holder, institution, tbs, der, not_before, not_after";
     private const string ByHash = $"SELECT {Columns} FROM certificates WHERE sha256 = $1";
@@ -42,19 +43,19 @@ public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, O
         """;
     private const string Insert = """
         INSERT INTO certificates (issuer, serial, state, request, profile, profile_sha256, holder, institution, spki_sha256, tbs, not_before, not_after,
-                                  reserved_at)
-        VALUES ($1, $2, 'reserved', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                  reserved_at, region)
+        VALUES ($1, $2, 'reserved', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, governing_region($6, $7, $13))
         """;
     private const string Claim = "UPDATE certificates SET reserved_at = $3 WHERE issuer = $1 AND serial = $2 AND state = 'reserved' AND reserved_at < $4";
     private const string ReserveForRequest = """
         WITH act AS (UPDATE certificate_requests SET state = 'issuing' WHERE id = $6 AND state = 'pending'
                        AND (SELECT count(*) FROM approvals a WHERE a.request = $6 AND officer_counts(a.officer, a.certificate_sha256, $17)
                             AND (a.login_sha256 IS NULL OR officer_counts(a.officer, a.login_sha256, $17))) >= 2
-                     RETURNING 1),
+                     RETURNING region),
              reserved AS (
                 INSERT INTO certificates (issuer, serial, state, request, profile, profile_sha256, holder, institution, spki_sha256, tbs, not_before, not_after,
-                                          reserved_at)
-                SELECT $7, $8, 'reserved', $6, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM act)
+                                          reserved_at, region)
+                SELECT $7, $8, 'reserved', $6, $9, $10, $11, $12, $13, $14, $15, $16, $17, region FROM act)
         """ + Outbox.Trace;
 
     // What the registry says of the holder decides how the certificate begins: a change while the token signed has found no row to change.
@@ -112,7 +113,8 @@ public sealed class CertificateStore(NpgsqlDataSource db, GroupCommit commits, O
     /// <summary>Reserves serial number and bytes for the system itself.</summary>
     public Task Reserve(CertificateRow row, CertificatePlan plan, DateTimeOffset now) => commits.Execute(
         GroupCommit.Sql(Insert).With(row.Issuer).With(row.Serial).With(row.Request).With(row.Profile).With(plan.Profile.Sha256).With(row.Holder)
-            .With(row.Institution).With(SHA256.HashData(plan.Spki.Span)).With(row.Tbs).With(row.NotBefore).With(row.NotAfter).With(now));
+            .With(row.Institution).With(SHA256.HashData(plan.Spki.Span)).With(row.Tbs).With(row.NotBefore).With(row.NotAfter).With(now)
+            .With(service.Region));
 
     /// <summary>Hash of the registry's facts that the officers of a request signed.</summary>
     public async Task<byte[]> RegistryOf(Guid request, CancellationToken ct) =>

@@ -43,8 +43,8 @@ public sealed class RequestStore(NpgsqlDataSource db, Outbox outbox)
         """;
     private const string Insert = """
         INSERT INTO certificate_requests (id, profile, profile_sha256, holder, institution, pkcs10, spki_sha256, identity_proof, carrier,
-                                          registry_sha256, request_sha256, requested_by, requested_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                                          registry_sha256, request_sha256, requested_by, requested_at, region)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, governing_region($4, $5, (SELECT o.region FROM officers o WHERE o.person = $12))
         ON CONFLICT (spki_sha256) DO NOTHING
         """;
     private const string KeyInUse = "SELECT EXISTS (SELECT 1 FROM certificates WHERE spki_sha256 = $1)";

@@ -43,7 +43,8 @@ internal sealed class ImportProposals(RegistryKeys keys)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """;
     private const string InsertRow = """
-        INSERT INTO import_proposal_rows (proposal, position, kind, row, sealed, before, after) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO import_proposal_rows (proposal, position, kind, row, sealed, before, after, region)
+        SELECT $1, $2, $3, $4, $5, $6, $7, o.region FROM officers o WHERE o.person = $8
         """;
     private const string SelectRows = "SELECT kind, row, sealed, before, after FROM import_proposal_rows WHERE proposal = $1 ORDER BY position";
 
@@ -74,7 +75,7 @@ internal sealed class ImportProposals(RegistryKeys keys)
         {
             var sealedRow = await keys.Seal(Place(proposal.Id, position), Node(row.Read).ToJsonString(), ct);
             await tx.Sql(InsertRow).With(proposal.Id).With(position).With(row.Read.Kind).With(row.Read.Index).With(sealedRow)
-                .With(row.Before).With(row.After).Execute(ct);
+                .With(row.Before).With(row.After).With(officer.Person).Execute(ct);
         }
 
         return (proposal, true);

@@ -27,7 +27,7 @@ internal sealed class WritePractitioner(RegistryKeys keys)
         """;
     private const string FindUrn = "SELECT urn FROM practitioners WHERE urn = $1";
     private const string Insert = """
-        INSERT INTO practitioners (urn, identity_type, identity_sealed, identity_lookup, recorded_at) VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO practitioners (urn, identity_type, identity_sealed, identity_lookup, recorded_at, region) VALUES ($1, $2, $3, $4, $5, $6)
         """;
     private const string InsertFacts = """
         INSERT INTO practitioner_facts (practitioner, name, role, licence_number, licence_category, licence_scope, qualification_sealed, region,
@@ -91,7 +91,8 @@ internal sealed class WritePractitioner(RegistryKeys keys)
         var later = begins > context.Now;
         var from = later ? context.Now : begins;
         var urn = context.New(PersonId.New(context.Now).Value);
-        await context.Tx.Sql(Insert).With(urn).With(row.IdentityType).With(await keys.Seal(urn, row.IdentityNumber, ct)).With(lookup).With(context.Now).Execute(ct);
+        await context.Tx.Sql(Insert).With(urn).With(row.IdentityType).With(await keys.Seal(urn, row.IdentityNumber, ct)).With(lookup).With(context.Now)
+            .With(row.Region).Execute(ct);
         await Append(context, urn, row, row.QualificationNumber is { } q ? await keys.Seal(urn, q, ct) : null, from, ct);
         var state = later ? "pending" : row.State ?? "active";
         await AddState(context, urn, state, from, ct);

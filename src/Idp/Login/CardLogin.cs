@@ -34,7 +34,7 @@ public abstract record CardOutcome
 public sealed class CardLogin(
     NpgsqlDataSource db, CardHolders holders, EntitlementClient entitlements, Outbox outbox, RefusalCounter strangers, ServiceOptions service, TimeProvider clock, ILogger<CardLogin> log)
 {
-    private const string Insert = "INSERT INTO card_logins (handle_hash, request_id, person, certificate, holder, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    private const string Insert = "INSERT INTO card_logins (handle_hash, request_id, person, certificate, holder, expires_at, region) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     private const string Use = """
         UPDATE card_logins SET used_at = $3 WHERE handle_hash = $1 AND request_id = $2 AND used_at IS NULL AND expires_at > $3 RETURNING certificate, holder
         """;
@@ -89,7 +89,8 @@ public sealed class CardLogin(
     {
         var handle = Secret.New();
         await db.Sql(Insert).With(Secret.Hash("card-login", handle)).With(Secret.Hash("request", requestId)).With(holder.Person).With(certificate)
-            .With(JsonSerializer.Serialize(holder, IdpJson.Default.CardHolder)).With(clock.GetUtcNow() + HandleLife).Execute(ct);
+            .With(JsonSerializer.Serialize(holder, IdpJson.Default.CardHolder)).With(clock.GetUtcNow() + HandleLife)
+            .With(service.Region).Execute(ct);
         return new CardOutcome.Accepted(handle);
     }
 

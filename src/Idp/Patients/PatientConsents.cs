@@ -14,7 +14,7 @@ public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProv
 {
     private static readonly string[] Kinds = ["online-care", "remote-consult", "sharing", "research", "export"];
     // Taken for the transaction, so that a consent sent twice at once is one.
-    private const string LockPatient = "SELECT subject_key, region FROM patients WHERE pseudonym = $1 FOR UPDATE";
+    private const string LockPatient = "SELECT subject_key, region FROM patients WHERE pseudonym = $1 AND shredded_at IS NULL FOR UPDATE";
     private const string SelectSame = """
         SELECT id FROM consents WHERE patient = $1 AND institution = $2 AND kind = $3 AND notice_version = $4 AND notice_sha256 = $5 AND method = $6
           AND acknowledged_at = $7 AND withdrawn_at IS NULL LIMIT 1
@@ -26,7 +26,7 @@ public sealed class PatientConsents(NpgsqlDataSource db, Outbox outbox, TimeProv
     private const string SelectOpen = """
         SELECT c.id, c.notice_version, p.subject_key FROM patients p
         LEFT JOIN consents c ON c.patient = p.pseudonym AND c.institution = $2 AND c.kind = $3 AND c.withdrawn_at IS NULL
-        WHERE p.pseudonym = $1 ORDER BY c.acknowledged_at DESC NULLS LAST LIMIT 1
+        WHERE p.pseudonym = $1 AND p.shredded_at IS NULL ORDER BY c.acknowledged_at DESC NULLS LAST LIMIT 1
         """;
 
     // A patient who withdraws does not mean one record of several: all that stand of that kind at that institution end.

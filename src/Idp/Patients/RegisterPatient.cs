@@ -6,6 +6,7 @@ using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
+using Trust.Kernel.Keys;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
 using Trust.LogFormat;
@@ -15,19 +16,19 @@ namespace Trust.Idp.Patients;
 
 /// <summary>
 /// Mints a patient's pseudonym for a region: random, bound to the identity by a logged <c>SUBJECT.bind</c> event that holds
-/// only a salted commitment (docs/ARCHITECTURE.md §7). The identity number is kept sealed by a token key, found again by a keyed hash.
+/// only a salted commitment (docs/ARCHITECTURE.md §7). The identity number is kept sealed under the patient's own key, found again by a keyed hash.
 /// </summary>
-public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox outbox, ResidencyGate residency, TimeProvider clock)
+public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, PersonKeys keys, Outbox outbox, ResidencyGate residency, TimeProvider clock)
 {
     /// <summary>Token key of the keyed hash for look-ups.</summary>
     public static KeyRef LookupKey { get; } = new("pseudonym-lookup");
 
-    /// <summary>Token key that seals identity numbers.</summary>
+    /// <summary>Token key that sealed identity numbers before each patient had a key.</summary>
     public static KeyRef SealKey { get; } = new("pseudonym-seal");
 
     private const string FindSql = "SELECT pseudonym, subject_key, bound_by FROM patients WHERE region = $1 AND identity_lookup = $2";
     private const string Insert = """
-        INSERT INTO patients (pseudonym, subject_key, region, identity_lookup, identity_sealed, commitment_salt, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO patients (pseudonym, subject_key, region, identity_lookup, identity_sealed, commitment_salt, created_at, by_person) VALUES ($1, $2, $3, $4, $5, $6, $7, true)
         ON CONFLICT DO NOTHING
         """;
     private const string Bound = "UPDATE patients SET bound_by = $2 WHERE pseudonym = $1 AND bound_by IS NULL";
@@ -60,8 +61,9 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, Outbox ou
     {
         var now = clock.GetUtcNow();
         var pseudonym = PatientId.New(now).Value;
-        var sealed_ = await token.Encrypt(SealKey, identity, Encoding.ASCII.GetBytes(pseudonym), ct);
-        await db.Sql(Insert).With(pseudonym).With(RandomNumberGenerator.GetBytes(32)).With(region).With(lookup).With(sealed_).With(RandomNumberGenerator.GetBytes(16)).With(now).Execute(ct);
+        var subjectKey = RandomNumberGenerator.GetBytes(32);
+        var sealed_ = await keys.Seal(subjectKey, region, identity, Encoding.ASCII.GetBytes(pseudonym), ct) ?? throw new InvalidOperationException("A random key met a shredded one.");
+        await db.Sql(Insert).With(pseudonym).With(subjectKey).With(region).With(lookup).With(sealed_).With(RandomNumberGenerator.GetBytes(16)).With(now).Execute(ct);
         // Another request may have won: whoever is stored is the patient.
         return await Find(region, lookup, ct) ?? throw new InvalidOperationException("The patient row vanished.");
     }

@@ -17,6 +17,7 @@ public static class AuditServices
         services.AddSingleton<ReceiptBoard>();
         services.AddSingleton<Outbox>();
         services.AddSingleton(p => new LedgerLink(p.GetRequiredService<Outbound>().Client(ledger.Peer), source));
+        services.AddSingleton<HoldQuestion>();
         services.AddSingleton<RefusalCounter>();
         services.AddLoop<RefusalCounter>("refusal-counter", TimeSpan.FromMinutes(1), (counter, ct) => counter.Flush(ct), (work, counter) => work with { Last = counter.Flush });
         // Its own waiting ends when there is work.

@@ -32,7 +32,7 @@ internal sealed class IdempotencyStore(NpgsqlDataSource db, GroupCommit commits,
     private static readonly TimeSpan RenewAfter = TimeSpan.FromSeconds(4);
 
     private const string ClaimKey = """
-        INSERT INTO idempotency (caller, endpoint, key, request_hash, lease_until, created_at, holder, claim) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO idempotency (caller, endpoint, key, request_hash, lease_until, created_at, holder, claim, region) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (caller, endpoint, key) DO UPDATE SET lease_until = excluded.lease_until, holder = excluded.holder, claim = excluded.claim
         WHERE idempotency.status IS NULL AND idempotency.lease_until < $6 AND idempotency.request_hash = excluded.request_hash
         """;
@@ -63,7 +63,8 @@ internal sealed class IdempotencyStore(NpgsqlDataSource db, GroupCommit commits,
     {
         var now = clock.GetUtcNow();
         return Opened(row, await commits.Execute(
-            GroupCommit.Sql(ClaimKey).With(row.Caller).With(row.Endpoint).With(row.Key).With(row.Hash).With(now + Lease).With(now).With(process.Current).With(row.Claim)));
+            GroupCommit.Sql(ClaimKey).With(row.Caller).With(row.Endpoint).With(row.Key).With(row.Hash).With(now + Lease).With(now).With(process.Current).With(row.Claim)
+                .With(options.Region)));
     }
 
     /// <summary>Claims a key whose holder died; false when it lives, or another was faster.</summary>

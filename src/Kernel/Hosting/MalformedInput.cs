@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
+using Trust.Kernel.Text;
 
 namespace Trust.Kernel.Hosting;
 
@@ -36,7 +37,8 @@ internal static partial class MalformedInput
     }
 
     /// <summary>A path for a refusal: member names come from the caller.</summary>
-    internal static string Shown(string path) => new([.. path.Take(Longest).Where(c => char.IsAsciiLetterOrDigit(c) || c is '$' or '.' or '[' or ']' or '_' or '-')]);
+    internal static string Shown(string path) =>
+        CallersText.WithoutNumbers(new([.. path.Take(Longest).Where(c => char.IsAsciiLetterOrDigit(c) || c is '$' or '.' or '[' or ']' or '_' or '-')]));
 
     // The parameter that takes the body has no name for whoever sends it.
     private static string Parameter(Match match) => match.Groups["from"].Value is "body" ? "$" : match.Groups["name"].Value;

@@ -11,6 +11,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
@@ -169,7 +170,7 @@ public static class ServiceHost
         {
             ApplicationName = service.Assembly.Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"],
         });
-        builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, "yyyy-MM-dd'T'HH:mm:ss.fff'Z' "));
+        builder.Logging.ClearProviders().AddConsole(o => o.FormatterName = ClosedLog.FormatName).AddConsoleFormatter<ClosedLog, ConsoleFormatterOptions>();
         ConfigurationFile.Add(builder, file, service);
         return builder;
     }
@@ -363,7 +364,7 @@ public static class ServiceHost
         await using var owner = Outbound.Database(database, asOwner: true);
         var runtime = new NpgsqlConnectionStringBuilder(database.ConnectionString).Username
             ?? throw new ValidationException("The connection string names no runtime role.");
-        await Migrator.Apply(owner, runtime, [typeof(ServiceHost).Assembly, service.Assembly.Assembly], ct);
+        await Migrator.Apply(owner, runtime, database.Region, [typeof(ServiceHost).Assembly, service.Assembly.Assembly], ct);
     }
 
     private static async Task Provision(WebApplication app, ServiceDefinition service, CancellationToken ct)

@@ -45,7 +45,7 @@ internal static class Telemetry
             });
         if (options.OtlpEndpoint is { } collector)
         {
-            telemetry.WithTracing(traces => traces.AddSource("Trust").AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddNpgsql().AddOtlpExporter(o => (o.Endpoint, o.HttpClientFactory) = (collector, () => outbound.ClientAt(collector))));
+            telemetry.WithTracing(traces => traces.AddSource("Trust").AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddNpgsql().AddProcessor<ClosedSpan>().AddOtlpExporter(o => (o.Endpoint, o.HttpClientFactory) = (collector, () => outbound.ClientAt(collector))));
         }
     }
 

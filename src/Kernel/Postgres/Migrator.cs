@@ -18,20 +18,24 @@ public static class Migrator
             part text NOT NULL, number int NOT NULL, name text NOT NULL, sha256 bytea NOT NULL,
             applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (part, number))
         """;
+    // What a migration cannot know otherwise: it reads current_setting('trust.region').
+    private const string SayRegion = "SELECT set_config('trust.region', $1, false)";
     private const string Applied = "SELECT part, number, sha256 FROM migrations";
     private const string Record = "INSERT INTO migrations (part, number, name, sha256) VALUES ($1, $2, $3, $4)";
 
     /// <summary>Applies what is missing.</summary>
     /// <param name="owner">Data source of the owner role, its search path the service's schema.</param>
     /// <param name="runtimeRole">Role that gets DML, and nothing more, on what the migrations create.</param>
+    /// <param name="region">GB/T 2260 code of the place that holds the data.</param>
     /// <param name="assemblies">Assemblies in order: Kernel's first, then the service's.</param>
     /// <param name="ct">Cancels between migrations.</param>
     /// <returns>How many migrations were applied.</returns>
     /// <exception cref="MigrationException">An applied migration differs from the file of that number.</exception>
-    public static async Task<int> Apply(NpgsqlDataSource owner, string runtimeRole, IReadOnlyList<Assembly> assemblies, CancellationToken ct)
+    public static async Task<int> Apply(NpgsqlDataSource owner, string runtimeRole, string region, IReadOnlyList<Assembly> assemblies, CancellationToken ct)
     {
         await using var connection = await owner.OpenConnectionAsync(ct);
         await connection.Sql(Lock).Execute(ct);
+        await connection.Sql(SayRegion).With(region).Execute(ct);
         await connection.Sql(CreateTable).Execute(ct);
         await GrantDefaults(connection, runtimeRole, ct);
         var applied = (await connection.Sql(Applied).All(r => (Key: (r.GetString(0), r.GetInt32(1)), Hash: r.GetFieldValue<byte[]>(2)), ct))

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Trust.Kernel.Residency;
 
 /// <summary>
-/// What kind of data something is, by its sensitivity (docs/RULES.md §12; GB/T 39725 names five levels). A set, because
+/// What kind of data something is, by its sensitivity (docs/RULES.md §10; GB/T 39725 names five levels). A set, because
 /// <see cref="Important"/> is a mark beside a class, and a rule names several.
 /// </summary>
 [Flags]

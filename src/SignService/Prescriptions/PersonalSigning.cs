@@ -60,6 +60,7 @@ public sealed class PersonalSigning(
     TrustAnchors anchors,
     SignatureStore signatures,
     FinishSignature finish,
+    ClinicalText texts,
     SignOptions options,
     TimeProvider clock)
 {
@@ -128,7 +129,12 @@ public sealed class PersonalSigning(
             return new PreparedOutcome.Refused(SignRefusals.AlreadySigned);
         }
 
-        if (JadesVerification.Verify(row.Protected, signature, row.Payload ?? prescription.Payload) is not JadesOutcome.Intact)
+        if ((row.Payload ?? await texts.Payload(prescription, ct)) is not { } signed)
+        {
+            return new PreparedOutcome.Refused(SignRefusals.Shredded);
+        }
+
+        if (JadesVerification.Verify(row.Protected, signature, signed) is not JadesOutcome.Intact)
         {
             await RecordDenial(prescription, caller.AsActor(row.Leaf.Sha256Hex), SignRefusals.SignatureMismatch, ct);
             return new PreparedOutcome.Refused(SignRefusals.SignatureMismatch);

@@ -31,7 +31,7 @@ public sealed record PreparedResponse(
 
 /// <summary>Fixes a prescription's bytes, evaluates the rules, and answers with the complete bytes to be signed.</summary>
 internal sealed class PreparePrescription(
-    PersonalSigning signing, PatientConsents consents, PrescriptionStore store, NpgsqlDataSource db, Outbox outbox, SignOptions options, TimeProvider clock)
+    PersonalSigning signing, PatientConsents consents, PrescriptionStore store, ClinicalText texts, NpgsqlDataSource db, Outbox outbox, SignOptions options, TimeProvider clock)
 {
     private static readonly string[] Roles = ["physician"];
 
@@ -64,14 +64,21 @@ internal sealed class PreparePrescription(
                 await outbox.RecordDenial(db, Denial(caller, refused.Why), ct);
                 return refused.Why;
             case Verdict.Admitted admitted:
-                return await Store(NewRow(read, admitted, now), admitted.Signer, caller, key, ct);
+                if (await NewRow(read, admitted, now, ct) is not { } row)
+                {
+                    // Shredded since the provider answered: it will not find the patient again.
+                    await outbox.RecordDenial(db, Denial(caller, SignRefusals.NoConsent), ct);
+                    return SignRefusals.NoConsent;
+                }
+
+                return await Store(row, read.Payload, admitted.Signer, caller, key, ct);
             default:
                 throw new InvalidOperationException("A closed set.");
         }
     }
 
     private async Task<Results<Created<PreparedResponse>, Refusal>> Store(
-        PrescriptionRow row, SignerOutcome.Entitled signer, Caller caller, string key, CancellationToken ct)
+        PrescriptionRow row, byte[] payload, SignerOutcome.Entitled signer, Caller caller, string key, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         await using var connection = await db.OpenConnectionAsync(ct);
@@ -95,7 +102,7 @@ internal sealed class PreparePrescription(
         var signature = signing.NewRow(row, SignatureKind.Prescribe, caller, signer.Certificates, null, row.ObjectUri);
         await SignatureStore.Insert(tx, signature, now, ct);
         await tx.CommitAsync(CancellationToken.None);
-        return TypedResults.Created($"/prescriptions/{row.Id}", PreparedResponse.For(row, signature, row.Payload));
+        return TypedResults.Created($"/prescriptions/{row.Id}", PreparedResponse.For(row, signature, payload));
     }
 
     private async Task<Verdict> Judge(PrescriptionContent content, byte[] certificate, Caller caller, DateTimeOffset now, CancellationToken ct)
@@ -149,10 +156,13 @@ internal sealed class PreparePrescription(
         : content.Institution != caller.ActsFor ? SignRefusals.OtherInstitution
         : null;
 
-    private PrescriptionRow NewRow(ProfileOutcome.Holds read, Verdict.Admitted admitted, DateTimeOffset now) => new(
-        Guid.CreateVersion7(now), admitted.Signer.Permit.Region, read.Content.Number, read.Content.Institution, read.Content.Author, read.Content.Patient,
-        admitted.PatientKey, read.Content.Category, read.Payload, SHA256.HashData(read.Payload), PrescriptionStatus.Draft,
-        ServiceScope.ValidUntil(read.Content, options), options.RuleVersion);
+    private async Task<PrescriptionRow?> NewRow(ProfileOutcome.Holds read, Verdict.Admitted admitted, DateTimeOffset now, CancellationToken ct)
+    {
+        var (id, region) = (Guid.CreateVersion7(now), admitted.Signer.Permit.Region);
+        return await texts.SealPayload(id, region, admitted.PatientKey, read.Payload, ct) is not { } sealedPayload ? null : new PrescriptionRow(
+            id, region, read.Content.Number, read.Content.Institution, read.Content.Author, read.Content.Patient, admitted.PatientKey, read.Content.Category,
+            new StoredText(null, sealedPayload), SHA256.HashData(read.Payload), PrescriptionStatus.Draft, ServiceScope.ValidUntil(read.Content, options), options.RuleVersion);
+    }
 
     private AuditEvent Denial(Caller caller, Refusal why)
     {

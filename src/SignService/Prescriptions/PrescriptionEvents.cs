@@ -6,6 +6,12 @@ namespace Trust.SignService.Prescriptions;
 /// <summary>The events a prescription leaves: every person and thing concerned, no clinical text.</summary>
 public static class PrescriptionEvents
 {
+    /// <summary>Everyone and everything a prescription concerns: a hold on any of them keeps it.</summary>
+    public static IReadOnlyList<SubjectKey> SubjectsOf(PrescriptionRow row) =>
+    [
+        SubjectKey.Prescription(row.Id.ToString("D")), SubjectKey.Patient(row.PatientKey), SubjectKey.Practitioner(row.Author.Value), SubjectKey.Institution(row.Institution.Value),
+    ];
+
     /// <summary>One event about a prescription.</summary>
     /// <param name="action">Catalogue name.</param>
     /// <param name="row">The prescription.</param>
@@ -15,13 +21,7 @@ public static class PrescriptionEvents
     /// <param name="onBehalfOf">The person for whom a system acted.</param>
     public static AuditEvent Of(string action, PrescriptionRow row, Actor actor, string? reason = null, bool refused = false, PersonId? onBehalfOf = null)
     {
-        var subjects = new List<SubjectKey>
-        {
-            SubjectKey.Prescription(row.Id.ToString("D")),
-            SubjectKey.Patient(row.PatientKey),
-            SubjectKey.Practitioner(row.Author.Value),
-            SubjectKey.Institution(row.Institution.Value),
-        };
+        List<SubjectKey> subjects = [.. SubjectsOf(row)];
         if (PersonId.TryParse(actor.Subject, out var person))
         {
             subjects.Add(SubjectKey.Practitioner(person.Value));

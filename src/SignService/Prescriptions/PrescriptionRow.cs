@@ -33,6 +33,11 @@ public static class PrescriptionStatus
     public const string Expired = "expired";
 }
 
+/// <summary>Clinical bytes as stored: sealed under the patient's key; in clear where an earlier version stored them; neither once shredded unsealed.</summary>
+/// <param name="Clear">In clear.</param>
+/// <param name="Sealed">Sealed.</param>
+public sealed record StoredText(byte[]? Clear, byte[]? Sealed);
+
 /// <summary>One prescription as stored.</summary>
 /// <param name="Id">Identifier, in every address and event.</param>
 /// <param name="Region">Governing region, GB/T 2260.</param>
@@ -42,7 +47,7 @@ public static class PrescriptionStatus
 /// <param name="Patient">The patient's pseudonym.</param>
 /// <param name="PatientKey">The patient's ledger key, 32 bytes.</param>
 /// <param name="Category">ordinary, emergency, paediatric or chronic.</param>
-/// <param name="Payload">RFC 8785 bytes.</param>
+/// <param name="Payload">RFC 8785 bytes, which <see cref="ClinicalText"/> opens.</param>
 /// <param name="PayloadSha256">Their hash.</param>
 /// <param name="Status">One of <see cref="PrescriptionStatus"/>.</param>
 /// <param name="ValidUntil">First instant at which it is not valid any more.</param>
@@ -56,7 +61,7 @@ public sealed record PrescriptionRow(
     PatientId Patient,
     byte[] PatientKey,
     string Category,
-    byte[] Payload,
+    StoredText Payload,
     byte[] PayloadSha256,
     string Status,
     DateTimeOffset ValidUntil,
@@ -66,7 +71,7 @@ public sealed record PrescriptionRow(
     public InstitutionId? ClaimedBy { get; init; }
 
     /// <summary>The pharmacist's reason.</summary>
-    public string? ReturnReason { get; init; }
+    public StoredText? ReturnReason { get; init; }
 
     /// <summary>The payload's name inside signatures (sigD).</summary>
     public string ObjectUri => "urn:uuid:" + Id.ToString("D");

@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
 using Trust.Kernel.Postgres;
 
@@ -8,10 +9,11 @@ namespace Trust.SignService.Prescriptions;
 public sealed class PrescriptionStore(NpgsqlDataSource db)
 {
     private const string Columns =
-        "id, region, number, institution, author, patient, patient_key, category, payload, payload_sha256, status, valid_until, rule_version, claimed_by, return_reason";
+        "id, region, number, institution, author, patient, patient_key, category, payload, payload_sha256, status, valid_until, rule_version, claimed_by, convert_to(return_reason, 'UTF8'), "
+        + "payload_sealed, return_sealed";
 
     private const string InsertRow = """
-        INSERT INTO prescriptions (id, region, number, institution, author, patient, patient_key, category, payload, payload_sha256, status, valid_until,
+        INSERT INTO prescriptions (id, region, number, institution, author, patient, patient_key, category, payload_sealed, payload_sha256, status, valid_until,
             rule_version, created_at, changed_at, prepare_key)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'draft', $11, $12, $13, $13, $14)
         ON CONFLICT (prepare_key) DO NOTHING
@@ -22,7 +24,7 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     private const string FindRow = $"SELECT {Columns} FROM prescriptions WHERE id = $1";
     private const string InForce = "SELECT 1 FROM prescriptions WHERE institution = $1 AND number = $2 AND status NOT IN ('draft', 'returned', 'voided')";
     private const string ChangeStatus = "UPDATE prescriptions SET status = $3, changed_at = $4 WHERE id = $1 AND status = $2";
-    private const string ReturnRow = "UPDATE prescriptions SET status = 'returned', return_reason = $2, changed_at = $3 WHERE id = $1 AND status = 'signed'";
+    private const string ReturnRow = "UPDATE prescriptions SET status = 'returned', return_sealed = $2, changed_at = $3 WHERE id = $1 AND status = 'signed'";
 
     private const string ClaimRow = """
         UPDATE prescriptions SET status = 'claimed', claimed_by = $2, changed_at = $3
@@ -40,15 +42,32 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         """;
 
     private const string FindOldDrafts = """
-        SELECT id FROM prescriptions p WHERE status = 'draft' AND created_at < $1
+        SELECT id, created_at FROM prescriptions p WHERE status = 'draft' AND created_at < $1 AND (created_at, id) > ($2, $3)
           AND NOT EXISTS (SELECT 1 FROM signatures s WHERE s.prescription = p.id AND s.status <> 'prepared')
-        ORDER BY created_at LIMIT 200
+        ORDER BY created_at, id LIMIT 200
         """;
+
+    // A visit counts for all records of its patient.
+    private const string FindExpired = """
+        SELECT id, created_at FROM prescriptions p WHERE created_at < $1 AND (created_at, id) > ($2, $3)
+          AND NOT EXISTS (SELECT 1 FROM prescriptions later WHERE later.patient_key = p.patient_key AND later.created_at >= $1)
+        ORDER BY created_at, id LIMIT 200
+        """;
+
+    private const string DeleteSignatures = "DELETE FROM signatures WHERE prescription = $1";
+    private const string DeleteRow = "DELETE FROM prescriptions WHERE id = $1 AND created_at < $2";
 
     private const string LockDraft = "SELECT id FROM prescriptions WHERE id = $1 AND status = 'draft' FOR UPDATE";
     private const string DeletePrepared = "DELETE FROM signatures WHERE prescription = $1 AND status = 'prepared'";
     private const string DeleteDraft = """
         DELETE FROM prescriptions p WHERE id = $1 AND status = 'draft' AND NOT EXISTS (SELECT 1 FROM signatures s WHERE s.prescription = p.id)
+        """;
+
+    // Rows that an earlier version stored in clear.
+    private const string FindClear = $"SELECT {Columns} FROM prescriptions WHERE payload IS NOT NULL OR return_reason IS NOT NULL ORDER BY id LIMIT $1";
+    private const string SealRow = """
+        UPDATE prescriptions SET payload = NULL, payload_sealed = coalesce($2, payload_sealed), return_reason = NULL, return_sealed = coalesce($3, return_sealed)
+        WHERE id = $1 AND (payload IS NOT NULL OR return_reason IS NOT NULL)
         """;
 
     private const string VoidRow = """
@@ -89,7 +108,7 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     /// <summary>Stores a draft; false when an earlier attempt with the key has stored one.</summary>
     public static async Task<bool> Insert(NpgsqlTransaction tx, PrescriptionRow row, string key, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(InsertRow).With(row.Id).With(row.Region).With(row.Number).With(row.Institution.Value).With(row.Author.Value).With(row.Patient.Value).With(row.PatientKey)
-            .With(row.Category).With(row.Payload).With(row.PayloadSha256).With(row.ValidUntil).With(row.RuleVersion).With(now).With(key).Execute(ct) == 1;
+            .With(row.Category).With(row.Payload.Sealed).With(row.PayloadSha256).With(row.ValidUntil).With(row.RuleVersion).With(now).With(key).Execute(ct) == 1;
 
     /// <summary>The draft that an attempt with the key has stored.</summary>
     public static Task<PrescriptionRow?> FindByKey(NpgsqlTransaction tx, string key, CancellationToken ct) => tx.Sql(FindPrepared).With(key).One(Read, ct);
@@ -99,7 +118,7 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         await tx.Sql(ChangeStatus).With(id).With(from).With(to).With(now).Execute(CancellationToken.None) == 1;
 
     /// <summary>signed → returned.</summary>
-    public static async Task<bool> Return(NpgsqlTransaction tx, Guid id, string reason, DateTimeOffset now, CancellationToken ct) =>
+    public static async Task<bool> Return(NpgsqlTransaction tx, Guid id, byte[] reason, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(ReturnRow).With(id).With(reason).With(now).Execute(ct) == 1;
 
     /// <summary>released → claimed, for one pharmacy only and while valid.</summary>
@@ -114,8 +133,18 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     public static async Task<bool> Unclaim(NpgsqlTransaction tx, Guid id, InstitutionId pharmacy, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(UnclaimRow).With(id).With(pharmacy.Value).With(now).Execute(ct) == 1;
 
-    /// <summary>Drafts made before an instant, of which no signature is on its way.</summary>
-    public Task<List<Guid>> OldDrafts(DateTimeOffset before, CancellationToken ct) => db.Sql(FindOldDrafts).With(before).All(r => r.GetGuid(0), ct);
+    /// <summary>Drafts made before an instant, of which no signature is on its way; a portion behind a place.</summary>
+    public Task<List<Cursor>> OldDrafts(DateTimeOffset before, Cursor after, CancellationToken ct) => db.Sql(FindOldDrafts).With(before).With(after.At).With(after.Id).All(ReadPlace, ct);
+
+    /// <summary>Prescriptions of patients whose last one was made before an instant; a portion behind a place.</summary>
+    public Task<List<Cursor>> Expired(DateTimeOffset before, Cursor after, CancellationToken ct) => db.Sql(FindExpired).With(before).With(after.At).With(after.Id).All(ReadPlace, ct);
+
+    /// <summary>Deletes a prescription made before an instant, with its signatures; false when there is none.</summary>
+    public static async Task<bool> Delete(NpgsqlTransaction tx, Guid id, DateTimeOffset before, CancellationToken ct)
+    {
+        await tx.Sql(DeleteSignatures).With(id).Execute(ct);
+        return await tx.Sql(DeleteRow).With(id).With(before).Execute(ct) == 1;
+    }
 
     /// <summary>Deletes a draft with the signatures that were prepared for it; false when it is none any more.</summary>
     public static async Task<bool> Discard(NpgsqlTransaction tx, Guid id, CancellationToken ct)
@@ -130,6 +159,12 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         return await tx.Sql(DeleteDraft).With(id).Execute(ct) == 1;
     }
 
+    /// <summary>Some that are stored in clear.</summary>
+    public Task<List<PrescriptionRow>> InClear(int most, CancellationToken ct) => db.Sql(FindClear).With(most).All(Read, ct);
+
+    /// <summary>Puts sealed bytes in the place of those in clear.</summary>
+    public Task Seal(Guid id, byte[]? payload, byte[]? reason, CancellationToken ct) => db.Sql(SealRow).With(id).With(payload).With(reason).Execute(ct);
+
     /// <summary>Any state before dispensed → voided.</summary>
     public static async Task<bool> Void(NpgsqlTransaction tx, Guid id, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(VoidRow).With(id).With(now).Execute(ct) == 1;
@@ -138,12 +173,14 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     public static async Task<bool> Expire(NpgsqlTransaction tx, Guid id, DateTimeOffset now, CancellationToken ct) =>
         await tx.Sql(ExpireRow).With(id).With(now).Execute(ct) == 1;
 
+    private static Cursor ReadPlace(NpgsqlDataReader r) => new(r.GetFieldValue<DateTimeOffset>(1), r.GetGuid(0));
+
     private static PrescriptionRow Read(NpgsqlDataReader r) => new(
         r.GetGuid(0), r.GetString(1), r.GetString(2), InstitutionId.Parse(r.GetString(3), null), PersonId.Parse(r.GetString(4), null),
         PatientId.Parse(r.GetString(5), null), r.GetFieldValue<byte[]>(6), r.GetString(7),
-        r.GetFieldValue<byte[]>(8), r.GetFieldValue<byte[]>(9), r.GetString(10), r.GetFieldValue<DateTimeOffset>(11), r.GetString(12))
+        new StoredText(r.Nullable<byte[]>(8), r.Nullable<byte[]>(15)), r.GetFieldValue<byte[]>(9), r.GetString(10), r.GetFieldValue<DateTimeOffset>(11), r.GetString(12))
     {
         ClaimedBy = r.Nullable<string>(13) is { } pharmacy ? InstitutionId.Parse(pharmacy, null) : null,
-        ReturnReason = r.Nullable<string>(14),
+        ReturnReason = new StoredText(r.Nullable<byte[]>(14), r.Nullable<byte[]>(16)),
     };
 }

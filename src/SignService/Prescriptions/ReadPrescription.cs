@@ -31,7 +31,8 @@ public sealed record PrescriptionEvidence(Guid Prescription, byte[] Payload, IRe
 /// Discloses a prescription: to the prescribing institution and the pharmacy that claimed it, announced to the ledger before the answer
 /// leaves; and as evidence to the ledger, which announces the regulator's query itself before it asks here.
 /// </summary>
-internal sealed class ReadPrescription(PrescriptionStore store, SignatureStore signatures, SystemStanding standing, NpgsqlDataSource db, Outbox outbox)
+internal sealed class ReadPrescription(
+    PrescriptionStore store, SignatureStore signatures, ClinicalText texts, SystemStanding standing, NpgsqlDataSource db, Outbox outbox)
 {
     /// <summary>The prescription with its state.</summary>
     public async Task<Results<Ok<PrescriptionResponse>, Refusal>> Handle(Guid id, HttpContext context)
@@ -49,12 +50,18 @@ internal sealed class ReadPrescription(PrescriptionStore store, SignatureStore s
             return fallen;
         }
 
+        if (await texts.Payload(row, ct) is not { } payload)
+        {
+            return SignRefusals.Shredded;
+        }
+
+        var reason = await texts.ReturnReason(row, ct);
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         return await outbox.AppendConfirmed(tx, PrescriptionEvents.Of("REC.read", row, caller.AsActor()), ct) switch
         {
             ConfirmOutcome.Confirmed => TypedResults.Ok(new PrescriptionResponse(
-                row.Id, row.Number, row.Status, row.ValidUntil, row.Payload, row.ReturnReason, await Released(id, ct))),
+                row.Id, row.Number, row.Status, row.ValidUntil, payload, reason, await Released(id, ct))),
             ConfirmOutcome.Refused refused => CommonRefusals.From(refused.Reason),
             _ => SignRefusals.LedgerUnconfirmed,
         };
@@ -62,7 +69,9 @@ internal sealed class ReadPrescription(PrescriptionStore store, SignatureStore s
 
     /// <summary>Its signed material, for the ledger's evidence file.</summary>
     public async Task<Results<Ok<PrescriptionEvidence>, Refusal>> Evidence(Guid id, CancellationToken ct) =>
-        await store.Find(id, ct) is { } row ? TypedResults.Ok(new PrescriptionEvidence(row.Id, row.Payload, await Released(id, ct))) : SignRefusals.NotFound;
+        await store.Find(id, ct) is not { } row ? SignRefusals.NotFound
+        : await texts.Payload(row, ct) is { } payload ? TypedResults.Ok(new PrescriptionEvidence(row.Id, payload, await Released(id, ct)))
+        : SignRefusals.Shredded;
 
     // Within an institution employment is not enough (docs/RULES.md §7): the author, its pharmacists, and its own system acting for them.
     private static bool MaySee(PrescriptionRow row, Caller caller, InstitutionId institution) =>

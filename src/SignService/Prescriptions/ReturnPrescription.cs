@@ -10,7 +10,8 @@ namespace Trust.SignService.Prescriptions;
 public sealed record ReasonRequest(string Reason);
 
 /// <summary>The pharmacist sends a prescription back with a reason; a changed prescription is a new one.</summary>
-internal sealed class ReturnPrescription(PrescriptionStore store, Transition transition, EntitlementClient entitlements, TimeProvider clock)
+internal sealed class ReturnPrescription(
+    PrescriptionStore store, Transition transition, ClinicalText texts, EntitlementClient entitlements, TimeProvider clock)
 {
     private const int LongestReason = 500;
 
@@ -41,6 +42,8 @@ internal sealed class ReturnPrescription(PrescriptionStore store, Transition tra
 
         // The reason is clinical text: it stays here; the event says only that it was returned.
         var e = PrescriptionEvents.Of("RX.return", prescription, caller.AsActor(), "returned");
-        return await transition.Move(id, PrescriptionStatus.Returned, (tx, now) => PrescriptionStore.Return(tx, id, reason, now, ct), e, ct);
+        return await texts.SealReason(id, prescription.Region, prescription.PatientKey, reason, ct) is { } sealedReason
+            ? await transition.Move(id, PrescriptionStatus.Returned, (tx, now) => PrescriptionStore.Return(tx, id, sealedReason, now, ct), e, ct)
+            : SignRefusals.Shredded;
     }
 }

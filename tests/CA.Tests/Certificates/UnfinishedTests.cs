@@ -10,20 +10,20 @@ namespace Trust.CA.Tests.Certificates;
 public sealed class UnfinishedTests
 {
     private const string SystemRows = """
-        INSERT INTO certificates (issuer, serial, state, profile, profile_sha256, holder, spki_sha256, tbs, not_before, not_after, reserved_at)
-        SELECT 'service-issuing', int4send(n), 'reserved', 'service-tls', ''::bytea, 'idp', int4send(n), ''::bytea, now(), now(), now() - interval '1 hour'
+        INSERT INTO certificates (issuer, serial, state, profile, profile_sha256, holder, spki_sha256, tbs, not_before, not_after, reserved_at, region)
+        SELECT 'service-issuing', int4send(n), 'reserved', 'service-tls', ''::bytea, 'idp', int4send(n), ''::bytea, now(), now(), now() - interval '1 hour', '510000'
         FROM generate_series(1, 30) n
         """;
     private const string HopelessRequests = """
         INSERT INTO certificate_requests (id, profile, profile_sha256, holder, pkcs10, spki_sha256, identity_proof, carrier, registry_sha256, request_sha256,
-                                          requested_by, requested_at, state)
+                                          requested_by, requested_at, state, region)
         SELECT gen_random_uuid(), 'no-such-profile', ''::bytea, 'h', ''::bytea, int4send(n), ''::bytea, ''::bytea, ''::bytea, ''::bytea, 'o',
-               now() - interval '1 hour', 'issuing'
+               now() - interval '1 hour', 'issuing', '510000'
         FROM generate_series(1, 30) n
         """;
     private const string HopelessRows = """
-        INSERT INTO certificates (issuer, serial, state, request, profile, profile_sha256, holder, spki_sha256, tbs, not_before, not_after, reserved_at)
-        SELECT 'practitioner-issuing', spki_sha256, 'reserved', id, profile, ''::bytea, holder, spki_sha256, ''::bytea, now(), now(), requested_at
+        INSERT INTO certificates (issuer, serial, state, request, profile, profile_sha256, holder, spki_sha256, tbs, not_before, not_after, reserved_at, region)
+        SELECT 'practitioner-issuing', spki_sha256, 'reserved', id, profile, ''::bytea, holder, spki_sha256, ''::bytea, now(), now(), requested_at, region
         FROM certificate_requests WHERE profile = 'no-such-profile'
         """;
 

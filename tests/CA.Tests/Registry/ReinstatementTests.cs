@@ -128,8 +128,8 @@ public sealed class ReinstatementTests(CaFixture ca)
         var (person, institution, name) = await ca.NewPractitioner();
         var sha = await ca.Certified(person, institution, name);
         const string copies = """
-            INSERT INTO certificates (issuer, serial, state, sha256, profile, profile_sha256, holder, institution, spki_sha256, tbs, der, not_before, not_after, reserved_at, issued_at)
-            SELECT issuer, sha256(serial || int4send(n)), 'good', encode(sha256(serial || int4send(n)), 'hex'), profile, profile_sha256, holder, institution, spki_sha256, tbs, der, not_before, not_after, reserved_at, issued_at
+            INSERT INTO certificates (issuer, serial, state, sha256, profile, profile_sha256, holder, institution, spki_sha256, tbs, der, not_before, not_after, reserved_at, issued_at, region)
+            SELECT issuer, sha256(serial || int4send(n)), 'good', encode(sha256(serial || int4send(n)), 'hex'), profile, profile_sha256, holder, institution, spki_sha256, tbs, der, not_before, not_after, reserved_at, issued_at, region
             FROM certificates, generate_series(1, 130) n WHERE certificates.sha256 = $1
             """;
         await ca.Database.Owner.Sql(copies).With(sha).Execute(default);

@@ -87,6 +87,7 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
     [InlineData("/patients", "POST")]
     [InlineData("/consents", "GET, HEAD, POST")]
     [InlineData("/consents/1/withdrawal", "POST")]
+    [InlineData("/shreddings/0199a6f2-0000-7000-8000-000000000001", "PUT")]
     [InlineData("/assets/trust.css", "GET, HEAD")]
     [InlineData("/assets/mark.svg", "GET, HEAD")]
     [InlineData("/health/live", "GET, HEAD")]

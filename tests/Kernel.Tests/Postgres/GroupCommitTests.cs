@@ -7,7 +7,7 @@ namespace Trust.Kernel.Tests.Postgres;
 
 public sealed class GroupCommitTests
 {
-    private const string Insert = "INSERT INTO idempotency (caller, endpoint, key, request_hash, lease_until, created_at) VALUES ($1, 'e', $2, $3, now(), now())";
+    private const string Insert = "INSERT INTO idempotency (caller, endpoint, key, request_hash, lease_until, created_at, region) VALUES ($1, 'e', $2, $3, now(), now(), '510000')";
 
     // The transaction that wrote the row: xmin of every row of one group is the same.
     private const string Transactions = "SELECT count(DISTINCT xmin::text) FROM idempotency";

@@ -1,0 +1,60 @@
+using Trust.Kernel.Keys;
+using Trust.Kernel.Residency;
+using static Trust.Kernel.Residency.DataClass;
+
+namespace Trust.Idp;
+
+/// <summary>Classes of the provider's tables.</summary>
+[DataCatalogue("idp")]
+internal static class DataClasses
+{
+    private static readonly RetentionPeriod ByUse = new(null, "as long as it is configured", "an operator");
+    private static readonly RetentionPeriod UntilExpiry = new(null, "until it expires", "the sweep of what has expired");
+
+    public static readonly ClassedTable SigningKeys = ClassedTable.Of(
+        "signing_keys", new RetentionPeriod(null, "as long as tokens may verify under it", "nothing"), (Public, "kid label spki state created_at activated_at retired_at"));
+
+    public static readonly ClassedTable Clients = ClassedTable.Of(
+        "clients", ByUse,
+        (Public, "client_id name_zh name_en kind profile redirect_uris post_logout_redirect_uris grant_types scopes resources jwks role institution region enabled"));
+
+    public static readonly ClassedTable ClientAssertions = ClassedTable.Of("client_assertions", UntilExpiry, (Public, "client_id jti expires_at"));
+
+    public static readonly ClassedTable AuthorizationRequests = ClassedTable.Of(
+        "authorization_requests", UntilExpiry, (Public, "client_id redirect_uri scope code_challenge resource prompt max_age created_at expires_at answered_at"),
+        (Key, "id cookie_hash state nonce"), (Deidentified, "session_id hint_subject"));
+
+    public static readonly ClassedTable CardLogins = ClassedTable.Of(
+        "card_logins", UntilExpiry, (Key, "handle_hash request_id"), (Deidentified, "person certificate expires_at used_at"), (Identity, "holder"), (Public, "region"));
+
+    // A session says who came when: the network log of the Cybersecurity Law (art. 21).
+    public static readonly ClassedTable Sessions = ClassedTable.Of(
+        "sessions", new RetentionPeriod(6, "the end of the session", "the retention loop"),
+        (Key, "cookie_hash"), (Deidentified, "id person certificate authenticated_at expires_at ended_at end_reason"), (Identity, "holder"), (Public, "region"));
+
+    public static readonly ClassedTable Acknowledgements = ClassedTable.Of(
+        "acknowledgements", new RetentionPeriod(null, "as long as the person may log in: the notice is not shown twice", "nothing"),
+        (Deidentified, "person acknowledged_at"), (Public, "client_id scope notice_version notice_sha256 region"));
+
+    public static readonly ClassedTable Codes = ClassedTable.Of(
+        "codes", UntilExpiry, (Key, "hash nonce"), (Deidentified, "session_id used_at"), (Public, "client_id redirect_uri code_challenge scope resource institution expires_at"));
+
+    public static readonly ClassedTable Tokens = ClassedTable.Of(
+        "tokens", UntilExpiry, (Key, "code_hash"), (Deidentified, "jti session_id subject issued_at expires_at revoked_at"), (Public, "client_id"));
+
+    // Without the pseudonym no record of the patient is found: it stays as long as any of them.
+    public static readonly ClassedTable Patients = ClassedTable.Of(
+        "patients", new RetentionPeriod(null, "as long as any record of the patient", "the shredding of the patient"),
+        (Identity, "pseudonym subject_key identity_lookup identity_sealed"), (Key, "commitment_salt"), (Deidentified, "bound_by created_at by_person shredded_at"), (Public, "region"));
+
+    public static readonly ClassedTable PersonMasters = PersonTables.Masters;
+
+    public static readonly ClassedTable PersonKeys = PersonTables.Keys;
+
+    public static readonly ClassedTable PersonShreddings = PersonTables.Shreddings;
+
+    // Part of the record that was kept under it.
+    public static readonly ClassedTable Consents = ClassedTable.Of(
+        "consents", new RetentionPeriod(180, "the withdrawal; while it stands, for good", "the retention loop; the shredding of the patient"),
+        (Identity, "patient method"), (Deidentified, "id acknowledged_at recorded_by withdrawn_at"), (Public, "institution kind notice_version notice_sha256 region"));
+}

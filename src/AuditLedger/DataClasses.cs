@@ -51,7 +51,7 @@ internal static class DataClasses
     public static readonly ClassedTable SubjectMasters = ClassedTable.Of("subject_masters", Case, (Public, "number state created_at destroyed_at"));
 
     public static readonly ClassedTable SubjectKeys = ClassedTable.Of(
-        "subject_keys", new RetentionPeriod(null, "as long as detail under it", "the shredding of the subject"), (Audit, "subject master"), (Key, "wrapped"));
+        "subject_keys", new RetentionPeriod(null, "as long as detail under it", "the shredding of the subject"), (Audit, "id subject master"), (Key, "wrapped"));
 
     public static readonly ClassedTable Shreddings = ClassedTable.Of(
         "shreddings", Case, (Audit, "id kind subject reason state requested_by requested_at approved_by approved_at master destroyed_at"));

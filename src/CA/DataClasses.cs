@@ -81,6 +81,9 @@ internal static class DataClasses
         "import_proposals", Waiting,
         (Deidentified, "id sha256 rows proposed_by card_sha256 proposed_at expires_at state closed_by closed_at results"), (Key, "salt rows_lookup"));
 
+    public static readonly ClassedTable ResidencyDeclarations = ClassedTable.Of(
+        "residency_declarations", Registry, (Public, "id version sha256 jws state expires_at"), (Deidentified, "proposed_by card_sha256 proposed_at accepted_by accepted_at"));
+
     public static readonly ClassedTable ImportProposalRows = ClassedTable.Of(
         "import_proposal_rows", new RetentionPeriod(null, "until the proposal is closed", "nothing yet"), (Identity, "sealed before after"),
         (Deidentified, "proposal position kind row"), (Public, "region"));

@@ -30,7 +30,7 @@ internal static class DataClasses
     // A session says who came when: the network log of the Cybersecurity Law (art. 21).
     public static readonly ClassedTable Sessions = ClassedTable.Of(
         "sessions", new RetentionPeriod(6, "the end of the session", "the retention loop"),
-        (Key, "cookie_hash"), (Deidentified, "id person certificate authenticated_at expires_at ended_at end_reason"), (Identity, "holder"), (Public, "region"));
+        (Key, "cookie_hash"), (Deidentified, "id person certificate authenticated_at expires_at ended_at end_reason caller_region"), (Identity, "holder"), (Public, "region"));
 
     public static readonly ClassedTable Acknowledgements = ClassedTable.Of(
         "acknowledgements", new RetentionPeriod(null, "as long as the person may log in: the notice is not shown twice", "nothing"),

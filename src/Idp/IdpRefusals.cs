@@ -30,5 +30,6 @@ public static class IdpRefusals
 
     /// <summary>A region outside the mainland, or unknown.</summary>
     public static readonly Refusal RegionOutside = new("region-outside", 403,
-        "该行政区划代码未知或不在境内，患者身份信息不得在该处存储。", "The region is unknown or not inside the mainland; patient identities are not stored there.");
+        "该行政区划代码未知，或数据驻留规则不允许该地区的患者身份信息存储在本系统的数据库中；请到该地区的系统登记。",
+        "The region is unknown, or the residency rules do not let identities of its patients be stored in this system's database; register them at that region's system.");
 }

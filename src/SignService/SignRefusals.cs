@@ -14,6 +14,10 @@ public static class SignRefusals
     public static readonly Refusal Shredded = new("shredded", 410,
         "该患者的数据已依法销毁：处方内容无法再读取，其哈希和签名仍在。", "The patient's data was destroyed by law: what the prescription said can be read no more; its hashes and signatures remain.");
 
+    /// <summary>The institution's region is one whose patients' data the residency rules do not let be stored here.</summary>
+    public static readonly Refusal StoredElsewhere = new("region-stored-elsewhere", 403,
+        "数据驻留规则 {rule} 不允许该机构所在地区的患者数据存储在本系统中，请使用该地区的系统开具。", "Residency rule {rule} does not let data of this institution's region be stored here; prescribe in that region's system.");
+
     /// <summary>A system, or a person who acts for nobody, wants to sign.</summary>
     public static readonly Refusal NotAPractitioner = new("not-a-practitioner", 403,
         "只有以所在机构身份登录的医务人员本人可以签名，请由本人登录后签名。", "Only a practitioner logged in for an institution signs; let the person log in.");

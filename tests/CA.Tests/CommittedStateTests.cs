@@ -57,6 +57,7 @@ public sealed class CommittedStateTests
         ["issuers"] = "the last list's number; the list itself is judged",
         ["key_ring"] = "cookie keys of this service",
         ["migrations"] = "the schema's own version",
+        ["storable_regions"] = "what the owner lets be stored here, by the rules",
         ["software_keys"] = "sealed copies of keys whose events are the installation's",
     };
 

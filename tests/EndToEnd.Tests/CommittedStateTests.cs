@@ -45,6 +45,7 @@ public sealed class CommittedStateTests(RunningTrust trust)
         ["idempotency"] = "answers kept for a retry",
         ["key_ring"] = "cookie keys of this service",
         ["migrations"] = "the schema's own version",
+        ["storable_regions"] = "what the owner lets be stored here, by the rules",
         ["person_keys"] = "a patient's key, of which nothing lies under it yet; the row sealed under it is the fact",
         ["person_masters"] = "the change of master, told by the shredding's event",
         ["person_shreddings"] = "what the ledger asked for, which it recorded itself; carried out, it is told by KEY.destroy",

@@ -32,6 +32,7 @@ public sealed class CommittedStateTests
         ["person_masters"] = "the change of master, told by the shredding's event",
         ["person_shreddings"] = "what the ledger asked for, which it recorded itself; carried out, it is told by KEY.destroy",
         ["migrations"] = "the schema's own version",
+        ["storable_regions"] = "what the owner lets be stored here, by the rules",
         ["time_stamp_mark"] = "the latest instant stamped; each stamp is a signature's or an anonymous caller's",
     };
 

@@ -71,7 +71,7 @@ public sealed class TestDatabase : IAsyncDisposable
             ConnectionString = made.ConnectionString, PasswordFile = made.PasswordFile, OwnerUsername = made.OwnerUsername,
             OwnerPasswordFile = made.OwnerPasswordFile, Schema = schema, Region = "510000",
         }, server);
-        await Migrator.Apply(database.Owner, schema + "_runtime", database.Options.Region, [typeof(Migrator).Assembly, .. assemblies], CancellationToken.None);
+        await Migrator.Apply(database.Owner, schema + "_runtime", database.Options.Region, [typeof(Migrator).Assembly, .. assemblies], null, CancellationToken.None);
         return database;
     }
 

@@ -49,7 +49,7 @@ internal sealed class ConfirmImport(NpgsqlDataSource db, ImportRows import, Impo
             if (await tx.Sql(Close).With(id).With(officer.Person).With(now).With(body.Sha256).Scalar<string>(ct) is { } proposedBy)
             {
                 var mark = new ProposalMark(id, body.Sha256, proposedBy);
-                return await Apply(new WriteContext(tx, now, proposedBy, officer.Person, lookups, residency.Terms.Regions), officer, mark, rows, ct);
+                return await Apply(new WriteContext(tx, now, proposedBy, officer.Person, lookups, residency), officer, mark, rows, ct);
             }
         }
 

@@ -21,7 +21,7 @@ internal sealed class ImportRows(RegistryKeys keys, Outbox outbox, ResidencyGate
         var lookups = new Dictionary<(string Type, string Number), byte[]>();
         foreach (var row in rows.Select(r => r.Row).OfType<PractitionerRow>())
         {
-            if (RowRules.Fault(row, now, residency.Terms.Regions) is null && !lookups.ContainsKey((row.IdentityType, row.IdentityNumber)))
+            if (RowRules.Fault(row, now, residency) is null && !lookups.ContainsKey((row.IdentityType, row.IdentityNumber)))
             {
                 lookups.Add((row.IdentityType, row.IdentityNumber), await keys.LookupOf(row.IdentityType, row.IdentityNumber, ct));
             }

@@ -61,9 +61,9 @@ internal sealed record RowChange(ImportResult Result, Effect Effect, RowFacts Be
 /// <param name="Officer">The officer who sent them.</param>
 /// <param name="ConfirmedBy">The second officer, when they needed one.</param>
 /// <param name="Lookups">Keyed hashes of the practitioners' documents, made before the transaction began.</param>
-/// <param name="Regions">The regions that rows may name.</param>
+/// <param name="Residency">Knows the regions that rows may name, and whose data are stored here.</param>
 internal sealed record WriteContext(
-    NpgsqlTransaction Tx, DateTimeOffset Now, string Officer, string? ConfirmedBy, IReadOnlyDictionary<(string Type, string Number), byte[]> Lookups, RegionTree Regions)
+    NpgsqlTransaction Tx, DateTimeOffset Now, string Officer, string? ConfirmedBy, IReadOnlyDictionary<(string Type, string Number), byte[]> Lookups, ResidencyGate Residency)
 {
     private readonly HashSet<string> _new = new(StringComparer.Ordinal);
 

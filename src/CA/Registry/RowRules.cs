@@ -42,8 +42,8 @@ public static class RowRules
     /// <summary>The first rule a practitioner breaks.</summary>
     /// <param name="row">With folded numbers (<see cref="IdentifierRules.Fold"/>).</param>
     /// <param name="now">Nobody is born later, and on its day the region must be listed.</param>
-    /// <param name="regions">The regions.</param>
-    public static RowFault? Fault(PractitionerRow row, DateTimeOffset now, RegionTree regions) =>
+    /// <param name="residency">Knows the regions, and whose data are stored here.</param>
+    public static RowFault? Fault(PractitionerRow row, DateTimeOffset now, ResidencyGate residency) =>
         DocumentFault(row.IdentityType, row.IdentityNumber, now) is { } document ? document
         : NameFault(row.Name) is { } name ? name
         : !Roles.Contains(row.Role, StringComparer.Ordinal) ? new("role", "role")
@@ -51,7 +51,8 @@ public static class RowRules
         : !IsTerm(row.Category, 40) ? new("licence-category", "category")
         : row.Scope.Count > MostScopes || !row.Scope.All(s => IsTerm(s, 60)) || row.Scope.Distinct(StringComparer.Ordinal).Count() < row.Scope.Count
             ? new("licence-scope", "scope")
-        : !regions.IsInside(row.Region, ResidencyTerms.DayOf(now)) ? new("region", "region")
+        : !residency.Terms.Regions.IsInside(row.Region, ResidencyTerms.DayOf(now)) ? new("region", "region")
+        : residency.RefuseStorage(row.Region, DataClass.Identity) is not null ? new("region-stored-elsewhere", "region")
         : row.QualificationNumber is { } q && !IdentifierRules.IsQualification(q, row is { IdentityType: not "passport", IdentityNumber: { Length: 18 } id } ? id : null)
             ? new("qualification-number", "qualificationNumber")
         : row.State is not (null or "active" or "pending") ? new("state", "state")

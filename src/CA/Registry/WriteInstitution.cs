@@ -29,7 +29,7 @@ internal static class WriteInstitution
     /// <summary>Writes a row.</summary>
     public static async Task<RowChange> Write(WriteContext context, InstitutionRow row, int at, CancellationToken ct)
     {
-        if (RowRules.Fault(row, context.Now, context.Regions) is { } fault)
+        if (RowRules.Fault(row, context.Now, context.Residency.Terms.Regions) is { } fault)
         {
             return RowChange.Refused(Kind, at, fault);
         }

@@ -42,7 +42,7 @@ internal sealed class WritePractitioner(RegistryKeys keys)
     /// <summary>Writes a row.</summary>
     public async Task<RowChange> Write(WriteContext context, PractitionerRow row, int at, CancellationToken ct)
     {
-        if (RowRules.Fault(row, context.Now, context.Regions) is { } fault)
+        if (RowRules.Fault(row, context.Now, context.Residency) is { } fault)
         {
             return RowChange.Refused(Kind, at, fault);
         }

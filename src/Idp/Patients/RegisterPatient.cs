@@ -41,7 +41,7 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, PersonKey
             return IdpRefusals.IdentityNumberInvalid;
         }
 
-        if (!residency.Terms.Regions.IsInside(body.Region.Value, ResidencyTerms.DayOf(clock.GetUtcNow())))
+        if (residency.RefuseStorage(body.Region.Value, DataClass.Identity) is not null)
         {
             return IdpRefusals.RegionOutside;
         }

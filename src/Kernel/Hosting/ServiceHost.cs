@@ -364,7 +364,7 @@ public static class ServiceHost
         await using var owner = Outbound.Database(database, asOwner: true);
         var runtime = new NpgsqlConnectionStringBuilder(database.ConnectionString).Username
             ?? throw new ValidationException("The connection string names no runtime role.");
-        await Migrator.Apply(owner, runtime, database.Region, [typeof(ServiceHost).Assembly, service.Assembly.Assembly], ct);
+        await Migrator.Apply(owner, runtime, database.Region, [typeof(ServiceHost).Assembly, service.Assembly.Assembly], app.Services.GetRequiredService<ResidencyGate>().Storable(), ct);
     }
 
     private static async Task Provision(WebApplication app, ServiceDefinition service, CancellationToken ct)

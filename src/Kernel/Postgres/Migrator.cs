@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
+using Trust.Kernel.Residency;
 
 namespace Trust.Kernel.Postgres;
 
@@ -20,6 +21,7 @@ public static class Migrator
         """;
     // What a migration cannot know otherwise: it reads current_setting('trust.region').
     private const string SayRegion = "SELECT set_config('trust.region', $1, false)";
+    private const string Fill = "INSERT INTO storable_regions (code) SELECT unnest($1) ON CONFLICT DO NOTHING";
     private const string Applied = "SELECT part, number, sha256 FROM migrations";
     private const string Record = "INSERT INTO migrations (part, number, name, sha256) VALUES ($1, $2, $3, $4)";
 
@@ -28,10 +30,11 @@ public static class Migrator
     /// <param name="runtimeRole">Role that gets DML, and nothing more, on what the migrations create.</param>
     /// <param name="region">GB/T 2260 code of the place that holds the data.</param>
     /// <param name="assemblies">Assemblies in order: Kernel's first, then the service's.</param>
+    /// <param name="storable">Regions whose data may be stored here; those that the standard rules allow at that place unless named.</param>
     /// <param name="ct">Cancels between migrations.</param>
     /// <returns>How many migrations were applied.</returns>
     /// <exception cref="MigrationException">An applied migration differs from the file of that number.</exception>
-    public static async Task<int> Apply(NpgsqlDataSource owner, string runtimeRole, string region, IReadOnlyList<Assembly> assemblies, CancellationToken ct)
+    public static async Task<int> Apply(NpgsqlDataSource owner, string runtimeRole, string region, IReadOnlyList<Assembly> assemblies, IReadOnlyList<string>? storable, CancellationToken ct)
     {
         await using var connection = await owner.OpenConnectionAsync(ct);
         await connection.Sql(Lock).Execute(ct);
@@ -57,6 +60,8 @@ public static class Migrator
             count++;
         }
 
+        await connection.Sql(Fill).With((storable ?? ResidencyTerms.StandardStorable(region)).ToArray()).Execute(ct);
+        await Restrict(connection, runtimeRole, ct);
         return count;
     }
 
@@ -83,6 +88,14 @@ public static class Migrator
         var statement = await connection.Sql(quote).With(runtimeRole).Scalar<string>(ct)
             ?? throw new MigrationException("The connection has no current schema; is the schema missing?");
         await using var command = new NpgsqlCommand(statement, connection);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    // The service takes regions out, and puts none in.
+    private static async Task Restrict(NpgsqlConnection connection, string runtimeRole, CancellationToken ct)
+    {
+        const string quote = "SELECT format('REVOKE INSERT, UPDATE, TRUNCATE ON storable_regions FROM %I', $1::text)";
+        await using var command = new NpgsqlCommand(await connection.Sql(quote).With(runtimeRole).Scalar<string>(ct), connection);
         await command.ExecuteNonQueryAsync(ct);
     }
 

@@ -22,6 +22,9 @@ public static class KernelDataClasses
         "idempotency", new RetentionPeriod(null, "`IdempotencyRetention`, seven days unless configured", "the sweep of kept answers; the shredding of the person in the answer"),
         (Deidentified, "caller endpoint key request_hash lease_until created_at holder claim"), (Public, "status content_type location region"), (Identity | Clinical, "body"));
 
+    /// <summary>Regions whose data may be stored here.</summary>
+    public static readonly ClassedTable StorableRegions = ClassedTable.Of("storable_regions", new RetentionPeriod(null, "as long as the rules allow", "a new declaration"), (Public, "code"));
+
     /// <summary>Data Protection's keys, wrapped by the token.</summary>
     public static readonly ClassedTable KeyRing = ClassedTable.Of(
         "key_ring", new RetentionPeriod(null, "ninety days in use; older ones open old forms", "nothing"), (Public, "name created_at"), (Key, "document seal"));

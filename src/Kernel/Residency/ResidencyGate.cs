@@ -132,6 +132,21 @@ public sealed class ResidencyGate : IReadinessCheck
         return answer.Permitted ? null : answer.Violated[0];
     }
 
+    /// <summary>Regions whose personal data may be stored in the process's database.</summary>
+    public IReadOnlyList<string> Storable()
+    {
+        var (terms, now) = (_terms, _clock.GetUtcNow());
+        return terms.Storable(DatabaseRegion(terms), now);
+    }
+
+    /// <summary>Why data of a class that come from a region may not be stored in the process's database; null when they may.</summary>
+    public ResidencyRule? RefuseStorage(string governing, DataClass data)
+    {
+        var (terms, now) = (_terms, _clock.GetUtcNow());
+        var answer = terms.Rules.Decide(new ResidencyQuestion(ResidencyAction.Store, data, governing, DatabaseRegion(terms), ResidencyTerms.DayOf(now)));
+        return answer.Permitted ? null : answer.Violated[0];
+    }
+
     /// <summary>Region of the caller at an address; null where nobody declared it.</summary>
     public string? RegionOf(System.Net.IPAddress? address) => _terms.RegionOf(address, _clock.GetUtcNow());
 
@@ -168,6 +183,10 @@ public sealed class ResidencyGate : IReadinessCheck
     /// <inheritdoc/>
     public ValueTask<Readiness> Check(CancellationToken ct) =>
         ValueTask.FromResult(_closed is { } refusal ? new Readiness(false, $"{refusal.Rule}: {refusal.Sentence}") : new Readiness(true, "version " + _terms.Declaration.Version));
+
+    // Of a cluster's several members all stand in one region, or the rules judge each at the start.
+    private string DatabaseRegion(ResidencyTerms terms) =>
+        _own.FirstOrDefault(p => p.Kind is PlaceKind.Database) is { } database && terms.Find(database.Kind, database.Address) is { } place ? place.Region : terms.Region;
 
     private static Declaration Claimed(IReadOnlyList<UsedPlace> own, string region, DateTimeOffset now) => new(
         1, 1, region, now, ResidencyTerms.StandardRules(), [.. own.DistinctBy(p => (p.Kind, p.Address)).Select((p, i) => Draft(p, i, region, now.AddYears(1)))], [], []);

@@ -60,6 +60,21 @@ public sealed class ResidencyTerms
         return JsonSerializer.Deserialize(stream, ResidencyJson.Default.ListResidencyRule)!;
     }
 
+    /// <summary>Regions whose personal data the standard rules let be stored at a place.</summary>
+    /// <param name="place">Where the database stands.</param>
+    public static IReadOnlyList<string> StandardStorable(string place)
+    {
+        var today = DayOf(TimeProvider.System.GetUtcNow());
+        var rules = ResidencyRules.TryCreate(StandardRules(), RegionTree.Gbt2260, "standard", today, out var fault) ?? throw new InvalidDataException(fault);
+        return Storable(rules, RegionTree.Gbt2260, place, today);
+    }
+
+    /// <summary>Regions whose personal data these terms let be stored at a place.</summary>
+    public IReadOnlyList<string> Storable(string place, DateTimeOffset now) => Storable(Rules, Regions, place, DayOf(now));
+
+    private static IReadOnlyList<string> Storable(ResidencyRules rules, RegionTree regions, string place, DateOnly on) =>
+        [.. regions.Within(RegionTree.Mainland, on).Where(r => rules.Decide(new ResidencyQuestion(ResidencyAction.Store, DataClass.Personal, r, place, on)).Permitted)];
+
     /// <summary>Day of an instant, as Chinese law counts days.</summary>
     public static DateOnly DayOf(DateTimeOffset instant) => DateOnly.FromDateTime(instant.ToOffset(China).DateTime);
 

@@ -1,6 +1,7 @@
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Postgres;
 using Trust.LogFormat;
 
 namespace Trust.Kernel.Residency;
@@ -14,6 +15,9 @@ public sealed class ResidencyWatch(ResidencyGate gate, ServiceDefinition service
     private readonly Outbox? _outbox = services.GetService(typeof(Outbox)) as Outbox;
     private readonly NpgsqlDataSource? _db = services.GetService(typeof(NpgsqlDataSource)) as NpgsqlDataSource;
     private readonly DeclarationSource? _source = services.GetService(typeof(DeclarationSource)) as DeclarationSource;
+    // What a newer declaration does not allow any more; what it allows beyond is the owner's to put in, by migrate.
+    private const string Narrow = "DELETE FROM storable_regions WHERE NOT code = ANY ($1)";
+
     private string? _told;
 
     /// <summary>One look.</summary>
@@ -49,6 +53,7 @@ public sealed class ResidencyWatch(ResidencyGate gate, ServiceDefinition service
 
         if (_told != terms.Sha256)
         {
+            await _db.Sql(Narrow).With(gate.Storable().ToArray()).Execute(ct);
             var first = _told is null;
             if (await Append(first ? "ADMIN.config" : "RES.place", first ? "started" : "declaration-in-force", SubjectKey.Of("declaration", terms.Sha256), EventOutcome.Success, terms, ct))
             {

@@ -10,6 +10,7 @@ using Trust.Kernel.Hosting;
 using Trust.Kernel.LiveStatus;
 using Trust.LogFormat;
 using Trust.SignService.Signatures;
+using Trust.Kernel.Residency;
 
 namespace Trust.SignService.Prescriptions;
 
@@ -31,7 +32,8 @@ public sealed record PreparedResponse(
 
 /// <summary>Fixes a prescription's bytes, evaluates the rules, and answers with the complete bytes to be signed.</summary>
 internal sealed class PreparePrescription(
-    PersonalSigning signing, PatientConsents consents, PrescriptionStore store, ClinicalText texts, NpgsqlDataSource db, Outbox outbox, SignOptions options, TimeProvider clock)
+    PersonalSigning signing, PatientConsents consents, PrescriptionStore store, ClinicalText texts, NpgsqlDataSource db, Outbox outbox, ResidencyGate residency,
+    SignOptions options, TimeProvider clock)
 {
     private static readonly string[] Roles = ["physician"];
 
@@ -115,6 +117,12 @@ internal sealed class PreparePrescription(
                 if ((IsCallers(content, caller) ?? RegisteredFacts.Compare(content, signer.Permit) ?? ServiceScope.Judge(content, options, now)) is { } why)
                 {
                     return new Verdict.Refused(why);
+                }
+
+                // Before the consent is looked for: nothing of a patient of that region is to be handled here.
+                if (residency.RefuseStorage(signer.Permit.Region ?? "", DataClass.Clinical) is { } rule)
+                {
+                    return new Verdict.Refused(SignRefusals.StoredElsewhere.With("rule", rule.Id));
                 }
 
                 return await consents.Find(content.Patient, content.Institution, ct) switch

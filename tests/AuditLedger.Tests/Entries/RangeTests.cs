@@ -127,7 +127,7 @@ public sealed class RangeTests
         await using var database = await TestDatabase.Create("ledger");
         await Older(database.Owner, ["0001_log", "0002_batch_index"]);
         await Run(database.Owner, "INSERT INTO entries SELECT i, sha256(i::text::bytea), i::text::bytea FROM generate_series(0, 999) AS g (i); UPDATE head SET size = 1000");
-        await Migrator.Apply(database.Owner, "ledger_runtime", "510000", [typeof(Migrator).Assembly, typeof(Program).Assembly], default);
+        await Migrator.Apply(database.Owner, "ledger_runtime", "510000", [typeof(Migrator).Assembly, typeof(Program).Assembly], null, default);
         Assert.Equal(1000, await database.Runtime.Sql("SELECT count(*) FROM entries WHERE leaf_hash = sha256(leaf) AND leaf = idx::text::bytea").Scalar<long>(default));
         await Assert.ThrowsAsync<PostgresException>(() => Run(database.Runtime, "DELETE FROM entries"));
     }

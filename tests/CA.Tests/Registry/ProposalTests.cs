@@ -56,7 +56,7 @@ public sealed class ProposalTests(CaFixture ca)
             "licence" => row with { LicenceNumber = "N-" + row.LicenceNumber },
             "scope" => row with { Scope = ["内科", "外科"] },
             "category" => row with { Category = "public-health" },
-            "region" => row with { Region = "500000" },
+            "region" => row with { Region = "510100" },
             "qualification" => row with { QualificationNumber = "200651110" + row.IdentityNumber },
             _ => row with { Name = "别人", LicenceNumber = "N-" + row.LicenceNumber },
         };
@@ -222,4 +222,12 @@ public sealed class ProposalTests(CaFixture ca)
 
     private async Task<string?> Reason(string? person, string? institution) =>
         (await ca.Entitlement($"person={person}&institution={institution}&act=prescribe")).GetProperty("reason").GetString();
+
+    // CQ-33: what is sensitive of Chongqing's stays there. Its institutions are public, its doctors' documents are not.
+    [Fact]
+    public async Task A_doctor_of_a_region_whose_data_are_stored_elsewhere_is_refused_by_the_row()
+    {
+        var answer = await ca.Propose(new ImportRequest(Practitioners: [Samples.Practitioner("nurse") with { Region = "500103" }, Samples.Practitioner("nurse") with { Region = "199999" }]));
+        Assert.Equal(["region-stored-elsewhere", "region"], answer.Results.Select(r => r.Rule));
+    }
 }

@@ -10,7 +10,7 @@ public sealed class MigratorTests
     public async Task Migrations_apply_once_and_the_second_run_finds_nothing_to_do()
     {
         await using var db = await TestDatabase.Create("ca");
-        Assert.Equal(0, await Migrator.Apply(db.Owner, "ca_runtime", "510000", [typeof(Migrator).Assembly], CancellationToken.None));
+        Assert.Equal(0, await Migrator.Apply(db.Owner, "ca_runtime", "510000", [typeof(Migrator).Assembly], null, CancellationToken.None));
     }
 
     [Fact]
@@ -18,7 +18,7 @@ public sealed class MigratorTests
     {
         await using var db = await TestDatabase.Create("ca");
         await db.Owner.Sql("UPDATE migrations SET sha256 = '\\x00'::bytea").Execute(CancellationToken.None);
-        await Assert.ThrowsAsync<MigrationException>(() => Migrator.Apply(db.Owner, "ca_runtime", "510000", [typeof(Migrator).Assembly], CancellationToken.None));
+        await Assert.ThrowsAsync<MigrationException>(() => Migrator.Apply(db.Owner, "ca_runtime", "510000", [typeof(Migrator).Assembly], null, CancellationToken.None));
     }
 
     [Fact]
@@ -35,7 +35,7 @@ public sealed class MigratorTests
     {
         await using var db = await TestDatabase.Create("ca");
         await db.Owner.Sql("DROP TABLE idempotency; DELETE FROM migrations WHERE part LIKE '%Hosting' AND number <= 2").Execute(CancellationToken.None);
-        var applied = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => Migrator.Apply(db.Owner, "ca_runtime", "510000", [typeof(Migrator).Assembly], CancellationToken.None)));
+        var applied = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => Migrator.Apply(db.Owner, "ca_runtime", "510000", [typeof(Migrator).Assembly], null, CancellationToken.None)));
         Assert.Equal(2, applied.Sum());
     }
 

@@ -41,10 +41,11 @@ public sealed class DataCatalogueTests
         await db.Owner.Sql("ALTER TABLE key_ring RENAME COLUMN seal TO mark").Execute(default);
         await db.Owner.Sql("ALTER TABLE idempotency ALTER COLUMN region DROP NOT NULL").Execute(default);
         await db.Owner.Sql("DROP TRIGGER region_is_fixed ON idempotency").Execute(default);
+        await db.Owner.Sql("DROP TRIGGER region_is_storable ON idempotency").Execute(default);
         await db.Owner.Sql("CREATE TABLE beside (name text)").Execute(default);
         Assert.Equal(
             [
-                "beside.name has no class", "idempotency is about persons and has no region", "idempotency is about persons and its region can be changed",
+                "beside.name has no class", "idempotency is about persons and has no region", "idempotency is about persons and its region can be changed", "idempotency is about persons and takes any region",
                 "key_register.holder_name has no class", "key_ring.mark has no class", "key_ring.seal has a class and is no column",
             ],
             (await ClassedSchema.Faults(db)).Order(StringComparer.Ordinal));
@@ -61,6 +62,35 @@ public sealed class DataCatalogueTests
         var refused = await Assert.ThrowsAsync<PostgresException>(() => db.Owner.Sql("UPDATE idempotency SET region = '110000'").Execute(default));
         Assert.Equal(PostgresErrorCodes.IntegrityConstraintViolation, refused.SqlState);
         Assert.Equal(1, await db.Runtime.Sql("UPDATE idempotency SET region = '510000', status = 200").Execute(default));
+    }
+
+    [Theory]
+    // Chongqing's stay in Chongqing (CQ-33); nobody's and those of outside are stored nowhere.
+    [InlineData("500103")]
+    [InlineData("810000")]
+    [InlineData("199999")]
+    public async Task A_row_of_a_region_that_the_rules_do_not_let_be_stored_here_is_refused_by_the_database_whoever_writes_it(string region)
+    {
+        await using var db = await TestDatabase.Create("ca");
+        const string insert = """
+            INSERT INTO idempotency (caller, endpoint, key, request_hash, lease_until, created_at, region) VALUES ('c', 'e', $1, ''::bytea, now(), now(), $1)
+            """;
+        foreach (var role in new[] { db.Runtime, db.Owner })
+        {
+            var refused = await Assert.ThrowsAsync<PostgresException>(() => role.Sql(insert).With(region).Execute(default));
+            Assert.Contains($"residency: rows of idempotency of region {region} may not be stored", refused.MessageText, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(1, await db.Runtime.Sql(insert).With("110101").Execute(default));
+    }
+
+    [Fact]
+    public async Task The_service_takes_regions_out_and_puts_none_in()
+    {
+        await using var db = await TestDatabase.Create("ca");
+        Assert.Equal(1, await db.Runtime.Sql("DELETE FROM storable_regions WHERE code = '110101'").Execute(default));
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => db.Runtime.Sql("INSERT INTO storable_regions (code) VALUES ('500103')").Execute(default));
+        Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, refused.SqlState);
     }
 
     [Fact]

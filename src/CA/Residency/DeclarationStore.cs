@@ -1,8 +1,10 @@
+using System.Text.Json;
 using Npgsql;
 using Trust.CA.Entitlements;
 using Trust.CA.Officers;
 using Trust.Crypto.Asn1;
 using Trust.Crypto.Jose;
+using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
@@ -80,7 +82,7 @@ internal sealed class DeclarationStore(NpgsqlDataSource db, IToken token, Outbox
             return null;
         }
 
-        if (!signed.Document.AsSpan().SequenceEqual(ResidencyTerms.Encode(terms.Declaration)))
+        if (!signed.Document.AsSpan().SequenceEqual(CanonicalJson.Encode(JsonElement.Parse(signed.Document))))
         {
             fault.Add("The document is not in its canonical form (RFC 8785).");
             return null;

@@ -111,7 +111,7 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
             [
                 "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/assets/mark.svg", "/assets/trust.css", "/audit/sent/{index}", "/authorize", "/card", "/consents",
                 "/consents/{id}/withdrawal", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/health/live", "/health/ready", "/introspect", "/jwks",
-                "/login/card", "/openapi/v1.json", "/patients", "/token", "/userinfo",
+                "/login/card", "/openapi/v1.json", "/patients", "/shreddings/{id}", "/token", "/userinfo",
             ],
             document.RootElement.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
     }

@@ -22,6 +22,11 @@ public sealed class DrillTests
             await using var world = await World.Open(installation, Cli.Program.RepositoryRoot(), None);
             using var http = Connections.Client(installation.RootFile);
 
+            foreach (var service in new[] { "idp", "ca", "sign", "ledger" })
+            {
+                await Eventually.Holds(async () => await Started(installation, service) == 1, $"{service} told by which declaration it started");
+            }
+
             await Declare(world, await Moved(installation, "820000"));
             foreach (var service in Services)
             {
@@ -75,6 +80,16 @@ public sealed class DrillTests
     {
         document["version"] = (await world.Officers[0].Api.Get("/residency/declarations?limit=1000", None)).AsArray().Max(d => d!["version"]!.GetValue<int>()) + 1;
         return document;
+    }
+
+    private static async Task<int> Started(Installation installation, string service)
+    {
+        var cluster = service is "ledger" ? installation.LedgerCluster! : installation.Cluster!;
+        var jws = JsonNode.Parse(await File.ReadAllTextAsync(installation.DeclarationFilePath, None))!;
+        var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Buffers.Text.Base64Url.DecodeFromChars(jws["payload"]!.GetValue<string>())));
+        return int.Parse((await cluster.Sql(service is "ledger" ? "ledger" : "trust", $"""
+            SELECT count(*) FROM {service}.audit_outbox WHERE action = 'ADMIN.config' AND strpos(convert_from(body, 'UTF8'), '"basis":"residency:sha256:{hash}"') > 0
+            """, None)).Trim(), System.Globalization.CultureInfo.InvariantCulture);
     }
 
     // By its readiness, which answers whatever is closed.

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Trust.Cli.Demo;
 using Trust.Cli.Local;
 using Trust.TestKit;
@@ -42,8 +43,15 @@ public sealed class RestoredInstallation : IAsyncLifetime
             await File.WriteAllTextAsync(file, text, ct);
         }
 
+        foreach (var file in Directory.GetFiles(Path.Combine(Installation.Directory, "config"), "*.json"))
+        {
+            await WithoutRegionTable(file, ct);
+        }
+
         await Task.WhenAll(Migrated.Select(name => Installation.Services[name].Verb("migrate", [], ct)));
         await Installation.Services["ca"].Verb("ceremony", ["--file", Path.Combine(Installation.Directory, "ceremony.json")], ct);
+        // docs/OPERATIONS.md §6: where everything stands is declared by two of its officers from now on.
+        await Installation.Declare(await Installation.DraftDeclaration(ct), ct);
         await Installation.StartServices(ct);
         World = await World.Open(Installation, Cli.Program.RepositoryRoot(), ct);
         await World.ImportRegistry(ct);
@@ -59,6 +67,15 @@ public sealed class RestoredInstallation : IAsyncLifetime
         }
 
         await Installation.Stop(CancellationToken.None);
+    }
+
+    // docs/OPERATIONS.md §6: the regions are the program's own since.
+    private static async Task WithoutRegionTable(string file, CancellationToken ct)
+    {
+        var configuration = JsonNode.Parse(await File.ReadAllTextAsync(file, ct))!.AsObject();
+        (configuration["Ca"] as JsonObject)?.Remove("RegionTableFile");
+        (configuration["AuditLedger"] as JsonObject)?.Remove("RegionTableFile");
+        await File.WriteAllTextAsync(file, configuration.ToJsonString(), ct);
     }
 
     private async Task<int> Restore(string cluster, CancellationToken ct)

@@ -28,6 +28,8 @@ internal sealed class AnchorRounds(
     private long _goodAt;
     private bool _alarmed;
 
+    private static readonly TimeSpan WhenLate = TimeSpan.FromSeconds(5);
+
     /// <summary>From one look at the head to the next.</summary>
     public static TimeSpan PauseOf(AnchoringOptions options) => options.Interval < LongestPause ? options.Interval : LongestPause;
 
@@ -90,7 +92,8 @@ internal sealed class AnchorRounds(
             return;
         }
 
-        if (clock.GetUtcNow() - _tried < _options.Interval)
+        // Late, as after months switched off, it does not wait an interval for an authority that was still starting.
+        if (clock.GetUtcNow() - _tried < (IsOverdue && WhenLate < _options.Interval ? WhenLate : _options.Interval))
         {
             return;
         }

@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
 using Trust.LogFormat.Index;
 using Trust.Pkcs11;
 using Trust.SignService.Keys;
@@ -353,6 +354,8 @@ internal sealed class SignRig : IAsyncDisposable
             {
                 Program.Service.Configure(builder);
                 builder.Services.AddSingleton(held);
+                // Tests name every event of an act in its order: by which declaration it started is told in the end-to-end suite.
+                builder.Services.AddSingleton(p => new ResidencyWatch(p.GetRequiredService<ResidencyGate>(), p.GetRequiredService<ServiceDefinition>(), new ServiceCollection().BuildServiceProvider()));
                 builder.Logging.ClearProviders();
                 if (log is not null)
                 {

@@ -81,6 +81,7 @@ public sealed class ResidencyGate : IReadinessCheck
             }
         }
 
+        gate.Keep();
         return gate;
     }
 
@@ -168,14 +169,14 @@ public sealed class ResidencyGate : IReadinessCheck
         {
             if (File.Exists(file))
             {
-                Take(await File.ReadAllBytesAsync(file, ct), keep: false);
+                Take(await File.ReadAllBytesAsync(file, ct));
             }
         }
 
         JudgeOwn();
         if (source is not null && await source(ct) is { } bytes)
         {
-            Take(bytes, keep: true);
+            Take(bytes);
             JudgeOwn();
         }
     }
@@ -217,7 +218,7 @@ public sealed class ResidencyGate : IReadinessCheck
         }
     }
 
-    private void Take(byte[] bytes, bool keep)
+    private void Take(byte[] bytes)
     {
         if (_trust is null)
         {
@@ -240,15 +241,28 @@ public sealed class ResidencyGate : IReadinessCheck
             return;
         }
 
-        if (keep)
-        {
-            // What was once in force is never gone back behind, also after a restart without the peer it came from.
-            var next = Path.Combine(_options.DataDirectory, FileName + ".next");
-            File.WriteAllBytes(next, bytes);
-            File.Move(next, Path.Combine(_options.DataDirectory, FileName), overwrite: true);
-        }
-
+        Write(_options, bytes);
         _terms = terms;
+    }
+
+    // What was once in force is never gone back behind, also after a restart: wherever it came from, it is kept where only the service writes.
+    private void Keep()
+    {
+        var given = Files(_options)[0];
+        if (File.Exists(given) && Read(File.ReadAllBytes(given), _trust!, _clock.GetUtcNow(), out _) is { } read && read.Sha256 == _terms.Sha256)
+        {
+            Write(_options, File.ReadAllBytes(given));
+        }
+    }
+
+    private static void Write(ServiceOptions options, byte[] bytes)
+    {
+        if (Directory.Exists(options.DataDirectory))
+        {
+            var next = Path.Combine(options.DataDirectory, FileName + ".next");
+            File.WriteAllBytes(next, bytes);
+            File.Move(next, Path.Combine(options.DataDirectory, FileName), overwrite: true);
+        }
     }
 
     private static string[] Files(ServiceOptions options) =>

@@ -55,6 +55,8 @@ public sealed class ResidencyGateTests
         var (app, directory) = TestService.Build(Wish());
         ((IDisposable)app).Dispose();
         var folder = Path.Combine(directory, "test-residency");
+        // As on a machine that never had one.
+        File.Delete(Path.Combine(directory, ResidencyGate.FileName));
         File.WriteAllBytes(Path.Combine(folder, ResidencyGate.FileName), TestDeclaration.Sign(TestDeclaration.Of(1), accepted: false));
         Assert.Contains("ca has not accepted", Rebuild().Message, StringComparison.Ordinal);
         File.WriteAllBytes(Path.Combine(folder, ResidencyGate.FileName), TestDeclaration.Sign(TestDeclaration.Of(1), [0, 0]));
@@ -85,6 +87,20 @@ public sealed class ResidencyGateTests
         TestDeclaration.Write(folder, TestDeclaration.Of(1, [.. declaration.Places.Select(p => p with { Region = "510000" })]));
         TestDeclaration.Write(folder, TestDeclaration.Of(3, [.. declaration.Places.Select(p => p with { Region = "510000" })]));
         await Eventually.Holds(async () => (await client.GetAsync("/public")).StatusCode is HttpStatusCode.OK, "the service is open again");
+    }
+
+    [Fact]
+    public void An_older_declaration_put_back_before_a_restart_is_not_gone_back_to()
+    {
+        var (app, directory) = TestService.Build(Wish(d => d with { Version = 7 }));
+        ((IDisposable)app).Dispose();
+        var folder = Path.Combine(directory, "test-residency");
+        TestDeclaration.Write(folder, TestDeclaration.Of(6, ResidencyGate.Draft(
+            new UsedPlace(PlaceKind.Log, "console", null, ResidencyAction.Store, DataClass.Deidentified, PlaceTls.None), 0, "510000", TimeProvider.System.GetUtcNow().AddDays(1))));
+        var again = ServiceHost.Build(["run", "--config", Path.Combine(directory, "test.json")],
+            new ServiceDefinition { Name = "test", Assembly = typeof(TestService), HasDatabase = false, HasOutbox = false, Configure = _ => { }, Routes = _ => Routes() });
+        Assert.Equal(7, ((ResidencyGate)again.Services.GetService(typeof(ResidencyGate))!).Terms.Declaration.Version);
+        ((IDisposable)again).Dispose();
     }
 
     [Fact]

@@ -92,7 +92,14 @@ public sealed class PatientShreddingTests
         Assert.Equal("held", (await rig.Shred(shredding, rig.Peers.PatientKey)).GetProperty("state").GetString());
         Assert.Equal(0, await rig.Count("SELECT count(*) FROM person_shreddings"));
         rig.Peers.LedgerAway = false;
-        await SignRig.Read(await rig.Get($"/prescriptions/{id}", rig.DoctorToken()), 200);
+        // The relay hears of the ledger's return at its next round.
+        await Eventually.Holds(
+            async () =>
+            {
+                using var again = await rig.Get($"/prescriptions/{id}", rig.DoctorToken());
+                return (int)again.StatusCode == 200;
+            },
+            "the prescription is still there to be read");
         await Shredded(rig, shredding, rig.Peers.PatientKey);
     }
 

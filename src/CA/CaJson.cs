@@ -4,6 +4,7 @@ using Trust.CA.Ceremony;
 using Trust.CA.Certificates;
 using Trust.CA.Enrolment;
 using Trust.CA.Entitlements;
+using Trust.CA.Persons;
 using Trust.CA.Registry;
 using Trust.CA.Residency;
 
@@ -37,6 +38,10 @@ namespace Trust.CA;
 [JsonSerializable(typeof(Holder))]
 [JsonSerializable(typeof(CertificateStanding))]
 [JsonSerializable(typeof(Profile))]
+[JsonSerializable(typeof(EvaluationRequest))]
+[JsonSerializable(typeof(EvaluationResponse))]
+[JsonSerializable(typeof(IdentifierRequest))]
+[JsonSerializable(typeof(IdentifierResponse))]
 [JsonSerializable(typeof(DeclarationSummary))]
 [JsonSerializable(typeof(IReadOnlyList<DeclarationSummary>))]
 [JsonSerializable(typeof(DeclarationJws))]

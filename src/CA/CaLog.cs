@@ -26,6 +26,9 @@ internal static partial class CaLog
     [LoggerMessage(2009, LogLevel.Error, "No OCSP responder of {Issuer} can be made; the one before serves while it is valid, then tryLater")]
     public static partial void ResponderFailed(ILogger log, string issuer, Exception e);
 
+    [LoggerMessage(2011, LogLevel.Warning, "The registrar {Peer} gives no identifiers: {Reason}; new people cannot be entered until it does")]
+    public static partial void RegistrarAway(ILogger log, string peer, string reason);
+
     [LoggerMessage(2010, LogLevel.Error, "The CRL of {Issuer} cannot be published; the last one stays until it expires")]
     public static partial void CrlFailed(ILogger log, string issuer, Exception e);
 }

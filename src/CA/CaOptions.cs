@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Trust.CA.Persons;
 
 namespace Trust.CA;
 
@@ -32,6 +33,9 @@ public sealed record CaOptions
 
     /// <summary>Age at which an unfinished issuance is taken up again.</summary>
     public TimeSpan ResumeAfter { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Which region gives people their identifiers.</summary>
+    public PersonOptions Persons { get; init; } = new();
 
     internal string Base => PublicBaseUrl.ToString().TrimEnd('/');
 }

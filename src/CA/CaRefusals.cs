@@ -78,6 +78,21 @@ public static class CaRefusals
     public static readonly Refusal CsvOpenQuote = new("malformed-import", 400,
         "CSV 文件中有引号没有闭合：请补上右引号。", "A quoted field is not closed: add the closing quotation mark.");
 
+    /// <summary>Tags or blinded elements of another form, twice, none or too many.</summary>
+    public static readonly Refusal MalformedTags = new("malformed-tags", 400,
+        "须提交 1 至 {most} 个互不相同、格式正确的元素（压缩点 33 字节或标签 32 字节，base64）。",
+        "1 to {most} distinct elements of their form are needed (compressed points of 33 bytes, or tags of 32, base64).");
+
+    /// <summary>The registrar still tags the people that it entered before.</summary>
+    public static readonly Refusal PersonsNotTagged = new("persons-not-tagged", 503,
+        "本地区已登记人员的标签尚未生成完毕，此时给出标识可能造成一人两号。请稍后重试。",
+        "The people entered here before are not all tagged yet, and someone could get a second identifier. Try again shortly.");
+
+    /// <summary>Another region's ca gives new people their identifiers, and does not answer.</summary>
+    public static readonly Refusal RegistrarAway = new("registrar-away", 503,
+        "负责分配人员标识的地区登记机构未应答，导入中的新人员现在无法登记；导入未确认，请稍后重试。",
+        "The region that gives new people their identifiers does not answer, so they cannot be entered now. Nothing was confirmed: try again shortly.");
+
     /// <summary>More rows than one import takes.</summary>
     public static readonly Refusal TooManyRows = new("too-many-rows", 413,
         "一次最多导入 {most} 行：请分批提交。", "At most {most} rows at once: send them in parts.");

@@ -25,6 +25,10 @@ internal static class DataClasses
     public static readonly ClassedTable Practitioners = ClassedTable.Of(
         "practitioners", Registry, (Deidentified, "urn recorded_at"), (Identity, "identity_type identity_sealed identity_lookup"), (Public, "region"));
 
+    // A tag says as much of a person as the identifier beside it: it is found from the document by our token only, which was never shown those of other regions.
+    public static readonly ClassedTable PersonIdentifiers = ClassedTable.Of(
+        "person_identifiers", Registry, (Deidentified, "tag person given_at"), (Public, "given_to"));
+
     public static readonly ClassedTable PractitionerFacts = ClassedTable.Of(
         "practitioner_facts", Registry, (Identity, "name licence_number qualification_sealed"),
         (Deidentified, "id practitioner role licence_category licence_scope effective_from recorded_at recorded_by confirmed_by"), (Public, "region"));

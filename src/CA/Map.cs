@@ -4,6 +4,7 @@ using Trust.CA.Enrolment;
 using Trust.CA.Entitlements;
 using Trust.CA.Feed;
 using Trust.CA.Officers;
+using Trust.CA.Persons;
 using Trust.CA.Registry;
 using Trust.CA.Residency;
 using Trust.CA.Revocation;
@@ -19,7 +20,20 @@ internal static class Map
 {
     private static readonly Who Officer = Who.Card("registration officer", OfficerDirectory.Admit);
 
-    public static RouteTable Routes(IConfiguration configuration) => new RouteTable()
+    /// <summary>The table; which other regions' ca may ask for identifiers is configuration's to say.</summary>
+    public static RouteTable Routes(IConfiguration configuration)
+    {
+        var askers = Who.Peers(configuration.Has("Ca") ? configuration.Section<CaOptions>("Ca").Persons.Askers : []);
+        return Own().Protocol<EvaluateTags>(EvaluateTags.Path, askers, Limit.None, e => e.Handle,
+                "Multiplies blinded elements by the key of tags, for another region's ca.", Asked)
+            .Protocol<GiveIdentifiers>(GiveIdentifiers.Path, askers, Limit.None, e => e.Handle,
+                "The identifier of each tag, the same in every region, for another region's ca.", Asked);
+    }
+
+    // Neither document nor name: what is told of a person is his identifier, a pseudonym.
+    private static Route Asked(Route route) => route with { Data = DataClass.Deidentified };
+
+    private static RouteTable Own() => new RouteTable()
         // Who exists and what they may do.
         .Post<ImportRegistry>("/registry/imports", Officer, Limit.Card, e => e.Handle,
             "Enters institutions, practitioners, affiliations and filings; what widens rights waits for a second officer.")

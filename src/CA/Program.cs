@@ -6,6 +6,7 @@ using Trust.CA.Enrolment;
 using Trust.CA.Entitlements;
 using Trust.CA.Feed;
 using Trust.CA.Officers;
+using Trust.CA.Persons;
 using Trust.CA.Registry;
 using Trust.CA.Residency;
 using Trust.CA.Revocation;
@@ -45,7 +46,9 @@ public static class Program
         services.AddSingleton(builder.Configuration.Section<CaOptions>("Ca"));
         services.AddSingleton<RegistryReaders>();
         services.AddSingleton<DeclarationStore>().AddSingleton<DeclarationSource>(p => p.GetRequiredService<DeclarationStore>().Newest);
-        services.AddKeyRegister([AnswerEntitlement.Key, .. RegistryKeys.Keys, .. OcspResponders.Keys]);
+        services.AddKeyRegister([AnswerEntitlement.Key, PersonTags.Key, .. RegistryKeys.Keys, .. OcspResponders.Keys]);
+        services.AddSingleton<PersonTags>().AddSingleton<PersonRegister>().AddSingleton<PersonIdentifiers>().AddSingleton<TagKnownPersons>();
+        services.AddLoop<TagKnownPersons>("tag-known-persons", TagKnownPersons.Pause, (persons, ct) => persons.Round(ct));
         services.AddSingleton<ImportRows>().AddSingleton<ImportProposals>();
         services.AddSingleton<RegistryKeys>().AddSingleton<RegistryStore>().AddSingleton<RegistrySnapshot>().AddSingleton<OfficerDirectory>();
         services.AddSingleton<CommitPoints>().AddSingleton<ProfileSet>().AddSingleton<IssuerDirectory>().AddSingleton<CaKeys>();
@@ -68,6 +71,7 @@ public static class Program
     {
         var token = services.GetRequiredService<IToken>();
         await RegistryKeys.Provision(token, ct);
+        _ = await token.FindOrGenerate(PersonTags.Key, KeyAlgorithm.EcdhP256, ct);
         var key = await token.FindOrGenerate(AnswerEntitlement.Key, KeyAlgorithm.EcdsaP256, ct);
         var directory = services.GetRequiredService<ServiceOptions>().PublicDirectory;
         await File.WriteAllBytesAsync(Path.Combine(directory, "entitlement.spki"), key.SubjectPublicKeyInfo.ToArray(), ct);

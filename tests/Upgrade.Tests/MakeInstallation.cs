@@ -42,7 +42,7 @@ internal sealed partial class MakeInstallation(World world, KeptInstallation kep
         var registration = new JsonObject
         {
             ["client_id"] = id, ["name_zh"] = "档案", ["name_en"] = "Archive", ["grant_types"] = new JsonArray("client_credentials"), ["scopes"] = new JsonArray(scope),
-            ["resources"] = new JsonArray(resource), ["role"] = role, ["region"] = Installation.Region, ["jwks"] = OAuthClient.Jwks(key),
+            ["resources"] = new JsonArray(resource), ["role"] = role, ["region"] = Installation.SampleRegion, ["jwks"] = OAuthClient.Jwks(key),
         };
         if (institution is not null)
         {

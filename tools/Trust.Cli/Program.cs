@@ -18,7 +18,7 @@ public static class Program
     {
         var root = new RootCommand("Trust: identity, certificates, signatures and an audit ledger for internet healthcare.");
         root.Subcommands.Add(Demo());
-        root.Subcommands.Add(Verb("up", "Start everything with demonstration data and leave it running.", Up));
+        root.Subcommands.Add(Up());
         root.Subcommands.Add(Verb("down", "Stop exactly what `up` or `demo --keep` started.", Down));
         root.Subcommands.Add(Verb("reset", "Stop everything and delete all data, tokens and keys below .trust/.", Reset));
         root.Subcommands.Add(Test());
@@ -110,36 +110,76 @@ public static class Program
         Console.WriteLine($"Look again, offline: ./trust verify {Path.GetRelativePath(RepositoryRoot(), evidence)} --trusted {Path.GetRelativePath(RepositoryRoot(), installation.TrustedListFile)} --lang en");
     }
 
-    private static async Task<int> Up(CancellationToken ct)
+    private static Command Up()
     {
-        var installation = Local();
-        var watch = Stopwatch.StartNew();
-        await installation.Start(step => Console.WriteLine(step + " …"), ct);
-        if (!installation.HasDemonstration)
+        var regions = new Option<string?>("--regions") { Description = "Several regions side by side, for example 510000,500000; the first gives people their identifiers." };
+        var command = new Command("up", "Start everything with demonstration data and leave it running.") { regions };
+        command.SetAction(async (parsed, ct) =>
         {
-            Console.WriteLine("Registering the demonstration's people and systems …");
-            await using var world = await World.Open(installation, RepositoryRoot(), ct);
-            await world.ImportRegistry(ct);
-            await world.RegisterClients(ct);
-            for (var person = 0; person < 3; person++)
+            var watch = Stopwatch.StartNew();
+            var installations = parsed.GetValue(regions) is { } codes ? OfRegions(codes) : [Local()];
+            await Regions.Start(installations, step => Console.WriteLine(step + " …"), ct);
+            foreach (var installation in installations.Where(i => !i.HasDemonstration))
             {
-                await world.Enrol(person, ct);
+                Console.WriteLine($"{installation.Region}: Registering the demonstration's people and systems …");
+                await Register(installation, ct);
             }
 
-            await world.EnrolSeal(ct);
-            await installation.MarkDemonstration(ct);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Trust runs ({watch.Elapsed.TotalSeconds:F1} s)."));
+            foreach (var installation in installations)
+            {
+                Console.WriteLine(BrowserHelp(installation));
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static async Task Register(Installation installation, CancellationToken ct)
+    {
+        await using var world = await World.Open(installation, RepositoryRoot(), ct);
+        await world.ImportRegistry(ct);
+        await world.RegisterClients(ct);
+        for (var person = 0; person < 3; person++)
+        {
+            await world.Enrol(person, ct);
         }
 
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Trust runs ({watch.Elapsed.TotalSeconds:F1} s)."));
-        Console.WriteLine(BrowserHelp(installation));
-        return 0;
+        await world.EnrolSeal(ct);
+        await installation.MarkDemonstration(ct);
     }
+
+    private static IReadOnlyList<Installation> OfRegions(string list)
+    {
+        var codes = list.Split(',', StringSplitOptions.TrimEntries);
+        if (codes.Length < 2 || codes.Distinct(StringComparer.Ordinal).Count() != codes.Length)
+        {
+            throw new CommandFailedException("--regions takes two or more different GB/T 2260 codes, separated by commas.");
+        }
+
+        if (codes.FirstOrDefault(c => c.Length != 6 || !c.All(char.IsAsciiDigit) || !File.Exists(World.RegistryFile(RepositoryRoot(), c))) is { } unknown)
+        {
+            throw new CommandFailedException($"There are no sample people of region {unknown}: samples/ has those of 510000 and 500000.");
+        }
+
+        return Regions.On(RegionsFolder, codes, AddressPlan.OfRegion, RepositoryRoot(), Path.Combine(RegionsFolder, "cards"));
+    }
+
+    private static string RegionsFolder => Path.Combine(RepositoryRoot(), ".trust", "regions");
+
+    private static IEnumerable<Installation> All() =>
+    [
+        .. new[] { "installation", "demo" }.Select(f => new Installation(Path.Combine(RepositoryRoot(), ".trust", f), AddressPlan.Development, RepositoryRoot())),
+        .. (Directory.Exists(RegionsFolder) ? Directory.GetDirectories(RegionsFolder) : []).Where(f => Path.GetFileName(f) is not "cards")
+            .Select(f => new Installation(f, AddressPlan.OfRegion(Path.GetFileName(f)), RepositoryRoot(), Path.GetFileName(f))),
+    ];
 
     private static async Task<int> Down(CancellationToken ct)
     {
-        foreach (var folder in new[] { "installation", "demo" })
+        foreach (var installation in All())
         {
-            await new Installation(Path.Combine(RepositoryRoot(), ".trust", folder), AddressPlan.Development, RepositoryRoot()).Stop(ct);
+            await installation.Stop(ct);
         }
 
         Console.WriteLine("Stopped.");
@@ -148,9 +188,14 @@ public static class Program
 
     private static async Task<int> Reset(CancellationToken ct)
     {
-        foreach (var folder in new[] { "installation", "demo" })
+        foreach (var installation in All())
         {
-            await new Installation(Path.Combine(RepositoryRoot(), ".trust", folder), AddressPlan.Development, RepositoryRoot()).Reset(ct);
+            await installation.Reset(ct);
+        }
+
+        if (Directory.Exists(RegionsFolder))
+        {
+            Directory.Delete(RegionsFolder, recursive: true);
         }
 
         Console.WriteLine("Stopped and deleted.");
@@ -165,11 +210,11 @@ public static class Program
         signing           {installation.Addresses.Sign}
         audit ledger      {installation.Addresses.Ledger}/checkpoint   witness {installation.Addresses.Witness}
 
-        Log in with a browser: the doctor's USB key is the SoftHSM token "card-zhang".
+        Log in with a browser: the doctor's USB key is the SoftHSM token "{installation.CardLabel("card-zhang")}".
           1. Trust the root in the browser's store:
              certutil -d sql:$HOME/.pki/nssdb -A -n trust-demo -t CT,C,C -i {installation.RootFile}
-          2. Start the browser with the token (PIN: {Path.Combine(installation.CardDirectory, "card-zhang", "pin")}):
-             export SOFTHSM2_CONF={Path.Combine(installation.Directory, "cards", "tokens", "softhsm2.conf")}
+          2. Start the browser with the token (PIN: {Path.Combine(installation.CardDirectory, installation.CardLabel("card-zhang"), "pin")}):
+             export SOFTHSM2_CONF={Path.Combine(installation.CardTokens, "softhsm2.conf")}
              modutil -dbdir sql:$HOME/.pki/nssdb -add trust-card -libfile {SoftHsm.InstalledModule} -force && chromium
           3. Open an authorization request of the hospital's workstation:
              {installation.Addresses.Idp}/authorize?response_type=code&client_id=his-shuan&redirect_uri=https%3A%2F%2F127.0.0.10%3A9443%2Fcallback&scope=openid%20profile%20rx.sign&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256

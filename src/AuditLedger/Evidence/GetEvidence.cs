@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Residency;
 using Trust.LogFormat;
 
 namespace Trust.AuditLedger.Evidence;
@@ -10,7 +11,7 @@ namespace Trust.AuditLedger.Evidence;
 /// All events on one subject in a period, with the proof that none is missing. The query is an event itself, confirmed before anything leaves;
 /// who is refused leaves an event too.
 /// </summary>
-internal sealed class GetEvidence(EvidenceMaker maker, EvidenceDesk desk, Outbox outbox, NpgsqlDataSource db)
+internal sealed class GetEvidence(EvidenceMaker maker, EvidenceDesk desk, Outbox outbox, NpgsqlDataSource db, ResidencyGate residency)
 {
     private const int MaxNamed = 64;
 
@@ -42,6 +43,13 @@ internal sealed class GetEvidence(EvidenceMaker maker, EvidenceDesk desk, Outbox
         {
             await RecordRefusal(caller, question, "not-a-regulator", context.RequestAborted);
             return LedgerRefusals.NotARegulator;
+        }
+
+        if (kind is "prescription" && Guid.TryParse(subject, out var record) && residency.KeeperElsewhere(record) is { } keeper)
+        {
+            // Zero events would be true and misleading: the log of the other region has them.
+            await RecordRefusal(caller, question, CommonRefusals.KeptElsewhere.Name, context.RequestAborted);
+            return CommonRefusals.KeptBy(keeper, "ledger");
         }
 
         using var pass = desk.TryEnter();

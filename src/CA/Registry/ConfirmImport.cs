@@ -41,7 +41,13 @@ internal sealed class ConfirmImport(NpgsqlDataSource db, ImportRows import, Impo
         var officer = context.Officer();
         var now = Microseconds.Truncate(clock.GetUtcNow());
         var rows = await proposals.Rows(db, id, ct);
-        var lookups = await import.Lookups(rows.Select(r => r.Read), now, ct);
+        var persons = await import.Persons(rows.Select(r => r.Read), now, ct);
+        if (persons.Values.Any(p => p.Urn is null))
+        {
+            // Confirmed now, the rows of who is new would be refused for good.
+            return CaRefusals.RegistrarAway;
+        }
+
         await using (var connection = await db.OpenConnectionAsync(ct))
         {
             await using var tx = await connection.BeginTransactionAsync(ct);
@@ -49,7 +55,7 @@ internal sealed class ConfirmImport(NpgsqlDataSource db, ImportRows import, Impo
             if (await tx.Sql(Close).With(id).With(officer.Person).With(now).With(body.Sha256).Scalar<string>(ct) is { } proposedBy)
             {
                 var mark = new ProposalMark(id, body.Sha256, proposedBy);
-                return await Apply(new WriteContext(tx, now, proposedBy, officer.Person, lookups, residency), officer, mark, rows, ct);
+                return await Apply(new WriteContext(tx, now, proposedBy, officer.Person, persons, residency), officer, mark, rows, ct);
             }
         }
 

@@ -42,19 +42,19 @@ internal sealed class ImportRegistry(NpgsqlDataSource db, ImportRows import, Imp
     private async Task<Results<Ok<ImportResponse>, Refusal>> Import(IReadOnlyList<ReadRow> rows, Officer officer, CancellationToken ct)
     {
         var now = Microseconds.Truncate(clock.GetUtcNow());
-        var lookups = await import.Lookups(rows, now, ct);
+        var persons = await import.Persons(rows, now, ct);
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         await ImportRows.Begin(tx, ct);
         await tx.SaveAsync(Trial, ct);
-        var context = new WriteContext(tx, now, officer.Person, null, lookups, residency);
+        var context = new WriteContext(tx, now, officer.Person, null, persons, residency);
         var changes = await import.WriteAll(context, rows, ct);
         List<WaitingRow> waiting = [];
         if (changes.Any(c => c.Effect is Effect.Widens))
         {
             // Tried on the registry itself, so that rows may refer to each other; what widens is then taken back.
             await tx.RollbackAsync(Trial, ct);
-            (changes, waiting) = await WriteWhatOneOfficerMay(new WriteContext(tx, now, officer.Person, null, lookups, residency), rows, changes, ct);
+            (changes, waiting) = await WriteWhatOneOfficerMay(new WriteContext(tx, now, officer.Person, null, persons, residency), rows, changes, ct);
         }
 
         return await Finish(tx, officer, changes, waiting, now, ct);

@@ -3,20 +3,23 @@ using Trust.Kernel.Audit;
 using Trust.Kernel.Residency;
 using Trust.Kernel.Postgres;
 using Trust.CA.Officers;
+using Trust.CA.Persons;
 using Trust.LogFormat;
 
 namespace Trust.CA.Registry;
 
 /// <summary>Writes read rows into a transaction, and the events of what they changed.</summary>
-internal sealed class ImportRows(RegistryKeys keys, Outbox outbox, ResidencyGate residency)
+internal sealed class ImportRows(NpgsqlDataSource db, RegistryKeys keys, PersonIdentifiers identifiers, Outbox outbox, ResidencyGate residency)
 {
     // Imports take turns: they lock people in the order of their rows, and two in other orders would wait for each other.
     private const string TakeTurns = "SELECT pg_advisory_xact_lock(hashtextextended('ca.registry.imports.' || current_schema(), 0))";
 
+    private const string FindByDocuments = "SELECT identity_lookup, urn FROM practitioners WHERE identity_lookup = ANY($1)";
+
     private readonly WritePractitioner _practitioners = new(keys);
 
-    /// <summary>The keyed hashes that writing needs: asked of the token before a transaction holds locks.</summary>
-    public async Task<Dictionary<(string Type, string Number), byte[]>> Lookups(IEnumerable<ReadRow> rows, DateTimeOffset now, CancellationToken ct)
+    /// <summary>The people that rows are about: what token and registrar say is asked before a transaction holds locks.</summary>
+    public async Task<Dictionary<(string Type, string Number), DocumentHolder>> Persons(IEnumerable<ReadRow> rows, DateTimeOffset now, CancellationToken ct)
     {
         var lookups = new Dictionary<(string Type, string Number), byte[]>();
         foreach (var row in rows.Select(r => r.Row).OfType<PractitionerRow>())
@@ -27,7 +30,12 @@ internal sealed class ImportRows(RegistryKeys keys, Outbox outbox, ResidencyGate
             }
         }
 
-        return lookups;
+        var known = (await db.Sql(FindByDocuments).With<byte[][]>([.. lookups.Values]).All(r => (Lookup: Convert.ToHexString(r.GetFieldValue<byte[]>(0)), Urn: r.GetString(1)), ct))
+            .ToDictionary(k => k.Lookup, k => k.Urn, StringComparer.Ordinal);
+        (string Type, string Number)[] fresh = [.. lookups.Where(l => !known.ContainsKey(Convert.ToHexString(l.Value))).Select(l => l.Key)];
+        var given = await identifiers.For(fresh, ct);
+        var urns = fresh.Select((document, i) => (document, Urn: given?[i])).ToDictionary(f => f.document, f => f.Urn);
+        return lookups.ToDictionary(l => l.Key, l => new DocumentHolder(l.Value, known.GetValueOrDefault(Convert.ToHexString(l.Value)) ?? urns[l.Key]));
     }
 
     /// <summary>Waits until no other import writes; holds to the end of the transaction.</summary>

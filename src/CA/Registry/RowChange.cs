@@ -55,15 +55,20 @@ internal sealed record RowChange(ImportResult Result, Effect Effect, RowFacts Be
     public static RowChange Refused(string kind, int row, RowFault fault, string? urn = null) => None(new ImportResult(kind, row, "refused", urn, fault.Rule, fault.Member));
 }
 
+/// <summary>Who holds a document.</summary>
+/// <param name="Lookup">The keyed hash that it is found by here.</param>
+/// <param name="Urn">Who holds it, or will; null for someone new while nobody gives identifiers.</param>
+internal sealed record DocumentHolder(byte[] Lookup, string? Urn);
+
 /// <summary>In whose name and when rows are written.</summary>
 /// <param name="Tx">The transaction.</param>
 /// <param name="Now">When they are recorded.</param>
 /// <param name="Officer">The officer who sent them.</param>
 /// <param name="ConfirmedBy">The second officer, when they needed one.</param>
-/// <param name="Lookups">Keyed hashes of the practitioners' documents, made before the transaction began.</param>
+/// <param name="Persons">The people that the rows are about, by kind and number of their documents, asked for before the transaction began.</param>
 /// <param name="Residency">Knows the regions that rows may name, and whose data are stored here.</param>
 internal sealed record WriteContext(
-    NpgsqlTransaction Tx, DateTimeOffset Now, string Officer, string? ConfirmedBy, IReadOnlyDictionary<(string Type, string Number), byte[]> Lookups, ResidencyGate Residency)
+    NpgsqlTransaction Tx, DateTimeOffset Now, string Officer, string? ConfirmedBy, IReadOnlyDictionary<(string Type, string Number), DocumentHolder> Persons, ResidencyGate Residency)
 {
     private readonly HashSet<string> _new = new(StringComparer.Ordinal);
 

@@ -47,14 +47,14 @@ internal sealed class WritePractitioner(RegistryKeys keys)
             return RowChange.Refused(Kind, at, fault);
         }
 
-        var lookup = context.Lookups[(row.IdentityType, row.IdentityNumber)];
-        var known = await context.Tx.Sql(LockByDocument).With(lookup).Scalar<string>(ct);
-        if ((await WithLicence(context, row.Role, row.LicenceNumber, ct)).Any(holder => holder != known))
+        var holder = context.Persons[(row.IdentityType, row.IdentityNumber)];
+        var known = await context.Tx.Sql(LockByDocument).With(holder.Lookup).Scalar<string>(ct);
+        if ((await WithLicence(context, row.Role, row.LicenceNumber, ct)).Any(licensee => licensee != known))
         {
             return RowChange.Refused(Kind, at, new RowFault("licence-number-in-use", "licenceNumber"));
         }
 
-        return known is null ? await Create(context, row, at, lookup, ct) : await Change(context, row, at, (await Known(context, known, ct))!, ct);
+        return known is null ? await Create(context, row, at, holder, ct) : await Change(context, row, at, (await Known(context, known, ct))!, ct);
     }
 
     /// <summary>A practitioner by URN or <c>role:number</c>; null when there is none or the number alone fits several.</summary>
@@ -85,13 +85,18 @@ internal sealed class WritePractitioner(RegistryKeys keys)
                 r.Nullable<byte[]>(6), r.GetFieldValue<DateTimeOffset[]>(8)),
             ct);
 
-    private async Task<RowChange> Create(WriteContext context, PractitionerRow row, int at, byte[] lookup, CancellationToken ct)
+    private async Task<RowChange> Create(WriteContext context, PractitionerRow row, int at, DocumentHolder holder, CancellationToken ct)
     {
+        if (holder.Urn is not { } given)
+        {
+            return RowChange.Refused(Kind, at, new RowFault("registrar-away", "identityNumber"));
+        }
+
         var begins = row.EffectiveFrom ?? context.Now;
         var later = begins > context.Now;
         var from = later ? context.Now : begins;
-        var urn = context.New(PersonId.New(context.Now).Value);
-        await context.Tx.Sql(Insert).With(urn).With(row.IdentityType).With(await keys.Seal(urn, row.IdentityNumber, ct)).With(lookup).With(context.Now)
+        var urn = context.New(given);
+        await context.Tx.Sql(Insert).With(urn).With(row.IdentityType).With(await keys.Seal(urn, row.IdentityNumber, ct)).With(holder.Lookup).With(context.Now)
             .With(row.Region).Execute(ct);
         await Append(context, urn, row, row.QualificationNumber is { } q ? await keys.Seal(urn, q, ct) : null, from, ct);
         var state = later ? "pending" : row.State ?? "active";

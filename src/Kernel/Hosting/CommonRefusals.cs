@@ -53,6 +53,23 @@ public static class CommonRefusals
         "来自境外或未声明网络的访问按数据出境处理，规则 {rule} 不允许。请从已声明的网络访问，或由两名人员声明该网络。",
         "A call from outside, or from a network that nobody declared, is an export, which rule {rule} does not allow. Call from a declared network, or have two officers declare it.");
 
+    /// <summary>
+    /// The record is another region's (RFC 9110 15.5.20: no authoritative answer can be given here). Named for its identifier alone: whether there is such a record
+    /// is known there only.
+    /// </summary>
+    public static readonly Refusal KeptElsewhere = new("kept-elsewhere", 421,
+        "该记录由地区 {region} 的系统保存，本系统没有。请向 {address} 提出请求，并使用该地区签发的访问令牌。",
+        "The record is kept by the installation of region {region}; nothing of it is here. Ask {address}, with an access token of that region.");
+
+    /// <summary>The refusal that names where a record is kept.</summary>
+    /// <param name="keeper">Who keeps it.</param>
+    /// <param name="service">The service that was asked here.</param>
+    public static Refusal KeptBy(Residency.Neighbour keeper, string service)
+    {
+        ArgumentNullException.ThrowIfNull(keeper);
+        return KeptElsewhere.With("region", keeper.Region).With("address", keeper.Services.GetValueOrDefault(service, ""));
+    }
+
     /// <summary>The body or a parameter cannot be read.</summary>
     public static readonly Refusal MalformedRequest = new("malformed-request", 400,
         "无法读取请求：请检查 JSON 的必填成员是否齐全、有无未知或重复的成员，以及路径和参数的格式。",

@@ -78,6 +78,12 @@ public static class EndpointAccess
             refusal = CommonRefusals.TooManyRequests;
         }
 
+        // Said to whoever may ask here at all, and before anything is looked for.
+        if (refusal is null && Guid.TryParse(context.GetRouteValue("id") as string, out var record) && doors.Residency.KeeperElsewhere(record) is { } keeper)
+        {
+            refusal = CommonRefusals.KeptBy(keeper, doors.Service);
+        }
+
         if (refusal is null)
         {
             await next(context);
@@ -186,5 +192,6 @@ public static class EndpointAccess
 /// <param name="Limits">Counts calls.</param>
 /// <param name="Refused">Told each refusal's name.</param>
 /// <param name="Head">Whether the database's head was compared with the ledger's; null for a service without outbox.</param>
-/// <param name="Residency">Knows whether the service is closed, and where callers are.</param>
-internal sealed record Doors(ServiceIdentity Identity, bool HasTokens, RateLimits Limits, Action<string>? Refused, OutboxState? Head, ResidencyGate Residency);
+/// <param name="Residency">Knows whether the service is closed, where callers are, and where records are kept.</param>
+/// <param name="Service">Name of the service.</param>
+internal sealed record Doors(ServiceIdentity Identity, bool HasTokens, RateLimits Limits, Action<string>? Refused, OutboxState? Head, ResidencyGate Residency, string Service);

@@ -234,13 +234,18 @@ public static class ServiceHost
         var gate = serves ? ResidencyGate.Open(configuration, service, TimeProvider.System) : ResidencyGate.ForSetUp(configuration, service, TimeProvider.System);
         var services = builder.Services;
         services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System);
-        var identity = new ServiceIdentity(service.Name, options, TimeProvider.System);
         var peers = configuration.Has("Peers") ? configuration.Section<List<PeerOptions>>("Peers") : [];
+        var identity = new ServiceIdentity(service.Name, options, TimeProvider.System, peers);
         var clocks = new PeerClocks(TimeProvider.System);
         var outbound = new Outbound(peers, identity, gate, new NameResolver(options.Resolvers), clocks);
         services.AddResidency(gate, outbound);
         services.AddSingleton(identity).AddSingleton(outbound).AddSingleton(clocks).AddSingleton<IReadinessCheck>(clocks);
         services.AddSingleton<RequiredFiles>().AddSingleton<IReadinessCheck>(p => p.GetRequiredService<RequiredFiles>()).AddSingleton(new RequiredFile("service-issuing.pem"));
+        foreach (var issuer in peers.Select(p => p.IssuerFile).OfType<string>())
+        {
+            services.AddSingleton(new RequiredFile(issuer));
+        }
+
         if (service.HasDatabase)
         {
             AddDatabase(services, configuration);
@@ -349,7 +354,7 @@ public static class ServiceHost
         var doors = new Doors(
             services.GetRequiredService<ServiceIdentity>(), services.GetService<AccessTokenOptions>() is not null, services.GetRequiredService<RateLimits>(),
             services.GetService<RefusalCounter>() is { } counter ? counter.Count : null,
-            service.IsLedger ? null : services.GetService<OutboxState>(), services.GetRequiredService<ResidencyGate>());
+            service.IsLedger ? null : services.GetService<OutboxState>(), services.GetRequiredService<ResidencyGate>(), service.Name);
         app.Use((context, next) => EndpointAccess.Enforce(context, c => next(c), doors));
         if (service.HasDatabase)
         {

@@ -3,13 +3,14 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Trust.Crypto.Asn1;
+using Trust.Kernel.Residency;
 
 namespace Trust.Kernel.Hosting;
 
 /// <summary>
 /// The service's TLS identity: a P-256 key the service makes itself, in a file it alone can read, and a certificate of at
 /// most seven days that is replaced without a restart. Also judges other services' certificates: only the service-issuing
-/// CA counts, and one exact dNSName per peer.
+/// CA counts, and one exact dNSName per peer; for a peer of another region's installation its own service-issuing CA.
 /// </summary>
 public sealed class ServiceIdentity : IDisposable
 {
@@ -19,18 +20,21 @@ public sealed class ServiceIdentity : IDisposable
     private readonly string _service;
     private readonly TimeProvider _clock;
     private readonly Lazy<X509Certificate2> _issuer;
+    private readonly List<OtherIssuer> _others;
     private readonly System.Collections.Concurrent.ConcurrentDictionary<ListenerOptions, (X509Certificate2 Certificate, SslServerAuthenticationOptions Options)> _serverOptions = new();
     private volatile X509Certificate2? _current;
 
     /// <param name="service">Service name, for example <c>ca</c>.</param>
     /// <param name="options">Names the private folder (<c>tls/</c> inside) and the public folder.</param>
     /// <param name="clock">Judges validity.</param>
-    public ServiceIdentity(string service, ServiceOptions options, TimeProvider clock)
+    /// <param name="peers">Those among them that another installation certifies are known by its issuer.</param>
+    public ServiceIdentity(string service, ServiceOptions options, TimeProvider clock, IEnumerable<PeerOptions>? peers = null)
     {
         _service = service;
         _directory = Path.Combine(options.DataDirectory, "tls");
         _clock = clock;
         _issuer = new Lazy<X509Certificate2>(() => X509CertificateLoader.LoadCertificateFromFile(Path.Combine(options.PublicDirectory, "service-issuing.pem")));
+        _others = [.. (peers ?? []).Where(p => p.IssuerFile is not null).Select(p => new OtherIssuer(p.Name, p.Proves, Path.Combine(options.PublicDirectory, p.IssuerFile!)))];
     }
 
     /// <summary>The exact name a peer must prove.</summary>
@@ -106,14 +110,24 @@ public sealed class ServiceIdentity : IDisposable
     /// <summary>True when <paramref name="certificate"/> is a valid service certificate with exactly the peer's name.</summary>
     public bool IsPeer(X509Certificate? certificate, string peer) => certificate is X509Certificate2 leaf && PeerName(leaf) == peer;
 
-    /// <summary>The service name a certificate proves, or null when it is not a valid service certificate.</summary>
+    /// <summary>
+    /// The service name a certificate proves, or null when it is not a valid service certificate. A service of another installation is known by the name that our
+    /// configuration gives it and by no other, so that neither its issuer nor ours can make it one of our own, or one of ours it.
+    /// </summary>
     public string? PeerName(X509Certificate2 certificate)
     {
-        if (!IsUnderIssuer(certificate) || !Allows(certificate, ServerAuthentication) || !Allows(certificate, ClientAuthentication))
+        ArgumentNullException.ThrowIfNull(certificate);
+        if (!Allows(certificate, ServerAuthentication) || !Allows(certificate, ClientAuthentication) || NameIn(certificate) is not { } name)
         {
             return null;
         }
 
+        return IsUnder(certificate, Issuer) ? _others.Exists(o => o.Peer == name) ? null : name
+            : _others.Find(o => o.Service == name && o.Certificate() is { } issuer && IsUnder(certificate, issuer))?.Peer;
+    }
+
+    private static string? NameIn(X509Certificate2 certificate)
+    {
         const string suffix = ".trust.internal";
         var names = certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(e => e.EnumerateDnsNames())
             .Where(n => n.EndsWith(suffix, StringComparison.Ordinal)).ToList();
@@ -195,9 +209,9 @@ public sealed class ServiceIdentity : IDisposable
     }
 
     // One hop below the pinned issuer; nothing is downloaded, no platform status is asked.
-    private bool IsUnderIssuer(X509Certificate2 certificate) =>
+    private bool IsUnder(X509Certificate2 certificate, X509Certificate2 issuer) =>
         Certificate.TryParse(certificate.RawDataMemory, out var leaf, out _)
-        && CertificatePath.Build(leaf, [], [Certificate.Parse(Issuer.RawDataMemory)], _clock.GetUtcNow(), CertificateUsage.Client) is PathOutcome.Trusted;
+        && CertificatePath.Build(leaf, [], [Certificate.Parse(issuer.RawDataMemory)], _clock.GetUtcNow(), CertificateUsage.Client) is PathOutcome.Trusted;
 
     private static bool Allows(X509Certificate2 certificate, string usage) =>
         certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().Any(e => e.EnhancedKeyUsages.Cast<Oid>().Any(o => o.Value == usage));
@@ -233,5 +247,17 @@ public sealed class ServiceIdentity : IDisposable
         });
         stream.Write(System.Text.Encoding.ASCII.GetBytes(text));
         stream.Flush(flushToDisk: true);
+    }
+
+    // Its file is there once the other installation has held its ceremony; until then nobody is that peer, and readiness says which file is missing.
+    private sealed class OtherIssuer(string peer, string service, string file)
+    {
+        private volatile X509Certificate2? _certificate;
+
+        public string Peer => peer;
+
+        public string Service => service;
+
+        public X509Certificate2? Certificate() => _certificate ??= File.Exists(file) ? X509CertificateLoader.LoadCertificateFromFile(file) : null;
     }
 }

@@ -44,7 +44,7 @@ public abstract record Who
     public sealed record Service(IReadOnlyList<string> Names) : Who
     {
         /// <inheritdoc/>
-        public override string ToString() => "service " + string.Join(", ", Names);
+        public override string ToString() => Names.Count == 0 ? "no one" : "service " + string.Join(", ", Names);
     }
 
     /// <summary>Bearers of a token, or services.</summary>

@@ -99,6 +99,14 @@ public sealed record Network(string Cidr, string Region, string Attester, string
 /// <param name="To">First day on which it is not so any more.</param>
 public sealed record AddedRegion(string Code, string Parent, string Name, DateOnly From, DateOnly? To = null);
 
+/// <summary>The installation of another region: where its services answer, for whoever asks here for what is kept there.</summary>
+/// <param name="Region">GB/T 2260 code of the region that it serves.</param>
+/// <param name="Services">Addresses (https) by service: <c>idp</c>, <c>ca</c>, <c>sign</c>, <c>ledger</c>.</param>
+/// <param name="Attester">Who says so.</param>
+/// <param name="EvidenceSha256">Hash of what was shown for it, hex.</param>
+/// <param name="Expires">From then on it is not declared any more.</param>
+public sealed record Neighbour(string Region, IReadOnlyDictionary<string, string> Services, string Attester, string EvidenceSha256, DateTimeOffset Expires);
+
 /// <summary>
 /// All that two officers declare about residency, as one document with one version: rules, places, networks, added regions. Each change is a
 /// new document that replaces the one before.
@@ -111,9 +119,10 @@ public sealed record AddedRegion(string Code, string Parent, string Name, DateOn
 /// <param name="Places">The places.</param>
 /// <param name="Networks">Where callers are.</param>
 /// <param name="Regions">Codes beyond the table that the program carries.</param>
+/// <param name="Neighbours">Installations of other regions; absent where there are none.</param>
 public sealed record Declaration(
     int Format, int Version, string Region, DateTimeOffset IssuedAt, IReadOnlyList<ResidencyRule> Rules, IReadOnlyList<Place> Places, IReadOnlyList<Network> Networks,
-    IReadOnlyList<AddedRegion> Regions);
+    IReadOnlyList<AddedRegion> Regions, IReadOnlyList<Neighbour>? Neighbours = null);
 
 /// <summary>How declarations are written: strictly, as every document of ours.</summary>
 [JsonSourceGenerationOptions(

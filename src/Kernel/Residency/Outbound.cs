@@ -180,7 +180,7 @@ public sealed class Outbound : IDisposable
 
     private static SslClientAuthenticationOptions Tls(PeerOptions peer, ServiceIdentity identity, X509Certificate2 own) => new()
     {
-        TargetHost = ServiceIdentity.TlsName(peer.Name),
+        TargetHost = ServiceIdentity.TlsName(peer.Proves),
         EnabledSslProtocols = SslProtocols.Tls13,
         CertificateChainPolicy = ServiceIdentity.NoDownloads(),
         // Offline: chosen in a callback instead, the certificate's issuer would be fetched from the address inside it at every handshake.

@@ -148,6 +148,10 @@ public sealed class ResidencyGate : IReadinessCheck
         return answer.Permitted ? null : answer.Violated[0];
     }
 
+    /// <summary>The installation of another region that keeps a record, where its identifier says one (<see cref="Identifiers.RecordId"/>) and the declaration knows it.</summary>
+    public Neighbour? KeeperElsewhere(Guid record) =>
+        Identifiers.RecordId.KeeperOf(record) is { } keeper ? _terms.KeeperElsewhere(keeper, _clock.GetUtcNow()) : null;
+
     /// <summary>Region of the caller at an address; null where nobody declared it.</summary>
     public string? RegionOf(System.Net.IPAddress? address) => _terms.RegionOf(address, _clock.GetUtcNow());
 

@@ -21,6 +21,7 @@ public sealed class ResidencyTerms
     /// <summary>Largest document that is read, in bytes.</summary>
     public const int MaxBytes = 1024 * 1024;
 
+    private static readonly string[] NeighbourServices = ["idp", "ca", "sign", "ledger"];
     private static readonly JsonLimits Limits = new(MaxBytes, 8);
     private static readonly TimeSpan China = TimeSpan.FromHours(8);
 
@@ -138,6 +139,15 @@ public sealed class ResidencyTerms
     /// <summary>The declared place of that kind at that address; null when there is none. Whether it may be used is <see cref="Refuse"/>'s to say.</summary>
     public Place? Find(PlaceKind kind, string address) => _places.GetValueOrDefault((kind, address));
 
+    /// <summary>The installation that keeps what its identifier says is kept for a region; null for this one's own region and what lies in it, and where none is declared.</summary>
+    /// <param name="keeper">GB/T 2260 code.</param>
+    /// <param name="now">The instant.</param>
+    public Neighbour? KeeperElsewhere(string keeper, DateTimeOffset now)
+    {
+        var today = DayOf(now);
+        return Regions.Contains(Region, keeper, today) ? null : Declaration.Neighbours?.FirstOrDefault(n => n.Expires > now && Regions.Contains(n.Region, keeper, today));
+    }
+
     /// <summary>Region of the caller at an address; null where no declared network holds it, and nobody knows where it is.</summary>
     public string? RegionOf(IPAddress? address, DateTimeOffset now)
     {
@@ -164,7 +174,8 @@ public sealed class ResidencyTerms
         }
 
         regions = regions.With([.. declaration.Regions.Select(r => new RegionRow(r.Code, r.Parent, r.Name, r.From, r.To))]);
-        fault = declaration.Places.Select(p => (p.Name, p.Region)).Concat(declaration.Networks.Select(n => (Name: n.Cidr, n.Region))).FirstOrDefault(p => !regions.Knows(p.Region, today)) is { Name: { } name } unknown
+        fault = declaration.Places.Select(p => (p.Name, p.Region)).Concat(declaration.Networks.Select(n => (Name: n.Cidr, n.Region)))
+            .Concat((declaration.Neighbours ?? []).Select(n => (Name: "a neighbour", n.Region))).FirstOrDefault(p => !regions.Knows(p.Region, today)) is { Name: { } name } unknown
             ? $"Region {unknown.Region} of {name} is not listed."
             : regions.IsInside(declaration.Region, today) ? "" : $"Region {declaration.Region} is not inside the mainland.";
         if (fault.Length > 0)
@@ -203,10 +214,24 @@ public sealed class ResidencyTerms
             return "A network is declared twice.";
         }
 
+        if ((declaration.Neighbours ?? []).FirstOrDefault(n => !IsCode(n.Region) || n.Region == declaration.Region || !IsAttested(n.Attester, n.EvidenceSha256) || !n.Services.All(IsService)) is { } neighbour)
+        {
+            return $"Neighbour '{neighbour.Region}' needs the code of another region, addresses (https) of {string.Join(", ", NeighbourServices)} only, an attester and the hash of the evidence.";
+        }
+
+        if ((declaration.Neighbours ?? []).GroupBy(n => n.Region, StringComparer.Ordinal).Any(g => g.Count() > 1))
+        {
+            return "A neighbour is declared twice.";
+        }
+
         return declaration.Regions.FirstOrDefault(r => !IsCode(r.Code) || !IsCode(r.Parent) || r.Code == r.Parent || r.To <= r.From || r.Code is RegionTree.Mainland || r.Name.Length is 0 or > 80) is { } region
             ? $"Added region '{region.Code}' needs six digits, another parent, a name and a period."
             : declaration.IssuedAt > now + TimeSpan.FromDays(1) ? "The declaration is dated in the future." : "";
     }
+
+    private static bool IsService(KeyValuePair<string, string> service) =>
+        NeighbourServices.Contains(service.Key, StringComparer.Ordinal) && service.Value.Length <= 200
+        && Uri.TryCreate(service.Value, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttps && (address.UserInfo + address.Query + address.Fragment).Length == 0;
 
     private static bool IsCode(string text) => text.Length == 6 && !text.AsSpan().ContainsAnyExceptInRange('0', '9');
 

@@ -7,6 +7,7 @@ using Npgsql;
 using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Identifiers;
 using Trust.Kernel.LiveStatus;
 using Trust.LogFormat;
 using Trust.SignService.Signatures;
@@ -166,7 +167,7 @@ internal sealed class PreparePrescription(
 
     private async Task<PrescriptionRow?> NewRow(ProfileOutcome.Holds read, Verdict.Admitted admitted, DateTimeOffset now, CancellationToken ct)
     {
-        var (id, region) = (Guid.CreateVersion7(now), admitted.Signer.Permit.Region);
+        var (id, region) = (RecordId.New(now, residency.Terms.Region), admitted.Signer.Permit.Region);
         return await texts.SealPayload(id, region, admitted.PatientKey, read.Payload, ct) is not { } sealedPayload ? null : new PrescriptionRow(
             id, region, read.Content.Number, read.Content.Institution, read.Content.Author, read.Content.Patient, admitted.PatientKey, read.Content.Category,
             new StoredText(null, sealedPayload), SHA256.HashData(read.Payload), PrescriptionStatus.Draft, ServiceScope.ValidUntil(read.Content, options), options.RuleVersion);

@@ -62,7 +62,7 @@ public sealed class CardStatusTests(RunningTrust trust)
     [Fact]
     public async Task An_officers_card_is_no_doctors_card()
     {
-        await using var officer = await Card.Open(trust.World.Reader, trust.Installation.CardDirectory, Installation.Officers[2], None);
+        await using var officer = await Card.Open(trust.World.Reader, trust.Installation.CardDirectory, trust.Installation.Officers[2], None);
         Assert.IsType<LoginResult.Refused>(await trust.Login(officer, "openid", None));
     }
 

@@ -6,7 +6,7 @@ namespace Trust.Cli.Demo;
 
 /// <summary>
 /// The people and systems of the demonstration, made from <c>samples/</c>: a hospital, a township clinic and a pharmacy in
-/// Sichuan, a physician, a pharmacist and a retail pharmacist with a card each, three outside systems. Everything is done
+/// Sichuan (or Chongqing, where the same physician practises too), a physician, a pharmacist and a retail pharmacist with a card each, three outside systems. Everything is done
 /// through the public interfaces, as its users would.
 /// </summary>
 public sealed class World : IAsyncDisposable
@@ -51,13 +51,19 @@ public sealed class World : IAsyncDisposable
     /// <summary>Folder of the sample files.</summary>
     public string Samples => _samples;
 
+    /// <summary>The sample registry of a region.</summary>
+    public static string RegistryFile(string repository, string region) =>
+        Path.Combine(repository, "samples", region == Installation.SampleRegion ? "registry.json" : $"registry-{region}.json");
+
+    private string Registry => RegistryFile(Path.GetDirectoryName(_samples)!, _installation.Region);
+
     /// <summary>Opens the officers' cards; nothing is registered yet.</summary>
     public static async Task<World> Open(Installation installation, string repository, CancellationToken ct)
     {
         var reader = installation.CardReader();
         var world = new World(installation, repository, reader);
         var officers = new List<Officer>();
-        foreach (var label in Installation.Officers)
+        foreach (var label in installation.Officers)
         {
             officers.Add(await Officer.Open(installation, reader, label, ct));
         }
@@ -72,7 +78,7 @@ public sealed class World : IAsyncDisposable
     /// <summary>Imports institutions, practitioners, affiliations and filings; returns the per-row answer.</summary>
     public async Task<JsonArray> ImportRegistry(CancellationToken ct)
     {
-        var rows = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_samples, "registry.json"), ct))!;
+        var rows = JsonNode.Parse(await File.ReadAllTextAsync(Registry, ct))!;
         var results = await Import(rows, ct);
         IReadOnlyList<string> Urns(string kind) => [.. results.Where(r => r!["kind"]!.GetValue<string>() == kind)
             .Select(r => r!["urn"]?.GetValue<string>() ?? throw new DemoException($"A row was refused: {r.ToJsonString()}"))];
@@ -93,7 +99,8 @@ public sealed class World : IAsyncDisposable
         var text = (await File.ReadAllTextAsync(Path.Combine(_samples, "clients.json"), ct))
             .Replace(sample.Idp, here.Idp, StringComparison.Ordinal).Replace(sample.CA, here.CA, StringComparison.Ordinal)
             .Replace(sample.Sign, here.Sign, StringComparison.Ordinal).Replace(sample.Ledger, here.Ledger, StringComparison.Ordinal)
-            .Replace(SampleHospital, Institutions[0], StringComparison.Ordinal).Replace(SamplePharmacy, Institutions[2], StringComparison.Ordinal);
+            .Replace(SampleHospital, Institutions[0], StringComparison.Ordinal).Replace(SamplePharmacy, Institutions[2], StringComparison.Ordinal)
+            .Replace($"\"{Installation.SampleRegion}\"", $"\"{_installation.Region}\"", StringComparison.Ordinal);
         var clients = JsonNode.Parse(text)!.AsArray();
         foreach (var client in clients)
         {
@@ -112,15 +119,16 @@ public sealed class World : IAsyncDisposable
     /// <summary>Personalises a card: two requests, one officer files, two others approve, both certificates are issued.</summary>
     public async Task<Card> Enrol(int person, CancellationToken ct)
     {
-        var (label, practitioner, institution) = People[person];
+        var (name, practitioner, institution) = People[person];
+        var label = _installation.CardLabel(name);
         var card = await Card.Open(Reader, _installation.CardDirectory, label, ct);
         if (!card.IsPersonalised)
         {
-            var rows = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_samples, "registry.json"), ct))!;
-            var name = rows["practitioners"]![practitioner]!["name"]!.GetValue<string>();
+            var rows = JsonNode.Parse(await File.ReadAllTextAsync(Registry, ct))!;
+            var holder = rows["practitioners"]![practitioner]!["name"]!.GetValue<string>();
             foreach (var (key, profile) in new[] { (Card.AuthenticationKey, "practitioner-authentication"), (Card.SignatureKey, "practitioner-signature") })
             {
-                var request = await Officers[0].RequestCertificate(profile, Practitioners[practitioner], Institutions[institution], await card.Request(key, name, ct), label, ct);
+                var request = await Officers[0].RequestCertificate(profile, Practitioners[practitioner], Institutions[institution], await card.Request(key, holder, ct), label, ct);
                 await card.Store(key, await ApproveByTwo(request, ct), ct);
             }
         }

@@ -21,14 +21,19 @@ public sealed record AddressPlan(
     string Idp, string Card, string IdpServices, string CA, string Officers, string Public, string Sign, string Ledger, string Witness)
 {
     /// <summary>The fixed development addresses of README.</summary>
-    public static AddressPlan Development { get; } = At(7001, 7011, 7021, 7002, 7012, 7080, 7003, 7004, 7005);
+    public static AddressPlan Development { get; } = At(Local, Ports);
+
+    /// <summary>The same ports on addresses of a region's own, 127.51.0.1 and so on for 510000: regions run side by side, and callers of each are known by network.</summary>
+    public static AddressPlan OfRegion(string code) => OfRegion(code, Ports);
+
+    /// <summary>A region's own addresses on ports that are free now.</summary>
+    public static AddressPlan FreePorts(string code) => OfRegion(code, FreePorts9());
 
     /// <summary>The same addresses on ports that are free now: several installations run side by side.</summary>
-    public static AddressPlan FreePorts()
-    {
-        var ports = Enumerable.Range(0, 9).Select(_ => PostgresCluster.FreePort()).ToArray();
-        return At(ports[0], ports[1], ports[2], ports[3], ports[4], ports[5], ports[6], ports[7], ports[8]);
-    }
+    public static AddressPlan FreePorts() => At(Local, FreePorts9());
+
+    /// <summary>The network that a region's own addresses lie in.</summary>
+    public static string NetworkOf(string code) => Prefix(code) + "0/24";
 
     /// <summary>The first address that something else already listens on, or null.</summary>
     public string? Taken() => new[] { Idp, Card, IdpServices, CA, Officers, Public, Sign, Ledger, Witness }.FirstOrDefault(url =>
@@ -49,10 +54,21 @@ public sealed record AddressPlan(
         }
     });
 
-    private static AddressPlan At(int idp, int card, int idpServices, int ca, int officers, int open, int sign, int ledger, int witness) => new(
-        Url("https://localhost", idp), Url("https://127.0.0.2", card), Url("https://127.0.0.2", idpServices), Url("https://127.0.0.3", ca),
-        Url("https://127.0.0.3", officers), Url("http://127.0.0.3", open), Url("https://127.0.0.4", sign), Url("https://127.0.0.5", ledger),
-        Url("https://127.0.0.6", witness));
+    private static int[] Ports => [7001, 7011, 7021, 7002, 7012, 7080, 7003, 7004, 7005];
 
-    private static string Url(string host, int port) => string.Create(CultureInfo.InvariantCulture, $"{host}:{port}");
+    private static string[] Local => ["localhost", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"];
+
+    private static int[] FreePorts9() => [.. Ports.Select(_ => PostgresCluster.FreePort())];
+
+    private static AddressPlan OfRegion(string code, int[] ports) => At([.. Enumerable.Range(1, 6).Select(host => Prefix(code) + host.ToString(CultureInfo.InvariantCulture))], ports);
+
+    private static string Prefix(string code) =>
+        string.Create(CultureInfo.InvariantCulture, $"127.{int.Parse(code[..2], CultureInfo.InvariantCulture)}.{int.Parse(code[2..4], CultureInfo.InvariantCulture)}.");
+
+    // Hosts: provider, its card login, ca, sign, ledger, witness.
+    private static AddressPlan At(string[] hosts, int[] ports) => new(
+        Url("https", hosts[0], ports[0]), Url("https", hosts[1], ports[1]), Url("https", hosts[1], ports[2]), Url("https", hosts[2], ports[3]), Url("https", hosts[2], ports[4]),
+        Url("http", hosts[2], ports[5]), Url("https", hosts[3], ports[6]), Url("https", hosts[4], ports[7]), Url("https", hosts[5], ports[8]));
+
+    private static string Url(string scheme, string host, int port) => string.Create(CultureInfo.InvariantCulture, $"{scheme}://{host}:{port}");
 }

@@ -5,7 +5,7 @@ namespace Trust.Cli.Local;
 // The configuration files of the services and the witness: one JSON file each, secrets only by the name of the file that holds them.
 public sealed partial class Installation
 {
-    private const string Origin = "trust.example/" + Region;
+    private string Origin => "trust.example/" + Region;
 
     private async Task WriteConfiguration(CancellationToken ct)
     {
@@ -24,7 +24,7 @@ public sealed partial class Installation
                     ["OwnerPasswordFile"] = database.OwnerPasswordFile, ["Schema"] = database.Schema, ["Region"] = Region,
                 },
                 ["Token"] = Token(name),
-                ["Peers"] = Peers(),
+                ["Peers"] = Peers(name == "ca" ? OtherRegions() : []),
                 ["Ledger"] = new JsonObject { ["Peer"] = "ledger", ["BudgetAge"] = Timespan(TimeSpan.FromMinutes(5)), ["BudgetCount"] = 10_000 },
             };
             Own(name, root);
@@ -48,7 +48,7 @@ public sealed partial class Installation
             ["Service"] = Service(Witness),
             ["Listen"] = Listeners(Witness),
             ["Token"] = Token(Witness),
-            ["Peers"] = Peers(),
+            ["Peers"] = Peers([]),
             [nameof(Witness)] = new JsonObject
             {
                 ["Name"] = "witness." + Origin,
@@ -92,10 +92,10 @@ public sealed partial class Installation
         };
     }
 
-    private JsonArray Peers()
+    private JsonArray Peers(IEnumerable<JsonNode> more)
     {
-        static JsonObject Peer(string name, string address) => new() { ["Name"] = name, ["Address"] = address, ["Region"] = Region };
-        return [Peer("idp", Addresses.IdpServices), Peer("ca", Addresses.CA), Peer("sign", Addresses.Sign), Peer("ledger", Addresses.Ledger), Peer(Witness, Addresses.Witness)];
+        JsonObject Peer(string name, string address) => new() { ["Name"] = name, ["Address"] = address, ["Region"] = Region };
+        return [Peer("idp", Addresses.IdpServices), Peer("ca", Addresses.CA), Peer("sign", Addresses.Sign), Peer("ledger", Addresses.Ledger), Peer(Witness, Addresses.Witness), .. more];
     }
 
     private void Own(string name, JsonObject root)
@@ -109,7 +109,7 @@ public sealed partial class Installation
             case "ca":
                 root["Ca"] = new JsonObject
                 {
-                    ["PublicBaseUrl"] = Addresses.Public, ["AllowSoftwareSm2"] = true,
+                    ["PublicBaseUrl"] = Addresses.Public, ["AllowSoftwareSm2"] = true, ["Persons"] = Persons(),
                 };
                 root["Tokens"] = Tokens(Addresses.CA);
                 break;

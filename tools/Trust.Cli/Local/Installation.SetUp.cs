@@ -16,10 +16,16 @@ public sealed partial class Installation
     public string CardDirectory => At("cards", "people");
 
     /// <summary>Labels of the three officers' cards, in the ceremony's order.</summary>
-    public static IReadOnlyList<string> Officers => OfficerCards;
+    public IReadOnlyList<string> Officers => [.. OfficerCards.Select(CardLabel)];
 
-    /// <summary>Opens this process's card reader: the token directory that holds everyone's USB keys.</summary>
-    public SoftHsm CardReader() => SoftHsm.Open(At("cards", "tokens"));
+    /// <summary>Label of a person's card: where installations share a token directory it says whose card it is.</summary>
+    public string CardLabel(string name) => Cards is null ? name : $"{name}-{Region}";
+
+    /// <summary>The token directory that holds everyone's USB keys.</summary>
+    public string CardTokens => Cards ?? At("cards", "tokens");
+
+    /// <summary>Opens this process's card reader.</summary>
+    public SoftHsm CardReader() => SoftHsm.Open(CardTokens);
 
     private async Task SetUp(Action<string> progress, CancellationToken ct)
     {
@@ -56,7 +62,7 @@ public sealed partial class Installation
     {
         var reader = CardReader();
         var officers = new JsonArray();
-        foreach (var (label, identity) in OfficerCards.Zip(OfficerIdentities))
+        foreach (var (label, identity) in Officers.Zip(OfficerIdentities))
         {
             await using var card = await Card.Open(reader, CardDirectory, label, ct);
             var officer = new JsonObject { ["name"] = label, ["identityType"] = "resident-id", ["identityNumber"] = identity, ["region"] = Region };

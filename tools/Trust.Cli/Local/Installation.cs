@@ -11,7 +11,7 @@ namespace Trust.Cli.Local;
 public sealed partial class Installation
 {
     /// <summary>Region of the demonstration: Sichuan.</summary>
-    public const string Region = "510000";
+    public const string SampleRegion = "510000";
 
     private const string Witness = "witness";
 
@@ -24,9 +24,11 @@ public sealed partial class Installation
     /// <param name="directory">Folder of the installation.</param>
     /// <param name="addresses">Where the services listen.</param>
     /// <param name="repository">Repository with the built services.</param>
-    public Installation(string directory, AddressPlan addresses, string repository)
+    /// <param name="region">GB/T 2260 code of the region that it serves.</param>
+    public Installation(string directory, AddressPlan addresses, string repository, string region = SampleRegion)
     {
         Directory = Path.GetFullPath(directory);
+        Region = region;
         Addresses = addresses;
         _binaries = repository;
         _postgres = ReachableByServers(Directory);
@@ -36,8 +38,14 @@ public sealed partial class Installation
     /// <summary>Folder of the installation.</summary>
     public string Directory { get; }
 
+    /// <summary>The region that it serves.</summary>
+    public string Region { get; }
+
     /// <summary>Where the services listen.</summary>
     public AddressPlan Addresses { get; }
+
+    /// <summary>Token directory of people's cards where installations share one; null for one of its own.</summary>
+    public string? Cards { get; init; }
 
     /// <summary>Whether callers may call as often as they like: a benchmark's come from one address and with few cards.</summary>
     public bool Unlimited { get; init; }
@@ -78,6 +86,13 @@ public sealed partial class Installation
     /// <param name="ct">Cancels; what runs is left to <see cref="Stop"/>.</param>
     public async Task Start(Action<string> progress, CancellationToken ct)
     {
+        await Prepare(progress, ct);
+        await Serve(progress, ct);
+    }
+
+    /// <summary>Starts the clusters and makes what is missing, ceremony included; no service runs yet.</summary>
+    internal async Task Prepare(Action<string> progress, CancellationToken ct)
+    {
         System.IO.Directory.CreateDirectory(Directory);
         var fresh = !IsSetUp;
         progress(fresh ? "Setting up two private PostgreSQL clusters" : "Starting the PostgreSQL clusters");
@@ -94,7 +109,11 @@ public sealed partial class Installation
             progress("Renewing expired service certificates");
             await Services["ca"].Verb("ceremony", ["--file", At("ceremony.json")], ct);
         }
+    }
 
+    /// <summary>Declares where everything stands, and starts the services.</summary>
+    internal async Task Serve(Action<string> progress, CancellationToken ct)
+    {
         progress("Declaring where everything stands, by two officers");
         await DeclareWhatIsNew(ct);
         progress("Starting the four services and the witness");

@@ -19,11 +19,13 @@ public static class DeclarationFile
     /// <param name="drafts">As the services printed them, by service.</param>
     /// <param name="version">The document's version.</param>
     /// <param name="networks">Where callers are: CIDR and region.</param>
+    /// <param name="neighbours">Installations of other regions: region, addresses by service.</param>
     /// <param name="attester">Who says where the places and networks are.</param>
     /// <param name="evidenceSha256">Hash of what was shown for it.</param>
     /// <param name="expires">Until when.</param>
     public static JsonObject Merge(
-        IReadOnlyDictionary<string, JsonObject> drafts, int version, IEnumerable<(string Cidr, string Region)> networks, string attester, string evidenceSha256, DateTimeOffset expires)
+        IReadOnlyDictionary<string, JsonObject> drafts, int version, IEnumerable<(string Cidr, string Region)> networks,
+        IReadOnlyList<(string Region, IReadOnlyDictionary<string, string> Services)> neighbours, string attester, string evidenceSha256, DateTimeOffset expires)
     {
         var document = drafts.Values.First().DeepClone().AsObject();
         var places = new SortedDictionary<string, JsonObject>(StringComparer.Ordinal);
@@ -43,6 +45,15 @@ public static class DeclarationFile
         {
             ["cidr"] = n.Cidr, ["region"] = n.Region, ["attester"] = attester, ["evidenceSha256"] = evidenceSha256, ["expires"] = expires.ToString("O"),
         })]);
+        if (neighbours.Count > 0)
+        {
+            document["neighbours"] = new JsonArray([.. neighbours.Select(n => (JsonNode)new JsonObject
+            {
+                ["region"] = n.Region, ["services"] = new JsonObject([.. n.Services.Select(s => KeyValuePair.Create(s.Key, (JsonNode?)s.Value))]),
+                ["attester"] = attester, ["evidenceSha256"] = evidenceSha256, ["expires"] = expires.ToString("O"),
+            })]);
+        }
+
         return document;
     }
 

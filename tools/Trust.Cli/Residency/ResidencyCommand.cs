@@ -25,8 +25,9 @@ public static class ResidencyCommand
         var evidence = new Option<FileInfo>("--evidence") { Description = "What was shown for it: a contract, an inspection record. Only its hash is declared.", Required = true };
         var expires = new Option<string>("--expires") { Description = "Until when: RFC 3339 with an offset.", Required = true };
         var networks = new Option<string[]>("--network") { Description = "CIDR=REGION, of callers and peers; several times.", Required = true };
+        var neighbours = new Option<string[]>("--neighbour") { Description = "REGION:SERVICE=ADDRESS of another region's installation (services idp, ca, sign, ledger); several times." };
         var output = new Option<FileInfo>("--out") { Description = "The document.", Required = true };
-        var command = new Command("merge", "Put the drafts of the services into one document, for officers to read and sign.") { drafts, version, attester, evidence, expires, networks, output };
+        var command = new Command("merge", "Put the drafts of the services into one document, for officers to read and sign.") { drafts, version, attester, evidence, expires, networks, neighbours, output };
         command.SetAction(async (parsed, ct) =>
         {
             var read = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
@@ -37,13 +38,21 @@ public static class ResidencyCommand
 
             var places = parsed.GetValue(networks)!.Select(n => n.Split('=')).Select(n => n is [var cidr, var region] ? (cidr, region) : throw new CommandFailedException("--network is CIDR=REGION."));
             var document = DeclarationFile.Merge(
-                read, parsed.GetValue(version), places, parsed.GetValue(attester)!, Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(parsed.GetValue(evidence)!.FullName, ct))),
+                read, parsed.GetValue(version), places, Neighbours(parsed.GetValue(neighbours) ?? []), parsed.GetValue(attester)!, Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(parsed.GetValue(evidence)!.FullName, ct))),
                 DateTimeOffset.Parse(parsed.GetValue(expires)!, CultureInfo.InvariantCulture));
             await File.WriteAllBytesAsync(parsed.GetValue(output)!.FullName, DeclarationFile.Canonical(document), ct);
             return 0;
         });
         return command;
     }
+
+    private static IReadOnlyList<(string Region, IReadOnlyDictionary<string, string> Services)> Neighbours(string[] written) =>
+    [
+        .. written.Select(w => w.Split([':', '='], 3)).Select(w => w is [var region, var service, var address] ? (Region: region, Service: service, Address: address)
+                : throw new CommandFailedException("--neighbour is REGION:SERVICE=ADDRESS."))
+            .GroupBy(w => w.Region, StringComparer.Ordinal)
+            .Select(g => (g.Key, (IReadOnlyDictionary<string, string>)g.ToDictionary(w => w.Service, w => w.Address, StringComparer.Ordinal))),
+    ];
 
     private static Command Sign()
     {

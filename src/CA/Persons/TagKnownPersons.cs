@@ -1,0 +1,46 @@
+using Npgsql;
+using Trust.CA.Registry;
+using Trust.Kernel.Postgres;
+
+namespace Trust.CA.Persons;
+
+/// <summary>Tags the practitioners whom this ca entered before it became a registrar, so that they keep their identifiers in other regions too.</summary>
+internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, PersonRegister register, RegistryKeys keys, CaOptions options)
+{
+    /// <summary>Time between rounds.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    private const int MostOfARound = 200;
+    private const string Untagged = """
+        SELECT p.urn, p.identity_type, p.identity_sealed FROM practitioners p
+        WHERE NOT EXISTS (SELECT 1 FROM person_identifiers i WHERE i.person = p.urn) ORDER BY p.urn LIMIT $1
+        """;
+    private const string Any = "SELECT EXISTS (SELECT 1 FROM practitioners p WHERE NOT EXISTS (SELECT 1 FROM person_identifiers i WHERE i.person = p.urn))";
+
+    /// <summary>True when all are.</summary>
+    public async Task<bool> AreTagged(CancellationToken ct) => !await db.Sql(Any).Scalar<bool>(ct);
+
+    /// <summary>Tags all that are not, in parts.</summary>
+    public async Task Round(CancellationToken ct)
+    {
+        while (options.Persons.IsRegistrar && !await AreTagged(ct))
+        {
+            var part = await db.Sql(Untagged).With(MostOfARound).All(r => (Urn: r.GetString(0), Type: r.GetString(1), Sealed: r.GetFieldValue<byte[]>(2)), ct);
+            var found = new List<byte[]>(part.Count);
+            foreach (var person in part)
+            {
+                found.Add(await tags.TagOf(person.Type, await keys.Open(person.Urn, person.Sealed, ct), ct));
+            }
+
+            string[] own = [.. part.Select(p => p.Urn)];
+            switch (await register.For(found, own, "ca", ct))
+            {
+                case GiveOutcome.Given(var persons) when !persons.SequenceEqual(own, StringComparer.Ordinal):
+                    throw new InvalidDataException("Someone entered here has another identifier already by his tag.");
+                case GiveOutcome.NotRecorded:
+                    // The ledger has waited too long; the next round goes on here.
+                    return;
+            }
+        }
+    }
+}

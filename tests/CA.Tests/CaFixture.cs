@@ -9,7 +9,9 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Trust.CA.Enrolment;
+using Trust.CA.Persons;
 using Trust.CA.Registry;
+using Trust.CA.Tests.Persons;
 using Trust.Cli.Local;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Audit;
@@ -35,7 +37,13 @@ public sealed class CaFixture : IAsyncLifetime
     {
     }
 
-    private CaFixture(bool receipts, bool ownServer = false) => (_receipts, _ownServer) = (receipts, ownServer);
+    private CaFixture(bool receipts, bool ownServer = false, PersonOptions? persons = null) => (_receipts, _ownServer, Persons) = (receipts, ownServer, persons ?? new());
+
+    /// <summary>Who gives people their identifiers, from the next start on.</summary>
+    internal PersonOptions Persons { get; set; }
+
+    /// <summary>What answers in another region's ca's place.</summary>
+    internal RegistrarStandIn Registrar { get; } = new();
 
     public string Directory { get; } = Scratch.Directory("ca");
 
@@ -72,9 +80,9 @@ public sealed class CaFixture : IAsyncLifetime
     private TokenOptions Root { get; set; } = null!;
 
     /// <summary>A CA of a test's own; without receipts the ledger went away once the CA had compared its head with it.</summary>
-    public static async Task<CaFixture> Own(bool receipts = true, bool ownServer = false)
+    public static async Task<CaFixture> Own(bool receipts = true, bool ownServer = false, PersonOptions? persons = null)
     {
-        var fixture = new CaFixture(receipts, ownServer);
+        var fixture = new CaFixture(receipts, ownServer, persons);
         await fixture.InitializeAsync();
         return fixture;
     }
@@ -272,7 +280,7 @@ public sealed class CaFixture : IAsyncLifetime
         Timeout = TimeSpan.FromSeconds(30),
     };
 
-    private void WriteConfig()
+    internal void WriteConfig()
     {
         var database = Database.Options;
         File.WriteAllText(Config, JsonSerializer.Serialize(new
@@ -286,14 +294,14 @@ public sealed class CaFixture : IAsyncLifetime
             },
             Database = new { database.ConnectionString, database.PasswordFile, database.OwnerUsername, database.OwnerPasswordFile, database.Schema, database.Region },
             Token = new { Token.ModulePath, Token.TokenLabel, Token.PinFile, Region = "510000" },
-            Peers = new[] { "ledger", "idp" }.Select(name => new { Name = name, Address = _ledger!.Urls.First(), Region = "510000" }),
+            Peers = new[] { "ledger", "idp", RegistrarStandIn.Name }.Select(name => new { Name = name, Address = _ledger!.Urls.First(), Region = "510000" }),
             Tokens = new { Issuer = "https://idp.example", Audience = Main.ToString() },
             Ledger = new { Peer = "ledger" },
             // Every test calls with the same three cards.
             RateLimits = new { Card = 0 },
             Ca = new
             {
-                PublicBaseUrl = PublicUrl.ToString(), RootTokenLabel = Root.TokenLabel, AllowSoftwareSm2 = true, ResumeAfter = "00:00:01",
+                PublicBaseUrl = PublicUrl.ToString(), RootTokenLabel = Root.TokenLabel, AllowSoftwareSm2 = true, ResumeAfter = "00:00:01", Persons,
             },
         }));
         TestDeclaration.Write(Config, Program.Service);
@@ -333,6 +341,7 @@ public sealed class CaFixture : IAsyncLifetime
         _ledger = builder.Build();
         Ledger.Map(_ledger);
         Issuer.Map(_ledger);
+        Registrar.Map(_ledger);
         await _ledger.StartAsync();
     }
 }

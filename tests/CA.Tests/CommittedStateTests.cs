@@ -26,6 +26,7 @@ public sealed class CommittedStateTests
     private static readonly StateRow[] Rows =
     [
         new("practitioners", r => [Person(r, "urn")]),
+        new("person_identifiers", r => [Person(r, "person")]),
         new("practitioner_facts", r => [Person(r, "practitioner")]),
         new("practitioner_states", r => [Person(r, "practitioner")]),
         new("institutions", r => [Institution(r, "urn")]),

@@ -69,6 +69,8 @@ public sealed class MapTests(CaFixture ca)
             "GET /ocsp/{**request} | anyone | Read | ByProtocol",
             "GET /crl/{file} | anyone | Read | ByProtocol",
             "GET /ca/{file} | anyone | Read | ByProtocol",
+            "POST /person-tags | no one | None | ByProtocol",
+            "POST /person-identifiers | no one | None | ByProtocol",
         ];
         var rows = Map.Routes(new ConfigurationBuilder().Build()).Routes;
         Assert.Equal(table, rows.Select(r => $"{r.Method} {r.Path} | {r.Who} | {r.Limit} | {r.Repeats}"));

@@ -83,7 +83,8 @@ public sealed class MapTests(CaFixture ca)
         var routes = MalformedBodies.RoutesOf(ca.App.Services);
         Assert.NotEmpty(routes);
         using var officer = ca.Officer(0);
-        foreach (var (route, body) in routes)
+        // Those that nobody may call here are held by PersonTests, where a service may.
+        foreach (var (route, body) in routes.Where(r => r.Route.Who is not Who.Service { Names.Count: 0 }))
         {
             var path = route.Path.Replace("{id:guid}", Guid.NewGuid().ToString(), StringComparison.Ordinal)
                 .Replace("institutions/{urn}", "institutions/urn:mdid:o:01J9ZZZZZZZZZZZZZZZZZZZZH1", StringComparison.Ordinal)

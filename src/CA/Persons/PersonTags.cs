@@ -20,7 +20,9 @@ internal sealed class PersonTags(IToken token)
     /// <param name="element">33 bytes that are an element (<see cref="ObliviousPrf.IsElement"/>).</param>
     /// <param name="ct">Cancels.</param>
     /// <returns>The x coordinate, 32 bytes.</returns>
-    public ValueTask<byte[]> Evaluate(ReadOnlyMemory<byte> element, CancellationToken ct) => token.Agree(Key, ObliviousPrf.Uncompressed(element.Span), ct);
+    /// <exception cref="ArgumentException">It is no element.</exception>
+    public ValueTask<byte[]> Evaluate(ReadOnlyMemory<byte> element, CancellationToken ct) =>
+        token.Agree(Key, ObliviousPrf.TryToPoint(element.Span, out var point) ? point : throw new ArgumentException("Not an element.", nameof(element)), ct);
 
     /// <summary>The tag of a document, by the registrar itself.</summary>
     public async Task<byte[]> TagOf(string type, string number, CancellationToken ct)

@@ -54,11 +54,16 @@ public sealed class PersonTests(CaFixture shared)
         await using var ca = await CaFixture.Own(persons: Registrar);
         using var peer = ca.Peer();
         var good = PersonTags.Blind("resident-id", "1").Element.ToArray();
-        byte[][][] elements = [[], [[]], [good[1..]], [[4, .. good[1..]]], [[2, .. Enumerable.Repeat((byte)0xff, 32)]], [.. Enumerable.Repeat(good, EvaluateTags.Most + 1).Chunk(EvaluateTags.Most + 1)]];
+        byte[][][] elements = [[], [[]], [good[1..]], [[4, .. good[1..]]], [[2, .. Enumerable.Repeat((byte)0xff, 32)]], [.. Enumerable.Repeat(good, EvaluateTags.Most + 1)]];
         foreach (var asked in elements)
         {
             using var answer = await peer.PostAsJsonAsync(EvaluateTags.Path, new EvaluationRequest(asked), CaJson.Default.EvaluationRequest);
             Assert.Equal((HttpStatusCode.BadRequest, "malformed-tags"), (answer.StatusCode, await answer.Problem()));
+        }
+
+        foreach (var (route, body) in MalformedBodies.RoutesOf(ca.App.Services).Where(r => r.Route.Path is EvaluateTags.Path or GiveIdentifiers.Path))
+        {
+            Assert.True(await MalformedBodies.Hold(ca.App.Services, body, content => peer.PostAsync(route.Path, content)) > 0);
         }
 
         var tag = RandomNumberGenerator.GetBytes(32);

@@ -66,7 +66,7 @@ internal sealed class RegistrarStandIn
 
     private byte[] Times(byte[] element)
     {
-        var point = ObliviousPrf.Uncompressed(element);
+        _ = ObliviousPrf.TryToPoint(element, out var point);
         using var other = ECDiffieHellman.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, Q = new ECPoint { X = point[1..33], Y = point[33..] } });
         return _key.DeriveRawSecretAgreement(other.PublicKey);
     }

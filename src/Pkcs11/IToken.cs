@@ -28,6 +28,9 @@ public enum KeyAlgorithm
 
     /// <summary>A 32-byte generic secret for HMAC-SHA-256.</summary>
     HmacSha256,
+
+    /// <summary>ECDH on P-256 (CKM_ECDH1_DERIVE); multiplies a point and signs nothing.</summary>
+    EcdhP256,
 }
 
 /// <summary>A key in a token as callers see it: never a handle.</summary>
@@ -78,6 +81,14 @@ public interface IToken : IAsyncDisposable
 
     /// <summary>Opens what <see cref="Encrypt"/> sealed; a changed byte is a <see cref="TokenException"/>.</summary>
     ValueTask<byte[]> Decrypt(KeyRef key, ReadOnlyMemory<byte> sealedBytes, ReadOnlyMemory<byte> associatedData, CancellationToken ct);
+
+    /// <summary>
+    /// ECDH on P-256 with the key (CKM_ECDH1_DERIVE, CKD_NULL): the x coordinate of the multiplied point, 32 bytes. Its y is not to be had.
+    /// </summary>
+    /// <param name="key">An <see cref="KeyAlgorithm.EcdhP256"/> key.</param>
+    /// <param name="point">65 bytes, 04 ‖ x ‖ y, of a point on the curve; anything else is CKR_DATA_INVALID and does not reach the token.</param>
+    /// <param name="ct">Cancels.</param>
+    ValueTask<byte[]> Agree(KeyRef key, ReadOnlyMemory<byte> point, CancellationToken ct);
 
     /// <summary>
     /// Generates a key inside the token, sensitive and not extractable. Refuses a label in use as KEY_EXISTS, also where another instance made it;

@@ -112,18 +112,19 @@ internal static class KeyGeneration
     {
         var mechanism = algorithm switch
         {
-            KeyAlgorithm.EcdsaP256 => (ulong)CKM.CKM_EC_KEY_PAIR_GEN,
+            KeyAlgorithm.EcdsaP256 or KeyAlgorithm.EcdhP256 => (ulong)CKM.CKM_EC_KEY_PAIR_GEN,
             KeyAlgorithm.Rsa3072 => (ulong)CKM.CKM_RSA_PKCS_KEY_PAIR_GEN,
             KeyAlgorithm.Ed25519 => (ulong)Edwards.KeyPairGeneration,
             KeyAlgorithm.Sm2 => VendorSm2Signing.Require(live, sm2).KeyPairGeneration,
             _ => throw new TokenException("UNSUPPORTED", $"{algorithm} is not a key pair."),
         };
-        if (!live.Mechanisms.Contains(mechanism))
+        var agrees = algorithm == KeyAlgorithm.EcdhP256;
+        if (!live.Mechanisms.Contains(mechanism) || (agrees && !live.Mechanisms.Contains((ulong)CKM.CKM_ECDH1_DERIVE)))
         {
             throw new TokenException("UNSUPPORTED", $"The token does not offer {algorithm}.");
         }
 
-        using var publicKey = Common(key, id, isPrivate: false).With(CKA.CKA_VERIFY, true);
+        using var publicKey = Common(key, id, isPrivate: false).With(CKA.CKA_VERIFY, !agrees);
         _ = algorithm switch
         {
             KeyAlgorithm.Rsa3072 => publicKey.With(CKA.CKA_MODULUS_BITS, 3072UL).With(CKA.CKA_PUBLIC_EXPONENT, [1, 0, 1]),
@@ -131,8 +132,8 @@ internal static class KeyGeneration
             KeyAlgorithm.Sm2 => publicKey.With(CKA.CKA_EC_PARAMS, PublicKeyInfo.Sm2),
             _ => publicKey.With(CKA.CKA_EC_PARAMS, PublicKeyInfo.P256),
         };
-        using var privateKey = Sealed(Common(key, id, isPrivate: true)).With(CKA.CKA_SIGN, true)
-            .With(CKA.CKA_DECRYPT, false).With(CKA.CKA_UNWRAP, false).With(CKA.CKA_DERIVE, false);
+        using var privateKey = Sealed(Common(key, id, isPrivate: true)).With(CKA.CKA_SIGN, !agrees)
+            .With(CKA.CKA_DECRYPT, false).With(CKA.CKA_UNWRAP, false).With(CKA.CKA_DERIVE, agrees);
         var (shownHandle, handle) = session.GenerateKeyPair(mechanism, publicKey, privateKey);
         if (KeyReader.PublicKeyOf(session, shownHandle) is not { } shown)
         {

@@ -27,9 +27,10 @@ internal static class KeyReader
         var keys = new Dictionary<string, KeyEntry>(StringComparer.Ordinal);
         foreach (var (handle, name) in Objects(session, CKO.CKO_PRIVATE_KEY, label, progress))
         {
-            if (publicKeys.TryGetValue(name, out var pub) && !IsBeingMade(session, handle, now))
+            if (publicKeys.TryGetValue(name, out var pub) && !IsBeingMade(session, handle, now)
+                && UnlessGone<KeyAlgorithm?>(() => Agrees(session, handle, pub.Algorithm) ? KeyAlgorithm.EcdhP256 : pub.Algorithm) is { } algorithm)
             {
-                Add(keys, new KeyEntry(new TokenKey(new KeyRef(name), pub.Algorithm, pub.Spki), handle));
+                Add(keys, new KeyEntry(new TokenKey(new KeyRef(name), algorithm, pub.Spki), handle));
             }
         }
 
@@ -63,6 +64,10 @@ internal static class KeyReader
                 return null;
         }
     }
+
+    // The public keys of ECDSA and ECDH on P-256 are alike; what the private key may do tells them apart. A key of another program that may do both signs.
+    private static bool Agrees(TokenSession session, ulong handle, KeyAlgorithm curve) =>
+        curve == KeyAlgorithm.EcdsaP256 && session.Read(handle, CKA.CKA_DERIVE) is [1] && session.Read(handle, CKA.CKA_SIGN) is [0];
 
     private static void Add(Dictionary<string, KeyEntry> keys, KeyEntry entry)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Net.Pkcs11Interop.Common;
+using Trust.Crypto;
 
 namespace Trust.Pkcs11;
 
@@ -128,6 +129,19 @@ public sealed class Pkcs11Token : IToken
                 associatedData.Span),
             Repeatable,
             ct);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<byte[]> Agree(KeyRef key, ReadOnlyMemory<byte> point, CancellationToken ct)
+    {
+        // The x of a point off the curve would tell of the key itself, a few bits at a time, and not every token looks whether a point is on it.
+        if (!P256Point.IsUncompressed(point.Span))
+        {
+            throw new TokenException(CKR.CKR_DATA_INVALID, "Agree");
+        }
+
+        return await _pool.Run(
+            (session, live) => session.Agree(Entry(session, live, key, KeyAlgorithm.EcdhP256).Handle, point.Span), Repeatable, ct);
     }
 
     /// <inheritdoc/>

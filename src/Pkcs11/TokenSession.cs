@@ -138,6 +138,42 @@ internal sealed class TokenSession(Pkcs11Library library, ulong session) : IDisp
         return length == (ulong)maxLength ? output : output[..(int)length];
     }
 
+    /// <summary>
+    /// ECDH with no key derivation function (CKM_ECDH1_DERIVE, CKD_NULL): the shared point's x, 32 bytes. PKCS#11 gives it as a key only: an object of
+    /// this session alone, readable, destroyed before this returns.
+    /// </summary>
+    /// <param name="key">Handle of the private key.</param>
+    /// <param name="point">04 ‖ x ‖ y, bare: PKCS#11 v2.40 2.3.8 has every token take that, and some the DER OCTET STRING around it as well.</param>
+    public unsafe byte[] Agree(ulong key, ReadOnlySpan<byte> point)
+    {
+        using var template = new Template()
+            .With(CKA.CKA_CLASS, (ulong)CKO.CKO_SECRET_KEY).With(CKA.CKA_KEY_TYPE, (ulong)CKK.CKK_GENERIC_SECRET).With(CKA.CKA_VALUE_LEN, 32UL)
+            .With(CKA.CKA_TOKEN, false).With(CKA.CKA_PRIVATE, true).With(CKA.CKA_SENSITIVE, false).With(CKA.CKA_EXTRACTABLE, true);
+        ulong shared = 0;
+        fixed (byte* p = point)
+        {
+            var parameters = new CK_ECDH1_DERIVE_PARAMS { Kdf = (ulong)CKD.CKD_NULL, PublicData = (nint)p, PublicDataLen = (ulong)point.Length };
+            var m = new CK_MECHANISM
+            {
+                Mechanism = (ulong)CKM.CKM_ECDH1_DERIVE,
+                Parameter = (nint)(&parameters),
+                ParameterLen = (ulong)sizeof(CK_ECDH1_DERIVE_PARAMS),
+            };
+            ReturnCode.Check(library.C_DeriveKey(session, ref m, key, template.Attributes, template.Count, ref shared), "C_DeriveKey");
+        }
+
+        try
+        {
+            return Read(shared, CKA.CKA_VALUE) is { Length: 32 } x
+                ? x
+                : throw new TokenException("SHARED_VALUE", "The token does not show the 32 bytes that it agreed on: use another token for this key.");
+        }
+        finally
+        {
+            Destroy(shared);
+        }
+    }
+
     /// <summary>AES-GCM in either direction: encrypting appends the 16-byte tag, decrypting expects it.</summary>
     public unsafe byte[] Gcm(bool encrypt, ulong key, ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> input, ReadOnlySpan<byte> associatedData)
     {

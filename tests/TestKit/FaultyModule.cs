@@ -57,6 +57,7 @@ public static unsafe partial class FaultyModule
         table[42] = (nint)(delegate* unmanaged[Cdecl]<ulong, ulong*, ulong, ulong>)&SignInit;
         table[43] = (nint)(delegate* unmanaged[Cdecl]<ulong, byte*, ulong, byte*, ulong*, ulong>)&Sign;
         AddVendorSm2(table);
+        AddAgreement(table);
         for (var i = 0; i < Functions; i++)
         {
             // The library turns every entry into a delegate when it loads the module, and takes no null.
@@ -151,6 +152,11 @@ public static unsafe partial class FaultyModule
 
             attributes->Length = length;
             return 0;
+        }
+
+        if (attributes->Type == KeyValue && Of(session).ValueCode is not 0 and var refused)
+        {
+            return refused;
         }
 
         return ((delegate* unmanaged[Cdecl]<ulong, ulong, Template*, ulong, ulong>)_real[24])(session, handle, attributes, count);

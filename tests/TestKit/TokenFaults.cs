@@ -20,6 +20,9 @@ public sealed class TokenFaults
     private int _searches;
     private int _gated;
     private int _waiting;
+    private int _failDerivations;
+    private int _derivations;
+    private int _derived;
 
     /// <summary>
     /// The next this many C_Sign calls fail with <see cref="SignCode"/> and take the token's sessions with them, unless the code says that one
@@ -38,10 +41,20 @@ public sealed class TokenFaults
         set => Volatile.Write(ref _failSignInits, value);
     }
 
+    /// <summary>The next this many C_DeriveKey calls fail with CKR_DEVICE_REMOVED and take the token's sessions with them.</summary>
+    public int FailDerivations
+    {
+        get => Volatile.Read(ref _failDerivations);
+        set => Volatile.Write(ref _failDerivations, value);
+    }
+
     /// <summary>Default CKR_DEVICE_REMOVED.</summary>
     public ulong SignCode { get; set; } = 0x32;
 
-    /// <summary>Whether the token had signed, or begun to, when it failed.</summary>
+    /// <summary>When not 0, what is answered to a question for CKA_VALUE.</summary>
+    public ulong ValueCode { get; set; }
+
+    /// <summary>Whether the token had done its work, or begun to, when it failed.</summary>
     public Took Took { get; set; }
 
     /// <summary>While true the slot is empty: no session can be opened.</summary>
@@ -74,12 +87,22 @@ public sealed class TokenFaults
     /// <summary>C_Sign calls that reached the token.</summary>
     public int Signs => Volatile.Read(ref _signs);
 
+    /// <summary>C_DeriveKey calls that reached the token.</summary>
+    public int Derivations => Volatile.Read(ref _derivations);
+
+    /// <summary>Keys that C_DeriveKey made and nobody has destroyed.</summary>
+    public int Derived => Volatile.Read(ref _derived);
+
     /// <summary>C_Login calls.</summary>
     public int Logins => Volatile.Read(ref _logins);
 
     internal void CountSign() => Interlocked.Increment(ref _signs);
 
     internal void CountLogin() => Interlocked.Increment(ref _logins);
+
+    internal void CountDerivation() => Interlocked.Increment(ref _derivations);
+
+    internal void CountDerived(int more) => Interlocked.Add(ref _derived, more);
 
     internal void CountSearch() => Interlocked.Increment(ref _searches);
 
@@ -98,6 +121,8 @@ public sealed class TokenFaults
     internal bool TakeSignFault() => Take(ref _failSigns);
 
     internal bool TakeSignInitFault() => Take(ref _failSignInits);
+
+    internal bool TakeDerivationFault() => Take(ref _failDerivations);
 
     private static bool Take(ref int faults)
     {

@@ -30,6 +30,9 @@ internal sealed class GatedToken(IToken token, UsedPlace place, ResidencyGate ga
     public ValueTask<byte[]> Decrypt(KeyRef key, ReadOnlyMemory<byte> sealedBytes, ReadOnlyMemory<byte> associatedData, CancellationToken ct) => Open().Decrypt(key, sealedBytes, associatedData, ct);
 
     /// <inheritdoc/>
+    public ValueTask<byte[]> Agree(KeyRef key, ReadOnlyMemory<byte> point, CancellationToken ct) => Open().Agree(key, point, ct);
+
+    /// <inheritdoc/>
     public ValueTask<TokenKey> Generate(KeyRef key, KeyAlgorithm algorithm, CancellationToken ct) => Open().Generate(key, algorithm, ct);
 
     /// <inheritdoc/>

@@ -71,37 +71,38 @@ internal static partial class Against
             // Who goes first alternates, so that neither always meets the warmer caches.
             var first = await Take(row, pair % 2 == 1 ? here : there, ct);
             var second = await Take(row, pair % 2 == 1 ? there : here, ct);
-            if (first is null || second is null)
+            if ((first.Fault ?? second.Fault) is { } fault)
             {
-                return new Comparison(row, [], $"could not be taken {(pair % 2 == 1 == (first is null) ? "here" : "there")}");
+                return new Comparison(row, [], $"could not be taken {((pair % 2 == 1) == (first.Fault is not null) ? "here" : "there")}: {fault}");
             }
 
-            pairs.Add(pair % 2 == 1 ? (first, second) : (second, first));
+            pairs.Add(pair % 2 == 1 ? (first.Figure!, second.Figure!) : (second.Figure!, first.Figure!));
         }
 
         return new Comparison(row, pairs, "");
     }
 
-    private static async Task<Figure?> Take(string row, string root, CancellationToken ct)
+    private static async Task<(Figure? Figure, string? Fault)> Take(string row, string root, CancellationToken ct)
     {
         var program = Path.Combine(root, "tools", "Benchmarks", "bin", "Release", "net10.0", "Trust.Benchmarks.dll");
-        var (code, output, _) = await Command.Try(ServiceProcess.DotnetHost(), [program, row, "--json"], ct);
+        var (code, output, error) = await Command.Try(ServiceProcess.DotnetHost(), [program, row, "--json"], ct);
         if (code != 0 || output.Split('\n').LastOrDefault(l => l.StartsWith('{')) is not { } line)
         {
-            return null;
+            return (null, $"ended with {code}: {error.Trim()}");
         }
 
         using var parsed = JsonDocument.Parse(line);
         var figure = parsed.RootElement;
+        var note = figure.GetProperty("note").GetString() ?? "";
         if (figure.GetProperty("value").ValueKind is not JsonValueKind.Number)
         {
-            return null;
+            return (null, note);
         }
 
-        var time = ProcessorTimeAnAct().Match(figure.GetProperty("note").GetString() ?? "");
-        return new Figure(
+        var time = ProcessorTimeAnAct().Match(note);
+        return (new Figure(
             figure.GetProperty("value").GetDouble(), figure.GetProperty("unit").GetString() ?? "",
-            time.Success ? double.Parse(time.Groups["sum"].Value, CultureInfo.InvariantCulture) : null);
+            time.Success ? double.Parse(time.Groups["sum"].Value, CultureInfo.InvariantCulture) : null), null);
     }
 
     [GeneratedRegex(@"processor time an act.* = (?<sum>[0-9.]+) ms", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, 1000)]

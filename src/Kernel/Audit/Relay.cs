@@ -28,6 +28,7 @@ public sealed class Relay(
     private static readonly Counter<long> Relayed = Meter.CreateCounter<long>("trust.audit.relayed");
     private static readonly Counter<long> Gaps = Meter.CreateCounter<long>("trust.audit.quarantined");
 
+    private readonly long _began = clock.GetTimestamp();
     private long _lastView;
     private long _lastBatch;
     private TimeSpan _gapPause;
@@ -56,8 +57,11 @@ public sealed class Relay(
             await Task.Delay(_gapPause, clock, ct);
         }
 
-        await state.Work(options.Retry, ct);
+        await state.Work(Again, ct);
     }
+
+    // Services start together, and everything waits for the head to be compared (docs/ARCHITECTURE.md §7): a ledger that is not up yet is asked more often at first.
+    private TimeSpan Again => state.HeadCompared || clock.GetElapsedTime(_began) > options.Retry * 30 ? options.Retry : options.Retry / 5;
 
     private async Task Turn(CancellationToken ct)
     {

@@ -36,10 +36,12 @@ internal static class Health
 
 /// <summary>
 /// What the checks say, asked once a second at most and once at a time: the answer is anyone's to ask for, and must not cost a query of database and token each time.
+/// While something is not ready it is asked four times a second: whoever waits for a start waits for it.
 /// </summary>
 internal sealed class ReadinessAnswers(IServiceProvider services)
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FreshWhileNot = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private readonly Lock _gate = new();
     private Task<(string Name, Readiness Answer)[]>? _asked;
@@ -51,7 +53,7 @@ internal sealed class ReadinessAnswers(IServiceProvider services)
         lock (_gate)
         {
             // Real time, whatever clock the service goes by: what is bounded is work.
-            if (_asked is null || (_asked.IsCompleted && TimeProvider.System.GetElapsedTime(_at) >= Fresh))
+            if (_asked is null || (_asked.IsCompleted && TimeProvider.System.GetElapsedTime(_at) >= FreshFor(_asked)))
             {
                 _at = TimeProvider.System.GetTimestamp();
                 _asked = Task.Run(AskAll);
@@ -60,6 +62,9 @@ internal sealed class ReadinessAnswers(IServiceProvider services)
             return _asked;
         }
     }
+
+    private static TimeSpan FreshFor(Task<(string Name, Readiness Answer)[]> answered) =>
+        answered.IsCompletedSuccessfully && answered.Result.All(a => a.Answer.Ready) ? Fresh : FreshWhileNot;
 
     private async Task<(string Name, Readiness Answer)[]> AskAll()
     {

@@ -79,7 +79,8 @@ internal static class KeyGeneration
         // Perhaps another instance made it since the last search: then it is known from now on.
         if (live.Keys.Search(session, key.Label) is null)
         {
-            var isBeingMade = there.Exists(handle => KeyReader.IsBeingMade(session, handle, live.Keys.Now));
+            // Looked at anew: of the list before, the half that was there may be finished and the other, whose mark still stands, not be on it.
+            var isBeingMade = there.Concat(Objects(session, key)).Any(handle => KeyReader.IsBeingMade(session, handle, live.Keys.Now));
 
             // Searched once more: it may have been finished between the two looks.
             if (live.Keys.Search(session, key.Label) is null && isBeingMade)

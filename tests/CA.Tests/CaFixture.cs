@@ -75,6 +75,9 @@ public sealed class CaFixture : IAsyncLifetime
 
     private ECDsa PeerKey { get; } = ECDsa.Create(ECCurve.NamedCurves.nistP256);
 
+    /// <summary>The service's token.</summary>
+    internal TokenOptions TokenOptions => Token;
+
     private TokenOptions Token { get; set; } = null!;
 
     private TokenOptions Root { get; set; } = null!;

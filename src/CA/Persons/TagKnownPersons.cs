@@ -17,13 +17,26 @@ internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, Pers
         """;
     private const string Any = "SELECT EXISTS (SELECT 1 FROM practitioners p WHERE NOT EXISTS (SELECT 1 FROM person_identifiers i WHERE i.person = p.urn))";
 
-    /// <summary>True when all are.</summary>
-    public async Task<bool> AreTagged(CancellationToken ct) => !await db.Sql(Any).Scalar<bool>(ct);
+    private const string Tagged = """
+        SELECT p.urn, p.identity_type, p.identity_sealed, i.tag FROM person_identifiers i JOIN practitioners p ON p.urn = i.person ORDER BY p.urn LIMIT 1
+        """;
 
-    /// <summary>Tags all that are not, in parts.</summary>
+    private volatile bool _keyIsRight;
+
+    /// <summary>True when all are, by the key that we have.</summary>
+    public async Task<bool> AreTagged(CancellationToken ct) => _keyIsRight && !await db.Sql(Any).Scalar<bool>(ct);
+
+    /// <summary>Compares the key with what it made before, once, and tags all that are not, in parts.</summary>
+    /// <exception cref="InvalidDataException">Tags and key, or tags and registry, contradict one another: nobody is given an identifier until they agree.</exception>
     public async Task Round(CancellationToken ct)
     {
-        while (options.Persons.IsRegistrar && !await AreTagged(ct))
+        if (!options.Persons.IsRegistrar)
+        {
+            return;
+        }
+
+        _keyIsRight = _keyIsRight || await IsRight(ct) ? true : throw new InvalidDataException("The key person-tags is not the one by which people were tagged: everyone would get a second identifier.");
+        while (!await AreTagged(ct))
         {
             var part = await db.Sql(Untagged).With(MostOfARound).All(r => (Urn: r.GetString(0), Type: r.GetString(1), Sealed: r.GetFieldValue<byte[]>(2)), ct);
             var found = new List<byte[]>(part.Count);
@@ -43,4 +56,11 @@ internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, Pers
             }
         }
     }
+
+    // A token that was made anew has a key of the same name and another value.
+    private async Task<bool> IsRight(CancellationToken ct) =>
+        await db.Sql(Tagged).One(r => new KnownTag(r.GetString(0), r.GetString(1), r.GetFieldValue<byte[]>(2), r.GetFieldValue<byte[]>(3)), ct) is not { } known
+        || (await tags.TagOf(known.Type, await keys.Open(known.Urn, known.Sealed, ct), ct)).AsSpan().SequenceEqual(known.Tag);
+
+    private sealed record KnownTag(string Urn, string Type, byte[] Sealed, byte[] Tag);
 }

@@ -2,9 +2,11 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 using Trust.CA.Persons;
 using Trust.CA.Registry;
 using Trust.Crypto;
+using Trust.Pkcs11;
 using Trust.TestKit;
 
 namespace Trust.CA.Tests.Persons;
@@ -108,6 +110,25 @@ public sealed class PersonTests(CaFixture shared)
             },
             "nobody is given an identifier while someone has no tag");
         await Eventually.Holds(async () => await TryGive(ca, tags) is { } given && given[0] == urn, "it is tagged again");
+    }
+
+    [Fact]
+    public async Task A_key_that_is_not_the_one_by_which_people_were_tagged_gives_nobody_a_second_identifier()
+    {
+        await using var ca = await CaFixture.Own(persons: Registrar);
+        await ca.Import(new ImportRequest(Practitioners: [Samples.Practitioner()]));
+        await ca.Stop();
+        await using (var token = await Pkcs11Token.Open(ca.TokenOptions, CancellationToken.None))
+        {
+            await token.Destroy(PersonTags.Key, CancellationToken.None);
+            await token.Generate(PersonTags.Key, KeyAlgorithm.EcdhP256, CancellationToken.None);
+        }
+
+        await ca.Start();
+        using var peer = ca.Peer();
+        using var answer = await peer.PostAsJsonAsync(GiveIdentifiers.Path, new IdentifierRequest([RandomNumberGenerator.GetBytes(32)]), CaJson.Default.IdentifierRequest);
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "persons-not-tagged"), (answer.StatusCode, await answer.Problem()));
+        await Assert.ThrowsAsync<InvalidDataException>(() => ca.App.Services.GetRequiredService<TagKnownPersons>().Round(CancellationToken.None));
     }
 
     [Fact]

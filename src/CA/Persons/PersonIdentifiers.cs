@@ -11,7 +11,7 @@ namespace Trust.CA.Persons;
 /// Identifiers for people who are new here: whoever is known in another region keeps the one that he has. The registrar among the regions gives them by tag
 /// (<see cref="PersonTags"/>); a registrar of nobody but itself gives them without.
 /// </summary>
-internal sealed class PersonIdentifiers(PersonTags tags, PersonRegister register, Outbound outbound, CaOptions options, ILogger<PersonIdentifiers> log, TimeProvider clock)
+internal sealed class PersonIdentifiers(PersonTags tags, TagKnownPersons known, PersonRegister register, Outbound outbound, CaOptions options, ILogger<PersonIdentifiers> log, TimeProvider clock)
 {
     private const string Own = "ca";
 
@@ -35,6 +35,11 @@ internal sealed class PersonIdentifiers(PersonTags tags, PersonRegister register
         {
             var now = clock.GetUtcNow();
             return [.. documents.Select(_ => PersonId.New(now).Value)];
+        }
+
+        if (!await known.KeyIsRight(ct))
+        {
+            return null;
         }
 
         var own = new List<byte[]>(documents.Count);

@@ -24,9 +24,12 @@ internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, Pers
     private volatile bool _keyIsRight;
 
     /// <summary>True when all are, by the key that we have.</summary>
-    public async Task<bool> AreTagged(CancellationToken ct) => _keyIsRight && !await db.Sql(Any).Scalar<bool>(ct);
+    public async Task<bool> AreTagged(CancellationToken ct) => await KeyIsRight(ct) && !await db.Sql(Any).Scalar<bool>(ct);
 
-    /// <summary>Compares the key with what it made before, once, and tags all that are not, in parts.</summary>
+    /// <summary>True when our key is the one by which people were tagged before: a token that was made anew has one of the same name and another value.</summary>
+    public async Task<bool> KeyIsRight(CancellationToken ct) => _keyIsRight || (_keyIsRight = await Compare(ct));
+
+    /// <summary>Tags all that are not, in parts.</summary>
     /// <exception cref="InvalidDataException">Tags and key, or tags and registry, contradict one another: nobody is given an identifier until they agree.</exception>
     public async Task Round(CancellationToken ct)
     {
@@ -35,7 +38,11 @@ internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, Pers
             return;
         }
 
-        _keyIsRight = _keyIsRight || await IsRight(ct) ? true : throw new InvalidDataException("The key person-tags is not the one by which people were tagged: everyone would get a second identifier.");
+        if (!await KeyIsRight(ct))
+        {
+            throw new InvalidDataException("The key person-tags is not the one by which people were tagged: everyone would get a second identifier.");
+        }
+
         while (!await AreTagged(ct))
         {
             var part = await db.Sql(Untagged).With(MostOfARound).All(r => (Urn: r.GetString(0), Type: r.GetString(1), Sealed: r.GetFieldValue<byte[]>(2)), ct);
@@ -57,8 +64,7 @@ internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, Pers
         }
     }
 
-    // A token that was made anew has a key of the same name and another value.
-    private async Task<bool> IsRight(CancellationToken ct) =>
+    private async Task<bool> Compare(CancellationToken ct) =>
         await db.Sql(Tagged).One(r => new KnownTag(r.GetString(0), r.GetString(1), r.GetFieldValue<byte[]>(2), r.GetFieldValue<byte[]>(3)), ct) is not { } known
         || (await tags.TagOf(known.Type, await keys.Open(known.Urn, known.Sealed, ct), ct)).AsSpan().SequenceEqual(known.Tag);
 

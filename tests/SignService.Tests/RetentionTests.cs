@@ -4,6 +4,7 @@ using Trust.Kernel.Audit;
 using Trust.LogFormat;
 using Trust.SignService.Prescriptions;
 using Trust.SignService.Retention;
+using Trust.TestKit;
 
 namespace Trust.SignService.Tests;
 

@@ -7,7 +7,7 @@ using Trust.LogFormat;
 namespace Trust.Witness;
 
 /// <summary>A log's entry bundles (C2SP tlog-tiles), fetched from its declared peer.</summary>
-internal sealed class EntryBundles(Outbound outbound, string peer)
+internal sealed class EntryBundles(WholeAnswers answers, string peer)
 {
     // 256 entries of at most 65,535 bytes, each with its length.
     private const int MaxBytes = LogTree.Width * (2 + ushort.MaxValue);
@@ -21,20 +21,19 @@ internal sealed class EntryBundles(Outbound outbound, string peer)
         var path = "tile/entries/" + Number(number) + (width == LogTree.Width ? "" : string.Create(CultureInfo.InvariantCulture, $".p/{width}"));
         try
         {
-            using var answer = await outbound.Client(peer).GetAsync(path, HttpCompletionOption.ResponseHeadersRead, ct);
-            if (answer.StatusCode != HttpStatusCode.OK)
+            var (status, body) = await answers.Get(peer, path, MaxBytes, ct);
+            if (status != HttpStatusCode.OK)
             {
                 // Ranges are pruned whole, so only of a full bundle that says that its entries are there no more.
-                throw new EntriesUnreadableException($"HTTP {(int)answer.StatusCode} for {path}", arePruned: answer.StatusCode is HttpStatusCode.NotFound && width == LogTree.Width);
+                throw new EntriesUnreadableException($"HTTP {(int)status} for {path}", arePruned: status is HttpStatusCode.NotFound && width == LogTree.Width);
             }
 
-            await answer.Content.LoadIntoBufferAsync(MaxBytes, ct);
-            var entries = Split(await answer.Content.ReadAsByteArrayAsync(ct));
+            var entries = Split(body);
             return entries.Count == width
                 ? entries[(int)(from % LogTree.Width)..]
                 : throw new EntriesUnreadableException($"{path} holds {entries.Count} entries");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or UndeclaredPeerException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException or UndeclaredPeerException)
         {
             throw new EntriesUnreadableException(e.Message);
         }

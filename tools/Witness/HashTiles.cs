@@ -6,7 +6,7 @@ using Trust.LogFormat;
 namespace Trust.Witness;
 
 /// <summary>A log's hash tiles (C2SP tlog-tiles), fetched from its declared peer. They outlive the entries that were pruned.</summary>
-internal sealed class HashTiles(Outbound outbound, string peer)
+internal sealed class HashTiles(WholeAnswers answers, string peer)
 {
     /// <summary>The right edge of the tree of a size, as the tiles give it.</summary>
     /// <exception cref="EntriesUnreadableException">The log does not answer, or not with such a tile.</exception>
@@ -26,17 +26,15 @@ internal sealed class HashTiles(Outbound outbound, string peer)
         var path = string.Create(CultureInfo.InvariantCulture, $"tile/{level}/{EntryBundles.Number(number)}.p/{width}");
         try
         {
-            using var answer = await outbound.Client(peer).GetAsync(path, HttpCompletionOption.ResponseHeadersRead, ct);
-            if (answer.StatusCode != HttpStatusCode.OK)
+            var (status, hashes) = await answers.Get(peer, path, LogTree.Width * Envelope.HashSize, ct);
+            if (status != HttpStatusCode.OK)
             {
-                throw new EntriesUnreadableException($"HTTP {(int)answer.StatusCode} for {path}");
+                throw new EntriesUnreadableException($"HTTP {(int)status} for {path}");
             }
 
-            await answer.Content.LoadIntoBufferAsync(LogTree.Width * Envelope.HashSize, ct);
-            return await answer.Content.ReadAsByteArrayAsync(ct) is var hashes && hashes.Length == width * Envelope.HashSize
-                ? hashes : throw new EntriesUnreadableException($"{path} holds {hashes.Length} bytes");
+            return hashes.Length == width * Envelope.HashSize ? hashes : throw new EntriesUnreadableException($"{path} holds {hashes.Length} bytes");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or UndeclaredPeerException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException or UndeclaredPeerException)
         {
             throw new EntriesUnreadableException(e.Message);
         }

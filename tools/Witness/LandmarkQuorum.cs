@@ -15,22 +15,23 @@ namespace Trust.Witness;
 internal sealed class LandmarkQuorum
 {
     private const int MaxBytes = 4 * 1024 * 1024;
+    private const string NotThisLog = "shows none of this log, or another than its note names";
 
     private readonly string _origin;
     private readonly JoinOptions? _options;
-    private readonly Outbound _outbound;
+    private readonly WholeAnswers _answers;
     private readonly HashTiles _tiles;
     private readonly IReadOnlyList<NoteVerifier> _keys;
     private readonly ILogger _log;
 
     /// <param name="options">Which log, and whom to believe.</param>
-    /// <param name="outbound">Reaches the log and the witnesses.</param>
+    /// <param name="answers">Of the log and of the witnesses.</param>
     /// <param name="log">Told where a log is begun.</param>
     /// <exception cref="ValidationException">The witnesses' keys cannot be read, or are fewer than the quorum.</exception>
-    public LandmarkQuorum(WatchedLogOptions options, Outbound outbound, ILogger log)
+    public LandmarkQuorum(WatchedLogOptions options, WholeAnswers answers, ILogger log)
     {
         _log = log;
-        (_origin, _options, _outbound, _tiles) = (options.Origin, options.Join, outbound, new HashTiles(outbound, options.Peer));
+        (_origin, _options, _answers, _tiles) = (options.Origin, options.Join, answers, new HashTiles(answers, options.Peer));
         _keys = _options is null ? [] : ReadKeys(_options);
     }
 
@@ -99,16 +100,10 @@ internal sealed class LandmarkQuorum
     {
         try
         {
-            using var answer = await _outbound.Client(peer).GetAsync(WatchedLog.Id(_origin) + "/landmark", HttpCompletionOption.ResponseHeadersRead, ct);
-            if (answer.StatusCode != HttpStatusCode.OK)
-            {
-                return $"gives none (HTTP {(int)answer.StatusCode})";
-            }
-
-            await answer.Content.LoadIntoBufferAsync(MaxBytes, ct);
-            return Collect(await answer.Content.ReadAsByteArrayAsync(ct), beyond, offers);
+            var (status, body) = await _answers.Get(peer, WatchedLog.Id(_origin) + "/landmark", MaxBytes, ct);
+            return status == HttpStatusCode.OK ? Collect(body, beyond, offers) : $"gives none (HTTP {(int)status})";
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or UndeclaredPeerException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException or UndeclaredPeerException)
         {
             return "does not answer: " + e.Message;
         }
@@ -116,16 +111,10 @@ internal sealed class LandmarkQuorum
 
     private string? Collect(byte[] answer, long beyond, Dictionary<string, Offer> offers)
     {
-        if (SignedLandmark.TryRead(answer) is not { } shown || SignedNote.TryRead(shown.Note) is not var (text, lines)
-            || LandmarkState.TryRead(shown.State) is not { } state || SizeOf(state) is not { } size || Checkpoint.TryParse(text) is not { } checkpoint
-            || !string.Equals(text, Landmark.Text(_origin, size, checkpoint.Root, shown.State), StringComparison.Ordinal))
+        if (SignedLandmark.TryRead(answer) is not { } shown || SignedNote.TryRead(shown.Note) is not var (text, lines) || Checkpoint.TryParse(text) is not { } checkpoint
+            || !string.Equals(text, Landmark.Text(_origin, checkpoint.Size, checkpoint.Root, shown.State), StringComparison.Ordinal))
         {
-            return "shows none of this log, or another than its note names";
-        }
-
-        if (size <= beyond)
-        {
-            return string.Create(CultureInfo.InvariantCulture, $"stands at {size} entries");
+            return NotThisLog;
         }
 
         var signed = lines.Select(line => (Line: line, Key: _keys.FirstOrDefault(line.IsOf))).Where(l => l.Key is not null).ToList();
@@ -137,6 +126,17 @@ internal sealed class LandmarkQuorum
         if (signed.Count == 0)
         {
             return "shows one that none of the configured witnesses cosigned";
+        }
+
+        // Read only now: these are bytes that a configured witness answers for. That it cosigned them does not make them good.
+        if (LandmarkState.TryRead(shown.State) is not { } state || SizeOf(state) != checkpoint.Size)
+        {
+            return NotThisLog;
+        }
+
+        if (checkpoint.Size <= beyond)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"stands at {checkpoint.Size} entries");
         }
 
         var offer = offers.TryGetValue(text, out var known) ? known : offers[text] = new Offer(text, state, checkpoint.Root, []);

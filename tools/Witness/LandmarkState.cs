@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using System.Text.Unicode;
 using Trust.LogFormat;
 using Trust.LogFormat.Index;
 
@@ -67,8 +68,14 @@ internal static class LandmarkState
         var chains = new List<LandmarkChain>();
         for (var left = TakeNumber(ref rest); left > 0 && rest.Length > 0; left--)
         {
-            var source = Encoding.UTF8.GetString(Take(ref rest, Take(ref rest, 1)[0]));
-            chains.Add(new LandmarkChain(source, TakeNumber(ref rest), TakeNumber(ref rest), Take(ref rest, Envelope.HashSize).ToArray()));
+            var name = Take(ref rest, Take(ref rest, 1)[0]);
+            // Decoded leniently it would be another name, and a longer one.
+            if (!Utf8.IsValid(name))
+            {
+                return null;
+            }
+
+            chains.Add(new LandmarkChain(Encoding.UTF8.GetString(name), TakeNumber(ref rest), TakeNumber(ref rest), Take(ref rest, Envelope.HashSize).ToArray()));
         }
 
         // What was cut off, left over, or spelled otherwise comes out as other bytes.

@@ -17,6 +17,7 @@ public static class Program
         Configure = builder => builder.Services
             .AddSingleton(builder.Configuration.Section<WitnessOptions>("Witness"))
             .AddSingleton<WitnessKey>()
+            .AddSingleton<WholeAnswers>()
             .AddSingleton<WatchedLogs>()
             .AddHostedService(p => p.GetRequiredService<WatchedLogs>())
             .AddSingleton<IReadinessCheck>(p => new ReadinessCheck("logs", _ => ValueTask.FromResult(p.GetRequiredService<WatchedLogs>().Health()))),

@@ -1,5 +1,4 @@
 using Trust.Kernel.Hosting;
-using Trust.Kernel.Residency;
 
 namespace Trust.Witness;
 
@@ -8,10 +7,10 @@ internal sealed class WatchedLogs : IHostedService, IDisposable
 {
     private readonly Dictionary<string, WatchedLog> _byOrigin;
 
-    public WatchedLogs(WitnessOptions options, ServiceOptions service, Outbound outbound, WitnessKey key, TimeProvider clock, ILogger<WatchedLogs> log) =>
+    public WatchedLogs(WitnessOptions options, ServiceOptions service, WholeAnswers answers, WitnessKey key, TimeProvider clock, ILogger<WatchedLogs> log) =>
         _byOrigin = options.Logs.ToDictionary(
             l => l.Origin,
-            l => new WatchedLog(l, Path.Combine(service.DataDirectory, "logs", WatchedLog.Id(l.Origin)), new EntryBundles(outbound, l.Peer), new LandmarkQuorum(l, outbound, log), key, clock),
+            l => new WatchedLog(l, Path.Combine(service.DataDirectory, "logs", WatchedLog.Id(l.Origin)), new EntryBundles(answers, l.Peer), new LandmarkQuorum(l, answers, log), key, clock),
             StringComparer.Ordinal);
 
     /// <summary>The log of that origin; null when it is not watched.</summary>

@@ -12,6 +12,10 @@ public sealed record WitnessOptions
     /// <summary>The logs it watches; every other is unknown to it.</summary>
     [MinLength(1)]
     public required IReadOnlyList<WatchedLogOptions> Logs { get; init; }
+
+    /// <summary>Within what time an answer of a log, or of another witness, has to be there whole.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
+    public TimeSpan AnswerWithin { get; init; } = TimeSpan.FromSeconds(30);
 }
 
 /// <summary>One watched log.</summary>

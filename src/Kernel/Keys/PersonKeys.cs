@@ -11,7 +11,10 @@ namespace Trust.Kernel.Keys;
 /// rows of the service's table <c>person_keys</c>; <see cref="PersonShredding"/> destroys one by changing the master, so that neither database nor
 /// backup opens what lay under it.
 /// </summary>
-/// <remarks>An opened key is used for at most <see cref="MemoryLife"/>. Whose key was destroyed never gets another.</remarks>
+/// <remarks>
+/// An opened key is used for at most <see cref="MemoryLife"/>, and only while its row still has it: another instance may have destroyed it. What was sealed
+/// under one is stored by <see cref="Hold"/> alone. Whose key was destroyed never gets another.
+/// </remarks>
 public sealed class PersonKeys(NpgsqlDataSource db, IToken token, TimeProvider clock)
 {
     /// <summary>Bytes by which a sealed value is longer than what is in it: nonce and tag.</summary>
@@ -29,7 +32,15 @@ public sealed class PersonKeys(NpgsqlDataSource db, IToken token, TimeProvider c
     private const string LockActive = "SELECT number FROM person_masters WHERE state = 'active' FOR SHARE";
     private const string InsertFirst = "INSERT INTO person_masters (number, state, created_at) VALUES (1, 'active', $1) ON CONFLICT DO NOTHING";
     private const string SelectKey = "SELECT master, wrapped FROM person_keys WHERE person = $1";
-    private const string InsertKey = "INSERT INTO person_keys (person, region, master, wrapped) VALUES ($1, $2, $3, $4) ON CONFLICT (person) DO NOTHING";
+
+    // None for whom a shredding is under way: the master that goes with it may have been left already, and this key would live on under the next one.
+    private const string InsertKey = """
+        INSERT INTO person_keys (person, region, master, wrapped)
+        SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM person_shreddings WHERE person = $1 AND state = 'asked') ON CONFLICT (person) DO NOTHING
+        """;
+
+    // Moving to another master goes on beside it; destruction, which locks the row first, does not.
+    private const string HoldKey = "SELECT 1 FROM person_keys WHERE person = $1 AND wrapped IS NOT NULL FOR KEY SHARE";
 
     private readonly ConcurrentDictionary<string, Opened> _opened = new(StringComparer.Ordinal);
 
@@ -48,7 +59,12 @@ public sealed class PersonKeys(NpgsqlDataSource db, IToken token, TimeProvider c
         await db.Sql(InsertFirst).With(clock.GetUtcNow()).Execute(ct);
     }
 
-    /// <summary>Seals bytes under a person's key, which is made with the first; null when that key was destroyed.</summary>
+    /// <summary>Keeps a person's key from being destroyed until the transaction ends; waits while its fate is decided.</summary>
+    /// <returns>Null when it was destroyed: what was sealed under it is not to be stored.</returns>
+    public static async Task<HeldPersonKey?> Hold(NpgsqlTransaction tx, byte[] person, CancellationToken ct) =>
+        await tx.Sql(HoldKey).With(person).Scalar<int>(ct) == 1 ? new HeldPersonKey(tx) : null;
+
+    /// <summary>Seals bytes under a person's key, which is made with the first; null when it was destroyed, or is not made because it would be.</summary>
     /// <param name="person">32 bytes that name the person here.</param>
     /// <param name="region">Region that governs the person's rows.</param>
     /// <param name="clear">What is sealed.</param>
@@ -100,11 +116,6 @@ public sealed class PersonKeys(NpgsqlDataSource db, IToken token, TimeProvider c
     private async Task<byte[]?> Key(byte[] person, string? region, CancellationToken ct)
     {
         var (name, now) = (Convert.ToHexString(person), clock.GetUtcNow());
-        if (_opened.TryGetValue(name, out var known) && known.Until > now)
-        {
-            return known.Key;
-        }
-
         var row = await Find(person, ct);
         if (row is null && region is not null)
         {
@@ -115,6 +126,12 @@ public sealed class PersonKeys(NpgsqlDataSource db, IToken token, TimeProvider c
         if (row?.Wrapped is not { } wrapped)
         {
             return null;
+        }
+
+        // A person's key is one for good, whichever master it lies under.
+        if (_opened.TryGetValue(name, out var known) && known.Until > now)
+        {
+            return known.Key;
         }
 
         var key = await token.Decrypt(Master(row.Master), wrapped, person, ct);
@@ -157,4 +174,13 @@ public sealed class PersonKeys(NpgsqlDataSource db, IToken token, TimeProvider c
     private sealed record Opened(byte[] Key, DateTimeOffset Until);
 
     private sealed record StoredKey(int Master, byte[]? Wrapped);
+}
+
+/// <summary>A person's key that is not destroyed before its transaction ends: who stores something sealed under it stores it there.</summary>
+public sealed class HeldPersonKey
+{
+    internal HeldPersonKey(NpgsqlTransaction transaction) => Transaction = transaction;
+
+    /// <summary>The transaction that holds it.</summary>
+    public NpgsqlTransaction Transaction { get; }
 }

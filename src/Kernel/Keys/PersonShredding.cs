@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
@@ -13,28 +12,11 @@ using Trust.Pkcs11;
 
 namespace Trust.Kernel.Keys;
 
-/// <summary>What a service of its own adds to a shredding.</summary>
-/// <param name="Service">Its name, the actor of the event.</param>
-/// <param name="KeptUntil">Until when records of the person have to be kept; null when none has. In the transaction that takes the request on.</param>
-/// <param name="Concerned">What else records of the person concern: a legal hold on any of it keeps them.</param>
-/// <param name="Erase">Takes away what is not sealed under the person's key; in the transaction that deletes the key. Repeatable.</param>
-public sealed record ShreddingRules(
-    string Service, Func<NpgsqlTransaction, byte[], CancellationToken, Task<DateTimeOffset?>> KeptUntil,
-    Func<NpgsqlTransaction, byte[], CancellationToken, Task<List<SubjectKey>>> Concerned, Func<NpgsqlTransaction, byte[], CancellationToken, Task> Erase);
-
-/// <summary>The named instants between a shredding's durable steps: <c>after-new-master</c>, <c>after-moves</c>, <c>before-destroy</c>, <c>after-destroy</c>.</summary>
-public sealed class ShreddingPoints
-{
-    /// <summary>Called at each point with its name; null in service.</summary>
-    public Action<string>? Reached { get; set; }
-
-    internal void Pass(string name) => Reached?.Invoke(name);
-}
-
 /// <summary>
 /// Shreds persons for the ledger, where two records officers decided it and holds are kept. The request is stored under the ledger's identifier of it
 /// before anything is done, and answered with where it stands, however often it is sent. Carried out by a new master: every other person's key moves
-/// to it, the doomed keys are deleted, and the token destroys the old master. Each step can be repeated; one process at a time.
+/// to it, the doomed keys are deleted, and the token destroys the old master. Each step can be repeated; one process at a time. While the keys move the
+/// service goes on: what has come about a person by then spares that person.
 /// </summary>
 public sealed class PersonShredding(
     NpgsqlDataSource db, IToken token, PersonKeys keys, ShreddingRules rules, HoldQuestion holds, Outbox outbox, ServiceOptions service, ShreddingPoints points, TimeProvider clock)
@@ -44,6 +26,9 @@ public sealed class PersonShredding(
     public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
 
     private const int Batch = 500;
+    private const string Asked = "asked";
+    private const string Kept = "kept";
+    private const string Held = "held";
 
     private const string Insert = """
         INSERT INTO person_shreddings (id, person, state, asked_at, kept_until, answered_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING
@@ -52,7 +37,12 @@ public sealed class PersonShredding(
     private const string Select = "SELECT person, state, kept_until FROM person_shreddings WHERE id = $1";
     private const string TryLock = "SELECT pg_try_advisory_lock(hashtextextended('trust.person-shredding.' || current_schema(), 0))";
     private const string Unlock = "SELECT pg_advisory_unlock_all()";
-    private const string CountOpen = "SELECT count(*) FROM person_shreddings WHERE state = 'asked'";
+
+    // A master that was left is destroyed also when everybody was spared.
+    private const string CountOpen = """
+        SELECT (SELECT count(*) FROM person_shreddings WHERE state = 'asked') + (SELECT count(*) FROM person_masters WHERE state = 'retiring')
+        """;
+
     private const string SelectMaster = "SELECT number FROM person_masters WHERE state = $1";
     private const string Retire = "UPDATE person_masters SET state = 'retiring' WHERE state = 'active' AND number = $1";
     private const string Bind = "UPDATE person_shreddings SET master = $1 WHERE state = 'asked' AND master IS NULL";
@@ -64,9 +54,18 @@ public sealed class PersonShredding(
         """;
 
     private const string Move = "UPDATE person_keys SET wrapped = $1, master = $2 WHERE person = $3 AND master = $4 AND wrapped IS NOT NULL";
+
+    // Whoever stores something under it (PersonKeys.Hold) has stored it before the last look, or finds the key gone.
+    private const string LockKey = "SELECT wrapped IS NULL FROM person_keys WHERE person = $1 FOR UPDATE";
     private const string DeleteKey = "UPDATE person_keys SET wrapped = NULL WHERE person = $1 AND wrapped IS NOT NULL";
     // Of a person nothing was stored of: nothing will be.
     private const string CloseKey = "INSERT INTO person_keys (person, region, master, wrapped) VALUES ($1, $2, $3, NULL) ON CONFLICT (person) DO NOTHING";
+    private const string MarkKept = """
+        UPDATE person_shreddings SET state = 'kept', kept_until = $2, answered_at = $3, master = NULL WHERE id = $1 AND state = 'asked'
+        """;
+
+    // As if it had not been asked for: the ledger asks again until no hold lies on anything any more.
+    private const string ForgetHeld = "DELETE FROM person_shreddings WHERE id = $1 AND state = 'asked'";
     private const string MarkMaster = "UPDATE person_masters SET state = 'destroyed', destroyed_at = $2 WHERE number = $1 AND state = 'retiring'";
     private const string MarkShredded = "UPDATE person_shreddings SET state = 'destroyed', answered_at = $2 WHERE id = $1 AND state = 'asked'";
 
@@ -87,13 +86,13 @@ public sealed class PersonShredding(
         await using var tx = await connection.BeginTransactionAsync(ct);
         if (await Find(tx, id, ct) is not { } known)
         {
-            // The ledger knows the holds on the person; on a prescription or an institution it knows them too, but not that they are this person's.
-            if (await rules.Concerned(tx, person, ct) is { Count: > 0 } concerned && !await AreFree(concerned, ct))
+            var now = await Judge(tx, person, ct);
+            if (now.State is Held)
             {
-                return TypedResults.Ok(new PersonShreddingAnswer("held", null));
+                return TypedResults.Ok(now);
             }
 
-            known = await TakeOn(tx, id, person, ct);
+            known = await TakeOn(tx, id, person, now, ct);
             await tx.CommitAsync(ct);
         }
 
@@ -133,11 +132,22 @@ public sealed class PersonShredding(
         return true;
     }
 
-    private async Task<Stored> TakeOn(NpgsqlTransaction tx, Guid id, byte[] person, CancellationToken ct)
+    // What can be said of a person whose key is there: asked, kept or held.
+    private async Task<PersonShreddingAnswer> Judge(NpgsqlTransaction tx, byte[] person, CancellationToken ct)
+    {
+        // On a prescription or an institution the ledger knows the holds, but not that they are this person's.
+        if (await rules.Concerned(tx, person, ct) is { Count: > 0 } concerned && !await AreFree(concerned, ct))
+        {
+            return new PersonShreddingAnswer(Held, null);
+        }
+
+        return await rules.KeptUntil(tx, person, ct) is { } end && end > clock.GetUtcNow() ? new PersonShreddingAnswer(Kept, end) : new PersonShreddingAnswer(Asked, null);
+    }
+
+    private async Task<Stored> TakeOn(NpgsqlTransaction tx, Guid id, byte[] person, PersonShreddingAnswer judged, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
-        var until = await rules.KeptUntil(tx, person, ct) is { } end && end > now ? end : (DateTimeOffset?)null;
-        await tx.Sql(Insert).With(id).With(person).With(until is null ? "asked" : "kept").With(now).With(until).With(until is null ? null : (DateTimeOffset?)now).Execute(ct);
+        await tx.Sql(Insert).With(id).With(person).With(judged.State).With(now).With(judged.KeptUntil).With(judged.State is Kept ? now : (DateTimeOffset?)null).Execute(ct);
         return await Find(tx, id, ct) ?? throw new InvalidOperationException("A request vanished.");
     }
 
@@ -193,6 +203,11 @@ public sealed class PersonShredding(
         points.Pass("after-moves");
         await Delete(connection, next, doomed, ct);
         points.Pass("before-destroy");
+        while (await MoveSome(connection, old, next, [], ct))
+        {
+            // Whoever was spared survives like the others.
+        }
+
         // What cannot be undone comes last but one, after every survivor has left the old master.
         if (await token.Find(PersonKeys.Master(old), ct) is not null)
         {
@@ -236,22 +251,38 @@ public sealed class PersonShredding(
         return some.Count == Batch;
     }
 
+    // The last moment at which anybody can be spared: the moves take long, and a record or a hold may have come meanwhile. One person after the other, so
+    // that whoever writes about one does not wait for the look at the others.
     private async Task Delete(NpgsqlConnection connection, int next, List<Doomed> doomed, CancellationToken ct)
     {
-        await using var tx = await connection.BeginTransactionAsync(ct);
         foreach (var d in doomed)
         {
-            var had = await tx.Sql(CloseKey).With(d.Person).With(service.Region).With(next).Execute(ct) + await tx.Sql(DeleteKey).With(d.Person).Execute(ct);
-            await rules.Erase(tx, d.Person, ct);
-            if (had > 0)
+            await using var tx = await connection.BeginTransactionAsync(ct);
+            // A key that went before a crash: too late for what has come since.
+            var isGone = await tx.Sql(LockKey).With(d.Person).Scalar<bool>(ct);
+            var judged = isGone ? new PersonShreddingAnswer(Asked, null) : await Judge(tx, d.Person, ct);
+            await (judged.State is Asked ? Destroy(tx, next, d, ct) : Spare(tx, d, judged, ct));
+            await tx.CommitAsync(ct);
+            if (judged.State is Asked)
             {
-                await Append(tx, d, "key-deleted", ct);
+                keys.Forget(d.Person);
             }
         }
-
-        await tx.CommitAsync(ct);
-        doomed.ForEach(d => keys.Forget(d.Person));
     }
+
+    private async Task Destroy(NpgsqlTransaction tx, int next, Doomed d, CancellationToken ct)
+    {
+        var had = await tx.Sql(CloseKey).With(d.Person).With(service.Region).With(next).Execute(ct) + await tx.Sql(DeleteKey).With(d.Person).Execute(ct);
+        await rules.Erase(tx, d.Person, ct);
+        if (had > 0)
+        {
+            await Append(tx, d, "key-deleted", ct);
+        }
+    }
+
+    private async Task Spare(NpgsqlTransaction tx, Doomed d, PersonShreddingAnswer judged, CancellationToken ct) => await (judged.State is Held
+        ? tx.Sql(ForgetHeld).With(d.Id)
+        : tx.Sql(MarkKept).With(d.Id).With(judged.KeptUntil).With(clock.GetUtcNow())).Execute(ct);
 
     private async Task Record(NpgsqlConnection connection, int old, List<Doomed> doomed, CancellationToken ct)
     {
@@ -286,26 +317,13 @@ public sealed class PersonShredding(
     private sealed record Stored(byte[] Person, string State, DateTimeOffset? KeptUntil);
 }
 
-/// <summary>Registers the shredding of persons.</summary>
-public static class PersonShreddingServices
-{
-    private static readonly TimeSpan HalfHour = TimeSpan.FromMinutes(30);
-
-    /// <summary>Adds keys of persons and what shreds them.</summary>
-    public static IServiceCollection AddPersonKeys(this IServiceCollection services, ShreddingRules rules)
-    {
-        services.AddSingleton(rules).AddSingleton<PersonKeys>().AddSingleton<ShreddingPoints>().AddSingleton<PersonShredding>();
-        return services.AddLoop<PersonShredding>(
-            "person-shredding", TimeSpan.Zero, (shredding, ct) => shredding.Round(ct), (work, _) => work with { LongestPause = PersonShredding.LongestWait, Patience = HalfHour });
-    }
-}
-
 /// <summary>The ledger asks that a person be shredded.</summary>
 /// <param name="Subject">The person's ledger key: 64 lower-case hexadecimal digits.</param>
 public sealed record PersonShreddingRequest([property: JsonPropertyName("subject")] string Subject);
 
 /// <summary>Where it stands here.</summary>
-/// <param name="State"><c>asked</c>: it is carried out; <c>destroyed</c>; <c>kept</c>: records have to be kept, and nothing was touched; or <c>held</c>: a legal hold lies on some, ask again.</param>
+/// <param name="State"><c>asked</c>: it is carried out, or still answered <c>kept</c> or <c>held</c> for what has come meanwhile; <c>destroyed</c>; <c>kept</c>: records have to be kept, and nothing was
+/// touched; or <c>held</c>: a legal hold lies on some, ask again.</param>
 /// <param name="KeptUntil">First instant at which they need not be kept.</param>
 public sealed record PersonShreddingAnswer(
     [property: JsonPropertyName("state")] string State, [property: JsonPropertyName("keptUntil")] DateTimeOffset? KeptUntil);

@@ -17,5 +17,5 @@ public static class PersonTables
 
     /// <summary>What the ledger asked for.</summary>
     public static ClassedTable Shreddings { get; } = ClassedTable.Of(
-        "person_shreddings", ForGood, (DataClass.Audit, "id person state asked_at kept_until answered_at master"));
+        "person_shreddings", ForGood with { EndedBy = "nothing; a request that meets a hold is forgotten, and asked anew" }, (DataClass.Audit, "id person state asked_at kept_until answered_at master"));
 }

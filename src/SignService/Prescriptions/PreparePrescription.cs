@@ -8,6 +8,7 @@ using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
+using Trust.Kernel.Keys;
 using Trust.Kernel.LiveStatus;
 using Trust.LogFormat;
 using Trust.SignService.Signatures;
@@ -67,26 +68,32 @@ internal sealed class PreparePrescription(
                 await outbox.RecordDenial(db, Denial(caller, refused.Why), ct);
                 return refused.Why;
             case Verdict.Admitted admitted:
-                if (await NewRow(read, admitted, now, ct) is not { } row)
+                if (await NewRow(read, admitted, now, ct) is not { } row || await Store(row, read.Payload, admitted.Signer, caller, key, ct) is not { } stored)
                 {
                     // Shredded since the provider answered: it will not find the patient again.
                     await outbox.RecordDenial(db, Denial(caller, SignRefusals.NoConsent), ct);
                     return SignRefusals.NoConsent;
                 }
 
-                return await Store(row, read.Payload, admitted.Signer, caller, key, ct);
+                return stored;
             default:
                 throw new InvalidOperationException("A closed set.");
         }
     }
 
-    private async Task<Results<Created<PreparedResponse>, Refusal>> Store(
+    // Null when the patient was shredded since it was sealed.
+    private async Task<Results<Created<PreparedResponse>, Refusal>?> Store(
         PrescriptionRow row, byte[] payload, SignerOutcome.Entitled signer, Caller caller, string key, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        if (!await PrescriptionStore.Insert(tx, row, key, now, ct))
+        if (await PersonKeys.Hold(tx, row.PatientKey, ct) is not { } held)
+        {
+            return null;
+        }
+
+        if (!await PrescriptionStore.Insert(held, row, key, now, ct))
         {
             // An attempt that was stopped before its answer has made the draft; this one goes on with it.
             var earlier = await PrescriptionStore.FindByKey(tx, key, ct) ?? throw new InvalidOperationException("An attempt vanished.");

@@ -1,6 +1,7 @@
 using Npgsql;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Identifiers;
+using Trust.Kernel.Keys;
 using Trust.Kernel.Postgres;
 
 namespace Trust.SignService.Prescriptions;
@@ -64,9 +65,12 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         """;
 
     // Rows that an earlier version stored in clear.
-    private const string FindClear = $"SELECT {Columns} FROM prescriptions WHERE payload IS NOT NULL OR return_reason IS NOT NULL ORDER BY id LIMIT $1";
+    private const string FindClear = $"SELECT {Columns} FROM prescriptions WHERE (payload IS NOT NULL OR return_reason IS NOT NULL) AND id > $1 ORDER BY id LIMIT $2";
+
+    // Nothing goes that does not stand there sealed.
     private const string SealRow = """
-        UPDATE prescriptions SET payload = NULL, payload_sealed = coalesce($2, payload_sealed), return_reason = NULL, return_sealed = coalesce($3, return_sealed)
+        UPDATE prescriptions SET payload = CASE WHEN $2 IS NULL THEN payload END, payload_sealed = coalesce($2, payload_sealed),
+            return_reason = CASE WHEN $3 IS NULL THEN return_reason END, return_sealed = coalesce($3, return_sealed)
         WHERE id = $1 AND (payload IS NOT NULL OR return_reason IS NOT NULL)
         """;
 
@@ -105,9 +109,9 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     public async Task<bool> IsNumberInForce(InstitutionId institution, string number, CancellationToken ct) =>
         await db.Sql(InForce).With(institution.Value).With(number).Scalar<int>(ct) == 1;
 
-    /// <summary>Stores a draft; false when an earlier attempt with the key has stored one.</summary>
-    public static async Task<bool> Insert(NpgsqlTransaction tx, PrescriptionRow row, string key, DateTimeOffset now, CancellationToken ct) =>
-        await tx.Sql(InsertRow).With(row.Id).With(row.Region).With(row.Number).With(row.Institution.Value).With(row.Author.Value).With(row.Patient.Value).With(row.PatientKey)
+    /// <summary>Stores a draft under its patient's key, which is held; false when an earlier attempt with the idempotency key has stored one.</summary>
+    public static async Task<bool> Insert(HeldPersonKey patients, PrescriptionRow row, string key, DateTimeOffset now, CancellationToken ct) =>
+        await patients.Transaction.Sql(InsertRow).With(row.Id).With(row.Region).With(row.Number).With(row.Institution.Value).With(row.Author.Value).With(row.Patient.Value).With(row.PatientKey)
             .With(row.Category).With(row.Payload.Sealed).With(row.PayloadSha256).With(row.ValidUntil).With(row.RuleVersion).With(now).With(key).Execute(ct) == 1;
 
     /// <summary>The draft that an attempt with the key has stored.</summary>
@@ -117,9 +121,9 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
     public static async Task<bool> Change(NpgsqlTransaction tx, Guid id, string from, string to, DateTimeOffset now) =>
         await tx.Sql(ChangeStatus).With(id).With(from).With(to).With(now).Execute(CancellationToken.None) == 1;
 
-    /// <summary>signed → returned.</summary>
-    public static async Task<bool> Return(NpgsqlTransaction tx, Guid id, byte[] reason, DateTimeOffset now, CancellationToken ct) =>
-        await tx.Sql(ReturnRow).With(id).With(reason).With(now).Execute(ct) == 1;
+    /// <summary>signed → returned, the reason under the patient's key, which is held.</summary>
+    public static async Task<bool> Return(HeldPersonKey patients, Guid id, byte[] reason, DateTimeOffset now, CancellationToken ct) =>
+        await patients.Transaction.Sql(ReturnRow).With(id).With(reason).With(now).Execute(ct) == 1;
 
     /// <summary>released → claimed, for one pharmacy only and while valid.</summary>
     public static async Task<bool> Claim(NpgsqlTransaction tx, Guid id, InstitutionId pharmacy, DateTimeOffset now, CancellationToken ct) =>
@@ -159,11 +163,11 @@ public sealed class PrescriptionStore(NpgsqlDataSource db)
         return await tx.Sql(DeleteDraft).With(id).Execute(ct) == 1;
     }
 
-    /// <summary>Some that are stored in clear.</summary>
-    public Task<List<PrescriptionRow>> InClear(int most, CancellationToken ct) => db.Sql(FindClear).With(most).All(Read, ct);
+    /// <summary>Some that are stored in clear, behind one.</summary>
+    public Task<List<PrescriptionRow>> InClear(Guid after, int most, CancellationToken ct) => db.Sql(FindClear).With(after).With(most).All(Read, ct);
 
-    /// <summary>Puts sealed bytes in the place of those in clear.</summary>
-    public Task Seal(Guid id, byte[]? payload, byte[]? reason, CancellationToken ct) => db.Sql(SealRow).With(id).With(payload).With(reason).Execute(ct);
+    /// <summary>Puts bytes sealed under the patient's key, which is held, in the place of those in clear.</summary>
+    public static Task Seal(HeldPersonKey patients, Guid id, byte[]? payload, byte[]? reason, CancellationToken ct) => patients.Transaction.Sql(SealRow).With(id).With(payload).With(reason).Execute(ct);
 
     /// <summary>Any state before dispensed → voided.</summary>
     public static async Task<bool> Void(NpgsqlTransaction tx, Guid id, DateTimeOffset now, CancellationToken ct) =>

@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
 using Trust.Kernel.Hosting;
+using Trust.Kernel.Keys;
 using Trust.Kernel.LiveStatus;
 
 namespace Trust.SignService.Prescriptions;
@@ -42,8 +44,20 @@ internal sealed class ReturnPrescription(
 
         // The reason is clinical text: it stays here; the event says only that it was returned.
         var e = PrescriptionEvents.Of("RX.return", prescription, caller.AsActor(), "returned");
-        return await texts.SealReason(id, prescription.Region, prescription.PatientKey, reason, ct) is { } sealedReason
-            ? await transition.Move(id, PrescriptionStatus.Returned, (tx, now) => PrescriptionStore.Return(tx, id, sealedReason, now, ct), e, ct)
-            : SignRefusals.Shredded;
+        if (await texts.SealReason(id, prescription.Region, prescription.PatientKey, reason, ct) is not { } sealedReason)
+        {
+            return SignRefusals.Shredded;
+        }
+
+        var isShredded = false;
+        var answer = await transition.Move(id, PrescriptionStatus.Returned, Return, e, ct);
+        return isShredded ? SignRefusals.Shredded : answer;
+
+        async Task<bool> Return(NpgsqlTransaction tx, DateTimeOffset now)
+        {
+            var held = await PersonKeys.Hold(tx, prescription.PatientKey, ct);
+            isShredded = held is null;
+            return held is not null && await PrescriptionStore.Return(held, id, sealedReason, now, ct);
+        }
     }
 }

@@ -26,8 +26,10 @@ internal static class PatientShredding
     private static async Task<DateTimeOffset?> KeptUntil(NpgsqlTransaction tx, byte[] patient, CancellationToken ct) =>
         (await tx.Sql(LastPrescription).With(patient).All(r => r.Nullable<DateTimeOffset?>(0), ct))[0] is { } last ? DataClasses.Prescriptions.Kept.Ends(last) : null;
 
+    // The patient too: the ledger has looked before it asked, and cannot say what came while the keys moved.
     private static async Task<List<SubjectKey>> Concerned(NpgsqlTransaction tx, byte[] patient, CancellationToken ct) =>
     [
+        SubjectKey.Patient(patient),
         .. (await tx.Sql(SelectConcerned).With(patient).All(
             r => new[] { SubjectKey.Prescription(r.GetGuid(0).ToString("D")), SubjectKey.Practitioner(r.GetString(1)), SubjectKey.Institution(r.GetString(2)) }, ct))
             .SelectMany(s => s).Distinct(),

@@ -32,6 +32,7 @@ internal sealed class ForgeableLog : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls(address.ToString());
         _app = builder.Build();
+        _app.Use((context, next) => StallsAt is { } path && context.Request.Path.StartsWithSegments(path, StringComparison.Ordinal) ? Stall(context) : next(context));
         _app.MapGet("/tile/entries/{**path}", Bundle);
         _app.MapGet("/tile/{level:int}/{**path}", Tile);
     }
@@ -50,6 +51,9 @@ internal sealed class ForgeableLog : IAsyncDisposable
 
     /// <summary>Serves nothing.</summary>
     public bool Away { get; set; }
+
+    /// <summary>Below this path it sends headers, and nothing after them.</summary>
+    public string? StallsAt { get; set; }
 
     /// <summary>Bundles before this one are pruned.</summary>
     public int FirstTile { get; set; }
@@ -150,6 +154,13 @@ internal sealed class ForgeableLog : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    /// <summary>Sends headers and nothing after them.</summary>
+    public static async Task Stall(HttpContext context)
+    {
+        await context.Response.StartAsync();
+        await Task.Delay(Timeout.Infinite, context.RequestAborted);
+    }
 
     private IResult Bundle(string path)
     {

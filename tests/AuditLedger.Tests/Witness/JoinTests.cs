@@ -1,10 +1,14 @@
+using System.Buffers.Binary;
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Trust.Cli.Local;
+using Trust.Crypto;
 using Trust.LogFormat;
 using Trust.TestKit;
 
@@ -163,6 +167,38 @@ public sealed class JoinTests : IAsyncLifetime
         Assert.True(await later.Cosigns(_log, 0));
     }
 
+    [Theory]
+    [InlineData("/tile/entries")]
+    [InlineData("/tile/0")]
+    public async Task A_log_that_stops_in_the_midst_of_an_answer_is_given_up_and_followed_once_it_goes_on(string path)
+    {
+        _log.StallsAt = path;
+        await using var later = await WitnessFixture.Start(_log, Both, Soon);
+        var (status, body, _) = await later.Post(_log.Request(0)).WaitAsync(Long);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
+        Assert.Contains("no whole answer within", body, StringComparison.Ordinal);
+        _log.StallsAt = null;
+        Assert.True(await later.Cosigns(_log, 0));
+    }
+
+    [Fact]
+    public async Task A_witness_that_stops_in_the_midst_of_its_answer_keeps_none_from_joining_by_the_others()
+    {
+        await using var stalls = await Forger.Start(await Landmark(_first), "stalls");
+        await using var later = await WitnessFixture.Start(_log, new Believed(2, [stalls.Address, _first.Address, _second.Address], [_first.Key, _second.Key]), Soon);
+        Assert.True(await later.Cosigns(_log, 0).WaitAsync(Long));
+    }
+
+    [Theory]
+    [InlineData("name")]
+    [InlineData("name-not-signed")]
+    public async Task A_witness_that_cosigns_what_does_not_read_keeps_none_from_joining_by_the_others(string forgery)
+    {
+        await using var liar = await Forger.Start(await Landmark(_first), forgery);
+        await using var later = await WitnessFixture.Start(_log, new Believed(2, [liar.Address, _first.Address, _second.Address], [Forger.Key, _first.Key, _second.Key]));
+        Assert.True(await later.Cosigns(_log, 0));
+    }
+
     [Fact]
     public async Task A_checkpoint_from_before_the_landmark_accuses_nobody()
     {
@@ -204,6 +240,11 @@ public sealed class JoinTests : IAsyncLifetime
 
     private Believed Both => new(2, [_first.Address, _second.Address], [_first.Key, _second.Key]);
 
+    // Time enough for an honest answer, and for a witness that gives up.
+    private static TimeSpan Soon => TimeSpan.FromSeconds(2);
+
+    private static TimeSpan Long => TimeSpan.FromSeconds(60);
+
     private static NoteVerifier Stranger { get; } = NoteVerifier.Cosigner("witness.example", new byte[32]);
 
     private async Task Grow(WitnessFixture witness)
@@ -233,6 +274,10 @@ public sealed class JoinTests : IAsyncLifetime
     /// <summary>Shows another witness's landmark, altered.</summary>
     private sealed class Forger(WebApplication app, Uri address) : IAsyncDisposable
     {
+        private static readonly byte[] Seed = [.. Enumerable.Repeat((byte)7, 32)];
+
+        public static NoteVerifier Key { get; } = NoteVerifier.Cosigner("witness.liar", Ed25519.PublicKeyOf(Seed));
+
         public Uri Address => address;
 
         public static async Task<Forger> Start(string landmark, string forgery)
@@ -248,6 +293,13 @@ public sealed class JoinTests : IAsyncLifetime
                     break;
                 case "state":
                     state[^1] ^= 1; // The head of a source's chain: an event behind it could be left out.
+                    break;
+                case "name" or "name-not-signed":
+                    state = [.. state[..Chains(state)], .. Number(1), 255, .. Enumerable.Repeat((byte)0xFF, 255), .. Number(1), .. Number(1), .. new byte[32]];
+                    var text = $"{lines[0]}\n{lines[1]}\n{lines[2]}\n{Convert.ToBase64String(SHA256.HashData(state))}\n";
+                    var signature = Ed25519.Sign(Seed, Cosignature.Message(Encoding.UTF8.GetBytes(text), 1_800_000_000));
+                    signature[0] ^= (byte)(forgery is "name" ? 0 : 1);
+                    note = SignedNote.Write(text, [new NoteLine(Key.Name, Key.KeyId, Cosignature.Write(1_800_000_000, signature))]);
                     break;
                 case "root":
                     note = note.Replace(lines[2], Convert.ToBase64String(new byte[32]), StringComparison.Ordinal);
@@ -266,11 +318,26 @@ public sealed class JoinTests : IAsyncLifetime
             builder.Logging.ClearProviders();
             builder.WebHost.UseUrls(address.ToString());
             var app = builder.Build();
+            app.Use((context, next) => forgery is "stalls" ? ForgeableLog.Stall(context) : next(context));
             app.MapGet("/{log}/landmark", () => forgery is "away" ? Results.NotFound() : Results.Text(json.ToJsonString(), "application/json"));
             await app.StartAsync();
             return new Forger(app, address);
         }
 
         public ValueTask DisposeAsync() => app.DisposeAsync();
+
+        // Where a state tells of the chains: behind prefix, commit entry, time, mark, and the volumes with their count.
+        private static int Chains(byte[] state)
+        {
+            const int volumes = 18 + 101 + 8 + 1;
+            return volumes + 8 + ((int)BinaryPrimitives.ReadInt64BigEndian(state.AsSpan(volumes)) * (8 + 8 + 32));
+        }
+
+        private static byte[] Number(long value)
+        {
+            var bytes = new byte[8];
+            BinaryPrimitives.WriteInt64BigEndian(bytes, value);
+            return bytes;
+        }
     }
 }

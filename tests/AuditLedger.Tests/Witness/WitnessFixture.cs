@@ -19,7 +19,7 @@ internal sealed class WitnessFixture : IAsyncDisposable
     private readonly HttpClient _client = new();
     private WebApplication? _app;
 
-    private WitnessFixture(IReadOnlyList<ForgeableLog> logs, Believed? believed = null)
+    private WitnessFixture(IReadOnlyList<ForgeableLog> logs, Believed? believed = null, TimeSpan? answerWithin = null)
     {
         Address = new Uri($"http://127.0.0.1:{PostgresCluster.FreePort()}");
         Directory.CreateDirectory(Path.Combine(_directory, "public"));
@@ -39,6 +39,7 @@ internal sealed class WitnessFixture : IAsyncDisposable
             Witness = new
             {
                 Name = "witness.example",
+                AnswerWithin = answerWithin ?? TimeSpan.FromSeconds(30),
                 Logs = logs.Select(l => new { l.Origin, Peer = PeerOf(l), VKeysFile = Keys(l), Join = believed is null ? null : Join(believed) }),
             },
         }));
@@ -65,9 +66,9 @@ internal sealed class WitnessFixture : IAsyncDisposable
     }
 
     /// <summary>One that may begin at a landmark of others.</summary>
-    public static async Task<WitnessFixture> Start(ForgeableLog log, Believed believed)
+    public static async Task<WitnessFixture> Start(ForgeableLog log, Believed believed, TimeSpan? answerWithin = null)
     {
-        var fixture = new WitnessFixture([log], believed);
+        var fixture = new WitnessFixture([log], believed, answerWithin);
         await fixture.Start();
         return fixture;
     }

@@ -35,8 +35,8 @@ public sealed class PrescriptionDriver(RunningTrust trust) : IDisposable
 
     public async Task<Api> Pharmacy() => new(_http, trust.Sign, await trust.World.Client("pharmacy-jincheng").OwnToken("rx.read rx.claim rx.dispense validate", trust.Sign, None));
 
-    /// <summary>Prepares a prescription in a doctor's name.</summary>
-    public async Task<Answer> Prepare(Api doctor, string urn, Card card, string patient, string? key = null)
+    /// <summary>Prepares a prescription in a doctor's name, altered as asked.</summary>
+    public async Task<Answer> Prepare(Api doctor, string urn, Card card, string patient, string? key = null, Action<JsonNode>? alter = null)
     {
         var number = "RX-" + Convert.ToHexString(RandomNumberGenerator.GetBytes(8));
         var bundle = JsonNode.Parse((await trust.World.Prescription(patient, number, None)).ToJsonString().Replace(trust.World.Practitioners[0], urn, StringComparison.Ordinal))!;
@@ -44,6 +44,7 @@ public sealed class PrescriptionDriver(RunningTrust trust) : IDisposable
         var practitioner = bundle["entry"]!.AsArray().Select(e => e!["resource"]!).Single(r => r["resourceType"]!.GetValue<string>() == "Practitioner");
         practitioner["name"]![0]!["text"] = name;
         practitioner["identifier"]![1]!["value"] = licence;
+        alter?.Invoke(bundle);
         return await doctor.Send(HttpMethod.Post, "/prescriptions", new JsonObject { ["bundle"] = bundle, ["certificate"] = Convert.ToBase64String(card.Signature.Der.Span) }, key, None);
     }
 

@@ -61,9 +61,11 @@ public sealed class RecorderTests(RunningTrust trust)
         using var driver = new PrescriptionDriver(trust);
         var (urn, card) = await trust.NewPhysician(None);
         var doctor = driver.Person(await trust.Login(card, "openid rx.sign rx.read", None));
-        var bundle = JsonNode.Parse((await trust.World.Prescription(await driver.Patient(), "RX-URL", None)).ToJsonString().Replace(trust.World.Practitioners[0], urn, StringComparison.Ordinal))!;
-        bundle["meta"] = new JsonObject { ["profile"] = new JsonArray("http://198.18.0.30/StructureDefinition/x") };
-        await doctor.Send(HttpMethod.Post, "/prescriptions", new JsonObject { ["bundle"] = bundle }, "recorder", None);
+        // Apart from the address it is a good prescription: it comes as far as any.
+        var answer = await driver.Prepare(doctor, urn, card, await driver.Patient(), alter: bundle =>
+            bundle["meta"] = new JsonObject { ["profile"] = new JsonArray("http://198.18.0.30/StructureDefinition/x") });
+        Assert.Equal((422, "profile-absolute-address"), (answer.Status, answer.Problem));
+        Assert.Contains("Bundle.meta.profile[0]", answer.Text, StringComparison.Ordinal);
         await NotSeen("198.18.0.30");
     }
 

@@ -87,12 +87,39 @@ public sealed class PatientShreddingTests : IAsyncLifetime
         Assert.Null(await _token.Find(PersonKeys.Master(1), default));
     }
 
-    private PersonShredding Shredding() => new(
+    [Fact]
+    public async Task No_key_is_made_for_a_patient_whose_shredding_is_under_way()
+    {
+        // The master that goes with it has been left: a key made now would lie under the next one, which stays.
+        await _keys.Provision(default);
+        (long Anna, long Bela) keys = (-1, -1);
+        using var shredding = Shredding(new ShreddingPoints
+        {
+            Reached = at => keys = at == "after-new-master" ? SealedThen().GetAwaiter().GetResult() : keys,
+        });
+        var id = Guid.NewGuid();
+        Assert.Equal("asked", await Ask(shredding, id));
+        await shredding.CarryOut(default);
+        Assert.Equal((0L, 1L), keys);
+        Assert.Equal("destroyed", await Ask(shredding, id));
+        Assert.Equal(1, await Count("SELECT count(*) FROM patients WHERE pseudonym = 'anna' AND identity_sealed IS NULL AND shredded_at IS NOT NULL"));
+        Assert.Equal("number of bela", await Identity("bela", Bela));
+
+        async Task<(long Anna, long Bela)> SealedThen()
+        {
+            await new SealStoredIdentities(_database.Runtime, _token, _keys).Round(default);
+            return (await Keys(Anna), await Keys(Bela));
+        }
+    }
+
+    private Task<long> Keys(byte[] person) => _database.Runtime.Sql("SELECT count(*) FROM person_keys WHERE person = $1 AND wrapped IS NOT NULL").With(person).Scalar<long>(default);
+
+    private PersonShredding Shredding(ShreddingPoints? points = null) => new(
         _database.Runtime, _token, _keys, PatientShredding.Rules, null!, // Nothing here concerns anyone else.
         new Outbox(
             _database.Runtime, new AuditOptions { Source = "idp", Region = "510000", Node = "n" }, new OutboxState(TimeProvider.System), new ReceiptBoard(), TimeProvider.System,
             new GroupCommit(_database.Runtime)),
-        new ServiceOptions { Region = "510000", Node = "n", PublicDirectory = "/", DataDirectory = "/" }, new ShreddingPoints(), TimeProvider.System);
+        new ServiceOptions { Region = "510000", Node = "n", PublicDirectory = "/", DataDirectory = "/" }, points ?? new ShreddingPoints(), TimeProvider.System);
 
     private static async Task<string> Ask(PersonShredding shredding, Guid id)
     {

@@ -139,6 +139,7 @@ internal sealed class TestService : IAsyncDisposable
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(ServiceIdentity.TlsName("test"));
         own.CertificateExtensions.Add(names.Build());
+        own.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
         using var certificate = own.Create(issuer, now.AddMinutes(-5), now.AddDays(1), [1, 2, 3]);
         var tls = System.IO.Directory.CreateDirectory(Path.Combine(directory, "tls")).FullName;
         File.WriteAllText(Path.Combine(tls, "key.pem"), key.ExportPkcs8PrivateKeyPem());

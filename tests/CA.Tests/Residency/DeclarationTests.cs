@@ -117,8 +117,10 @@ public sealed class DeclarationTests(CaFixture ca)
             SELECT gen_random_uuid(), version, 'x', jws, proposed_by, card_sha256, proposed_at, expires_at, 'in-force', (SELECT person FROM officers WHERE person <> proposed_by LIMIT 1), now()
             FROM residency_declarations WHERE id = $1
             """).With(Guid.Parse(id)).Execute(default));
+        var own = await tx.Sql("SELECT pg_current_xact_id()::xid::text").Scalar<string>(default);
         var second = Second(1, id, document);
-        await Eventually.Holds(async () => await ca.Database.Owner.Sql("SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND strpos(query, 'residency_declarations') > 0)").Scalar<bool>(default), "the second waits for the first");
+        const string waits = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid' AND transactionid::text = $1)";
+        await Eventually.Holds(async () => await ca.Database.Owner.Sql(waits).With(own!).Scalar<bool>(default), "the second waits for the first");
         await tx.CommitAsync();
         var answer = await second;
         Assert.Equal((HttpStatusCode.Conflict, "declaration-closed"), (answer.Status, Problem(answer)));

@@ -12,8 +12,6 @@ public sealed class DrillTests
     private static readonly CancellationToken None = CancellationToken.None;
     private static readonly string[] Services = ["idp", "ca", "sign", "ledger", "witness"];
 
-    private int _version = 1;
-
     [Fact]
     public async Task Every_service_whose_place_is_declared_outside_refuses_within_a_minute_and_says_which_rule()
     {
@@ -29,24 +27,33 @@ public sealed class DrillTests
                 await Eventually.Holds(async () => await Started(installation, service) == 1, $"{service} told by which declaration it started");
             }
 
-            // Every process has a token, and all but the witness a database.
-            foreach (var (kind, rule, closed) in new[] { ("token", "CN-2", Services), ("database", "CN-1", [.. Services.Where(s => s is not "witness")]) })
+            await Declare(world, await Moved(installation, "820000"));
+            foreach (var service in Services)
             {
-                await Declare(world, await Moved(installation, kind, "820000"));
-                foreach (var service in closed)
-                {
-                    await Eventually.Holds(async () => await Refusal(http, installation, service) == rule, $"{service} is closed by {rule} of its {kind}", TimeSpan.FromSeconds(60));
-                }
-
-                // ca's own place is closed too, so two officers mend it by file and verb.
-                await installation.Declare(Next(await Moved(installation, kind, "510000")), None);
-                foreach (var service in Services)
-                {
-                    await Eventually.Holds(async () => await Refusal(http, installation, service) is null, $"{service} is open again", TimeSpan.FromSeconds(60));
-                }
+                await Eventually.Holds(async () => await Refusal(http, installation, service) == "CN-2", $"{service} is closed by CN-2", TimeSpan.FromSeconds(60));
             }
 
-            await Declare(world, await Moved(installation, "token", "820000"));
+            // ca's own token is closed too, so two officers mend it by file and verb.
+            await installation.Declare(await Next(world, await Moved(installation, "510000")), None);
+            foreach (var service in Services)
+            {
+                await Eventually.Holds(async () => await Refusal(http, installation, service) is null, $"{service} is open again", TimeSpan.FromSeconds(60));
+            }
+
+            // And so with the databases, which every process but the witness has; ca's is then not asked for anything, by its callers or by itself.
+            await Declare(world, await Moved(installation, "820000", "database"));
+            foreach (var service in Services.Where(s => s is not "witness"))
+            {
+                await Eventually.Holds(async () => await Refusal(http, installation, service) == "CN-1", $"{service} is closed by CN-1", TimeSpan.FromSeconds(60));
+            }
+
+            await installation.Declare(await Next(world, await Moved(installation, "510000", "database")), None);
+            foreach (var service in Services)
+            {
+                await Eventually.Holds(async () => await Refusal(http, installation, service) is null, $"{service} is open once more", TimeSpan.FromSeconds(60));
+            }
+
+            await Declare(world, await Moved(installation, "820000"));
             await Eventually.Holds(async () => await Refusal(http, installation, "sign") == "CN-2", "sign is closed", TimeSpan.FromSeconds(60));
             await installation.Services["sign"].Stop(None);
             installation.Services["sign"].Start();
@@ -59,7 +66,8 @@ public sealed class DrillTests
         }
     }
 
-    private static async Task<JsonObject> Moved(Installation installation, string kind, string region)
+    // Every process has a token.
+    private static async Task<JsonObject> Moved(Installation installation, string region, string kind = "token")
     {
         var document = await installation.DraftDeclaration(None);
         foreach (var place in document["places"]!.AsArray().Where(p => p!["kind"]!.GetValue<string>() == kind))
@@ -70,9 +78,9 @@ public sealed class DrillTests
         return document;
     }
 
-    private async Task Declare(World world, JsonObject document)
+    private static async Task Declare(World world, JsonObject document)
     {
-        var bytes = DeclarationFile.Canonical(Next(document));
+        var bytes = DeclarationFile.Canonical(await Next(world, document));
         var first = await DeclarationFile.Sign(bytes, world.Officers[0].Card, None);
         var proposed = await world.Officers[0].Api.Post("/residency/declarations", DeclarationFile.Jws(bytes, [first]), None);
         var second = await DeclarationFile.Sign(bytes, world.Officers[1].Card, None);
@@ -80,10 +88,11 @@ public sealed class DrillTests
         Assert.Equal("in-force", accepted["state"]!.GetValue<string>());
     }
 
-    // The installation's own file is the first version. A closed ca does not list the others: they are counted here.
-    private JsonObject Next(JsonObject document)
+    // The installation's own file is the first version; ca keeps those that follow, and does not list them while it is closed.
+    private static async Task<JsonObject> Next(World world, JsonObject document)
     {
-        document["version"] = ++_version;
+        var newest = await world.Installation.Cluster!.Sql("trust", "SELECT max(version) FROM ca.residency_declarations", None);
+        document["version"] = int.Parse(newest.Trim(), System.Globalization.CultureInfo.InvariantCulture) + 1;
         return document;
     }
 

@@ -63,14 +63,14 @@ internal static class Map
         .Post<ResumeCertificate>("/certificates/{sha256}/resume", Officer, Limit.Card, e => e.Handle, "Takes a certificate off hold; needs two officers.")
         .Post<ChangeCertificateState>("/certificates/{sha256}/revoke", Officer, Limit.Card, e => e.Revoke, "Revokes a certificate for good, at once.", Route.Uncompared)
 
-        // Residency. A declaration that closed ca itself is mended here too: nothing but declarations is read or written.
+        // Residency. A declaration that closed ca itself is mended by the verb (decision 120): these read and write the very places that it may have taken away.
         .Post<ProposeDeclaration>("/residency/declarations", Officer, Limit.Card, e => e.Handle, "Proposes a residency declaration, signed by the officer's card.",
-            r => r with { AnswersClosed = true, MaximumBody = ResidencyTerms.MaxBytes * 2 })
-        .Get<ShowDeclarations>("/residency/declarations", Officer, Limit.Card, e => e.List, "Residency declarations, oldest first.", r => r with { AnswersClosed = true })
+            r => r with { MaximumBody = ResidencyTerms.MaxBytes * 2 })
+        .Get<ShowDeclarations>("/residency/declarations", Officer, Limit.Card, e => e.List, "Residency declarations, oldest first.")
         .Get<ShowDeclarations>("/residency/declarations/{id:guid}", Officer, Limit.Card, e => e.Show,
-            "Everything that a second officer signs, beside what is in force.", r => r with { AnswersClosed = true })
+            "Everything that a second officer signs, beside what is in force.")
         .Post<AcceptDeclaration>("/residency/declarations/{id:guid}/signatures", Officer, Limit.Card, e => e.Handle,
-            "Puts a residency declaration into force by the second officer's signature.", r => r with { AnswersClosed = true })
+            "Puts a residency declaration into force by the second officer's signature.")
         .Get<ShowDeclarations>("/residency/declaration", Who.Peers("idp", "sign", "ledger", "witness"), Limit.None, e => e.Newest,
             "The residency declaration in force, with its signatures.", r => Route.Uncompared(r) with { AnswersClosed = true })
 

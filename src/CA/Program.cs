@@ -19,6 +19,8 @@ namespace Trust.CA;
 /// <summary>Entry point of the CA service; the only place that knows every slice.</summary>
 public static class Program
 {
+    private const string Declaring = "residency";
+
     /// <summary>What the CA adds to the common host.</summary>
     public static ServiceDefinition Service { get; } = new()
     {
@@ -30,22 +32,32 @@ public static class Program
         Routes = Map.Routes,
         Use = Listen,
         Provision = Provision,
+        Places = Places,
+        DeclaringVerb = Declaring,
         Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal)
         {
             ["ceremony"] = HoldCeremony.RunVerb,
-            ["residency"] = ResidencyVerb.RunVerb,
+            [Declaring] = ResidencyVerb.RunVerb,
         },
     };
 
     /// <summary>Runs the service or one of its verbs.</summary>
     public static Task<int> Main(string[] args) => ServiceHost.Run(args, Service);
 
+    // The root's token stands where the service's does, and is judged when the ceremony uses it.
+    private static IEnumerable<UsedPlace> Places(IConfiguration configuration) =>
+        configuration.Has("Token") ? [UsedPlace.Token(configuration.Section<CaOptions>("Ca").RootTokenLabel, UsedPlace.RegionOfToken(configuration), essential: false)] : [];
+
+    // A database that closed the service is not asked either: what mends it comes by file (decision 120).
+    private static DeclarationSource Newest(IServiceProvider services) => ct =>
+        services.GetRequiredService<ResidencyGate>().IsClosedBy(PlaceKind.Database) ? Task.FromResult<byte[]?>(null) : services.GetRequiredService<DeclarationStore>().Newest(ct);
+
     private static void Configure(WebApplicationBuilder builder)
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<CaOptions>("Ca"));
         services.AddSingleton<RegistryReaders>();
-        services.AddSingleton<DeclarationStore>().AddSingleton<DeclarationSource>(p => p.GetRequiredService<DeclarationStore>().Newest);
+        services.AddSingleton<DeclarationStore>().AddSingleton<DeclarationSource>(Newest);
         services.AddKeyRegister([AnswerEntitlement.Key, PersonTags.Key, .. RegistryKeys.Keys, .. OcspResponders.Keys]);
         services.AddSingleton<PersonTags>().AddSingleton<PersonRegister>().AddSingleton<PersonIdentifiers>().AddSingleton<TagKnownPersons>();
         services.AddLoop<TagKnownPersons>("tag-known-persons", TagKnownPersons.Pause, (persons, ct) => persons.Round(ct));

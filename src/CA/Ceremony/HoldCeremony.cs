@@ -9,6 +9,7 @@ using Trust.Crypto.Json;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Postgres;
+using Trust.Kernel.Residency;
 using Trust.LogFormat;
 using Trust.Pkcs11;
 
@@ -125,10 +126,11 @@ public static class HoldCeremony
         }
     }
 
-    private static ValueTask<Pkcs11Token> OpenRoot(IServiceProvider services, string? pinFile, CancellationToken ct)
+    // Behind the gate as every token is: the root's keys are born here, or not at all.
+    private static async ValueTask<IToken> OpenRoot(IServiceProvider services, string? pinFile, CancellationToken ct)
     {
-        var options = services.GetRequiredService<CaOptions>();
-        return Pkcs11Token.Open(
+        var (options, configuration) = (services.GetRequiredService<CaOptions>(), services.GetRequiredService<IConfiguration>());
+        var token = await Pkcs11Token.Open(
             Configured(services) with
             {
                 TokenLabel = options.RootTokenLabel,
@@ -136,6 +138,7 @@ public static class HoldCeremony
                 Sessions = 1,
             },
             ct);
+        return services.GetRequiredService<ResidencyGate>().Around(token, UsedPlace.Token(options.RootTokenLabel, UsedPlace.RegionOfToken(configuration), essential: false));
     }
 
     private static TokenOptions Configured(IServiceProvider services) =>

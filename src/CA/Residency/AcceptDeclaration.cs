@@ -57,8 +57,12 @@ internal sealed class AcceptDeclaration(DeclarationStore declarations)
         }
 
         // The first officer's signature is as good now as when it was given, or it does not count.
-        return await declarations.OfficerOf(signed.Signers[0], ct) == summary.ProposedBy
-            && await declarations.PutInForce(id, officer.Actor, officer.Person, summary.ProposedBy, signed, terms.Sha256, ct) is not null
-            ? TypedResults.Ok((await declarations.Summary(id, ct))!) : CaRefusals.DeclarationClosed;
+        if (await declarations.OfficerOf(signed.Signers[0], ct) != summary.ProposedBy)
+        {
+            return CaRefusals.DeclarationClosed;
+        }
+
+        return await declarations.PutInForce(id, officer.Actor, officer.Person, summary.ProposedBy, signed, terms.Sha256, ct) is { } refusal
+            ? refusal : TypedResults.Ok((await declarations.Summary(id, ct))!);
     }
 }

@@ -76,7 +76,10 @@ internal sealed class DeclarationStore(NpgsqlDataSource db, IToken token, Outbox
     /// <param name="ct">Cancels.</param>
     public async Task<(SignedDeclaration Signed, ResidencyTerms Terms)?> Read(ReadOnlyMemory<byte> jws, List<string> fault, CancellationToken ct)
     {
-        if (SignedDeclaration.TryRead(jws, Trust(), out var why) is not { } signed || ResidencyTerms.TryRead(signed.Document, clock.GetUtcNow(), out why) is not { } terms)
+        // As of today, and as services will read it for as long as it is in force.
+        var now = clock.GetUtcNow();
+        if (SignedDeclaration.TryRead(jws, Trust(), out var why) is not { } signed || ResidencyTerms.TryRead(signed.Document, now, out why) is not { } terms
+            || ResidencyTerms.TryReadInForce(signed.Document, now, out why) is null)
         {
             fault.Add(why);
             return null;
@@ -102,14 +105,15 @@ internal sealed class DeclarationStore(NpgsqlDataSource db, IToken token, Outbox
     public Task<string?> OfficerOf(DeclarationSigner signer, CancellationToken ct) => officers.PersonOf(signer.Certificate.Sha256Hex, "officer-signature", ct);
 
     /// <summary>Keeps a proposal with its event.</summary>
-    public async Task<DeclarationSummary?> Propose(Officer officer, SignedDeclaration signed, ResidencyTerms terms)
+    /// <returns>The proposal; why it is not kept, where it is not.</returns>
+    public async Task<(DeclarationSummary Summary, Refusal? Refusal)> Propose(Officer officer, SignedDeclaration signed, ResidencyTerms terms)
     {
         var now = Microseconds.Truncate(clock.GetUtcNow());
         var summary = new DeclarationSummary(Guid.CreateVersion7(now), terms.Declaration.Version, terms.Sha256, "proposed", officer.Person, now, now + Lifetime);
         var committed = await outbox.Commit(
             Event(officer.Actor, "residency-proposed", null, terms.Sha256, summary.Id), Insert,
             c => c.With(summary.Id).With(summary.Version).With(summary.Sha256).With(signed.Bytes).With(officer.Person).With(officer.CertificateSha256).With(now).With(summary.ExpiresAt));
-        return committed is CommitOutcome.Refused ? null : summary;
+        return (summary, committed is CommitOutcome.Refused(var why) ? CommonRefusals.From(why) : null);
     }
 
     /// <summary>Puts a declaration into force by ca's own signature.</summary>
@@ -120,20 +124,32 @@ internal sealed class DeclarationStore(NpgsqlDataSource db, IToken token, Outbox
     /// <param name="signed">The document with both signatures.</param>
     /// <param name="sha256">The document's hash.</param>
     /// <param name="ct">Cancels.</param>
-    /// <returns>The serialization in force; null when the proposal is not what it was any more.</returns>
-    public async Task<byte[]?> PutInForce(Guid id, Actor actor, string second, string first, SignedDeclaration signed, string sha256, CancellationToken ct)
+    /// <returns>Null when it is in force; otherwise why not.</returns>
+    public async Task<Refusal?> PutInForce(Guid id, Actor actor, string second, string first, SignedDeclaration signed, string sha256, CancellationToken ct)
     {
         var jws = await Accepted(signed, ct);
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        if (await tx.Sql(Accept).With(id).With(jws).With(second).With(Microseconds.Truncate(clock.GetUtcNow())).Execute(ct) == 0
-            || await outbox.Append(tx, Event(actor, "residency-accepted", first, sha256, id), ct) is AppendOutcome.Refused)
+        try
         {
-            return null;
+            if (await tx.Sql(Accept).With(id).With(jws).With(second).With(Microseconds.Truncate(clock.GetUtcNow())).Execute(ct) == 0)
+            {
+                return CaRefusals.DeclarationClosed;
+            }
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UniqueViolation)
+        {
+            // Another document of this version came into force at the same instant.
+            return CaRefusals.DeclarationClosed;
+        }
+
+        if (await outbox.Append(tx, Event(actor, "residency-accepted", first, sha256, id), ct) is AppendOutcome.Refused(var why))
+        {
+            return CommonRefusals.From(why);
         }
 
         await tx.CommitAsync(ct);
-        return jws;
+        return null;
     }
 
     /// <summary>The document with the officers' signatures and ca's.</summary>

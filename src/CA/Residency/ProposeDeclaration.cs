@@ -33,7 +33,7 @@ internal sealed class ProposeDeclaration(DeclarationStore declarations)
             return CaRefusals.NotYourSignatureCertificate;
         }
 
-        return await declarations.Propose(officer, signed, terms) is { } summary
-            ? TypedResults.Created("/residency/declarations/" + summary.Id.ToString("D"), summary) : CommonRefusals.LedgerAway;
+        var (summary, refusal) = await declarations.Propose(officer, signed, terms);
+        return refusal is not null ? refusal : TypedResults.Created("/residency/declarations/" + summary.Id.ToString("D"), summary);
     }
 }

@@ -14,7 +14,7 @@ namespace Trust.CA.Residency;
 public sealed record DeclarationView(DeclarationSummary Declaration, JsonElement Document, JsonElement? InForce, string Payload);
 
 /// <summary><c>GET /residency/declarations</c>, <c>GET /residency/declarations/{id}</c>, and <c>GET /residency/declaration</c>, the newest in force.</summary>
-internal sealed class ShowDeclarations(DeclarationStore declarations)
+internal sealed class ShowDeclarations(DeclarationStore declarations, ResidencyGate residency)
 {
     /// <summary>Lists, oldest first.</summary>
     public async Task<Results<Ok<IReadOnlyList<DeclarationSummary>>, Refusal>> List(HttpContext context, string? after, int? limit, CancellationToken ct)
@@ -42,9 +42,9 @@ internal sealed class ShowDeclarations(DeclarationStore declarations)
             System.Buffers.Text.Base64Url.EncodeToString(document)));
     }
 
-    /// <summary>The newest in force, for services and whoever keeps a copy.</summary>
+    /// <summary>The newest in force, for services and whoever keeps a copy; of a ca whose database is closed the one that closed it, which the others need all the same.</summary>
     public async Task<Results<FileContentHttpResult, Refusal>> Newest(CancellationToken ct) =>
-        await declarations.Newest(ct) is { } jws ? TypedResults.File(jws, "application/jose+json") : CaRefusals.UnknownDeclaration;
+        (residency.IsClosedBy(PlaceKind.Database) ? residency.Signed?.ToArray() : await declarations.Newest(ct)) is { } jws ? TypedResults.File(jws, "application/jose+json") : CaRefusals.UnknownDeclaration;
 
     private byte[] Document(byte[] jws) =>
         (SignedDeclaration.TryRead(jws, declarations.Trust(), out var fault) ?? throw new InvalidDataException("A kept declaration cannot be read: " + fault)).Document;

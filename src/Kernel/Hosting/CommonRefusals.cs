@@ -53,6 +53,11 @@ public static class CommonRefusals
         "来自境外或未声明网络的访问按数据出境处理，规则 {rule} 不允许。请从已声明的网络访问，或由两名人员声明该网络。",
         "A call from outside, or from a network that nobody declared, is an export, which rule {rule} does not allow. Call from a declared network, or have two officers declare it.");
 
+    /// <summary>The database took no row of that region (docs/RESIDENCY.md §4, row).</summary>
+    public static readonly Refusal RegionNotStorable = new("region-not-storable", 403,
+        "数据驻留规则不允许该地区的个人数据存储在本系统的数据库中；如声明刚刚放宽，请运维人员运行 migrate。",
+        "The residency rules do not let personal data of this region be stored in this system's database. Where a declaration has just come to allow it, the operator must run migrate.");
+
     /// <summary>
     /// The record is another region's (RFC 9110 15.5.20: no authoritative answer can be given here). Named for its identifier alone: whether there is such a record
     /// is known there only.

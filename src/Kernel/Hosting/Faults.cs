@@ -50,6 +50,8 @@ internal static class Faults
         // Form limits: too many fields, keys or values too long.
         InvalidDataException { Source: "Microsoft.AspNetCore.WebUtilities" or "Microsoft.AspNetCore.Http" } => CommonRefusals.MalformedRequest,
         DecoderFallbackException => CommonRefusals.MalformedRequest,
+        // What the trigger region_is_storable raises: nobody's fault but the region's, and not mended by asking again.
+        PostgresException { SqlState: PostgresErrorCodes.IntegrityConstraintViolation } refused when refused.MessageText.StartsWith("residency: ", StringComparison.Ordinal) => CommonRefusals.RegionNotStorable,
         // 22021: U+0000 and what is no UTF-8; 22P05: no such character in the database.
         PostgresException { SqlState: "22021" or "22P05" } => CommonRefusals.MalformedRequest,
         _ => null,

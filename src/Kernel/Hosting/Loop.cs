@@ -200,7 +200,7 @@ public static class LoopServices
             if (!work.WhileClosed && p.GetService<ResidencyGate>() is { } gate)
             {
                 var inner = work.Round;
-                work = work with { Round = ct => gate.Closed is null ? inner(ct) : Task.Delay(ClosedPause, ct) };
+                work = work with { Round = ct => gate.Closed is null ? WhileOpen(inner, gate, ct) : Task.Delay(ClosedPause, ct) };
             }
 
             return new Loop(work, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ProcessEnd>(), p.GetRequiredService<ILogger<Loop>>());
@@ -209,5 +209,26 @@ public static class LoopServices
         services.AddSingleton<IHostedService>(p => p.GetRequiredKeyedService<Loop>(name));
         services.AddSingleton<IReadinessCheck>(p => p.GetRequiredKeyedService<Loop>(name));
         return services;
+    }
+
+    // A round may last for as long as something holds. When the service closes it ends as it would with the process, and begins anew when the service opens.
+    private static async Task WhileOpen(Func<CancellationToken, Task> round, ResidencyGate gate, CancellationToken ct)
+    {
+        using var open = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var running = round(open.Token);
+        if (await Task.WhenAny(running, gate.Closing) != running)
+        {
+            await open.CancelAsync();
+        }
+
+        try
+        {
+            await running;
+        }
+        catch (OperationCanceledException) when (open.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            // Ended by the closing, which is told elsewhere.
+            return;
+        }
     }
 }

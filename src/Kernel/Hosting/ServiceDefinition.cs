@@ -36,6 +36,9 @@ public sealed record ServiceDefinition
     public IReadOnlyDictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>> Verbs { get; init; } =
         new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal);
 
+    /// <summary>The verb that puts a residency declaration into force, where the service has one: it must run although a declaration does not let the service's places be used.</summary>
+    public string? DeclaringVerb { get; init; }
+
     /// <summary>Places that the service's own configuration names besides the common ones: mirrors, lock stores.</summary>
     public Func<IConfiguration, IEnumerable<UsedPlace>>? Places { get; init; }
 

@@ -146,7 +146,7 @@ public static class ServiceHost
     public static WebApplication Build(string[] args, ServiceDefinition service)
     {
         var builder = Configured(args, service);
-        AddCommon(builder, service, serves: VerbOf(args) == "run" && !args.Contains("--check-config", StringComparer.Ordinal));
+        AddCommon(builder, service, Gate(args, builder.Configuration, service));
         service.Configure(builder);
         var routes = Routes(builder, service);
         KeyRing.NotAtStart(builder.Services);
@@ -227,17 +227,25 @@ public static class ServiceHost
         return at >= 0 && at + 1 < args.Length ? args[at + 1] : null;
     }
 
-    private static void AddCommon(WebApplicationBuilder builder, ServiceDefinition service, bool serves)
+    // A check reads the configuration alone, and what mends a declaration must not be closed by it.
+    private static ResidencyGate Gate(string[] args, IConfiguration configuration, ServiceDefinition service)
+    {
+        var checks = args.Contains("--check-config", StringComparer.Ordinal);
+        return VerbOf(args) is "run" && !checks
+            ? ResidencyGate.Open(configuration, service, TimeProvider.System)
+            : ResidencyGate.ForSetUp(configuration, service, TimeProvider.System, byClaims: checks || VerbOf(args) == service.DeclaringVerb);
+    }
+
+    private static void AddCommon(WebApplicationBuilder builder, ServiceDefinition service, ResidencyGate gate)
     {
         var configuration = builder.Configuration;
         var options = configuration.Section<ServiceOptions>("Service");
-        var gate = serves ? ResidencyGate.Open(configuration, service, TimeProvider.System) : ResidencyGate.ForSetUp(configuration, service, TimeProvider.System);
         var services = builder.Services;
         services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System);
         var peers = configuration.Has("Peers") ? configuration.Section<List<PeerOptions>>("Peers") : [];
         var identity = new ServiceIdentity(service.Name, options, TimeProvider.System, peers);
         var clocks = new PeerClocks(TimeProvider.System);
-        var outbound = new Outbound(peers, identity, gate, new NameResolver(options.Resolvers), clocks);
+        var outbound = new Outbound(peers, identity, gate, new NameResolver(options.Resolvers, gate), clocks);
         services.AddResidency(gate, outbound);
         services.AddSingleton(identity).AddSingleton(outbound).AddSingleton(clocks).AddSingleton<IReadinessCheck>(clocks);
         services.AddSingleton<RequiredFiles>().AddSingleton<IReadinessCheck>(p => p.GetRequiredService<RequiredFiles>()).AddSingleton(new RequiredFile("service-issuing.pem"));
@@ -291,6 +299,11 @@ public static class ServiceHost
         services.AddLoop<IdempotencyStore>("idempotency-sweep", TimeSpan.FromMinutes(10), (store, ct) => store.DeleteExpired(ct), (work, _) => work with { Patience = TimeSpan.FromDays(1) });
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("database", async ct =>
         {
+            if (p.GetRequiredService<ResidencyGate>().IsClosedBy(PlaceKind.Database))
+            {
+                return new Readiness(false, "not asked, because residency does not let it be used");
+            }
+
             await p.GetRequiredService<NpgsqlDataSource>().Sql("SELECT 1").Scalar<int>(ct);
             return new Readiness(true, "answers");
         }));
@@ -301,7 +314,7 @@ public static class ServiceHost
         var token = configuration.GetSection("Token");
         if (token.Exists())
         {
-            var place = UsedPlace.Token(token["TokenLabel"] ?? "", token["Region"]);
+            var place = UsedPlace.Token(token["TokenLabel"] ?? "", UsedPlace.RegionOfToken(configuration));
             var options = token.Get<TokenOptions>() ?? throw new ValidationException("Configuration section Token is malformed.");
             services.AddSingleton(options).AddSingleton<IToken>(p => new GatedToken(
                 OpenToken(options, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>().CreateLogger<IToken>()), place, p.GetRequiredService<ResidencyGate>()));

@@ -35,7 +35,7 @@ internal static class Telemetry
                 metrics.AddMeter(Meters).AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddRuntimeInstrumentation();
                 if (options.OtlpEndpoint is { } endpoint)
                 {
-                    metrics.AddOtlpExporter(o => (o.Endpoint, o.HttpClientFactory) = (endpoint, () => outbound.ClientAt(endpoint)));
+                    metrics.AddOtlpExporter(o => (o.Endpoint, o.HttpClientFactory) = (endpoint, () => outbound.TelemetryClient(endpoint)));
                 }
 
                 if (options.OperatorListener is not null)
@@ -45,7 +45,7 @@ internal static class Telemetry
             });
         if (options.OtlpEndpoint is { } collector)
         {
-            telemetry.WithTracing(traces => traces.AddSource("Trust").AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddNpgsql().AddProcessor<ClosedSpan>().AddOtlpExporter(o => (o.Endpoint, o.HttpClientFactory) = (collector, () => outbound.ClientAt(collector))));
+            telemetry.WithTracing(traces => traces.AddSource("Trust").AddAspNetCoreInstrumentation().AddHttpClientInstrumentation().AddNpgsql().AddProcessor<ClosedSpan>().AddOtlpExporter(o => (o.Endpoint, o.HttpClientFactory) = (collector, () => outbound.TelemetryClient(collector))));
         }
     }
 

@@ -21,6 +21,7 @@ public static class Migrator
         """;
     // What a migration cannot know otherwise: it reads current_setting('trust.region').
     private const string SayRegion = "SELECT set_config('trust.region', $1, false)";
+    private const string TakeOut = "DELETE FROM storable_regions WHERE NOT code = ANY ($1)";
     private const string Fill = "INSERT INTO storable_regions (code) SELECT unnest($1) ON CONFLICT DO NOTHING";
     private const string Applied = "SELECT part, number, sha256 FROM migrations";
     private const string Record = "INSERT INTO migrations (part, number, name, sha256) VALUES ($1, $2, $3, $4)";
@@ -60,7 +61,9 @@ public static class Migrator
             count++;
         }
 
-        await connection.Sql(Fill).With((storable ?? ResidencyTerms.StandardStorable(region)).ToArray()).Execute(ct);
+        var codes = (storable ?? ResidencyTerms.StandardStorable(region)).ToArray();
+        await connection.Sql(TakeOut).With(codes).Execute(ct);
+        await connection.Sql(Fill).With(codes).Execute(ct);
         await Restrict(connection, runtimeRole, ct);
         return count;
     }

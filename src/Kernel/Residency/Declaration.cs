@@ -2,8 +2,13 @@ using System.Text.Json.Serialization;
 
 namespace Trust.Kernel.Residency;
 
+/// <summary>An enum's members by their words alone: a number is no word, and none of ours may be written so.</summary>
+/// <typeparam name="T">The enum.</typeparam>
+public sealed class WordConverter<T>() : JsonStringEnumConverter<T>(namingPolicy: null, allowIntegerValues: false)
+    where T : struct, Enum;
+
 /// <summary>What a declared place is.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<PlaceKind>))]
+[JsonConverter(typeof(WordConverter<PlaceKind>))]
 public enum PlaceKind
 {
     /// <summary>A database: <c>host:port/name</c>.</summary>
@@ -56,7 +61,7 @@ public enum PlaceKind
 }
 
 /// <summary>What a connection to a place must be protected by.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<PlaceTls>))]
+[JsonConverter(typeof(WordConverter<PlaceTls>))]
 public enum PlaceTls
 {
     /// <summary>Nothing: a loopback address, a socket or a folder of this machine.</summary>

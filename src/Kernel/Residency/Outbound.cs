@@ -63,10 +63,22 @@ public sealed class Outbound : IDisposable
         }
     }
 
-    /// <summary>The client for the declared peer at an address: what other libraries send goes through the same checks.</summary>
+    /// <summary>The client by which telemetry leaves: through the same checks as everything for the peer at that address, and held to the receiver's own place besides.</summary>
     /// <exception cref="UndeclaredPeerException">No peer is at that address.</exception>
-    public HttpClient ClientAt(Uri address) =>
-        Client(_peers.Values.FirstOrDefault(p => UsedPlace.HostPort(p.Address) == UsedPlace.HostPort(address))?.Name ?? throw new UndeclaredPeerException($"{address} is not the address of a peer."));
+    public HttpClient TelemetryClient(Uri address)
+    {
+        var peer = _peers.Values.FirstOrDefault(p => UsedPlace.HostPort(p.Address) == UsedPlace.HostPort(address)) ?? throw new UndeclaredPeerException($"{address} is not the address of a peer.");
+        lock (_making)
+        {
+            // No peer has an empty name.
+            if (!_clients.TryGetValue("", out var client))
+            {
+                _clients[""] = client = Create(peer, UsedPlace.Telemetry(address));
+            }
+
+            return client;
+        }
+    }
 
     /// <summary>True when an absolute address is that of a declared peer (used for telemetry exporters).</summary>
     public bool Declares(Uri address) => _peers.Values.Any(peer => peer.Address.Host == address.Host && peer.Address.Port == address.Port);
@@ -115,9 +127,9 @@ public sealed class Outbound : IDisposable
         }
     }
 
-    private HttpClient Create(PeerOptions peer)
+    private HttpClient Create(PeerOptions peer, params ReadOnlySpan<UsedPlace> besides)
     {
-        var place = UsedPlace.Peer(peer);
+        UsedPlace[] places = [UsedPlace.Peer(peer), .. besides];
         HttpMessageHandler handler = peer.Address.Scheme == Uri.UriSchemeHttps
             ? new CurrentIdentityHandler(
                 _identity ?? throw new UndeclaredPeerException("No service certificate is configured for mutual TLS."), (identity, own) => Plain(peer, Tls(peer, identity, own)))
@@ -127,20 +139,37 @@ public sealed class Outbound : IDisposable
             handler = new ClockReadingHandler(handler, peer.Name, clocks);
         }
 
-        handler = new GatedHandler(handler, place, _gate);
+        handler = new GatedHandler(handler, places, _gate);
 #pragma warning disable RS0030 // The one factory.
         return new HttpClient(handler) { BaseAddress = peer.Address, Timeout = TimeSpan.FromSeconds(30), MaxResponseContentBufferSize = MostAnswer };
 #pragma warning restore RS0030
     }
 
     // Asked at each request: a connection that is open already ends with its declaration.
-    private sealed class GatedHandler(HttpMessageHandler inner, UsedPlace place, ResidencyGate gate) : DelegatingHandler(inner)
+    private sealed class GatedHandler(HttpMessageHandler inner, IReadOnlyList<UsedPlace> places, ResidencyGate gate) : DelegatingHandler(inner)
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            gate.Judge(place) is { } refusal ? throw new PlaceRefusedException(refusal) : base.SendAsync(request, cancellationToken);
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Judge();
+            return base.SendAsync(request, cancellationToken);
+        }
 
-        protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            gate.Judge(place) is { } refusal ? throw new PlaceRefusedException(refusal) : base.Send(request, cancellationToken);
+        protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Judge();
+            return base.Send(request, cancellationToken);
+        }
+
+        private void Judge()
+        {
+            foreach (var place in places)
+            {
+                if (gate.Judge(place) is { } refusal)
+                {
+                    throw new PlaceRefusedException(refusal);
+                }
+            }
+        }
     }
 
     private sealed class ClockReadingHandler(HttpMessageHandler inner, string peer, PeerClocks clocks) : DelegatingHandler(inner)

@@ -48,6 +48,27 @@ public sealed class RegionTree
     public RegionTree With(IReadOnlyCollection<RegionRow> additions) =>
         additions.Count == 0 ? this : new(_rows.Values.SelectMany(r => r.Reverse()).Concat(additions), string.Create(CultureInfo.InvariantCulture, $"{Edition}+{additions.Count}"));
 
+    /// <summary>True for a code of Taiwan, Hong Kong and Macau, by how those codes begin.</summary>
+    public static bool IsOfOutside(string code)
+    {
+        ArgumentNullException.ThrowIfNull(code);
+        return code.StartsWith("71", StringComparison.Ordinal) || code.StartsWith("81", StringComparison.Ordinal) || code.StartsWith("82", StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// The first code of this tree that would change sides: inside the mainland on some day where it never lay in it, or outside where it did. A code that the table
+    /// knows keeps its side whatever period is added to it, so what lies in it keeps its own.
+    /// </summary>
+    /// <param name="additions">Rows to be added.</param>
+    /// <param name="today">A day to look at beside those on which additions begin and end.</param>
+    internal string? MovedBy(IReadOnlyCollection<RegionRow> additions, DateOnly today)
+    {
+        var more = With(additions);
+        var days = additions.SelectMany(r => new[] { r.From, r.To ?? r.From }).Append(today).Distinct().ToList();
+        return additions.Select(r => r.Code).Distinct(StringComparer.Ordinal)
+            .FirstOrDefault(code => WasInside(code) is { } inside && days.Exists(day => more.Knows(code, day) && more.IsInside(code, day) != inside));
+    }
+
     /// <summary>True when a code is listed on that day.</summary>
     public bool Knows(string? code, DateOnly on) => Find(code, on) is not null;
 
@@ -83,6 +104,9 @@ public sealed class RegionTree
     /// <param name="within">Six digits.</param>
     /// <param name="on">The day.</param>
     public IReadOnlyList<string> Within(string within, DateOnly on) => [.. _rows.Keys.Where(code => Contains(within, code, on)).Order(StringComparer.Ordinal)];
+
+    // Null for a code that this tree does not know on any day.
+    private bool? WasInside(string code) => _rows.TryGetValue(code, out var rows) ? Array.Exists(rows, r => IsInside(code, r.From)) : null;
 
     private RegionRow? Find(string? code, DateOnly on) =>
         code is not null && _rows.TryGetValue(code, out var rows) ? Array.Find(rows, r => r.From <= on && (r.To is not { } to || on < to)) : null;

@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Trust.Kernel.Hosting;
+using Trust.Pkcs11;
 
 namespace Trust.Kernel.Residency;
 
@@ -14,7 +15,7 @@ public delegate Task<byte[]?> DeclarationSource(CancellationToken ct);
 /// each use. A newer declaration, an end that comes, a place that was taken out: what does not fit any more is cut off within a minute, and the
 /// refusal says which rule.
 /// </summary>
-public sealed class ResidencyGate : IReadinessCheck
+public sealed partial class ResidencyGate : IReadinessCheck
 {
     /// <summary>From one look to the next; declared ends are noticed no later.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
@@ -22,17 +23,26 @@ public sealed class ResidencyGate : IReadinessCheck
     /// <summary>File name of the signed declaration.</summary>
     public const string FileName = "residency.jws";
 
+    // What ca has not answered by then is asked for again at the next look.
+    private static readonly TimeSpan AskLimit = TimeSpan.FromSeconds(5);
+
     private readonly ServiceOptions _options;
     private readonly IReadOnlyList<UsedPlace> _own;
     private readonly TimeProvider _clock;
-    private readonly DeclarationTrust? _trust;
-    private HashSet<PlaceRefusal> _standing = [];
+    private readonly DeclarationFiles? _files;
+    private readonly Lock _judging = new();
+    private volatile HashSet<PlaceRefusal> _standing = [];
     private string? _notTaken;
+    private bool _unkept;
+    private volatile ReadDeclaration? _unread;
     private volatile ResidencyTerms _terms;
+    private volatile byte[]? _signed;
     private volatile PlaceRefusal? _closed;
+    private volatile IReadOnlyList<PlaceKind> _closedBy = [];
+    private volatile TaskCompletionSource _closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ResidencyGate(ServiceOptions options, IReadOnlyList<UsedPlace> own, TimeProvider clock, DeclarationTrust? trust, ResidencyTerms terms) =>
-        (_options, _own, _clock, _trust, _terms) = (options, own, clock, trust, terms);
+    private ResidencyGate(ServiceOptions options, IReadOnlyList<UsedPlace> own, TimeProvider clock, DeclarationFiles? files, ResidencyTerms terms) =>
+        (_options, _own, _clock, _files, _terms) = (options, own, clock, files, terms);
 
     /// <inheritdoc/>
     public string Name => "residency";
@@ -43,8 +53,14 @@ public sealed class ResidencyGate : IReadinessCheck
     /// <summary>Why the service is closed: a place that it cannot work without is not in order; null while all are.</summary>
     public PlaceRefusal? Closed => _closed;
 
-    /// <summary>Kind of the place that closes the service.</summary>
-    internal PlaceKind? ClosedKind { get; private set; }
+    /// <summary>The signed declaration in force, as it was read; null for a gate that was not opened by one.</summary>
+    public ReadOnlyMemory<byte>? Signed => _signed is { } bytes ? new ReadOnlyMemory<byte>(bytes) : null;
+
+    /// <summary>True while a place of that kind is among those that close the service: it is then not used for anything at all.</summary>
+    public bool IsClosedBy(PlaceKind kind) => _closedBy.Contains(kind);
+
+    /// <summary>Completes when the service closes; another one from when it opens again.</summary>
+    internal Task Closing => _closing.Task;
 
     /// <summary>Told each closing, opening and new declaration; set before the host runs.</summary>
     public ILogger? Log { get; set; }
@@ -57,46 +73,48 @@ public sealed class ResidencyGate : IReadinessCheck
     public static ResidencyGate Open(IConfiguration configuration, ServiceDefinition service, TimeProvider clock)
     {
         var options = configuration.Section<ServiceOptions>("Service");
-        var folder = options.ResidencyDirectory ?? options.PublicDirectory;
-        DeclarationTrust trust;
+        var files = new DeclarationFiles(options);
+        var (terms, signed) = files.Newest(clock.GetUtcNow());
+        var gate = new ResidencyGate(options, UsedPlace.Of(configuration, service), clock, files, terms) { _signed = signed, _unkept = true };
+        gate.Require(_ => true);
         try
         {
-            trust = DeclarationTrust.Load(folder);
+            gate.Keep();
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ValidationException($"The keys that a residency declaration is believed by cannot be read: {e.Message}", e);
+            // It is in force all the same; the first look tries again, and readiness tells when it cannot.
+            return gate;
         }
 
-        var found = Files(options).Select(f => (Terms: Read(f, trust, clock.GetUtcNow(), out var fault), Fault: fault)).ToList();
-        var terms = found.ConvertAll(f => f.Terms).OfType<ResidencyTerms>().MaxBy(t => t.Declaration.Version)
-            ?? throw new ValidationException(
-                $"There is no valid residency declaration in {folder}: {found.Find(f => f.Fault.Length > 0).Fault ?? FileName + " is missing."} Two officers sign one (docs/RESIDENCY.md).");
-        var gate = new ResidencyGate(options, UsedPlace.Of(configuration, service), clock, trust, terms);
-        foreach (var place in gate._own)
-        {
-            if (gate.Judge(place) is { } refusal)
-            {
-                throw new ValidationException($"Residency rule {refusal.Rule}: {refusal.Sentence}");
-            }
-        }
-
-        gate.Keep();
         return gate;
     }
 
     /// <summary>
-    /// The gate of a verb that sets a service up, before officers exist who could sign: what the configuration claims of its places, held to the standard rules.
-    /// Nothing is served behind it.
+    /// The gate of a verb, behind which nothing is served: by the signed declaration where there is one. Where there is none, before officers exist who could sign, and for the
+    /// verb that puts one into force: by what the configuration claims of its places, held to the standard rules.
     /// </summary>
-    /// <exception cref="ValidationException">A claimed region is unknown or outside.</exception>
-    public static ResidencyGate ForSetUp(IConfiguration configuration, ServiceDefinition service, TimeProvider clock)
+    /// <param name="configuration">The file.</param>
+    /// <param name="service">The service.</param>
+    /// <param name="clock">Tells the time.</param>
+    /// <param name="byClaims">True for a verb that mends the declaration itself, which may be the one that closed the service.</param>
+    /// <exception cref="ValidationException">A place that the service cannot work without is not in order, or none of the declarations there is valid.</exception>
+    public static ResidencyGate ForSetUp(IConfiguration configuration, ServiceDefinition service, TimeProvider clock, bool byClaims = false)
     {
         var options = configuration.Section<ServiceOptions>("Service");
         var own = UsedPlace.Of(configuration, service);
+        var files = new DeclarationFiles(options);
+        if (!byClaims && files.Any)
+        {
+            var declared = new ResidencyGate(options, own, clock, null, files.Newest(clock.GetUtcNow()).Terms);
+            declared.Require(p => p.Essential);
+            return declared;
+        }
+
         var terms = ResidencyTerms.TryRead(ResidencyTerms.Encode(Claimed(own, options.Region, clock.GetUtcNow())), clock.GetUtcNow(), out var fault) ?? throw new ValidationException("Residency: " + fault);
         var gate = new ResidencyGate(options, own, clock, null, terms);
-        return own.Select(gate.Judge).OfType<PlaceRefusal>().FirstOrDefault() is { } refusal ? throw new ValidationException($"Residency rule {refusal.Rule}: {refusal.Sentence}") : gate;
+        gate.Require(_ => true);
+        return gate;
     }
 
     /// <summary>The gate of a process that only calls others, by terms that were read already; nothing is looked for again.</summary>
@@ -114,71 +132,56 @@ public sealed class ResidencyGate : IReadinessCheck
             string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{place.Kind}-{number}"), place.Kind, place.Address, place.Claimed ?? region, place.Tls, "configuration", new string('0', 64), expires);
     }
 
-    /// <summary>Why a place may not be used now; null when it may.</summary>
-    public PlaceRefusal? Judge(UsedPlace place)
+    /// <summary>A token that no key is made, used or looked for in while its place is not in order.</summary>
+    /// <param name="token">The token; disposed with what is returned.</param>
+    /// <param name="place">Where it stands.</param>
+    public IToken Around(IToken token, UsedPlace place) => new GatedToken(token, place, this);
+
+    /// <summary>Looks for a newer declaration in the files, and judges the process's own places again whatever came of that.</summary>
+    /// <exception cref="IOException">A file cannot be read, or what is in force cannot be kept.</exception>
+    public async Task Look(CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(place);
-        var terms = _terms;
-        return terms.Refuse(place.Kind, place.Address, place.Action, place.Class, _clock.GetUtcNow()) ?? Compare(place, terms.Find(place.Kind, place.Address)!);
-    }
-
-    /// <summary>
-    /// Why a caller may not be shown data of a class: the rule that calls looking at them from there an export; null when there is none. Where a caller is
-    /// is said by the declared networks and the connection's own address, never by a header.
-    /// </summary>
-    public ResidencyRule? RefuseCaller(System.Net.IPAddress? address, DataClass data)
-    {
-        var (terms, now) = (_terms, _clock.GetUtcNow());
-        var answer = terms.Rules.Decide(new ResidencyQuestion(ResidencyAction.Access, data, terms.Region, terms.RegionOf(address, now), ResidencyTerms.DayOf(now)));
-        return answer.Permitted ? null : answer.Violated[0];
-    }
-
-    /// <summary>Regions whose personal data may be stored in the process's database.</summary>
-    public IReadOnlyList<string> Storable()
-    {
-        var (terms, now) = (_terms, _clock.GetUtcNow());
-        return terms.Storable(DatabaseRegion(terms), now);
-    }
-
-    /// <summary>Why data of a class that come from a region may not be stored in the process's database; null when they may.</summary>
-    public ResidencyRule? RefuseStorage(string governing, DataClass data)
-    {
-        var (terms, now) = (_terms, _clock.GetUtcNow());
-        var answer = terms.Rules.Decide(new ResidencyQuestion(ResidencyAction.Store, data, governing, DatabaseRegion(terms), ResidencyTerms.DayOf(now)));
-        return answer.Permitted ? null : answer.Violated[0];
-    }
-
-    /// <summary>The installation of another region that keeps a record, where its identifier says one (<see cref="Identifiers.RecordId"/>) and the declaration knows it.</summary>
-    public Neighbour? KeeperElsewhere(Guid record) =>
-        Identifiers.RecordId.KeeperOf(record) is { } keeper ? _terms.KeeperElsewhere(keeper, _clock.GetUtcNow()) : null;
-
-    /// <summary>Region of the caller at an address; null where nobody declared it.</summary>
-    public string? RegionOf(System.Net.IPAddress? address) => _terms.RegionOf(address, _clock.GetUtcNow());
-
-    /// <summary>True when an address lies in a declared network that the place may be in.</summary>
-    public bool Admits(System.Net.IPAddress address, UsedPlace place)
-    {
-        ArgumentNullException.ThrowIfNull(place);
-        var (terms, now) = (_terms, _clock.GetUtcNow());
-        return terms.RegionOf(address, now) is { } region
-            && terms.Rules.Decide(new ResidencyQuestion(place.Action, place.Class, terms.Region, region, ResidencyTerms.DayOf(now))).Permitted;
-    }
-
-    /// <summary>Looks for a newer declaration and judges the process's own places again.</summary>
-    /// <param name="source">Another place to look than the files.</param>
-    /// <param name="ct">Cancels.</param>
-    public async Task Look(DeclarationSource? source, CancellationToken ct)
-    {
-        foreach (var file in Files(_options))
+        var faults = new List<Exception>();
+        foreach (var file in _files?.All ?? [])
         {
-            if (File.Exists(file))
+            try
             {
-                Take(await File.ReadAllBytesAsync(file, ct));
+                if (File.Exists(file))
+                {
+                    Take(await File.ReadAllBytesAsync(file, ct));
+                }
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // The other file may hold what closes the service, and so may the clock.
+                faults.Add(e);
             }
         }
 
         JudgeOwn();
-        if (source is not null && await source(ct) is { } bytes)
+        try
+        {
+            Keep();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            faults.Add(e);
+        }
+
+        if (faults is [var first, ..])
+        {
+            throw new IOException("A residency declaration cannot be read or kept: " + first.Message, first);
+        }
+    }
+
+    /// <summary>Asks elsewhere for a newer declaration.</summary>
+    /// <exception cref="OperationCanceledException">There was no answer within a few seconds.</exception>
+    public async Task Ask(DeclarationSource source, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(AskLimit);
+        if (await source(limit.Token) is { } bytes)
         {
             Take(bytes);
             JudgeOwn();
@@ -186,128 +189,146 @@ public sealed class ResidencyGate : IReadinessCheck
     }
 
     /// <inheritdoc/>
-    public ValueTask<Readiness> Check(CancellationToken ct) =>
-        ValueTask.FromResult(_closed is { } refusal ? new Readiness(false, $"{refusal.Rule}: {refusal.Sentence}") : new Readiness(true, "version " + _terms.Declaration.Version));
+    public ValueTask<Readiness> Check(CancellationToken ct)
+    {
+        var version = _terms.Declaration.Version;
+        return ValueTask.FromResult(
+            _closed is { } refusal ? new Readiness(false, $"{refusal.Rule}: {refusal.Sentence}")
+            : _unread is { } unread && unread.Unread > version ? new Readiness(false, "a newer declaration is in force and cannot be read: " + unread.Fault)
+            : new Readiness(true, "version " + version + Beside()));
+    }
 
-    // Of a cluster's several members all stand in one region, or the rules judge each at the start.
-    private string DatabaseRegion(ResidencyTerms terms) =>
-        _own.FirstOrDefault(p => p.Kind is PlaceKind.Database) is { } database && terms.Find(database.Kind, database.Address) is { } place ? place.Region : terms.Region;
+    // What is refused and closes nothing but itself.
+    private string Beside() => _standing is { Count: > 0 } standing ? "; refused: " + string.Join(", ", standing.Select(r => r.Place + " by " + r.Rule)) : "";
 
     private static Declaration Claimed(IReadOnlyList<UsedPlace> own, string region, DateTimeOffset now) => new(
         1, 1, region, now, ResidencyTerms.StandardRules(), [.. own.DistinctBy(p => (p.Kind, p.Address)).Select((p, i) => Draft(p, i, region, now.AddYears(1)))], [], []);
 
-    private void JudgeOwn()
+    private void Require(Func<UsedPlace, bool> which)
     {
-        var now = _own.Select(p => (Place: p, Refusal: Judge(p))).Where(j => j.Refusal is not null).ToList();
-        var standing = now.ConvertAll(j => j.Refusal!).ToHashSet();
-        foreach (var refusal in standing.Except(_standing))
+        if (Refused(which).FirstOrDefault().Refusal is { } refusal)
         {
-            Unrecorded.Enqueue(refusal);
+            throw new ValidationException($"Residency rule {refusal.Rule}: {refusal.Sentence}");
+        }
+    }
+
+    // The process itself stands somewhere too: what it holds in memory is looked at there.
+    private IEnumerable<(UsedPlace? Place, PlaceRefusal Refusal)> Refused(Func<UsedPlace, bool> which)
+    {
+        foreach (var place in _own.Where(which))
+        {
+            if (Judge(place) is { } refusal)
+            {
+                yield return (place, refusal);
+            }
         }
 
-        _standing = standing;
-        var (before, (place, closed)) = (_closed, now.Find(j => j.Place.Essential));
-        ClosedKind = place?.Kind;
-        _closed = closed;
-        if (Log is { } log && closed != before)
+        var (terms, today) = (_terms, ResidencyTerms.DayOf(_clock.GetUtcNow()));
+        var answer = terms.Rules.Decide(new ResidencyQuestion(ResidencyAction.Access, UsedPlace.Everything, terms.Region, _options.Region, today));
+        if (!answer.Permitted)
         {
-            if (closed is null)
+            yield return (null, new PlaceRefusal(
+                "process " + _options.Node, answer.Violated[0].Id,
+                $"The process {_options.Node} runs in region {_options.Region} (Service:Region), which rule {answer.Violated[0].Id} ({answer.Violated[0].Clause}) does not allow for {terms.Region}."));
+        }
+    }
+
+    private void JudgeOwn()
+    {
+        lock (_judging)
+        {
+            var now = Refused(_ => true).ToList();
+            var standing = now.ConvertAll(j => j.Refusal).ToHashSet();
+            foreach (var refusal in standing.Except(_standing))
             {
-                HostLog.ResidencyOpened(log, _terms.Declaration.Version);
+                Unrecorded.Enqueue(refusal);
             }
-            else
+
+            _standing = standing;
+            var closing = now.FindAll(j => j.Place is not { Essential: false });
+            // Which kinds before that it is closed: whoever sees that it is must not ask a database that closed it.
+            _closedBy = [.. closing.Select(j => j.Place?.Kind).OfType<PlaceKind>().Distinct()];
+            var before = _closed;
+            _closed = closing.FirstOrDefault().Refusal;
+            if (_closed is not null)
             {
-                HostLog.ResidencyClosed(log, closed.Rule, closed.Sentence);
+                _closing.TrySetResult();
             }
+            else if (before is not null)
+            {
+                _closing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+
+            Tell(before);
+        }
+    }
+
+    private void Tell(PlaceRefusal? before)
+    {
+        if (Log is not { } log || _closed == before)
+        {
+            return;
+        }
+
+        if (_closed is { } closed)
+        {
+            HostLog.ResidencyClosed(log, closed.Rule, closed.Sentence);
+        }
+        else
+        {
+            HostLog.ResidencyOpened(log, _terms.Declaration.Version);
         }
     }
 
     private void Take(byte[] bytes)
     {
-        if (_trust is null)
+        if (_files is null || _signed is { } current && current.AsSpan().SequenceEqual(bytes))
         {
             return;
         }
 
-        if (Read(bytes, _trust, _clock.GetUtcNow(), out var fault) is not { } terms)
+        var read = _files.Read(bytes, _clock.GetUtcNow());
+        lock (_judging)
         {
-            if (Log is { } log && fault != _notTaken)
+            if (read.Terms is not { } terms)
             {
-                HostLog.DeclarationNotTaken(log, fault);
+                NotTaken(read);
+                return;
             }
 
-            _notTaken = fault;
-            return;
+            if (terms.Declaration.Version > _terms.Declaration.Version)
+            {
+                // In force from here on, whether it can be kept or not.
+                (_terms, _signed, _unkept) = (terms, bytes, true);
+            }
         }
+    }
 
-        if (terms.Declaration.Version <= _terms.Declaration.Version)
+    private void NotTaken(ReadDeclaration read)
+    {
+        if (Log is { } log && read.Fault != _notTaken)
         {
-            return;
+            HostLog.DeclarationNotTaken(log, read.Fault);
         }
 
-        Write(_options, bytes);
-        _terms = terms;
+        _notTaken = read.Fault;
+        if (read.Unread > (_unread?.Unread ?? 0))
+        {
+            _unread = read;
+        }
     }
 
     // What was once in force is never gone back behind, also after a restart: wherever it came from, it is kept where only the service writes.
     private void Keep()
     {
-        var given = Files(_options)[0];
-        if (File.Exists(given) && Read(File.ReadAllBytes(given), _trust!, _clock.GetUtcNow(), out _) is { } read && read.Sha256 == _terms.Sha256)
+        lock (_judging)
         {
-            Write(_options, File.ReadAllBytes(given));
+            if (_unkept && _files is { } files && _signed is { } signed)
+            {
+                files.Keep(signed);
+                _unkept = false;
+            }
         }
-    }
-
-    private static void Write(ServiceOptions options, byte[] bytes)
-    {
-        if (Directory.Exists(options.DataDirectory))
-        {
-            var next = Path.Combine(options.DataDirectory, FileName + ".next");
-            File.WriteAllBytes(next, bytes);
-            File.Move(next, Path.Combine(options.DataDirectory, FileName), overwrite: true);
-        }
-    }
-
-    private static string[] Files(ServiceOptions options) =>
-        [Path.Combine(options.ResidencyDirectory ?? options.PublicDirectory, FileName), Path.Combine(options.DataDirectory, FileName)];
-
-    private static ResidencyTerms? Read(string file, DeclarationTrust trust, DateTimeOffset now, out string fault)
-    {
-        fault = "";
-        return File.Exists(file) ? Read(File.ReadAllBytes(file), trust, now, out fault) : null;
-    }
-
-    private static ResidencyTerms? Read(byte[] bytes, DeclarationTrust trust, DateTimeOffset now, out string fault)
-    {
-        if (SignedDeclaration.TryRead(bytes, trust, out fault) is not { } signed)
-        {
-            return null;
-        }
-
-        if (!signed.Accepted)
-        {
-            fault = "ca has not accepted the declaration.";
-            return null;
-        }
-
-        if (ResidencyTerms.TryRead(signed.Document, now, out fault) is not { } terms)
-        {
-            return null;
-        }
-
-        fault = signed.Fault(trust, terms.Declaration.IssuedAt, CancellationToken.None) ?? "";
-        return fault.Length == 0 ? terms : null;
-    }
-
-    private static PlaceRefusal? Compare(UsedPlace used, Place declared)
-    {
-        if (used.Claimed is { } claimed && claimed != declared.Region)
-        {
-            return new PlaceRefusal(declared.Name, "place-region-differs", $"The configuration says that {declared.Name} stands in region {claimed}, the declaration says {declared.Region}.");
-        }
-
-        return used.Tls < declared.Tls ? new PlaceRefusal(declared.Name, "place-without-tls", $"{declared.Name} is declared to be reached by TLS ({declared.Tls}); the configuration reaches it without.") : null;
     }
 }
 

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace Trust.Kernel.Residency;
 
 /// <summary>What is done with data, or with the key that protects them.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<ResidencyAction>))]
+[JsonConverter(typeof(WordConverter<ResidencyAction>))]
 public enum ResidencyAction
 {
     /// <summary>Kept at rest.</summary>
@@ -36,7 +36,7 @@ public enum ResidencyAction
 }
 
 /// <summary>How strictly a policy words its demand.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<RuleForce>))]
+[JsonConverter(typeof(WordConverter<RuleForce>))]
 public enum RuleForce
 {
     /// <summary>不得: never.</summary>
@@ -53,7 +53,7 @@ public enum RuleForce
 }
 
 /// <summary>What a policy lets data leave its boundary by.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<RuleExit>))]
+[JsonConverter(typeof(WordConverter<RuleExit>))]
 public enum RuleExit
 {
     /// <summary>Nothing.</summary>

@@ -14,8 +14,10 @@ internal static class ResidencyServices
     public static void AddResidency(this IServiceCollection services, ResidencyGate gate, Outbound outbound)
     {
         services.AddSingleton(gate).AddSingleton<IReadinessCheck>(gate).AddSingleton<ResidencyWatch>();
+        // What cannot be read or judged here is a fault of ours and told soon.
+        services.AddLoop<ResidencyWatch>("residency-watch", ResidencyGate.Pause, (watch, ct) => watch.Round(ct), (work, _) => work with { WhileClosed = true });
         // ca away is told by those who need it; the declaration in force goes on until its places end.
-        services.AddLoop<ResidencyWatch>("residency-watch", ResidencyGate.Pause, (watch, ct) => watch.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(12), WhileClosed = true });
+        services.AddLoop<ResidencyWatch>("residency-asking", ResidencyGate.Pause, (watch, ct) => watch.Ask(ct), (work, _) => work with { Patience = TimeSpan.FromHours(12), WhileClosed = true });
         if (outbound.Knows(Keeper))
         {
             services.AddSingleton<DeclarationSource>(async ct =>

@@ -21,7 +21,6 @@ public sealed class ResidencyTerms
     /// <summary>Largest document that is read, in bytes.</summary>
     public const int MaxBytes = 1024 * 1024;
 
-    private static readonly string[] NeighbourServices = ["idp", "ca", "sign", "ledger"];
     private static readonly JsonLimits Limits = new(MaxBytes, 8);
     private static readonly TimeSpan China = TimeSpan.FromHours(8);
 
@@ -82,12 +81,24 @@ public sealed class ResidencyTerms
     /// <summary>The canonical bytes of a document (RFC 8785): what officers sign.</summary>
     public static byte[] Encode(Declaration declaration) => CanonicalJson.Encode(JsonSerializer.SerializeToNode(declaration, ResidencyJson.Default.Declaration)!);
 
-    /// <summary>Reads a document.</summary>
+    /// <summary>Reads a document that is to come into force.</summary>
     /// <param name="json">Its bytes.</param>
     /// <param name="now">Codes must be listed today.</param>
     /// <param name="fault">What is wrong.</param>
     /// <returns>Null when something is.</returns>
-    public static ResidencyTerms? TryRead(ReadOnlyMemory<byte> json, DateTimeOffset now, out string fault)
+    public static ResidencyTerms? TryRead(ReadOnlyMemory<byte> json, DateTimeOffset now, out string fault) => TryRead(json, now, now, out fault);
+
+    /// <summary>
+    /// Reads a document that is in force: codes must have been listed when it was issued. One that ended since refuses the places that stand in it, and does not bring back
+    /// what the document replaced.
+    /// </summary>
+    /// <param name="json">Its bytes.</param>
+    /// <param name="now">Before when it was issued.</param>
+    /// <param name="fault">What is wrong.</param>
+    /// <returns>Null when something is.</returns>
+    public static ResidencyTerms? TryReadInForce(ReadOnlyMemory<byte> json, DateTimeOffset now, out string fault) => TryRead(json, now, null, out fault);
+
+    private static ResidencyTerms? TryRead(ReadOnlyMemory<byte> json, DateTimeOffset now, DateTimeOffset? listed, out string fault)
     {
         if (!StrictJson.TryParse(json.ToArray(), Limits, out var element, out var refusal))
         {
@@ -104,7 +115,9 @@ public sealed class ResidencyTerms
                 return null;
             }
 
-            return TryCreate(declaration, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(json.Span)), now, out fault);
+            fault = DeclarationForm.FaultOf(declaration, now);
+            return fault.Length > 0 ? null : TryCreate(
+                declaration, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(json.Span)), DayOf(listed ?? declaration.IssuedAt), out fault);
         }
         catch (JsonException e)
         {
@@ -154,26 +167,26 @@ public sealed class ResidencyTerms
         var plain = address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
         foreach (var (network, declared) in _networks)
         {
-            if (plain is not null && network.Contains(plain) && declared.Expires > now)
+            if (plain is not null && network.Contains(plain))
             {
-                return declared.Region;
+                // The narrowest speaks for its addresses also when it has ended: a wider one around it says nothing of them.
+                return declared.Expires > now ? declared.Region : null;
             }
         }
 
         return null;
     }
 
-    private static ResidencyTerms? TryCreate(Declaration declaration, string sha256, DateTimeOffset now, out string fault)
+    private static ResidencyTerms? TryCreate(Declaration declaration, string sha256, DateOnly today, out string fault)
     {
-        var today = DayOf(now);
-        var regions = RegionTree.Gbt2260;
-        fault = FaultOf(declaration, now);
-        if (fault.Length > 0)
+        var added = declaration.Regions.Select(r => new RegionRow(r.Code, r.Parent, r.Name, r.From, r.To)).ToList();
+        var regions = RegionTree.Gbt2260.With(added);
+        if (RegionTree.Gbt2260.MovedBy(added, today) is { } moved)
         {
+            fault = $"Added region '{moved}' is one of the table's, and would be taken in or out of the mainland (CN-1).";
             return null;
         }
 
-        regions = regions.With([.. declaration.Regions.Select(r => new RegionRow(r.Code, r.Parent, r.Name, r.From, r.To))]);
         fault = declaration.Places.Select(p => (p.Name, p.Region)).Concat(declaration.Networks.Select(n => (Name: n.Cidr, n.Region)))
             .Concat((declaration.Neighbours ?? []).Select(n => (Name: "a neighbour", n.Region))).FirstOrDefault(p => !regions.Knows(p.Region, today)) is { Name: { } name } unknown
             ? $"Region {unknown.Region} of {name} is not listed."
@@ -186,55 +199,4 @@ public sealed class ResidencyTerms
         var version = string.Create(CultureInfo.InvariantCulture, $"residency-{declaration.Version}/{regions.Edition}");
         return ResidencyRules.TryCreate(declaration.Rules, regions, version, today, out fault) is { } rules ? new ResidencyTerms(declaration, regions, rules, sha256) : null;
     }
-
-    private static string FaultOf(Declaration declaration, DateTimeOffset now)
-    {
-        if (declaration is not { Format: 1, Version: > 0 })
-        {
-            return "The declaration needs format 1 and a version from 1.";
-        }
-
-        if (declaration.Places.GroupBy(p => p.Name, StringComparer.Ordinal).Any(g => g.Count() > 1) || declaration.Places.GroupBy(p => (p.Kind, p.Address)).Any(g => g.Count() > 1))
-        {
-            return "A place is declared twice, by name or by kind and address.";
-        }
-
-        if (declaration.Places.FirstOrDefault(p => p.Name.Length is 0 or > 80 || p.Address.Length is 0 or > 400 || !IsAttested(p.Attester, p.EvidenceSha256)) is { } place)
-        {
-            return $"Place '{place.Name}' needs a name, an address, an attester and the hash of the evidence.";
-        }
-
-        if (declaration.Networks.FirstOrDefault(n => !IPNetwork.TryParse(n.Cidr, out _) || !IsAttested(n.Attester, n.EvidenceSha256)) is { } network)
-        {
-            return $"Network '{network.Cidr}' needs a network in CIDR form, an attester and the hash of the evidence.";
-        }
-
-        if (declaration.Networks.GroupBy(n => n.Cidr, StringComparer.Ordinal).Any(g => g.Count() > 1))
-        {
-            return "A network is declared twice.";
-        }
-
-        if ((declaration.Neighbours ?? []).FirstOrDefault(n => !IsCode(n.Region) || n.Region == declaration.Region || !IsAttested(n.Attester, n.EvidenceSha256) || !n.Services.All(IsService)) is { } neighbour)
-        {
-            return $"Neighbour '{neighbour.Region}' needs the code of another region, addresses (https) of {string.Join(", ", NeighbourServices)} only, an attester and the hash of the evidence.";
-        }
-
-        if ((declaration.Neighbours ?? []).GroupBy(n => n.Region, StringComparer.Ordinal).Any(g => g.Count() > 1))
-        {
-            return "A neighbour is declared twice.";
-        }
-
-        return declaration.Regions.FirstOrDefault(r => !IsCode(r.Code) || !IsCode(r.Parent) || r.Code == r.Parent || r.To <= r.From || r.Code is RegionTree.Mainland || r.Name.Length is 0 or > 80) is { } region
-            ? $"Added region '{region.Code}' needs six digits, another parent, a name and a period."
-            : declaration.IssuedAt > now + TimeSpan.FromDays(1) ? "The declaration is dated in the future." : "";
-    }
-
-    private static bool IsService(KeyValuePair<string, string> service) =>
-        NeighbourServices.Contains(service.Key, StringComparer.Ordinal) && service.Value.Length <= 200
-        && Uri.TryCreate(service.Value, UriKind.Absolute, out var address) && address.Scheme == Uri.UriSchemeHttps && (address.UserInfo + address.Query + address.Fragment).Length == 0;
-
-    private static bool IsCode(string text) => text.Length == 6 && !text.AsSpan().ContainsAnyExceptInRange('0', '9');
-
-    private static bool IsAttested(string attester, string sha256) =>
-        attester.Length is > 0 and <= 200 && sha256.Length == 64 && sha256.All(char.IsAsciiHexDigitLower);
 }

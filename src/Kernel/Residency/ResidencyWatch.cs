@@ -20,18 +20,21 @@ public sealed class ResidencyWatch(ResidencyGate gate, ServiceDefinition service
 
     private string? _told;
 
-    /// <summary>One look.</summary>
+    /// <summary>One look at what is here: the files, and the process's own places.</summary>
     public async Task Round(CancellationToken ct)
     {
         try
         {
-            await gate.Look(_source, ct);
+            await gate.Look(ct);
         }
         finally
         {
             await Tell(ct);
         }
     }
+
+    /// <summary>Asks who keeps declarations for a newer one: in a loop of its own, because who is away answers late.</summary>
+    public Task Ask(CancellationToken ct) => _source is null ? Task.CompletedTask : gate.Ask(_source, ct);
 
     private async Task Tell(CancellationToken ct)
     {
@@ -41,19 +44,17 @@ public sealed class ResidencyWatch(ResidencyGate gate, ServiceDefinition service
             return;
         }
 
-        if (gate.Closed is not null)
+        if (gate.IsClosedBy(PlaceKind.Database))
         {
             // Nothing more is written into a database that is out of order; what else is refused is told all the same, as long as that is not it.
-            if (gate.ClosedKind is PlaceKind.Database)
-            {
-                _db.Clear();
-                return;
-            }
+            _db.Clear();
+            return;
         }
 
+        // Each time: whatever migrates meanwhile may have put back what the declaration takes out, and codes end by the day.
+        await _db.Sql(Narrow).With(gate.Storable().ToArray()).Execute(ct);
         if (_told != terms.Sha256)
         {
-            await _db.Sql(Narrow).With(gate.Storable().ToArray()).Execute(ct);
             var first = _told is null;
             if (await Append(first ? "ADMIN.config" : "RES.place", first ? "started" : "declaration-in-force", SubjectKey.Of("declaration", terms.Sha256), EventOutcome.Success, terms, ct))
             {

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Configuration;
@@ -14,10 +15,14 @@ namespace Trust.Kernel.Residency;
 /// <param name="Action">What is done there.</param>
 /// <param name="Class">With which data.</param>
 /// <param name="Tls">How connections to it are protected.</param>
-/// <param name="Essential">True when the service has no work without it; of a peer only the connections to it end.</param>
+/// <param name="Essential">
+/// True when the service has no work without it. Of a peer, a resolver or a receiver of telemetry only the connections to it end; of a time source, which the machine
+/// asks and not the service, it is told; a token that is used by a verb alone is judged there.
+/// </param>
 public sealed record UsedPlace(PlaceKind Kind, string Address, string? Claimed, ResidencyAction Action, DataClass Class, PlaceTls Tls, bool Essential = true)
 {
-    private const DataClass Everything = DataClass.Personal | DataClass.Audit;
+    /// <summary>What a service's own places hold.</summary>
+    internal const DataClass Everything = DataClass.Personal | DataClass.Audit;
 
     /// <summary>The places that every service's common configuration names.</summary>
     /// <param name="configuration">The file.</param>
@@ -35,7 +40,7 @@ public sealed record UsedPlace(PlaceKind Kind, string Address, string? Claimed, 
 
         if (configuration.Has("Token"))
         {
-            places.Add(Token(configuration["Token:TokenLabel"] ?? "", configuration["Token:Region"]));
+            places.Add(Token(configuration["Token:TokenLabel"] ?? "", RegionOfToken(configuration)));
         }
 
         foreach (var peer in configuration.Has("Peers") ? configuration.Section<List<PeerOptions>>("Peers") : [])
@@ -45,11 +50,11 @@ public sealed record UsedPlace(PlaceKind Kind, string Address, string? Claimed, 
 
         if (options.OtlpEndpoint is { } telemetry)
         {
-            places.Add(new UsedPlace(PlaceKind.Telemetry, HostPort(telemetry), null, ResidencyAction.Provide, DataClass.Deidentified, TlsOf(telemetry)));
+            places.Add(Telemetry(telemetry));
         }
 
-        places.AddRange(options.Resolvers.Select(r => new UsedPlace(PlaceKind.Resolver, r, null, ResidencyAction.Provide, DataClass.Deidentified, PlaceTls.None)));
-        places.AddRange(options.TimeSources.Select(t => new UsedPlace(PlaceKind.TimeSource, t, null, ResidencyAction.Provide, DataClass.Deidentified, PlaceTls.None)));
+        places.AddRange(options.Resolvers.Select(Resolver));
+        places.AddRange(options.TimeSources.Select(t => new UsedPlace(PlaceKind.TimeSource, t, null, ResidencyAction.Provide, DataClass.Deidentified, PlaceTls.None, Essential: false)));
         places.AddRange(service.Places?.Invoke(configuration) ?? []);
         return places;
     }
@@ -62,7 +67,26 @@ public sealed record UsedPlace(PlaceKind Kind, string Address, string? Claimed, 
     }
 
     /// <summary>A token as a place where keys are kept.</summary>
-    public static UsedPlace Token(string label, string? region) => new(PlaceKind.Token, label, region, ResidencyAction.KeyGeneration, DataClass.Key, PlaceTls.None);
+    /// <param name="label">Its label.</param>
+    /// <param name="region">Where it stands.</param>
+    /// <param name="essential">False for one that only a verb uses.</param>
+    public static UsedPlace Token(string label, string region, bool essential = true) =>
+        new(PlaceKind.Token, label, region, ResidencyAction.KeyGeneration, DataClass.Key, PlaceTls.None, essential);
+
+    /// <summary>Where the configured token stands. A key is nowhere that nobody named.</summary>
+    /// <exception cref="ValidationException">The configuration does not say.</exception>
+    public static string RegionOfToken(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return configuration["Token:Region"] is { Length: 6 } region && region.All(char.IsAsciiDigit)
+            ? region : throw new ValidationException("Configuration section Token: Region is missing, or no GB/T 2260 code of six digits: a token without a region makes no key.");
+    }
+
+    /// <summary>A server that names are asked of.</summary>
+    public static UsedPlace Resolver(string address) => new(PlaceKind.Resolver, address, null, ResidencyAction.Provide, DataClass.Deidentified, PlaceTls.None, Essential: false);
+
+    /// <summary>A receiver of traces and metrics.</summary>
+    public static UsedPlace Telemetry(Uri address) => new(PlaceKind.Telemetry, HostPort(address), null, ResidencyAction.Provide, DataClass.Deidentified, TlsOf(address), Essential: false);
 
     /// <summary>A folder of the service.</summary>
     public static UsedPlace Folder(PlaceKind kind, string path) =>

@@ -7,6 +7,7 @@ using Trust.CA.Tests.Claims;
 using Trust.Cli.Local;
 using Trust.Crypto.Asn1;
 using Trust.Kernel.Postgres;
+using Trust.Kernel.Residency;
 using Trust.TestKit;
 
 namespace Trust.CA.Tests.Ceremony;
@@ -81,6 +82,22 @@ public sealed class CeremonyTests(CaFixture ca)
         File.Copy(stranger.Path("signature.p10"), own.Officers[0].Path("signature.p10"), overwrite: true);
 
         Assert.Equal(3, await own.Ceremony());
+    }
+
+    // Nothing else has the root's token refused: it is no place that the service works with.
+    [Fact]
+    public async Task A_root_token_that_is_declared_outside_makes_no_key()
+    {
+        await using var own = await CaFixture.Own();
+        const string reopen = "DELETE FROM ceremony";
+        await own.Database.Owner.Sql(reopen).Execute(default);
+        Assert.Equal(0, await own.Ceremony());
+        await own.Database.Owner.Sql(reopen).Execute(default);
+        var root = JsonNode.Parse(await File.ReadAllTextAsync(own.Config))!["Ca"]!["RootTokenLabel"]!.GetValue<string>();
+        TestDeclaration.Write(own.Config, Program.Service, d => d with { Version = 2, Places = [.. d.Places.Select(p => p.Kind is PlaceKind.Token && p.Address == root ? p with { Region = "820000" } : p)] });
+        Assert.Equal(3, await own.Ceremony());
+        TestDeclaration.Write(own.Config, Program.Service, d => d with { Version = 3 });
+        Assert.Equal(0, await own.Ceremony());
     }
 
     [Theory]

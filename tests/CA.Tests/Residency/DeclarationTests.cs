@@ -78,6 +78,54 @@ public sealed class DeclarationTests(CaFixture ca)
     public async Task What_is_no_signed_declaration_is_refused(string body) =>
         Assert.Equal("declaration-refused", Problem(await Post(0, "/residency/declarations", JsonNode.Parse(body)!)));
 
+    [Theory]
+    [InlineData("places")]
+    [InlineData("rules")]
+    [InlineData("networks")]
+    [InlineData("regions")]
+    [InlineData("neighbours")]
+    public async Task A_document_with_nothing_in_a_list_is_refused_and_no_fault(string member)
+    {
+        var document = JsonNode.Parse(Document())!;
+        document[member] = new JsonArray((JsonNode?)null);
+        var bytes = DeclarationFile.Canonical(document);
+        Assert.Equal("declaration-refused", Problem(await Post(0, "/residency/declarations", DeclarationFile.Jws(bytes, [await Sign(0, bytes)]))));
+    }
+
+    // A code that is listed today and was not when the document says that it was written would be read here and by no service.
+    [Fact]
+    public async Task A_document_that_services_could_not_read_once_it_is_in_force_is_refused()
+    {
+        var bytes = ResidencyTerms.Encode(TestDeclaration.Of(Interlocked.Increment(ref _version) + 10) with
+        {
+            IssuedAt = TimeProvider.System.GetUtcNow().AddDays(-10), Networks = [TestDeclaration.Network("127.0.0.0/8", "510190")],
+            Regions = [new AddedRegion("510190", "510100", "新区", ResidencyTerms.DayOf(TimeProvider.System.GetUtcNow().AddDays(-2)))],
+        });
+        Assert.Equal("declaration-refused", Problem(await Post(0, "/residency/declarations", DeclarationFile.Jws(bytes, [await Sign(0, bytes)]))));
+    }
+
+    [Fact]
+    public async Task Of_two_documents_of_one_version_that_are_accepted_at_once_one_is_too_late_and_told_so()
+    {
+        var document = Document();
+        var id = (await Post(0, "/residency/declarations", DeclarationFile.Jws(document, [await Sign(0, document)]))).Json["id"]!.GetValue<string>();
+        await using var connection = await ca.Database.Owner.OpenConnectionAsync();
+        await using var tx = await connection.BeginTransactionAsync();
+        // As another document of that version, accepted by others and not yet committed.
+        Assert.Equal(1, await tx.Sql("""
+            INSERT INTO residency_declarations (id, version, sha256, jws, proposed_by, card_sha256, proposed_at, expires_at, state, accepted_by, accepted_at)
+            SELECT gen_random_uuid(), version, 'x', jws, proposed_by, card_sha256, proposed_at, expires_at, 'in-force', (SELECT person FROM officers WHERE person <> proposed_by LIMIT 1), now()
+            FROM residency_declarations WHERE id = $1
+            """).With(Guid.Parse(id)).Execute(default));
+        var own = await tx.Sql("SELECT pg_current_xact_id()::xid::text").Scalar<string>(default);
+        var second = Second(1, id, document);
+        const string waits = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid' AND transactionid::text = $1)";
+        await Eventually.Holds(async () => await ca.Database.Owner.Sql(waits).With(own!).Scalar<bool>(default), "the second waits for the first");
+        await tx.CommitAsync();
+        var answer = await second;
+        Assert.Equal((HttpStatusCode.Conflict, "declaration-closed"), (answer.Status, Problem(answer)));
+    }
+
     // Versions rise over all tests of the shared ca; what is signed and never taken by ca itself, whose test declaration is another authority's.
     private static byte[] Document() => ResidencyTerms.Encode(TestDeclaration.Of(Interlocked.Increment(ref _version) + 10));
 

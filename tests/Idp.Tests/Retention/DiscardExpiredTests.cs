@@ -83,7 +83,8 @@ public sealed class DiscardExpiredTests : IAsyncLifetime
     {
         var options = new AuditOptions { Source = "idp", Region = "510000", Node = "n" };
         var ledger = new PeerOptions { Name = "ledger", Address = new Uri(_app.Urls.First()), Region = "510000" };
-        using var outbound = new Outbound([ledger], null, TestDeclaration.Gate(null, ledger), new NameResolver([]));
+        var gate = TestDeclaration.Gate(null, ledger);
+        using var outbound = new Outbound([ledger], null, gate, new NameResolver([], gate));
         await new DiscardExpired(
             _database.Runtime, new HoldQuestion(outbound, options),
             new Outbox(_database.Runtime, options, new OutboxState(TimeProvider.System), new ReceiptBoard(), TimeProvider.System, new GroupCommit(_database.Runtime)),

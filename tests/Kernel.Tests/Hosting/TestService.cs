@@ -132,6 +132,7 @@ internal sealed class TestService : IAsyncDisposable
         using var issuerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=Service issuing", issuerKey, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, true, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
         using var issuer = request.CreateSelfSigned(now.AddMinutes(-5), now.AddDays(2));
         File.WriteAllText(Path.Combine(directory, "service-issuing.pem"), issuer.ExportCertificatePem());
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -139,6 +140,8 @@ internal sealed class TestService : IAsyncDisposable
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(ServiceIdentity.TlsName("test"));
         own.CertificateExtensions.Add(names.Build());
+        own.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
+        own.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
         using var certificate = own.Create(issuer, now.AddMinutes(-5), now.AddDays(1), [1, 2, 3]);
         var tls = System.IO.Directory.CreateDirectory(Path.Combine(directory, "tls")).FullName;
         File.WriteAllText(Path.Combine(tls, "key.pem"), key.ExportPkcs8PrivateKeyPem());

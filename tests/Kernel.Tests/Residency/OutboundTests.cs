@@ -2,7 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
+using Trust.Kernel.Tests.Hosting;
 using Trust.TestKit;
 
 namespace Trust.Kernel.Tests.Residency;
@@ -11,7 +14,11 @@ public sealed class OutboundTests
 {
     private static PeerOptions Peer(string address, string region = "510000") => new() { Name = "peer", Address = new Uri(address), Region = region };
 
-    private static Outbound To(PeerOptions peer, ResidencyGate? gate = null) => new([peer], null, gate ?? TestDeclaration.Gate(null, peer), new NameResolver([]));
+    private static Outbound To(PeerOptions peer, ResidencyGate? gate = null, ServiceIdentity? identity = null)
+    {
+        var judge = gate ?? TestDeclaration.Gate(null, peer);
+        return new Outbound([peer], identity, judge, new NameResolver([], judge));
+    }
 
     [Fact]
     public void A_peer_that_configuration_does_not_name_is_never_connected_to()
@@ -57,9 +64,25 @@ public sealed class OutboundTests
     }
 
     [Fact]
+    public async Task Telemetry_is_held_to_its_receivers_place_and_to_the_peers_at_that_address()
+    {
+        var peer = Peer("http://127.0.0.1:9");
+        var clock = new ManualClock(TimeProvider.System.GetUtcNow());
+        var declaration = TestDeclaration.Of(
+            1, ResidencyGate.Draft(UsedPlace.Peer(peer), 0, "510000", clock.GetUtcNow().AddDays(9)), ResidencyGate.Draft(UsedPlace.Telemetry(peer.Address), 1, "510000", clock.GetUtcNow().AddDays(1)));
+        using var outbound = To(peer, TestDeclaration.Gate(declaration, clock));
+        Assert.IsNotType<PlaceRefusedException>(await Assert.ThrowsAnyAsync<HttpRequestException>(() => outbound.TelemetryClient(peer.Address).GetAsync("/")));
+        clock.Advance(TimeSpan.FromDays(2));
+        Assert.Equal("place-expired", (await Assert.ThrowsAsync<PlaceRefusedException>(() => outbound.TelemetryClient(peer.Address).GetAsync("/"))).Refusal.Rule);
+        // Who else is at that address is still reached.
+        Assert.IsNotType<PlaceRefusedException>(await Assert.ThrowsAnyAsync<HttpRequestException>(() => outbound.Client("peer").GetAsync("/")));
+    }
+
+    [Fact]
     public async Task A_name_is_asked_of_no_one_where_no_resolver_is_configured()
     {
-        using var outbound = To(Peer("http://registry.example"));
+        await using var service = await TestService.Start(new TestService.Wish { Routes = () => new RouteTable() });
+        using var outbound = To(Peer("https://registry.example"), identity: service.Services.GetRequiredService<ServiceIdentity>());
         var refused = await Assert.ThrowsAnyAsync<HttpRequestException>(() => outbound.Client("peer").GetAsync("/"));
         Assert.Contains("names no resolver to ask", refused.ToString(), StringComparison.Ordinal);
     }

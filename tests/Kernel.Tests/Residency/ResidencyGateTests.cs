@@ -2,6 +2,8 @@ using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
 using Trust.Kernel.Tests.Hosting;
@@ -34,7 +36,7 @@ public sealed class ResidencyGateTests
             ["Service"] = new JsonObject { ["Region"] = what is "elsewhere" ? "500000" : "510000" },
             ["Database"] = new JsonObject
             {
-                ["ConnectionString"] = "Host=10.9.9.9;Database=trust;Username=u", ["PasswordFile"] = "/none", ["Schema"] = "test", ["Region"] = what switch { "elsewhere" => "510100", "outside" => "810000", _ => "510000" },
+                ["ConnectionString"] = "Host=10.9.9.9;Database=trust;Username=u" + (what is "tls" ? "" : ";SSL Mode=VerifyFull"), ["PasswordFile"] = "/none", ["Schema"] = "test", ["Region"] = what switch { "elsewhere" => "510100", "outside" => "810000", _ => "510000" },
             },
         };
         var declare = what switch
@@ -84,7 +86,12 @@ public sealed class ResidencyGateTests
         Assert.Contains("CN-1", await (await client.GetAsync("/health/ready")).Content.ReadAsStringAsync(), StringComparison.Ordinal);
 
         // A lower version is never gone back to, whoever puts the file there.
+        var gate = service.Services.GetRequiredService<ResidencyGate>();
         TestDeclaration.Write(folder, TestDeclaration.Of(1, [.. declaration.Places.Select(p => p with { Region = "510000" })]));
+        await gate.Look(default);
+        Assert.Equal((2, "CN-1"), (gate.Terms.Declaration.Version, gate.Closed?.Rule));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await client.GetAsync("/public")).StatusCode);
+
         TestDeclaration.Write(folder, TestDeclaration.Of(3, [.. declaration.Places.Select(p => p with { Region = "510000" })]));
         await Eventually.Holds(async () => (await client.GetAsync("/public")).StatusCode is HttpStatusCode.OK, "the service is open again");
     }
@@ -106,12 +113,202 @@ public sealed class ResidencyGateTests
     [Fact]
     public async Task A_declaration_that_ends_while_the_service_runs_closes_it()
     {
-        var clock = new ManualClock(TimeProvider.System.GetUtcNow());
-        var gate = TestDeclaration.Gate(TestDeclaration.Of(1), clock);
+        var (clock, alone) = (new ManualClock(TimeProvider.System.GetUtcNow()), new Alone());
+        var gate = alone.Open(clock);
+        await gate.Look(default);
+        Assert.Null(gate.Closed);
         Assert.Null(gate.RefuseCaller(IPAddress.Loopback, DataClass.Clinical));
         clock.Advance(TimeSpan.FromDays(370));
+        await gate.Look(default);
+        Assert.Equal("place-expired", gate.Closed?.Rule);
+        Assert.False((await gate.Check(default)).Ready);
         Assert.Equal("CN-1", gate.RefuseCaller(IPAddress.Loopback, DataClass.Clinical)!.Id);
-        await gate.Look(null, default);
+    }
+
+    // Of what is written or read here nothing may keep the service from judging its places.
+    [Fact]
+    public async Task A_declaration_that_cannot_be_kept_is_in_force_all_the_same_and_kept_as_soon_as_it_can_be()
+    {
+        var (clock, alone) = (TimeProvider.System, new Alone());
+        var gate = alone.Open(clock);
+        var block = Directory.CreateDirectory(Path.Combine(alone.Data, ResidencyGate.FileName + ".next")).FullName;
+        TestDeclaration.Write(alone.Folder, Outside(alone, 2));
+        await Assert.ThrowsAsync<IOException>(() => gate.Look(default));
+        Assert.Equal((2, "CN-1"), (gate.Terms.Declaration.Version, gate.Closed?.Rule));
+        Directory.Delete(block);
+        TestDeclaration.Write(alone.Folder, alone.Declaration);
+        await gate.Look(default);
+        Assert.Contains("Residency rule CN-1", Assert.Throws<ValidationException>(() => alone.Open(clock)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_read_keeps_neither_the_other_from_being_read_nor_an_end_from_being_noticed()
+    {
+        var (clock, alone) = (new ManualClock(TimeProvider.System.GetUtcNow()), new Alone());
+        var gate = alone.Open(clock);
+        await using var held = new FileStream(Path.Combine(alone.Folder, ResidencyGate.FileName), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        await Assert.ThrowsAsync<IOException>(() => gate.Look(default));
+        Assert.Null(gate.Closed);
+        await File.WriteAllBytesAsync(Path.Combine(alone.Data, ResidencyGate.FileName), TestDeclaration.Sign(Outside(alone, 2)));
+        await Assert.ThrowsAsync<IOException>(() => gate.Look(default));
+        Assert.Equal("CN-1", gate.Closed?.Rule);
+
+        var another = new Alone();
+        var ending = another.Open(clock);
+        await using var too = new FileStream(Path.Combine(another.Folder, ResidencyGate.FileName), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        clock.Advance(TimeSpan.FromDays(370));
+        await Assert.ThrowsAsync<IOException>(() => ending.Look(default));
+        Assert.Equal("place-expired", ending.Closed?.Rule);
+    }
+
+    [Fact]
+    public async Task Who_is_asked_for_a_newer_declaration_and_does_not_answer_is_given_up_soon()
+    {
+        var gate = new Alone().Open(TimeProvider.System);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gate.Ask(
+            async ct =>
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, ct);
+                return null;
+            }, default).WaitAsync(TimeSpan.FromSeconds(20)));
+    }
+
+    [Fact]
+    public async Task A_newer_declaration_in_force_that_cannot_be_read_makes_the_service_unready_and_stops_its_next_start()
+    {
+        var (clock, alone) = (TimeProvider.System, new Alone());
+        var gate = alone.Open(clock);
+        await File.WriteAllBytesAsync(Path.Combine(alone.Data, ResidencyGate.FileName), TestDeclaration.Sign(alone.Declaration with { Version = 5, Format = 2 }));
+        await gate.Look(default);
+        var readiness = await gate.Check(default);
+        Assert.False(readiness.Ready);
+        Assert.Contains("needs format 1", readiness.Detail, StringComparison.Ordinal);
+        Assert.Contains("An older one is not gone back to", Assert.Throws<ValidationException>(() => alone.Open(clock)).Message, StringComparison.Ordinal);
+        // One that ca did not accept says nothing.
+        await File.WriteAllBytesAsync(Path.Combine(alone.Data, ResidencyGate.FileName), TestDeclaration.Sign(alone.Declaration with { Version = 5, Format = 2 }, accepted: false));
+        Assert.Equal(1, alone.Open(clock).Terms.Declaration.Version);
+    }
+
+    [Fact]
+    public void A_code_that_ends_does_not_bring_back_the_declaration_before()
+    {
+        var (clock, alone) = (new ManualClock(TimeProvider.System.GetUtcNow()), new Alone());
+        _ = alone.Open(clock);
+        var ends = ResidencyTerms.DayOf(clock.GetUtcNow().AddDays(2));
+        TestDeclaration.Write(alone.Folder, alone.Declaration with
+        {
+            Version = 2, Regions = [new AddedRegion("510190", "510100", "新区", new DateOnly(2026, 1, 1), ends)], Networks = [TestDeclaration.Network("127.0.0.0/8", "510190")],
+        });
+        Assert.Null(alone.Open(clock).RefuseCaller(IPAddress.Loopback, DataClass.Clinical));
+        clock.Advance(TimeSpan.FromDays(3));
+        var later = alone.Open(clock);
+        Assert.Equal(2, later.Terms.Declaration.Version);
+        Assert.Equal("CN-1", later.RefuseCaller(IPAddress.Loopback, DataClass.Clinical)!.Id);
+    }
+
+    [Fact]
+    public async Task A_resolver_a_time_source_and_telemetry_that_are_refused_close_nothing_but_themselves_and_are_told()
+    {
+        var clock = new ManualClock(TimeProvider.System.GetUtcNow());
+        var alone = new Alone(new JsonObject
+        {
+            ["Service"] = new JsonObject { ["Resolvers"] = new JsonArray("127.0.0.1:53"), ["TimeSources"] = new JsonArray("ntp.example"), ["OtlpEndpoint"] = "http://127.0.0.1:4317" },
+        });
+        var gate = alone.Open(clock);
+        TestDeclaration.Write(alone.Folder, alone.Declaration with
+        {
+            Version = 2, Places = [.. alone.Declaration.Places.Select(p => p.Kind is PlaceKind.Log ? p : p with { Expires = clock.GetUtcNow().AddDays(1) })],
+        });
+        await gate.Look(default);
+        clock.Advance(TimeSpan.FromDays(2));
+        await gate.Look(default);
+        Assert.Null(gate.Closed);
+        var readiness = await gate.Check(default);
+        Assert.True(readiness.Ready);
+        Assert.Equal(3, readiness.Detail.Split("by place-expired").Length - 1);
+        Assert.Equal(3, gate.Unrecorded.Count);
+    }
+
+    [Fact]
+    public async Task Every_kind_of_place_that_closes_the_service_is_known_and_not_the_first_alone()
+    {
+        var alone = new Alone(Database);
+        var gate = alone.Open(TimeProvider.System);
+        TestDeclaration.Write(alone.Folder, Outside(alone, 2));
+        await gate.Look(default);
+        Assert.StartsWith("Log", gate.Closed!.Place, StringComparison.Ordinal);
+        Assert.True(gate.IsClosedBy(PlaceKind.Database));
+        TestDeclaration.Write(alone.Folder, alone.Declaration with { Version = 3, Places = [.. alone.Declaration.Places.Select(p => p.Kind is PlaceKind.Log ? p with { Region = "820000" } : p)] });
+        await gate.Look(default);
+        Assert.Equal((true, false), (gate.Closed is not null, gate.IsClosedBy(PlaceKind.Database)));
+    }
+
+    [Fact]
+    public async Task A_database_that_closed_the_service_is_not_even_asked_whether_it_answers()
+    {
+        await using var service = await TestService.Start(new TestService.Wish { Routes = Routes, Sections = Database.ToDictionary(s => s.Key, s => s.Value) });
+        using var client = service.Client();
+        var before = JsonNode.Parse(await (await client.GetAsync("/health/ready")).Content.ReadAsStringAsync())!["checks"]!["database"]!["detail"]!.GetValue<string>();
+        Assert.NotEqual("not asked, because residency does not let it be used", before);
+        var declaration = service.Services.GetRequiredService<ResidencyGate>().Terms.Declaration;
+        TestDeclaration.Write(Path.Combine(service.Directory, "test-residency"), declaration with { Version = 2, Places = [.. declaration.Places.Select(p => p with { Region = "820000" })] });
+        await Eventually.Holds(
+            async () => JsonNode.Parse(await (await client.GetAsync("/health/ready")).Content.ReadAsStringAsync())!["checks"]!["database"]!["detail"]!.GetValue<string>() == "not asked, because residency does not let it be used",
+            "the database is not asked");
+    }
+
+    [Fact]
+    public async Task Work_that_lasts_ends_when_the_service_closes_and_begins_anew_when_it_opens()
+    {
+        var work = new Lasting();
+        await using var service = await TestService.Start(Wish() with
+        {
+            With = builder => builder.Services.AddSingleton(work).AddLoop<Lasting>("lasting", TimeSpan.FromMilliseconds(20), (lasting, ct) => lasting.Round(ct)),
+        });
+        var gate = service.Services.GetRequiredService<ResidencyGate>();
+        var declaration = gate.Terms.Declaration;
+        await Eventually.Holds(() => work.Runs, "the work runs");
+        TestDeclaration.Write(Path.Combine(service.Directory, "test-residency"), declaration with { Version = 2, Places = [.. declaration.Places.Select(p => p with { Region = "820000" })] });
+        await Eventually.Holds(() => !work.Runs, "the work has ended");
+        Assert.Equal((1, true), (work.Begun, gate.Closed is not null));
+        TestDeclaration.Write(Path.Combine(service.Directory, "test-residency"), declaration with { Version = 3 });
+        await Eventually.Holds(() => work.Runs, "the work runs again");
+        Assert.Equal(2, work.Begun);
+    }
+
+    private sealed class Lasting
+    {
+        public volatile bool Runs;
+
+        public int Begun { get; private set; }
+
+        public async Task Round(CancellationToken ct)
+        {
+            (Begun, Runs) = (Begun + 1, true);
+            try
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, ct);
+            }
+            finally
+            {
+                Runs = false;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_process_that_runs_outside_does_not_start_and_one_whose_region_is_taken_out_is_closed()
+    {
+        var outside = new Alone(new JsonObject { ["Service"] = new JsonObject { ["Region"] = "820000" } }, d => d with { Region = "510000", Places = [.. d.Places.Select(p => p with { Region = "510000" })] });
+        var refused = Assert.Throws<ValidationException>(() => outside.Open(TimeProvider.System));
+        Assert.Contains("Residency rule CN-1: The process test-1 runs in region 820000 (Service:Region)", refused.Message, StringComparison.Ordinal);
+
+        var alone = new Alone(new JsonObject { ["Service"] = new JsonObject { ["Region"] = "510100" } }, d => d with { Region = "510000" });
+        var gate = alone.Open(TimeProvider.System);
+        var rule = new ResidencyRule("X-1", "x", "510000", DataClass.Personal, [ResidencyAction.Access], "510700", RuleForce.Must, RuleExit.None);
+        TestDeclaration.Write(alone.Folder, alone.Declaration with { Version = 2, Region = "510000", Rules = [.. ResidencyTerms.StandardRules(), rule] });
+        await gate.Look(default);
+        Assert.Equal("X-1", gate.Closed?.Rule);
     }
 
     [Theory]
@@ -137,5 +334,53 @@ public sealed class ResidencyGateTests
         await using var service = await TestService.Start(Wish());
         using var client = service.Client();
         Assert.Equal("personal", await client.GetStringAsync("/personal"));
+    }
+
+    private static JsonObject Database => new()
+    {
+        ["Database"] = new JsonObject { ["ConnectionString"] = "Host=127.0.0.1;Port=1;Database=trust;Username=u;Timeout=1", ["PasswordFile"] = Empty, ["Schema"] = "test", ["Region"] = "510000" },
+    };
+
+    private static string Empty { get; } = WriteEmpty();
+
+    private static string WriteEmpty()
+    {
+        var file = Path.Combine(Scratch.Directory("password"), "password");
+        File.WriteAllText(file, "none");
+        return file;
+    }
+
+    private static Declaration Outside(Alone alone, int version) => alone.Declaration with { Version = version, Places = [.. alone.Declaration.Places.Select(p => p with { Region = "820000" })] };
+
+    /// <summary>A configuration with its signed declaration, for gates without a service around them.</summary>
+    private sealed class Alone
+    {
+        private static readonly ServiceDefinition Service = new() { Name = "test", Assembly = typeof(Alone), HasOutbox = false, Configure = _ => { } };
+        private readonly string _file;
+
+        public Alone(JsonObject? sections = null, Func<Declaration, Declaration>? declare = null)
+        {
+            var directory = Scratch.Directory("gate");
+            Data = Directory.CreateDirectory(Path.Combine(directory, "data")).FullName;
+            var config = new JsonObject { ["Service"] = new JsonObject { ["Region"] = "510000", ["Node"] = "test-1", ["PublicDirectory"] = directory, ["DataDirectory"] = Data } };
+            foreach (var (name, section) in sections ?? new JsonObject())
+            {
+                var into = config[name] as JsonObject ?? new JsonObject();
+                section!.AsObject().ToList().ForEach(member => into[member.Key] = member.Value?.DeepClone());
+                config[name] = into.Parent is null ? into : into.DeepClone();
+            }
+
+            _file = Path.Combine(directory, "test.json");
+            File.WriteAllText(_file, config.ToJsonString());
+            Folder = TestDeclaration.Write(_file, Service, d => Declaration = declare is null ? d : declare(d));
+        }
+
+        public string Data { get; }
+
+        public string Folder { get; }
+
+        public Declaration Declaration { get; private set; } = null!;
+
+        public ResidencyGate Open(TimeProvider clock) => ResidencyGate.Open(new ConfigurationBuilder().AddJsonFile(_file).Build(), Service, clock);
     }
 }

@@ -80,7 +80,8 @@ internal sealed class BenchLedger : IAsyncDisposable
         var options = new ServiceOptions { Region = Region, Node = source, PublicDirectory = Public, DataDirectory = Data(source) };
         var identity = new ServiceIdentity(source, options, TimeProvider.System);
         var peer = new PeerOptions { Name = "ledger", Address = _address, Region = Region };
-        var outbound = new Outbound([peer], identity, TestDeclaration.Gate(null, peer), new NameResolver([]));
+        var gate = TestDeclaration.Gate(null, peer);
+        var outbound = new Outbound([peer], identity, gate, new NameResolver([], gate));
         _owned.Add(outbound);
         _owned.Add(identity);
         return new LedgerLink(outbound.Client("ledger"), source);

@@ -23,6 +23,7 @@ public static class DeclarationFile
     /// <param name="attester">Who says where the places and networks are.</param>
     /// <param name="evidenceSha256">Hash of what was shown for it.</param>
     /// <param name="expires">Until when.</param>
+    /// <exception cref="CommandFailedException">Two drafts differ about the region or the protection of one place.</exception>
     public static JsonObject Merge(
         IReadOnlyDictionary<string, JsonObject> drafts, int version, IEnumerable<(string Cidr, string Region)> networks,
         IReadOnlyList<(string Region, IReadOnlyDictionary<string, string> Services)> neighbours, string attester, string evidenceSha256, DateTimeOffset expires)
@@ -35,7 +36,7 @@ public static class DeclarationFile
             {
                 var kind = place["kind"]!.GetValue<string>();
                 (place["name"], place["attester"], place["evidenceSha256"], place["expires"]) = ($"{service}-{place["name"]}", attester, evidenceSha256, expires.ToString("O"));
-                places.TryAdd(kind + " " + place["address"], place);
+                Add(places, kind + " " + place["address"], place);
             }
         }
 
@@ -55,6 +56,24 @@ public static class DeclarationFile
         }
 
         return document;
+    }
+
+    // One place has one region and one protection: of two that differ one is wrong, or they are two places of one name on two machines, which a declaration cannot tell apart.
+    private static void Add(SortedDictionary<string, JsonObject> places, string key, JsonObject place)
+    {
+        if (places.TryAdd(key, place))
+        {
+            return;
+        }
+
+        var before = places[key];
+        foreach (var member in new[] { "region", "tls" })
+        {
+            if (before[member]!.GetValue<string>() != place[member]!.GetValue<string>())
+            {
+                throw new CommandFailedException($"Two drafts say different things of {key}: {member} {before[member]} ({before["name"]}) and {place[member]} ({place["name"]}). Mend the configuration that is wrong.");
+            }
+        }
     }
 
     /// <summary>The canonical bytes that cards sign (RFC 8785).</summary>

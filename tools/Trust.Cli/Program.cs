@@ -168,9 +168,11 @@ public static class Program
 
     private static string RegionsFolder => Path.Combine(RepositoryRoot(), ".trust", "regions");
 
+    private static readonly string[] Folders = ["installation", "demo"];
+
     private static IEnumerable<Installation> All() =>
     [
-        .. new[] { "installation", "demo" }.Select(f => new Installation(Path.Combine(RepositoryRoot(), ".trust", f), AddressPlan.Development, RepositoryRoot())),
+        .. Folders.Select(f => new Installation(Path.Combine(RepositoryRoot(), ".trust", f), AddressPlan.Development, RepositoryRoot())),
         .. (Directory.Exists(RegionsFolder) ? Directory.GetDirectories(RegionsFolder) : []).Where(f => Path.GetFileName(f) is not "cards")
             .Select(f => new Installation(f, AddressPlan.OfRegion(Path.GetFileName(f)), RepositoryRoot(), Path.GetFileName(f))),
     ];

@@ -18,7 +18,7 @@ public static class RecordId
     public static Guid New(DateTimeOffset now, string keeper)
     {
         var code = ulong.Parse(keeper, NumberStyles.None, CultureInfo.InvariantCulture);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(code, (ulong)Codes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(code, (ulong)Codes, nameof(keeper));
         Span<byte> bytes = stackalloc byte[16];
         RandomNumberGenerator.Fill(bytes[8..]);
         var random = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]) & ((1UL << 54) - 1);

@@ -1,9 +1,12 @@
+using System.Collections.Concurrent;
+
 namespace Trust.Kernel.Residency;
 
 // What is asked of the declaration in force.
 public sealed partial class ResidencyGate
 {
     private volatile StorableRegions? _storable;
+    private volatile CallerAnswers? _callers;
 
     /// <summary>Why a place may not be used now; null when it may.</summary>
     public PlaceRefusal? Judge(UsedPlace place)
@@ -20,8 +23,18 @@ public sealed partial class ResidencyGate
     public ResidencyRule? RefuseCaller(System.Net.IPAddress? address, DataClass data)
     {
         var (terms, now) = (_terms, _clock.GetUtcNow());
-        var answer = terms.Rules.Decide(new ResidencyQuestion(ResidencyAction.Access, data, terms.Region, terms.RegionOf(address, now), ResidencyTerms.DayOf(now)));
-        return answer.Permitted ? null : answer.Violated[0];
+        var today = ResidencyTerms.DayOf(now);
+        if (_callers is not { } known || known.Terms != terms || known.Day != today)
+        {
+            // Asked at each request, with a handful of answers a day.
+            _callers = known = new CallerAnswers(terms, today, []);
+        }
+
+        return known.Refusals.GetOrAdd((terms.RegionOf(address, now), data), static (asked, about) =>
+        {
+            var answer = about.Terms.Rules.Decide(new ResidencyQuestion(ResidencyAction.Access, asked.Data, about.Terms.Region, asked.Region, about.Day));
+            return answer.Permitted ? null : answer.Violated[0];
+        }, known);
     }
 
     /// <summary>Regions whose personal data may be stored in the process's database.</summary>
@@ -77,4 +90,6 @@ public sealed partial class ResidencyGate
     }
 
     private sealed record StorableRegions(ResidencyTerms Terms, DateOnly Day, IReadOnlyList<string> Codes);
+
+    private sealed record CallerAnswers(ResidencyTerms Terms, DateOnly Day, ConcurrentDictionary<(string? Region, DataClass Data), ResidencyRule?> Refusals);
 }

@@ -158,7 +158,7 @@ internal sealed class ForgeableLog : IAsyncDisposable
     /// <summary>Sends headers and nothing after them.</summary>
     public static async Task Stall(HttpContext context)
     {
-        await context.Response.StartAsync();
+        await context.Response.Body.FlushAsync();
         await Task.Delay(Timeout.Infinite, context.RequestAborted);
     }
 

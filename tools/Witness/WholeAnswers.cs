@@ -32,9 +32,9 @@ internal sealed class WholeAnswers(Outbound outbound, WitnessOptions options)
             await answer.Content.LoadIntoBufferAsync(most, limit.Token);
             return (answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(limit.Token));
         }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
         {
-            throw new IOException($"no whole answer within {options.AnswerWithin.TotalSeconds:0.#} s");
+            throw new IOException($"no whole answer within {options.AnswerWithin.TotalSeconds:0.#} s", e);
         }
     }
 }

@@ -72,7 +72,9 @@ public sealed class RegisterPatient(NpgsqlDataSource db, IToken token, PersonKey
     private async Task<Refusal?> Bind(Row row, byte[] identity, Caller caller, CancellationToken ct)
     {
         const string salt = "SELECT commitment_salt FROM patients WHERE pseudonym = $1";
-        var commitment = SHA256.HashData([.. await db.Sql(salt).With(row.Pseudonym).Scalar<byte[]>(ct) ?? [], .. identity]);
+        // Gone with a shredding meanwhile: without it the commitment would be a plain hash of the number, in the log for good.
+        var commitment = await db.Sql(salt).With(row.Pseudonym).Scalar<byte[]>(ct) is { Length: > 0 } drawn
+            ? SHA256.HashData([.. drawn, .. identity]) : throw new InvalidOperationException("The patient row was shredded meanwhile.");
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
         var outcome = await outbox.AppendConfirmed(tx, new AuditEvent

@@ -200,6 +200,8 @@ public sealed class ResidencyGateTests
             Version = 2, Regions = [new AddedRegion("510190", "510100", "新区", new DateOnly(2026, 1, 1), ends)], Networks = [TestDeclaration.Network("127.0.0.0/8", "510190")],
         });
         Assert.Null(alone.Open(clock).RefuseCaller(IPAddress.Loopback, DataClass.Clinical));
+        // As where the newer one came from ca: the given file is still the first.
+        TestDeclaration.Write(alone.Folder, alone.Declaration);
         clock.Advance(TimeSpan.FromDays(3));
         var later = alone.Open(clock);
         Assert.Equal(2, later.Terms.Declaration.Version);

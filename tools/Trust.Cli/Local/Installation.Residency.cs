@@ -72,16 +72,18 @@ public sealed partial class Installation
 
     private static string CaOf(Installation other) => "ca-" + other.Region;
 
-    // A cluster that was started on another port is another place.
+    // A cluster that was started on another port is another place; and what ends within a day is declared anew.
     private async Task DeclareWhatIsNew(CancellationToken ct)
     {
         var draft = await DraftDeclaration(ct);
-        if (!File.Exists(DeclarationFilePath)
-            || !Addressed(draft).IsSubsetOf(Addressed(DeclarationFile.DocumentOf(JsonNode.Parse(await File.ReadAllTextAsync(DeclarationFilePath, ct))!))))
+        if (!File.Exists(DeclarationFilePath) || !Covers(DeclarationFile.DocumentOf(JsonNode.Parse(await File.ReadAllTextAsync(DeclarationFilePath, ct))!), draft))
         {
             await Declare(draft, ct);
         }
     }
+
+    private static bool Covers(JsonObject inForce, JsonObject draft) => Addressed(draft).IsSubsetOf(Addressed(inForce))
+        && inForce["places"]!.AsArray().All(p => p!["expires"]!.GetValue<DateTimeOffset>() > TimeProvider.System.GetUtcNow().AddDays(1));
 
     private static HashSet<string> Addressed(JsonObject document) =>
         [.. document["places"]!.AsArray().Select(p => p!["kind"]!.GetValue<string>() + " " + p["address"]!.GetValue<string>())];

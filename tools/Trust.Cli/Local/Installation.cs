@@ -107,6 +107,8 @@ public sealed partial class Installation
         {
             // Services renew their certificates while they run; what lay still for a week is helped by the same ceremony file.
             progress("Renewing expired service certificates");
+            // By a declaration that fits: a cluster that was started on another port is a place that the ceremony may not use yet.
+            await DeclareWhatIsNew(ct);
             await Services["ca"].Verb("ceremony", ["--file", At("ceremony.json")], ct);
         }
     }

@@ -7,7 +7,7 @@ using Trust.TestKit;
 namespace Trust.EndToEnd.Tests.Residency;
 
 /// <summary>The drill of docs/RESIDENCY.md: a place that two officers declare outside closes every service that needs it, within a minute and by name of the rule.</summary>
-public sealed class DrillTests
+public sealed class DrillTests(RunningTrust trust)
 {
     private static readonly CancellationToken None = CancellationToken.None;
     private static readonly string[] Services = ["idp", "ca", "sign", "ledger", "witness"];
@@ -34,7 +34,7 @@ public sealed class DrillTests
             }
 
             // ca's own token is closed too, so two officers mend it by file and verb, each step by the command that people have.
-            await DeclarationByHand.Declare(installation, (await Next(world, []))["version"]!.GetValue<int>(), None);
+            await DeclarationByHand.Declare(installation, trust.Installation, (await Next(world, []))["version"]!.GetValue<int>(), None);
             foreach (var service in Services)
             {
                 await Eventually.Holds(async () => await Refusal(http, installation, service) is null, $"{service} is open again", TimeSpan.FromSeconds(60));

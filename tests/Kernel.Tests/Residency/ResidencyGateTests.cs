@@ -331,6 +331,32 @@ public sealed class ResidencyGateTests
     }
 
     [Fact]
+    public async Task A_place_that_ends_under_load_closes_the_service_for_everyone_and_breaks_no_request()
+    {
+        await using var service = await TestService.Start(Wish(Places(p => p with { Expires = TimeProvider.System.GetUtcNow().AddSeconds(2) })));
+        var answers = new System.Collections.Concurrent.ConcurrentDictionary<HttpStatusCode, int>();
+        using var enough = new CancellationTokenSource();
+        var callers = Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+        {
+            using var client = service.Client();
+            while (!enough.IsCancellationRequested)
+            {
+                // Whatever breaks off is an exception, and fails the test.
+                using var answer = await client.GetAsync("/personal", CancellationToken.None);
+                answers.AddOrUpdate(answer.StatusCode, 1, (_, n) => n + 1);
+            }
+        })).ToList();
+        await Eventually.Holds(() => Task.FromResult(answers.GetValueOrDefault(HttpStatusCode.ServiceUnavailable) > 100), "the service is closed", TimeSpan.FromSeconds(30));
+        var served = answers.GetValueOrDefault(HttpStatusCode.OK);
+        await Eventually.Holds(() => Task.FromResult(answers.GetValueOrDefault(HttpStatusCode.ServiceUnavailable) > 1000), "all are refused", TimeSpan.FromSeconds(30));
+        await enough.CancelAsync();
+        await Task.WhenAll(callers);
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable], answers.Keys.Order());
+        // At most the requests that were under way.
+        Assert.InRange(answers[HttpStatusCode.OK], 1, served + 8);
+    }
+
+    [Fact]
     public async Task Callers_of_declared_networks_inside_are_served()
     {
         await using var service = await TestService.Start(Wish());

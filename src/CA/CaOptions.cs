@@ -4,7 +4,7 @@ using Trust.CA.Persons;
 namespace Trust.CA;
 
 /// <summary>Configuration section <c>Ca</c>.</summary>
-public sealed record CaOptions
+public sealed record CaOptions : IValidatableObject
 {
     /// <summary>Base of the public addresses inside certificates, plain HTTP, without a final slash: <c>http://127.0.0.3:7080</c>.</summary>
     [Required]
@@ -36,6 +36,15 @@ public sealed record CaOptions
 
     /// <summary>Which region gives people their identifiers.</summary>
     public PersonOptions Persons { get; init; } = new();
+
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Persons is { Registrar: not null, IsRegistrar: true })
+        {
+            yield return new ValidationResult("Persons: an installation asks a registrar or is one; both would give one person two identifiers");
+        }
+    }
 
     internal string Base => PublicBaseUrl.ToString().TrimEnd('/');
 }

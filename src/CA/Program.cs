@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.CA.Ceremony;
@@ -55,7 +56,14 @@ public static class Program
     private static void Configure(WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSingleton(builder.Configuration.Section<CaOptions>("Ca"));
+        var options = builder.Configuration.Section<CaOptions>("Ca");
+        var peers = builder.Configuration.Has("Peers") ? builder.Configuration.Section<List<PeerOptions>>("Peers").Select(p => p.Name).ToList() : [];
+        if (((string?[])[options.Persons.Registrar, .. options.Persons.Askers]).FirstOrDefault(p => p is not null && !peers.Contains(p, StringComparer.Ordinal)) is { } unknown)
+        {
+            throw new ValidationException($"Configuration section Ca: Persons names {unknown}, which is none of Peers.");
+        }
+
+        services.AddSingleton(options);
         services.AddSingleton<RegistryReaders>();
         services.AddSingleton<DeclarationStore>().AddSingleton<DeclarationSource>(Newest);
         services.AddKeyRegister([AnswerEntitlement.Key, PersonTags.Key, .. RegistryKeys.Keys, .. OcspResponders.Keys]);
@@ -83,7 +91,11 @@ public static class Program
     {
         var token = services.GetRequiredService<IToken>();
         await RegistryKeys.Provision(token, ct);
-        _ = await token.FindOrGenerate(PersonTags.Key, KeyAlgorithm.EcdhP256, ct);
+        if (services.GetRequiredService<CaOptions>().Persons.IsRegistrar)
+        {
+            _ = await token.FindOrGenerate(PersonTags.Key, KeyAlgorithm.EcdhP256, ct);
+        }
+
         var key = await token.FindOrGenerate(AnswerEntitlement.Key, KeyAlgorithm.EcdsaP256, ct);
         var directory = services.GetRequiredService<ServiceOptions>().PublicDirectory;
         await File.WriteAllBytesAsync(Path.Combine(directory, "entitlement.spki"), key.SubjectPublicKeyInfo.ToArray(), ct);

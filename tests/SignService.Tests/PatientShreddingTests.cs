@@ -251,6 +251,33 @@ public sealed class PatientShreddingTests
     }
 
     [Fact]
+    public async Task A_patient_who_was_spared_and_is_asked_for_anew_before_the_old_master_goes_is_not_called_shredded_with_it()
+    {
+        await using var rig = await SignRig.Start(withSeal: false);
+        var id = await rig.Signed();
+        await rig.Count(Age);
+        var (shredding, hold) = (Guid.NewGuid(), HoldQuestion.Name(SubjectKey.Institution(SignRig.Hospital)));
+        // The hold comes while the keys move and is released before the master goes; the ledger asks again at once.
+        string? again = null;
+        var asked = At(rig, "after-moves", () => Task.FromResult(rig.Peers.Held[hold] = true), at =>
+        {
+            if (at == "before-destroy" && again is null)
+            {
+                rig.Peers.Held.Clear();
+                again = State(rig, shredding).GetAwaiter().GetResult();
+            }
+        });
+        Assert.Equal("asked", await State(rig, shredding));
+        await asked;
+        await Eventually.Holds(async () => await rig.Count("SELECT count(*) FROM person_masters WHERE state = 'destroyed'") >= 1, "the first master is gone");
+        Assert.Equal("asked", again);
+        // Whoever is told that it is done finds nothing that still opens.
+        await Shredded(rig, shredding, rig.Peers.PatientKey);
+        await SignRig.Refused(await rig.Get($"/prescriptions/{id}", rig.DoctorToken()), "shredded", 410);
+        Assert.Equal(2, await rig.Count("SELECT count(*) FROM person_masters WHERE state = 'destroyed'"));
+    }
+
+    [Fact]
     public async Task What_another_instance_shredded_is_neither_read_nor_written_with_the_key_that_this_one_holds_in_memory()
     {
         await using var rig = await SignRig.Start(withSeal: false);

@@ -25,6 +25,9 @@ internal abstract record GiveOutcome
 /// <summary>The registrar's table: one identifier a tag, for good, whoever asked first.</summary>
 internal sealed class PersonRegister(NpgsqlDataSource db, Outbox outbox, TimeProvider clock)
 {
+    // The service itself, as who asks.
+    private const string Own = "ca";
+
     // An event names no more subjects.
     private const int MostSubjects = 60;
 
@@ -32,9 +35,13 @@ internal sealed class PersonRegister(NpgsqlDataSource db, Outbox outbox, TimePro
     private const string Give = """
         INSERT INTO person_identifiers (tag, person, given_to, given_at)
         SELECT tag, person, $3, $4 FROM unnest($1::bytea[], $2::text[]) AS asked (tag, person) ORDER BY tag
-        ON CONFLICT (tag) DO NOTHING
+        ON CONFLICT (tag) DO NOTHING RETURNING person
         """;
+    private const string Any = "SELECT EXISTS (SELECT 1 FROM person_identifiers)";
     private const string Find = "SELECT tag, person FROM person_identifiers WHERE tag = ANY($1)";
+
+    /// <summary>True once any was given: from then on nobody is given one without a tag, whatever configuration says.</summary>
+    public Task<bool> HasGiven(CancellationToken ct) => db.Sql(Any).Scalar<bool>(ct);
 
     /// <summary>Gives each tag its identifier: the one that it has, else the one that is proposed, else a new one.</summary>
     /// <param name="tags">32 bytes each, distinct.</param>
@@ -46,13 +53,16 @@ internal sealed class PersonRegister(NpgsqlDataSource db, Outbox outbox, TimePro
         var now = Microseconds.Truncate(clock.GetUtcNow());
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        await tx.Sql(Give).With<byte[][]>([.. tags]).With<string[]>([.. proposed ?? tags.Select(_ => PersonId.New(now).Value)]).With(asker).With(now).Execute(ct);
+        var given = (await tx.Sql(Give).With<byte[][]>([.. tags]).With<string[]>([.. proposed ?? tags.Select(_ => PersonId.New(now).Value)]).With(asker).With(now)
+            .All(r => r.GetString(0), ct)).ToHashSet(StringComparer.Ordinal);
         var known = (await tx.Sql(Find).With<byte[][]>([.. tags]).All(r => (Tag: Convert.ToHexString(r.GetFieldValue<byte[]>(0)), Person: r.GetString(1)), ct))
             .ToDictionary(k => k.Tag, k => k.Person, StringComparer.Ordinal);
         string[] persons = [.. tags.Select(t => known[Convert.ToHexString(t)])];
-        foreach (var part in persons.Chunk(MostSubjects))
+        // Told again is not given again; what we ask of ourselves tells nobody anything.
+        var told = asker == Own ? [] : persons.Where(p => !given.Contains(p));
+        foreach (var (reason, part) in given.Chunk(MostSubjects).Select(p => ("identifier-given", p)).Concat(told.Chunk(MostSubjects).Select(p => ("identifier-told", p))))
         {
-            if (await outbox.Append(tx, Event(asker, part), ct) is AppendOutcome.Refused refused)
+            if (await outbox.Append(tx, Event(asker, reason, part), ct) is AppendOutcome.Refused refused)
             {
                 return new GiveOutcome.NotRecorded(refused.Reason);
             }
@@ -62,12 +72,13 @@ internal sealed class PersonRegister(NpgsqlDataSource db, Outbox outbox, TimePro
         return new GiveOutcome.Given(persons);
     }
 
-    private static AuditEvent Event(string asker, IReadOnlyList<string> persons) => new()
+    // Nobody is enrolled by it: that is an event of its own, where and when it happens.
+    private static AuditEvent Event(string asker, string reason, IReadOnlyList<string> persons) => new()
     {
-        Action = "ID.enrol",
+        Action = "ID.file",
         Actor = new Actor(asker),
         Subjects = [.. persons.Select(SubjectKey.Practitioner)],
         Outcome = EventOutcome.Success,
-        Reason = "identifier-given",
+        Reason = reason,
     };
 }

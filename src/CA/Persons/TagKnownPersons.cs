@@ -1,11 +1,13 @@
+using System.Security.Cryptography;
 using Npgsql;
 using Trust.CA.Registry;
 using Trust.Kernel.Postgres;
+using Trust.Pkcs11;
 
 namespace Trust.CA.Persons;
 
 /// <summary>Tags the practitioners whom this ca entered before it became a registrar, so that they keep their identifiers in other regions too.</summary>
-internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, PersonRegister register, RegistryKeys keys, CaOptions options)
+internal sealed class TagKnownPersons(NpgsqlDataSource db, IToken token, PersonTags tags, PersonRegister register, RegistryKeys keys, CaOptions options)
 {
     /// <summary>Time between rounds.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
@@ -17,9 +19,8 @@ internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, Pers
         """;
     private const string Any = "SELECT EXISTS (SELECT 1 FROM practitioners p WHERE NOT EXISTS (SELECT 1 FROM person_identifiers i WHERE i.person = p.urn))";
 
-    private const string Tagged = """
-        SELECT p.urn, p.identity_type, p.identity_sealed, i.tag FROM person_identifiers i JOIN practitioners p ON p.urn = i.person ORDER BY p.urn LIMIT 1
-        """;
+    // The first that was ever seen under the name.
+    private const string FirstKey = "SELECT sha256 FROM key_register WHERE label = $1 ORDER BY seen_at LIMIT 1";
 
     private volatile bool _keyIsRight;
 
@@ -33,14 +34,14 @@ internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, Pers
     /// <exception cref="InvalidDataException">Tags and key, or tags and registry, contradict one another: nobody is given an identifier until they agree.</exception>
     public async Task Round(CancellationToken ct)
     {
-        if (!options.Persons.IsRegistrar)
+        if (!options.Persons.IsRegistrar && !await register.HasGiven(ct))
         {
             return;
         }
 
         if (!await KeyIsRight(ct))
         {
-            throw new InvalidDataException("The key person-tags is not the one by which people were tagged: everyone would get a second identifier.");
+            throw new InvalidDataException("The key person-tags is missing, or not the one by which people were tagged: everyone would get a second identifier. `provision` makes the first; a lost one comes from the token's backup.");
         }
 
         while (!await AreTagged(ct))
@@ -64,9 +65,14 @@ internal sealed class TagKnownPersons(NpgsqlDataSource db, PersonTags tags, Pers
         }
     }
 
-    private async Task<bool> Compare(CancellationToken ct) =>
-        await db.Sql(Tagged).One(r => new KnownTag(r.GetString(0), r.GetString(1), r.GetFieldValue<byte[]>(2), r.GetFieldValue<byte[]>(3)), ct) is not { } known
-        || (await tags.TagOf(known.Type, await keys.Open(known.Urn, known.Sealed, ct), ct)).AsSpan().SequenceEqual(known.Tag);
+    private async Task<bool> Compare(CancellationToken ct)
+    {
+        if (await token.Find(PersonTags.Key, ct) is not { } key)
+        {
+            return false;
+        }
 
-    private sealed record KnownTag(string Urn, string Type, byte[] Sealed, byte[] Tag);
+        return !await register.HasGiven(ct)
+            || await db.Sql(FirstKey).With(PersonTags.Key.Label).Scalar<byte[]>(ct) is not { } first || first.AsSpan().SequenceEqual(SHA256.HashData(key.SubjectPublicKeyInfo.Span));
+    }
 }

@@ -42,10 +42,10 @@ internal sealed class ConfirmImport(NpgsqlDataSource db, ImportRows import, Impo
         var now = Microseconds.Truncate(clock.GetUtcNow());
         var rows = await proposals.Rows(db, id, ct);
         var persons = await import.Persons(rows.Select(r => r.Read), now, ct);
-        if (persons.Values.Any(p => p.Urn is null))
+        if (persons.Values.FirstOrDefault(p => p.Urn is null) is { Why: { } why })
         {
-            // Confirmed now, the rows of who is new would be refused for good.
-            return CaRefusals.RegistrarAway;
+            // Confirmed now, the rows of who is new would be refused for good; what was answered before is answered again.
+            return await IsOpenTo(officer, id, body, now, ct) ? why : await Answered(id, officer, body, now, ct);
         }
 
         await using (var connection = await db.OpenConnectionAsync(ct))
@@ -95,6 +95,9 @@ internal sealed class ConfirmImport(NpgsqlDataSource db, ImportRows import, Impo
         await feed.Commit(tx, [.. changes.SelectMany(c => c.Feed)], context.Now, ct);
         return TypedResults.Ok(response);
     }
+
+    private async Task<bool> IsOpenTo(Officer officer, Guid id, ImportConfirmation body, DateTimeOffset now, CancellationToken ct) =>
+        await ListImports.Find(db, id, ct) is { State: "proposed" } proposal && proposal.Sha256 == body.Sha256 && proposal.ExpiresAt > now && proposal.ProposedBy != officer.Person;
 
     // Why nothing was confirmed; the same officer's confirmation again has its answer.
     private async Task<Results<Ok<ImportResponse>, Refusal>> Answered(Guid id, Officer officer, ImportConfirmation body, DateTimeOffset now, CancellationToken ct)

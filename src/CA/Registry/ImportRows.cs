@@ -33,9 +33,12 @@ internal sealed class ImportRows(NpgsqlDataSource db, RegistryKeys keys, PersonI
         var known = (await db.Sql(FindByDocuments).With<byte[][]>([.. lookups.Values]).All(r => (Lookup: Convert.ToHexString(r.GetFieldValue<byte[]>(0)), Urn: r.GetString(1)), ct))
             .ToDictionary(k => k.Lookup, k => k.Urn, StringComparer.Ordinal);
         (string Type, string Number)[] fresh = [.. lookups.Where(l => !known.ContainsKey(Convert.ToHexString(l.Value))).Select(l => l.Key)];
-        var given = await identifiers.For(fresh, ct);
-        var urns = fresh.Select((document, i) => (document, Urn: given?[i])).ToDictionary(f => f.document, f => f.Urn);
-        return lookups.ToDictionary(l => l.Key, l => new DocumentHolder(l.Value, known.GetValueOrDefault(Convert.ToHexString(l.Value)) ?? urns[l.Key]));
+        var outcome = await identifiers.For(fresh, ct);
+        var urns = outcome is IdentifiersOutcome.Given(var given) ? fresh.Zip(given).ToDictionary(f => f.First, f => f.Second) : new Dictionary<(string Type, string Number), string>();
+        return lookups.ToDictionary(
+            l => l.Key,
+            l => new DocumentHolder(
+                l.Value, known.GetValueOrDefault(Convert.ToHexString(l.Value)) ?? urns.GetValueOrDefault(l.Key), (outcome as IdentifiersOutcome.Refused)?.Why));
     }
 
     /// <summary>Waits until no other import writes; holds to the end of the transaction.</summary>

@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Kernel.Hosting;
 using Trust.Kernel.Residency;
 using Trust.CA.Feed;
 
@@ -58,7 +59,8 @@ internal sealed record RowChange(ImportResult Result, Effect Effect, RowFacts Be
 /// <summary>Who holds a document.</summary>
 /// <param name="Lookup">The keyed hash that it is found by here.</param>
 /// <param name="Urn">Who holds it, or will; null for someone new while nobody gives identifiers.</param>
-internal sealed record DocumentHolder(byte[] Lookup, string? Urn);
+/// <param name="Why">Why nobody does.</param>
+internal sealed record DocumentHolder(byte[] Lookup, string? Urn, Refusal? Why = null);
 
 /// <summary>In whose name and when rows are written.</summary>
 /// <param name="Tx">The transaction.</param>

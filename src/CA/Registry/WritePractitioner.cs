@@ -89,7 +89,7 @@ internal sealed class WritePractitioner(RegistryKeys keys)
     {
         if (holder.Urn is not { } given)
         {
-            return RowChange.Refused(Kind, at, new RowFault("registrar-away", "identityNumber"));
+            return RowChange.Refused(Kind, at, new RowFault(holder.Why!.Name, "identityNumber"));
         }
 
         var begins = row.EffectiveFrom ?? context.Now;

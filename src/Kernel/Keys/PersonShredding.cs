@@ -67,7 +67,8 @@ public sealed class PersonShredding(
     // As if it had not been asked for: the ledger asks again until no hold lies on anything any more.
     private const string ForgetHeld = "DELETE FROM person_shreddings WHERE id = $1 AND state = 'asked'";
     private const string MarkMaster = "UPDATE person_masters SET state = 'destroyed', destroyed_at = $2 WHERE number = $1 AND state = 'retiring'";
-    private const string MarkShredded = "UPDATE person_shreddings SET state = 'destroyed', answered_at = $2 WHERE id = $1 AND state = 'asked'";
+    // Bound to the master that went: a request that was spared and asked for anew since has none yet.
+    private const string MarkShredded = "UPDATE person_shreddings SET state = 'destroyed', answered_at = $2 WHERE id = $1 AND state = 'asked' AND master = $3";
 
     private readonly SemaphoreSlim _wake = new(0);
 
@@ -290,7 +291,7 @@ public sealed class PersonShredding(
         await tx.Sql(MarkMaster).With(old).With(clock.GetUtcNow()).Execute(ct);
         foreach (var d in doomed)
         {
-            if (await tx.Sql(MarkShredded).With(d.Id).With(clock.GetUtcNow()).Execute(ct) == 1)
+            if (await tx.Sql(MarkShredded).With(d.Id).With(clock.GetUtcNow()).With(old).Execute(ct) == 1)
             {
                 await Append(tx, d, "shredded", ct);
             }

@@ -8,6 +8,8 @@ internal static class DeclarationForm
     // A revision of GB/T 2260 changes some hundred codes.
     private const int MostRegions = 1000;
 
+    // Those that people are sent to with a record's identifier.
+    private static readonly string[] RecordServices = ["sign", "ledger"];
     private static readonly string[] NeighbourServices = ["idp", "ca", "sign", "ledger"];
 
     /// <summary>What is wrong; empty when nothing is.</summary>
@@ -66,9 +68,10 @@ internal static class DeclarationForm
     private static string? OfNeighbours(Declaration declaration)
     {
         var neighbours = declaration.Neighbours ?? [];
-        if (neighbours.FirstOrDefault(n => !IsCode(n.Region) || n.Region == declaration.Region || !IsAttested(n.Attester, n.EvidenceSha256) || !n.Services.All(IsService)) is { } neighbour)
+        if (neighbours.FirstOrDefault(n => !IsCode(n.Region) || n.Region == declaration.Region || !IsAttested(n.Attester, n.EvidenceSha256) || !n.Services.All(IsService)
+            || !RecordServices.All(n.Services.ContainsKey)) is { } neighbour)
         {
-            return $"Neighbour '{neighbour.Region}' needs the code of another region, addresses (https) of {string.Join(", ", NeighbourServices)} only, an attester and the hash of the evidence.";
+            return $"Neighbour '{neighbour.Region}' needs the code of another region, addresses (https) of {string.Join(" and ", RecordServices)}, none but of {string.Join(", ", NeighbourServices)}, an attester and the hash of the evidence.";
         }
 
         return neighbours.GroupBy(n => n.Region, StringComparer.Ordinal).Any(g => g.Count() > 1) ? "A neighbour is declared twice." : null;

@@ -25,7 +25,7 @@ public sealed class RegionTree
     private const string Header = "code,parent,valid_from,valid_to,name";
 
     // Province, prefecture, county, and what officers may still add below.
-    private const int MaxDepth = 8;
+    internal const int MaxDepth = 8;
 
     private static readonly Lazy<RegionTree> Standard = new(Read);
 
@@ -99,6 +99,9 @@ public sealed class RegionTree
 
         return false;
     }
+
+    /// <summary>The code that a listed one lies in on that day; null for the outermost and for codes that are not listed.</summary>
+    public string? ParentOf(string code, DateOnly on) => Find(code, on)?.Parent;
 
     /// <summary>The region itself and every listed one that lies in it on that day.</summary>
     /// <param name="within">Six digits.</param>

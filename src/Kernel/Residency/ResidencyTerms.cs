@@ -157,8 +157,18 @@ public sealed class ResidencyTerms
     /// <param name="now">The instant.</param>
     public Neighbour? KeeperElsewhere(string keeper, DateTimeOffset now)
     {
+        // The nearest that is named keeps it: a city with an installation of its own is not its province's.
         var today = DayOf(now);
-        return Regions.Contains(Region, keeper, today) ? null : Declaration.Neighbours?.FirstOrDefault(n => n.Expires > now && Regions.Contains(n.Region, keeper, today));
+        var at = (string?)keeper;
+        for (var depth = 0; depth < RegionTree.MaxDepth && at is not null && at != Region; depth++, at = Regions.ParentOf(at, today))
+        {
+            if (Declaration.Neighbours?.FirstOrDefault(n => n.Region == at) is { } neighbour)
+            {
+                return neighbour.Expires > now ? neighbour : null;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Region of the caller at an address; null where no declared network holds it, and nobody knows where it is.</summary>

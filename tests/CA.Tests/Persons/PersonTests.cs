@@ -1,11 +1,14 @@
+using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Trust.CA.Persons;
 using Trust.CA.Registry;
 using Trust.Crypto;
+using Trust.Kernel.Hosting;
 using Trust.Pkcs11;
 using Trust.TestKit;
 
@@ -94,6 +97,7 @@ public sealed class PersonTests(CaFixture shared)
         await ca.Stop();
         ca.Persons = Registrar;
         ca.WriteConfig();
+        Assert.Equal(0, await ServiceHost.Run(["provision", "--config", ca.Config], Program.Service));
         await ca.Start();
         var tags = await TagsOf(ca, row);
         await Eventually.Holds(async () => await TryGive(ca, tags) is { } given && given[0] == urn, "who was entered before is tagged");
@@ -117,7 +121,9 @@ public sealed class PersonTests(CaFixture shared)
     {
         await using var ca = await CaFixture.Own(persons: Registrar);
         await ca.Import(new ImportRequest(Practitioners: [Samples.Practitioner()]));
+        await ca.App.Services.GetRequiredService<KeyRegister>().Round(CancellationToken.None);
         await ca.Stop();
+        // Seen and told of before it goes; as a token that was made anew would have it.
         await using (var token = await Pkcs11Token.Open(ca.TokenOptions, CancellationToken.None))
         {
             await token.Destroy(PersonTags.Key, CancellationToken.None);
@@ -129,6 +135,33 @@ public sealed class PersonTests(CaFixture shared)
         using var answer = await peer.PostAsJsonAsync(GiveIdentifiers.Path, new IdentifierRequest([RandomNumberGenerator.GetBytes(32)]), CaJson.Default.IdentifierRequest);
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "persons-not-tagged"), (answer.StatusCode, await answer.Problem()));
         await Assert.ThrowsAsync<InvalidDataException>(() => ca.App.Services.GetRequiredService<TagKnownPersons>().Round(CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Who_gave_identifiers_to_others_gives_none_without_a_tag_also_when_nobody_may_ask_any_more()
+    {
+        await using var ca = await CaFixture.Own(persons: Registrar);
+        var row = Samples.Practitioner();
+        var given = (await Given(ca, await TagsOf(ca, row)))[0];
+        await ca.Stop();
+        ca.Persons = new();
+        ca.WriteConfig();
+        await ca.Start();
+        Assert.Equal(given, (await ca.Import(new ImportRequest(Practitioners: [row]))).Single().Urn);
+    }
+
+    [Theory]
+    [InlineData("ca-registrar", "idp", "asks a registrar or is one")]
+    [InlineData("ca-nobody", null, "ca-nobody, which is none of Peers")]
+    [InlineData(null, "nobody", "nobody, which is none of Peers")]
+    public async Task A_configuration_by_which_one_person_could_become_two_does_not_start(string? registrar, string? asker, string why)
+    {
+        var json = JsonNode.Parse(await File.ReadAllTextAsync(shared.Config))!;
+        json["Ca"]!["Persons"] = new JsonObject { ["Registrar"] = registrar, ["Askers"] = asker is null ? new JsonArray() : new JsonArray(asker) };
+        var file = Path.Combine(shared.Directory, $"persons-{registrar}-{asker}.json");
+        await File.WriteAllTextAsync(file, json.ToJsonString());
+        var refused = Assert.Throws<ValidationException>(() => ServiceHost.Build(["run", "--config", file], Program.Service));
+        Assert.Contains(why, refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -156,6 +189,7 @@ public sealed class PersonTests(CaFixture shared)
     [InlineData(RegistrarFault.NoPoint)]
     [InlineData(RegistrarFault.NoIdentifier)]
     [InlineData(RegistrarFault.NoJson)]
+    [InlineData(RegistrarFault.SomeoneElse)]
     public async Task While_the_registrar_does_not_answer_as_it_should_nobody_new_is_entered_and_the_known_go_on(RegistrarFault fault)
     {
         await using var ca = await CaFixture.Own(persons: Follower);

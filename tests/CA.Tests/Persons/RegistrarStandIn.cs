@@ -12,7 +12,7 @@ namespace Trust.CA.Tests.Persons;
 /// <summary>How a registrar fails.</summary>
 public enum RegistrarFault
 {
-    None, Away, Refuses, TooFew, NoPoint, NoIdentifier, NoJson,
+    None, Away, Refuses, TooFew, NoPoint, NoIdentifier, NoJson, SomeoneElse,
 }
 
 /// <summary>Another region's ca that gives identifiers: the real answers, by a key in software.</summary>
@@ -42,7 +42,7 @@ internal sealed class RegistrarStandIn
         {
             var request = JsonSerializer.Deserialize(await Body(context), CaJson.Default.IdentifierRequest)!;
             var persons = request.Tags.Select(t => _given.GetOrAdd(Convert.ToHexString(t), _ => PersonId.New(DateTimeOffset.UtcNow).Value));
-            return Answer(context, JsonSerializer.Serialize(new IdentifierResponse([.. persons.Select(p => Fault is RegistrarFault.NoIdentifier ? p[..^1] + "!" : p)]), CaJson.Default.IdentifierResponse));
+            return Answer(context, JsonSerializer.Serialize(new IdentifierResponse([.. persons.Select(p => Fault switch { RegistrarFault.NoIdentifier => p[..^1] + "!", RegistrarFault.SomeoneElse => _given.Values.First(), _ => p })]), CaJson.Default.IdentifierResponse));
         }));
     }
 

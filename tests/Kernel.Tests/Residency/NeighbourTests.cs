@@ -21,7 +21,9 @@ public sealed class NeighbourTests
 
     private static Declaration Declared(params Neighbour?[] neighbours) => TestDeclaration.Of(1) with { Neighbours = neighbours! };
 
-    private static Neighbour Valid => Chongqing() with { Services = new Dictionary<string, string>(StringComparer.Ordinal) { ["sign"] = "https://10.50.0.4:7003" } };
+    private static Neighbour Valid => Chongqing() with { Services = Services("https://10.50.0.4:7003") };
+
+    private static Dictionary<string, string> Services(string sign) => new(StringComparer.Ordinal) { ["sign"] = sign, ["ledger"] = "https://10.50.0.5:7004" };
 
     [Fact]
     public async Task A_record_of_another_region_is_refused_with_the_address_of_its_keeper_before_it_is_looked_for()
@@ -50,15 +52,28 @@ public sealed class NeighbourTests
     }
 
     [Fact]
+    public void The_nearest_region_that_is_named_keeps_a_record_also_within_our_own()
+    {
+        var gate = TestDeclaration.Gate(Declared(
+            Valid with { Region = "510100" }, Valid with { Region = "500000" }, Valid with { Region = "500112" }, Valid with { Region = "530000", Expires = Now.AddSeconds(-1) }));
+        Assert.Equal("510100", gate.KeeperElsewhere(RecordId.New(Now, "510104"))?.Region);
+        Assert.Equal("510100", gate.KeeperElsewhere(RecordId.New(Now, "510100"))?.Region);
+        Assert.Equal("500112", gate.KeeperElsewhere(RecordId.New(Now, "500112"))?.Region);
+        Assert.Equal("500000", gate.KeeperElsewhere(RecordId.New(Now, "500103"))?.Region);
+        Assert.All(["510000", "511800", "530000", "530100", "999999"], (string here) => Assert.Null(gate.KeeperElsewhere(RecordId.New(Now, here))));
+    }
+
+    [Fact]
     public void A_neighbour_is_another_region_at_addresses_of_its_services_said_by_someone()
     {
         Assert.Equal("", Fault(Declared(Valid)));
         Assert.Contains("needs the code of another region", Fault(Declared(Chongqing())), StringComparison.Ordinal);
         Assert.Contains("needs the code of another region", Fault(Declared(Valid with { Region = "510000" })), StringComparison.Ordinal);
         Assert.Contains("needs the code of another region", Fault(Declared(Valid with { Attester = "" })), StringComparison.Ordinal);
+        Assert.Contains("of sign and ledger", Fault(Declared(Valid with { Services = new Dictionary<string, string>(StringComparer.Ordinal) { ["sign"] = "https://10.50.0.4" } })), StringComparison.Ordinal);
         foreach (var address in new[] { "http://10.50.0.4", "10.50.0.4", "https://u:p@10.50.0.4", "https://10.50.0.4/?q=1", "https://10.50.0.4/#x" })
         {
-            Assert.Contains("needs the code of another region", Fault(Declared(Valid with { Services = new Dictionary<string, string>(StringComparer.Ordinal) { ["sign"] = address } })), StringComparison.Ordinal);
+            Assert.Contains("needs the code of another region", Fault(Declared(Valid with { Services = Services(address) })), StringComparison.Ordinal);
         }
 
         Assert.Contains("declared twice", Fault(Declared(Valid, Valid)), StringComparison.Ordinal);

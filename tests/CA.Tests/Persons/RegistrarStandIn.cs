@@ -24,6 +24,9 @@ internal sealed class RegistrarStandIn
     private readonly ECDiffieHellman _key = ECDiffieHellman.Create(ECCurve.NamedCurves.nistP256);
     private readonly ConcurrentDictionary<string, string> _given = new(StringComparer.Ordinal);
 
+    // Whoever was given an identifier before everyone else.
+    private volatile string? _first;
+
     /// <summary>How it fails now.</summary>
     public RegistrarFault Fault { get; set; }
 
@@ -41,8 +44,9 @@ internal sealed class RegistrarStandIn
         app.MapPost(GiveIdentifiers.Path, (Delegate)(async (HttpContext context) =>
         {
             var request = JsonSerializer.Deserialize(await Body(context), CaJson.Default.IdentifierRequest)!;
-            var persons = request.Tags.Select(t => _given.GetOrAdd(Convert.ToHexString(t), _ => PersonId.New(DateTimeOffset.UtcNow).Value));
-            return Answer(context, JsonSerializer.Serialize(new IdentifierResponse([.. persons.Select(p => Fault switch { RegistrarFault.NoIdentifier => p[..^1] + "!", RegistrarFault.SomeoneElse => _given.Values.First(), _ => p })]), CaJson.Default.IdentifierResponse));
+            var persons = request.Tags.Select(t => _given.GetOrAdd(Convert.ToHexString(t), _ => PersonId.New(DateTimeOffset.UtcNow).Value)).ToList();
+            _first ??= persons[0];
+            return Answer(context, JsonSerializer.Serialize(new IdentifierResponse([.. persons.Select(p => Fault switch { RegistrarFault.NoIdentifier => p[..^1] + "!", RegistrarFault.SomeoneElse => _first!, _ => p })]), CaJson.Default.IdentifierResponse));
         }));
     }
 

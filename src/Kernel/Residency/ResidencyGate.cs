@@ -176,6 +176,7 @@ public sealed partial class ResidencyGate : IReadinessCheck
 
     /// <summary>Asks elsewhere for a newer declaration.</summary>
     /// <exception cref="OperationCanceledException">There was no answer within a few seconds.</exception>
+    /// <exception cref="IOException">What is in force now cannot be kept.</exception>
     public async Task Ask(DeclarationSource source, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -185,6 +186,8 @@ public sealed partial class ResidencyGate : IReadinessCheck
         {
             Take(bytes);
             JudgeOwn();
+            // At once: a process that ends before its next look must not begin again by what was in force before.
+            Keep();
         }
     }
 

@@ -174,6 +174,14 @@ public sealed class ResidencyGateTests
     }
 
     [Fact]
+    public async Task What_ca_answers_is_kept_at_once_so_that_a_process_that_ends_then_begins_by_it()
+    {
+        var (clock, alone) = (TimeProvider.System, new Alone());
+        await alone.Open(clock).Ask(_ => Task.FromResult<byte[]?>(TestDeclaration.Sign(alone.Declaration with { Version = 4 })), default);
+        Assert.Equal(4, alone.Open(clock).Terms.Declaration.Version);
+    }
+
+    [Fact]
     public async Task A_newer_declaration_in_force_that_cannot_be_read_makes_the_service_unready_and_stops_its_next_start()
     {
         var (clock, alone) = (TimeProvider.System, new Alone());

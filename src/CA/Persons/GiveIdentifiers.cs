@@ -25,7 +25,7 @@ internal sealed class GiveIdentifiers(PersonRegister register, TagKnownPersons k
     public async Task<Results<Ok<IdentifierResponse>, Refusal>> Handle(HttpContext context, IdentifierRequest body)
     {
         var ct = context.RequestAborted;
-        if (body.Tags.Count is 0 or > EvaluateTags.Most || body.Tags.Any(t => t.Length != 32) || body.Tags.DistinctBy(Convert.ToHexString).Count() != body.Tags.Count)
+        if (body.Tags.Count is 0 or > EvaluateTags.Most || body.Tags.Any(t => t is not { Length: 32 }) || body.Tags.DistinctBy(Convert.ToHexString).Count() != body.Tags.Count)
         {
             return CaRefusals.MalformedTags.With("most", EvaluateTags.Most);
         }

@@ -72,7 +72,7 @@ public sealed class PersonTests(CaFixture shared)
         }
 
         var tag = RandomNumberGenerator.GetBytes(32);
-        foreach (var asked in (byte[][][])[[], [tag, tag], [tag[1..]], [[.. tag, 0]]])
+        foreach (var asked in (byte[][][])[[], [null!], [tag, tag], [tag[1..]], [[.. tag, 0]]])
         {
             using var answer = await peer.PostAsJsonAsync(GiveIdentifiers.Path, new IdentifierRequest(asked), CaJson.Default.IdentifierRequest);
             Assert.Equal((HttpStatusCode.BadRequest, "malformed-tags"), (answer.StatusCode, await answer.Problem()));

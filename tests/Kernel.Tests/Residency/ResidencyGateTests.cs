@@ -168,6 +168,7 @@ public sealed class ResidencyGateTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => gate.Ask(
             async ct =>
             {
+                // Hangs, as a ca that accepts and never answers does; the asker's patience ends it.
                 await Task.Delay(Timeout.InfiniteTimeSpan, ct);
                 return null;
             }, default).WaitAsync(TimeSpan.FromSeconds(20)));

@@ -16,7 +16,7 @@ internal static class DataClasses
 
     public static readonly ClassedTable Clients = ClassedTable.Of(
         "clients", ByUse,
-        (Public, "client_id name_zh name_en kind profile redirect_uris post_logout_redirect_uris grant_types scopes resources jwks role institution region enabled"));
+        (Public, "client_id name_zh name_en kind profile redirect_uris post_logout_redirect_uris grant_types scopes resources jwks role institution region enabled metadata"));
 
     public static readonly ClassedTable ClientAssertions = ClassedTable.Of("client_assertions", UntilExpiry, (Public, "client_id jti expires_at"));
 

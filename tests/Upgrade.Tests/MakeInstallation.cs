@@ -41,7 +41,7 @@ internal sealed partial class MakeInstallation(World world, KeptInstallation kep
         var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var registration = new JsonObject
         {
-            ["client_id"] = id, ["name_zh"] = "档案", ["name_en"] = "Archive", ["grant_types"] = new JsonArray("client_credentials"), ["scopes"] = new JsonArray(scope),
+            ["client_id"] = id, ["name_zh"] = "档案", ["name_en"] = "Archive", ["profile"] = "standard", ["grant_types"] = new JsonArray("client_credentials"), ["scopes"] = new JsonArray(scope),
             ["resources"] = new JsonArray(resource), ["role"] = role, ["region"] = Installation.SampleRegion, ["jwks"] = OAuthClient.Jwks(key),
         };
         if (institution is not null)

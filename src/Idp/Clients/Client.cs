@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.IdentityModel.Tokens;
 using Npgsql;
@@ -30,6 +32,15 @@ public sealed partial record Client(
 {
     private IReadOnlyList<SecurityKey>? _keys;
 
+    /// <summary>What it registered beyond that.</summary>
+    public ClientMetadata Metadata { get; init; } = new();
+
+    /// <summary>FAPI 2.0 Security Profile: pushed requests, sender-constrained tokens, no rotation of refresh tokens.</summary>
+    public bool IsFapi2 => Profile == "fapi2";
+
+    /// <summary>For older libraries: RS256, client secrets, requests without PKCE.</summary>
+    public bool IsCompat => Profile == "oidc-compat";
+
     /// <summary>
     /// Whether a redirect URI is registered: the exact string (RFC 9700 section 4.1.3), except that a native application's loopback address may
     /// have any port (RFC 8252 section 7.3).
@@ -56,16 +67,16 @@ public sealed class ClientStore(NpgsqlDataSource db, TimeProvider clock)
     private static readonly TimeSpan Keep = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<string, (Client Client, long ReadAt)> _known = new(StringComparer.Ordinal);
     private const string FindSql = """
-        SELECT client_id, name_zh, name_en, kind = 'public', profile, redirect_uris, post_logout_redirect_uris, grant_types, scopes, resources, jwks, role, institution, region
+        SELECT client_id, name_zh, name_en, kind = 'public', profile, redirect_uris, post_logout_redirect_uris, grant_types, scopes, resources, jwks, role, institution, region, metadata
         FROM clients WHERE client_id = $1 AND enabled
         """;
     private const string Upsert = """
-        INSERT INTO clients (client_id, name_zh, name_en, kind, profile, redirect_uris, post_logout_redirect_uris, grant_types, scopes, resources, jwks, role, institution, region, enabled)
-        VALUES ($1, $2, $3, CASE WHEN $4 THEN 'public' ELSE 'confidential' END, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        INSERT INTO clients (client_id, name_zh, name_en, kind, profile, redirect_uris, post_logout_redirect_uris, grant_types, scopes, resources, jwks, role, institution, region, enabled, metadata)
+        VALUES ($1, $2, $3, CASE WHEN $4 THEN 'public' ELSE 'confidential' END, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         ON CONFLICT (client_id) DO UPDATE SET name_zh = excluded.name_zh, name_en = excluded.name_en, kind = excluded.kind, profile = excluded.profile,
             redirect_uris = excluded.redirect_uris, post_logout_redirect_uris = excluded.post_logout_redirect_uris, grant_types = excluded.grant_types,
             scopes = excluded.scopes, resources = excluded.resources, jwks = excluded.jwks, role = excluded.role, institution = excluded.institution, region = excluded.region,
-            enabled = excluded.enabled
+            enabled = excluded.enabled, metadata = excluded.metadata
         """;
 
     /// <summary>The client as it was at most a second ago, or null when unknown or disabled.</summary>
@@ -96,9 +107,13 @@ public sealed class ClientStore(NpgsqlDataSource db, TimeProvider clock)
     /// <summary>Adds or replaces a client.</summary>
     public static Task Put(NpgsqlTransaction tx, Client c, CancellationToken ct) => tx.Sql(Upsert)
         .With(c.Id).With(c.NameZh).With(c.NameEn).With(c.IsPublic).With(c.Profile).With(c.RedirectUris.ToArray()).With(c.PostLogoutRedirectUris.ToArray())
-        .With(c.GrantTypes.ToArray()).With(c.Scopes.ToArray()).With(c.Resources.ToArray()).With(c.Jwks).With(c.Role).With(c.Institution).With(c.Region).With(c.Enabled).Execute(ct);
+        .With(c.GrantTypes.ToArray()).With(c.Scopes.ToArray()).With(c.Resources.ToArray()).With(c.Jwks).With(c.Role).With(c.Institution).With(c.Region).With(c.Enabled)
+        .With(JsonSerializer.Serialize(c.Metadata, ClientJson.Default.ClientMetadata)).Execute(ct);
 
     private static Client Row(NpgsqlDataReader r) => new(
         r.GetString(0), r.GetString(1), r.GetString(2), r.GetBoolean(3), r.GetString(4), r.GetFieldValue<string[]>(5), r.GetFieldValue<string[]>(6),
-        r.GetFieldValue<string[]>(7), r.GetFieldValue<string[]>(8), r.GetFieldValue<string[]>(9), r.Nullable<string>(10), r.Nullable<string>(11), r.Nullable<string>(12), r.GetString(13));
+        r.GetFieldValue<string[]>(7), r.GetFieldValue<string[]>(8), r.GetFieldValue<string[]>(9), r.Nullable<string>(10), r.Nullable<string>(11), r.Nullable<string>(12), r.GetString(13))
+    {
+        Metadata = ClientMetadata.Read(JsonNode.Parse(r.GetString(14))!.AsObject()),
+    };
 }

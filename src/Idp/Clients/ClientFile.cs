@@ -8,7 +8,6 @@ namespace Trust.Idp.Clients;
 /// <summary>A file of clients, read strictly: a misspelt member would leave a client without the limit that its author meant.</summary>
 internal static class ClientFile
 {
-    private static readonly string[] KnownGrants = ["authorization_code", "client_credentials"];
     private static readonly string[] Members =
     [
         "client_id", "name_zh", "name_en", "kind", "profile", "redirect_uris", "post_logout_redirect_uris", "grant_types", "scopes", "resources", "jwks", "role",
@@ -45,56 +44,35 @@ internal static class ClientFile
         string Needed(string name) => Text(name) ?? throw Broken($"{name} is missing.");
         IReadOnlyList<string> Texts(string name) => !node.TryGetPropertyValue(name, out var value) ? []
             : value is JsonArray array ? [.. array.Select(v => OfText(name, v))] : throw Broken($"{name} is no list.");
-        if (node.FirstOrDefault(m => !Members.Contains(m.Key, StringComparer.Ordinal)) is { Key: { } unknown })
-        {
-            throw Broken($"the member {unknown} is unknown.");
-        }
-
+        var isPublic = Text("kind") switch { null or "confidential" => false, "public" => true, _ => throw Broken("kind is confidential or public.") };
         return new Client(
             Needed("client_id"), Needed("name_zh"), Needed("name_en"),
-            Text("kind") switch { null or "confidential" => false, "public" => true, _ => throw Broken("kind is confidential or public.") },
-            Text("profile") ?? "standard", Texts("redirect_uris"), Texts("post_logout_redirect_uris"), Texts("grant_types"), Texts("scopes"), Texts("resources"),
+            isPublic,
+            // A fresh installation is strict (docs/decisions/0124-three-client-profiles.md): who wants less says so.
+            Text("profile") ?? "fapi2", Texts("redirect_uris"), Texts("post_logout_redirect_uris"), Texts("grant_types"), Texts("scopes"), Texts("resources"),
             !node.TryGetPropertyValue("jwks", out var jwks) ? null : jwks is JsonObject ? jwks.ToJsonString() : throw Broken("jwks is no key set."),
             Text("role"), Text("institution"), Needed("region"),
             !node.TryGetPropertyValue("enabled", out var enabled)
-            || (enabled is JsonValue flag && flag.TryGetValue<bool>(out var on) ? on : throw Broken("enabled is true or false.")));
-    }
-
-    private static Client Check(Client client)
-    {
-        void Rule(bool holds, string rule)
+            || (enabled is JsonValue flag && flag.TryGetValue<bool>(out var on) ? on : throw Broken("enabled is true or false.")))
         {
-            if (!holds)
-            {
-                throw new ValidationException($"Client {client.Id}: {rule}");
-            }
-        }
-
-        // A profile that promises more than is kept would deceive whoever chose it.
-        Rule(client.Profile is "standard", "the profile is not offered; the one there is, is standard (RFC 9700).");
-        Rule(client.GrantTypes.All(g => KnownGrants.Contains(g, StringComparer.Ordinal)), "a grant type is not offered.");
-        Rule(client.Resources.Count > 0, "it names no resource.");
-        Rule(client.IsPublic || client.Jwks is not null, "a confidential client registers its public keys (private_key_jwt).");
-        Rule(!client.IsPublic || !client.GrantTypes.Contains("client_credentials"), "a public client cannot authenticate itself.");
-        // RFC 9700 2.6 and RFC 8252 7.3: plain http only to the loopback interface.
-        Rule(client.RedirectUris.Concat(client.PostLogoutRedirectUris).All(IsAllowedRedirect), "a redirect URI is not absolute https (or http on 127.0.0.1), or carries a fragment.");
-        Rule(client.Jwks is null || HasPublicKeysOnly(client.Jwks), "each key has a kid and no private part.");
-        return client;
+            Metadata = Metadata(node, isPublic, Broken),
+        };
     }
 
-    private static bool HasPublicKeysOnly(string jwks)
+    // Everything else is named by RFC 7591 and the documents that add to it.
+    private static ClientMetadata Metadata(JsonObject node, bool isPublic, Func<string, Exception> broken)
     {
+        var rest = new JsonObject(node.Where(m => !Members.Contains(m.Key, StringComparer.Ordinal)).Select(m => KeyValuePair.Create(m.Key, m.Value?.DeepClone())));
         try
         {
-            return new JsonWebKeySet(jwks).Keys.All(k => k.Kid is { Length: > 0 } && !k.HasPrivateKey);
+            var metadata = ClientMetadata.Read(rest);
+            return isPublic && !rest.ContainsKey("token_endpoint_auth_method") ? metadata with { TokenEndpointAuthMethod = "none" } : metadata;
         }
-        catch (Exception e) when (e is ArgumentException or JsonException or FormatException)
+        catch (JsonException e)
         {
-            return false;
+            throw broken("a member is unknown or has another form: " + e.Message);
         }
     }
 
-    private static bool IsAllowedRedirect(string value) =>
-        Uri.TryCreate(value, UriKind.Absolute, out var uri) && uri.Fragment.Length == 0 && !value.Contains('#', StringComparison.Ordinal) && uri.UserInfo.Length == 0
-        && (uri.Scheme == Uri.UriSchemeHttps || (uri.Scheme == Uri.UriSchemeHttp && uri.Host is "127.0.0.1" or "[::1]" or "localhost"));
+    private static Client Check(Client client) => ClientRules.Broken(client) is { } rule ? throw new ValidationException($"Client {client.Id}: {rule}") : client;
 }

@@ -285,7 +285,7 @@ public sealed class ProviderRulesTests(RunningTrust trust)
         var file = Path.Combine(Scratch.Directory("client"), id + ".json");
         await File.WriteAllTextAsync(file, new JsonArray(new JsonObject
         {
-            ["client_id"] = id, ["name_zh"] = "测试", ["name_en"] = "Test", ["grant_types"] = new JsonArray("client_credentials"), ["scopes"] = new JsonArray(scope), ["enabled"] = enabled,
+            ["client_id"] = id, ["name_zh"] = "测试", ["name_en"] = "Test", ["profile"] = "standard", ["grant_types"] = new JsonArray("client_credentials"), ["scopes"] = new JsonArray(scope), ["enabled"] = enabled,
             ["resources"] = new JsonArray(resource), ["role"] = role, ["institution"] = institution, ["region"] = "510000", ["jwks"] = OAuthClient.Jwks(key),
         }).ToJsonString());
         await trust.Installation.Services["idp"].Verb("import-clients", ["--file", file], None);

@@ -66,7 +66,7 @@ internal sealed class NodeClient : IAsyncDisposable
     {
         await File.WriteAllTextAsync(file, new JsonArray(new JsonObject
         {
-            ["client_id"] = Id, ["name_zh"] = "通用客户端", ["name_en"] = "Stock client", ["grant_types"] = new JsonArray("authorization_code"),
+            ["client_id"] = Id, ["name_zh"] = "通用客户端", ["name_en"] = "Stock client", ["profile"] = "standard", ["grant_types"] = new JsonArray("authorization_code"),
             ["redirect_uris"] = new JsonArray(RunningTrust.Redirect), ["scopes"] = new JsonArray("openid", "profile", "rx.sign"), ["resources"] = new JsonArray(trust.Sign),
             ["institution"] = trust.World.Institutions[0], ["region"] = "510000", ["jwks"] = OAuthClient.Jwks(key),
         }).ToJsonString(), ct);

@@ -11,7 +11,7 @@ public sealed class ImportClientsTests
 
     private static JsonObject Client() => new()
     {
-        ["client_id"] = "his", ["name_zh"] = "医院", ["name_en"] = "Hospital", ["kind"] = "confidential", ["region"] = "510000", ["redirect_uris"] = new JsonArray("https://his.example/cb"),
+        ["client_id"] = "his", ["name_zh"] = "医院", ["name_en"] = "Hospital", ["profile"] = "standard", ["kind"] = "confidential", ["region"] = "510000", ["redirect_uris"] = new JsonArray("https://his.example/cb"),
         ["grant_types"] = new JsonArray("authorization_code"), ["scopes"] = new JsonArray("openid"), ["resources"] = new JsonArray("https://sign.example"), ["jwks"] = JsonNode.Parse(Jwks),
     };
 

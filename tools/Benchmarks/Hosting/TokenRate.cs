@@ -54,7 +54,7 @@ internal static class TokenRate
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var client = await run.Register(world, new JsonObject
         {
-            ["client_id"] = "bench-api", ["name_zh"] = "压测", ["name_en"] = "Load", ["grant_types"] = new JsonArray("client_credentials"),
+            ["client_id"] = "bench-api", ["name_zh"] = "压测", ["name_en"] = "Load", ["profile"] = "standard", ["grant_types"] = new JsonArray("client_credentials"),
             ["scopes"] = new JsonArray(TokenAnswer.Scope), ["resources"] = new JsonArray(sign), ["role"] = "hospital-system", ["institution"] = world.Institutions[0], ["region"] = "510000",
         }, key, ct);
         await using var lane = await Lane.Open(idp, world.Installation.RootFile, Connections, ct);

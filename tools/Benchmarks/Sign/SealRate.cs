@@ -23,7 +23,7 @@ internal static class SealRate
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var client = await run.Register(world, new JsonObject
         {
-            ["client_id"] = "bench-seal", ["name_zh"] = "压测", ["name_en"] = "Load", ["grant_types"] = new JsonArray("client_credentials"),
+            ["client_id"] = "bench-seal", ["name_zh"] = "压测", ["name_en"] = "Load", ["profile"] = "standard", ["grant_types"] = new JsonArray("client_credentials"),
             ["scopes"] = new JsonArray("seal"), ["resources"] = new JsonArray(sign), ["role"] = "hospital-system", ["institution"] = institution, ["region"] = "510000",
         }, key, ct);
         var token = await client.OwnToken("seal", sign, ct);

@@ -77,6 +77,13 @@ public static class Texts
         ("refused.client-mismatch", "退出请求中的应用与登录凭据不一致，已停止。请直接关闭浏览器并拔出介质。", "The application of this sign-out request is not the one that signed in; we stopped. Close the browser and remove the key."),
         ("refused.malformed-request", "登录请求格式有误。请回到应用重新发起登录。", "The request is malformed. Go back to the application and start again."),
         ("refused.no-institution", "您目前没有可以执业的机构。请联系本机构注册审批员。", "There is no institution you can act for. Ask your registration officer."),
+        ("consent.details", "本次具体授权：", "In detail, this time:"),
+        ("detail.prescription_sign", "以{1}的名义签署 {0} 份处方，仅限下列摘要对应的文件", "sign {0} prescriptions for {1}: exactly the documents of these digests"),
+        ("detail.record_sign", "以{1}的名义签署 {0} 份病历文书，仅限下列摘要对应的文件", "sign {0} records for {1}: exactly the documents of these digests"),
+        ("detail.record_access", "查阅患者 {0} 的病历（{1}），用途：{2}，至 {3}（北京时间）止", "read the record of patient {0} ({1}) for the purpose {2}, until {3} (Beijing time)"),
+        ("posted.title", "正在返回应用", "Returning to the application"),
+        ("posted.button", "继续", "Continue"),
+        ("refused.request-not-pushed", "该应用须先在后台提交登录请求，直接打开的链接不被接受。请回到应用重新发起登录。", "This application must push its request first; a link alone is not accepted. Go back to the application and start again."),
         ("refused.other", "请求被拒绝。请稍后重试，或联系本机构注册审批员。", "The request was refused. Try again, or ask your registration officer."),
     ];
 

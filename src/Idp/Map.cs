@@ -1,5 +1,6 @@
 using Trust.Idp.Access;
 using Trust.Idp.Authorize;
+using Trust.Idp.Decoupled;
 using Trust.Idp.Discovery;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
@@ -41,8 +42,13 @@ internal static class Map
             .Post<PatientConsents>("/consents/{id}/withdrawal", Who.Token("consent.record"), Limit.Client, e => e.Withdraw, "A consent is withdrawn.", Route.Uncompared)
             .Get<PatientConsents>("/consents", Who.Peers("sign"), Limit.None, e => e.Find, "Whether a consent stands.")
             .Put<PersonShredding>("/shreddings/{id:guid}", Who.Peers("ledger"), Limit.None, e => e.Handle, "Destroys what leads a patient's pseudonym back to the patient; answers where that stands.")
+            .Protocol<BeginDevice>("/device_authorization", Who.Anyone, Limit.Read, e => e.Handle, "Device authorization; the client proves itself or names itself.", OAuth)
+            .Protocol<BeginCiba>("/bc-authorize", Who.Anyone, Limit.Read, e => e.Handle, "Back-channel authentication; the client proves itself.", OAuth)
+            .Get<DecideCiba>("/ciba", Who.Anyone, Limit.Login, e => e.List, "What the person of this browser's session is asked by back channel.", r => r with { Data = DataClass.Identity })
+            .Protocol<DecideCiba>("/ciba/{id:guid}/decision", Who.Anyone, Limit.Login, e => e.Decide, "The person's decision, for a browser in which the session stands.", OAuth)
             .Page("/login", Limit.Login, "Asks for the card.", Browser)
             .Page("/consent", Limit.Login, "Institution to act for, and the notice.", Browser)
+            .Page("/device", Limit.Login, "Takes the code that a device shows, and the decision.", Browser)
             .Page("/error", Limit.Login, "Why a login cannot go on.", Route.Uncompared)
             .Page("/sign-out", Limit.Login, "Asks before the session ends.", Route.Uncompared)
             .Page("/signed-out", Limit.Login, "The session has ended.", Route.Uncompared)

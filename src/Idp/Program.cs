@@ -1,6 +1,7 @@
 using Trust.Idp.Access;
 using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
+using Trust.Idp.Decoupled;
 using Trust.Idp.Keys;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
@@ -50,6 +51,8 @@ public static class Program
         services.AddSingleton<TokenIssuer>().AddSingleton<Senders>().AddSingleton<IssueTokens>().AddSingleton<RefreshFamilies>();
         services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<IssueCode>();
+        services.AddSingleton<DecoupledRequests>().AddSingleton<DecoupledGrant>().AddSingleton<DeviceTries>();
+        services.AddSingleton<CibaPings>().AddLoop<CibaPings>("ciba-pings", CibaPings.Pause, (pings, ct) => pings.Round(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
         services.AddSingleton<RequestObjects>().AddSingleton<PushedRequests>().AddSingleton<AuthorizationParameters>().AddSingleton<AuthorizationAnswer>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();

@@ -50,6 +50,11 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return elsewhere;
         }
 
+        if (pending.IsForOwnPage)
+        {
+            return Redirect(pending.RedirectUri);
+        }
+
         if (session.Holder.Affiliations.Count == 0)
         {
             return Redirect("/error?rule=no-institution");
@@ -80,7 +85,7 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
     /// <summary>Takes the decision.</summary>
     public async Task<IActionResult> OnPost([FromForm] string? request, [FromForm] string? institution, [FromForm] string? decision, CancellationToken ct)
     {
-        if (await Load(request, ct) is not var (pending, session, _))
+        if (await Load(request, ct) is not var (pending, session, _) || pending.IsForOwnPage)
         {
             return Redirect("/error?rule=request-expired");
         }

@@ -21,6 +21,7 @@ public sealed class MapTests
             "GET /login/card | anyone | Login | ByProtocol",
             "POST /token | anyone | Read | ByProtocol",
             "POST /introspect | anyone | Read | ByProtocol",
+            "POST /revoke | anyone | Read | ByProtocol",
             "GET /userinfo | anyone | Read | ByProtocol",
             "POST /userinfo | anyone | Read | ByProtocol",
             "GET /end-session | anyone | Login | ByProtocol",
@@ -30,8 +31,13 @@ public sealed class MapTests
             "POST /consents/{id}/withdrawal | token with scope consent.record | Client | FirstAnswer",
             "GET /consents | service sign | None | ByProtocol",
             "PUT /shreddings/{id:guid} | service ledger | None | ByProtocol",
+            "POST /device_authorization | anyone | Read | ByProtocol",
+            "POST /bc-authorize | anyone | Read | ByProtocol",
+            "GET /ciba | anyone | Login | ByProtocol",
+            "POST /ciba/{id:guid}/decision | anyone | Login | ByProtocol",
             "GET /login | anyone | Login | ByProtocol",
             "GET /consent | anyone | Login | ByProtocol",
+            "GET /device | anyone | Login | ByProtocol",
             "GET /error | anyone | Login | ByProtocol",
             "GET /sign-out | anyone | Login | ByProtocol",
             "GET /signed-out | anyone | Login | ByProtocol",
@@ -44,7 +50,7 @@ public sealed class MapTests
         // What is no fact of the database, and what only takes away.
         Assert.Equal(
             [
-                "GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server", "GET /jwks", "GET /end-session", "POST /end-session",
+                "GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server", "GET /jwks", "POST /revoke", "GET /end-session", "POST /end-session",
                 "POST /consents/{id}/withdrawal", "GET /error", "GET /sign-out", "GET /signed-out", "GET /assets/trust.css", "GET /assets/mark.svg",
                 "GET /assets/submit.js",
             ],

@@ -49,7 +49,7 @@ public static class Program
         services.AddSingleton<ClientStore>().AddSingleton<ClientKeys>().AddSingleton<ClientAssertions>().AddSingleton<ClientCertificates>().AddSingleton<ClientAuthentication>();
         services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<Senders>().AddSingleton<IssueTokens>().AddSingleton<RefreshFamilies>();
-        services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
+        services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<TokenExchange>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<IssueCode>();
         services.AddSingleton<DecoupledRequests>().AddSingleton<DecoupledGrant>().AddSingleton<DeviceTries>();
         services.AddSingleton<CibaPings>().AddLoop<CibaPings>("ciba-pings", CibaPings.Pause, (pings, ct) => pings.Round(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });

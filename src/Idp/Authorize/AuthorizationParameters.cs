@@ -39,6 +39,7 @@ public sealed class AuthorizationParameters(IdTokenHint hints, TimeProvider cloc
     [
         "response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method", "resource", "prompt", "max_age",
         "id_token_hint", "login_hint", "ui_locales", "claims_locales", "display", "acr_values", "claims", "authorization_details", "dpop_jkt",
+        "acting_institution",
     ];
 
     private const int Thumbprint = 43;

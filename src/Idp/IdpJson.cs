@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Trust.Idp.Admin;
 using Trust.Idp.Clients;
 using Trust.Idp.Login;
 using Trust.Idp.Patients;
@@ -12,6 +13,14 @@ namespace Trust.Idp;
 [JsonSerializable(typeof(Client))]
 [JsonSerializable(typeof(OAuthErrorBody))]
 [JsonSerializable(typeof(TokenBody))]
+[JsonSerializable(typeof(OfficerCard))]
+[JsonSerializable(typeof(ClientChangeRequest))]
+[JsonSerializable(typeof(ClientChangeAnswer))]
+[JsonSerializable(typeof(IReadOnlyList<ClientChangeAnswer>))]
+[JsonSerializable(typeof(ClientChangeApproval))]
+[JsonSerializable(typeof(IReadOnlyList<ClientSummary>))]
+[JsonSerializable(typeof(IReadOnlyList<SessionSummary>))]
+[JsonSerializable(typeof(IReadOnlyList<TokenKeySummary>))]
 [JsonSerializable(typeof(PatientRequest))]
 [JsonSerializable(typeof(PatientAnswer))]
 [JsonSerializable(typeof(ConsentRequest))]

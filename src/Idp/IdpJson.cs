@@ -1,6 +1,8 @@
 using System.Text.Json.Serialization;
 using Trust.Idp.Admin;
+using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
+using Trust.Idp.Decoupled;
 using Trust.Idp.Login;
 using Trust.Idp.Patients;
 using Trust.Idp.Token;
@@ -27,4 +29,10 @@ namespace Trust.Idp;
 [JsonSerializable(typeof(ConsentAnswer))]
 [JsonSerializable(typeof(PersonShreddingRequest))]
 [JsonSerializable(typeof(PersonShreddingAnswer))]
+[JsonSerializable(typeof(PushedBody))]
+[JsonSerializable(typeof(DeviceBody))]
+[JsonSerializable(typeof(CibaBody))]
+[JsonSerializable(typeof(CibaDecision))]
+[JsonSerializable(typeof(List<CibaAsked>))]
+[JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
 internal sealed partial class IdpJson : JsonSerializerContext;

@@ -2,6 +2,7 @@ using Trust.Idp.Access;
 using Trust.Idp.Admin;
 using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
+using Trust.Idp.Decoupled;
 using Trust.Idp.Keys;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
@@ -52,6 +53,9 @@ public static class Program
         services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<TokenExchange>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<OfficerCards>().AddSingleton<ClientChanges>();
         services.AddSingleton<IssueCode>();
+        services.AddSingleton<DecoupledRequests>().AddSingleton<DecoupledGrant>().AddSingleton<DeviceTries>();
+        services.AddSingleton<CibaPings>().AddLoop<CibaPings>("ciba-pings", CibaPings.Pause, (pings, ct) => pings.Round(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
+        services.AddSingleton<RequestObjects>().AddSingleton<PushedRequests>().AddSingleton<AuthorizationParameters>().AddSingleton<AuthorizationAnswer>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
         foreach (var file in CardLogin.RequiredFiles)

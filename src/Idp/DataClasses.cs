@@ -67,6 +67,12 @@ internal static class DataClasses
 
     public static readonly ClassedTable PersonShreddings = PersonTables.Shreddings;
 
+    public static readonly ClassedTable ClientChanges = ClassedTable.Of(
+        "client_changes", ByUse, (Public, "id client_id document sha256 proposed_at expires_at state applied_at"), (Deidentified, "proposed_by"));
+
+    public static readonly ClassedTable ClientChangeApprovals = ClassedTable.Of(
+        "client_change_approvals", ByUse, (Public, "change signature approved_at"), (Deidentified, "officer certificate_sha256"));
+
     // Part of the record that was kept under it.
     public static readonly ClassedTable Consents = ClassedTable.Of(
         "consents", new RetentionPeriod(180, "the withdrawal; while it stands, for good", "the retention loop; the shredding of the patient"),

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Trust.Idp.Admin;
 using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
 using Trust.Idp.Decoupled;
@@ -14,6 +15,14 @@ namespace Trust.Idp;
 [JsonSerializable(typeof(Client))]
 [JsonSerializable(typeof(OAuthErrorBody))]
 [JsonSerializable(typeof(TokenBody))]
+[JsonSerializable(typeof(OfficerCard))]
+[JsonSerializable(typeof(ClientChangeRequest))]
+[JsonSerializable(typeof(ClientChangeAnswer))]
+[JsonSerializable(typeof(IReadOnlyList<ClientChangeAnswer>))]
+[JsonSerializable(typeof(ClientChangeApproval))]
+[JsonSerializable(typeof(IReadOnlyList<ClientSummary>))]
+[JsonSerializable(typeof(IReadOnlyList<SessionSummary>))]
+[JsonSerializable(typeof(IReadOnlyList<TokenKeySummary>))]
 [JsonSerializable(typeof(PatientRequest))]
 [JsonSerializable(typeof(PatientAnswer))]
 [JsonSerializable(typeof(ConsentRequest))]

@@ -48,6 +48,8 @@ public sealed class CommittedStateTests(RunningTrust trust)
         ["migrations"] = "the schema's own version",
         ["refresh_families"] = "what a code brought, told by the event of its first token; its end has an event of its own",
         ["refresh_tokens"] = "part of their family",
+        ["client_changes"] = "a wish of one officer, told by an event as it is made and as it is granted",
+        ["client_change_approvals"] = "a signature, told by the event of its change",
         ["storable_regions"] = "what the owner lets be stored here, by the rules",
         ["person_keys"] = "a patient's key, of which nothing lies under it yet; the row sealed under it is the fact",
         ["person_masters"] = "the change of master, told by the shredding's event",

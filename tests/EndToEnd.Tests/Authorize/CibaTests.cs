@@ -103,7 +103,7 @@ public sealed class CibaTests(RunningTrust trust)
     [MemberData(nameof(Faults))]
     public async Task A_request_that_breaks_a_rule_is_refused(string member, string? value, string error)
     {
-        using var client = await Client();
+        var client = await RelyingParty.Shared("ciba", () => Client());
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         JsonNode? node = value is null ? null : value[0] is '+' or '-' ? now + int.Parse(value, System.Globalization.CultureInfo.InvariantCulture) : JsonNode.Parse(value);
         Assert.Equal((400, error), await Refused(client, ("login_hint", trust.World.Practitioners[0]), (member, node)));

@@ -81,7 +81,7 @@ public sealed class PushedRequestTests(RunningTrust trust)
     [InlineData("dpop_jkt", "short", "invalid_request")]
     public async Task A_pushed_request_that_breaks_a_rule_is_refused_at_once(string name, string value, string error)
     {
-        using var client = await RelyingParty.Register(trust, "fapi2");
+        var client = await RelyingParty.Shared("fapi2", () => RelyingParty.Register(trust, "fapi2"));
         var (status, json) = await client.Post("/par", client.Request((name, value)));
         Assert.Equal((400, error), (status, json!["error"]!.GetValue<string>()));
     }
@@ -94,7 +94,7 @@ public sealed class PushedRequestTests(RunningTrust trust)
         Assert.Equal((401, "invalid_client"), (status, json!["error"]!.GetValue<string>()));
         var twice = await client.Post("/par", [.. client.Request(), new("state", "s-2")]);
         Assert.Equal((400, "invalid_request"), (twice.Status, twice.Json!["error"]!.GetValue<string>()));
-        Assert.InRange((await client.Post("/par", [.. client.Request(), .. Enumerable.Range(0, 20).Select(i => KeyValuePair.Create("x" + i, new string('x', 4000)))])).Status, 400, 413);
+        Assert.Equal(413, await TooLarge(client));
         using var http = Cli.Local.Connections.Client(trust.Installation.RootFile);
         foreach (var verb in new[] { HttpMethod.Get, HttpMethod.Put, HttpMethod.Delete })
         {
@@ -164,6 +164,19 @@ public sealed class PushedRequestTests(RunningTrust trust)
         using var posted = await browser.Http.PostAsync(client.Issuer + "/authorize", post);
         Assert.StartsWith("/login?request=", posted.Headers.Location!.ToString(), StringComparison.Ordinal);
         Assert.Equal(0, await Count($"SELECT count(*) FROM idp.codes WHERE client_id = '{client.Id}'"));
+    }
+
+    // The provider may close the connection before all of it is sent.
+    private static async Task<int> TooLarge(RelyingParty client)
+    {
+        try
+        {
+            return (await client.Post("/par", [.. client.Request(), .. Enumerable.Range(0, 20).Select(i => KeyValuePair.Create("x" + i, new string('x', 4000)))])).Status;
+        }
+        catch (HttpRequestException)
+        {
+            return 413;
+        }
     }
 
     private static string FormToken(string page) => System.Text.RegularExpressions.Regex.Match(page, "name=\"form\"[^>]* value=\"([^\"]+)\"", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1)).Groups[1].Value;

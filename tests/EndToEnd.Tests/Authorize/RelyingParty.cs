@@ -15,6 +15,7 @@ namespace Trust.EndToEnd.Tests.Authorize;
 internal sealed partial class RelyingParty : IDisposable
 {
     public static readonly string Verifier = new('v', 43);
+    private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Lazy<Task<RelyingParty>>> Kept = new(StringComparer.Ordinal);
     private readonly RunningTrust _trust;
     private readonly ECDsa _key;
     private readonly HttpClient _http;
@@ -59,6 +60,9 @@ internal sealed partial class RelyingParty : IDisposable
         await trust.Installation.Services["idp"].Verb("import-clients", ["--file", file], CancellationToken.None);
         return new RelyingParty(trust, id, key);
     }
+
+    /// <summary>A client that several cases share: each registration starts a process.</summary>
+    public static Task<RelyingParty> Shared(string name, Func<Task<RelyingParty>> register) => Kept.GetOrAdd(name, _ => new Lazy<Task<RelyingParty>>(register)).Value;
 
     /// <summary>The parameters of an ordinary request; an empty value leaves one out.</summary>
     public Dictionary<string, string> Request(params (string Name, string Value)[] more)

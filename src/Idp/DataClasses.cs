@@ -25,12 +25,12 @@ internal static class DataClasses
         (Key, "id cookie_hash state nonce"), (Deidentified, "session_id hint_subject"));
 
     public static readonly ClassedTable CardLogins = ClassedTable.Of(
-        "card_logins", UntilExpiry, (Key, "handle_hash request_id"), (Deidentified, "person certificate expires_at used_at"), (Identity, "holder"), (Public, "region"));
+        "card_logins", UntilExpiry, (Key, "handle_hash request_id"), (Deidentified, "person certificate expires_at used_at"), (Identity, "holder"), (Public, "region acr"));
 
     // A session says who came when: the network log of the Cybersecurity Law (art. 21).
     public static readonly ClassedTable Sessions = ClassedTable.Of(
         "sessions", new RetentionPeriod(6, "the end of the session", "the retention loop"),
-        (Key, "cookie_hash"), (Deidentified, "id person certificate authenticated_at expires_at ended_at end_reason caller_region"), (Identity, "holder"), (Public, "region"));
+        (Key, "cookie_hash"), (Deidentified, "id person certificate authenticated_at expires_at ended_at end_reason caller_region last_used_at institution"), (Identity, "holder"), (Public, "region acr"));
 
     public static readonly ClassedTable Acknowledgements = ClassedTable.Of(
         "acknowledgements", new RetentionPeriod(null, "as long as the person may log in: the notice is not shown twice", "nothing"),
@@ -38,6 +38,12 @@ internal static class DataClasses
 
     public static readonly ClassedTable Codes = ClassedTable.Of(
         "codes", UntilExpiry, (Key, "hash nonce"), (Deidentified, "session_id used_at"), (Public, "client_id redirect_uri code_challenge scope resource institution expires_at"));
+
+    public static readonly ClassedTable SessionClients = ClassedTable.Of(
+        "session_clients", new RetentionPeriod(null, "as long as its session", "the retention loop"), (Deidentified, "session_id"), (Public, "client_id"));
+
+    public static readonly ClassedTable LogoutNotices = ClassedTable.Of(
+        "logout_notices", new RetentionPeriod(null, "ten minutes", "the delivery of logout notices"), (Deidentified, "session_id created_at"), (Public, "client_id next_at tries"));
 
     public static readonly ClassedTable Tokens = ClassedTable.Of(
         "tokens", UntilExpiry, (Key, "code_hash"), (Deidentified, "jti session_id subject issued_at expires_at revoked_at"), (Public, "client_id"));

@@ -43,8 +43,10 @@ internal static class Map
             .Page("/consent", Limit.Login, "Institution to act for, and the notice.", Browser)
             .Page("/error", Limit.Login, "Why a login cannot go on.", Route.Uncompared)
             .Page("/sign-out", Limit.Login, "Asks before the session ends.", Route.Uncompared)
+            .Get("/session", Who.Anyone, Limit.Read, ShowSessionFrame.Handle, "Session Management frame: says whether the session is still the one that a relying party knows.", Route.Uncompared)
             .Page("/signed-out", Limit.Login, "The session has ended.", Route.Uncompared)
             .Get("/assets/trust.css", Who.Anyone, Limit.Read, Asset.Of("trust.css", "text/css"), "Style sheet of the pages.", Route.Uncompared)
+            .Get("/assets/session.js", Who.Anyone, Limit.Read, Asset.Of("session.js", "text/javascript"), "Script of the session frame.", Route.Uncompared)
             .Get("/assets/mark.svg", Who.Anyone, Limit.Read, Asset.Of("mark.svg", "image/svg+xml"), "Mark of the pages.", Route.Uncompared);
     }
 

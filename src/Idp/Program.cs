@@ -40,15 +40,17 @@ public static class Program
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<IdpOptions>("Idp"));
-        services.AddKeyRegister(RegisterPatient.LookupKey, RegisterPatient.SealKey);
+        services.AddKeyRegister(RegisterPatient.LookupKey, RegisterPatient.SealKey, Subjects.Key);
         services.AddPersonKeys(PatientShredding.Rules).AddSingleton<SealStoredIdentities>();
         services.AddLoop<SealStoredIdentities>("seal-stored", SealStoredIdentities.Pause, (old, ct) => old.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
-        services.AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
+        services.AddSingleton<RegisteredAddresses>().AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
         services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<RedeemCode>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<IssueCode>();
+        services.AddSingleton<Subjects>().AddSingleton<LogoutTicket>().AddSingleton<FrontChannel>().AddSingleton<HintedPerson>();
+        services.AddSingleton<LogoutNotices>().AddLoop<LogoutNotices>("logout-notices", LogoutNotices.Pause, (notices, ct) => notices.Round(ct));
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
         foreach (var file in CardLogin.RequiredFiles)
@@ -86,7 +88,7 @@ public static class Program
     private static async Task Provision(IServiceProvider services, CancellationToken ct)
     {
         var token = services.GetRequiredService<IToken>();
-        foreach (var (key, algorithm) in new[] { (RegisterPatient.LookupKey, KeyAlgorithm.HmacSha256), (RegisterPatient.SealKey, KeyAlgorithm.Aes256) })
+        foreach (var (key, algorithm) in new[] { (RegisterPatient.LookupKey, KeyAlgorithm.HmacSha256), (RegisterPatient.SealKey, KeyAlgorithm.Aes256), (Subjects.Key, KeyAlgorithm.HmacSha256) })
         {
             _ = await token.FindOrGenerate(key, algorithm, ct);
         }

@@ -26,7 +26,7 @@ public sealed class CommittedStateTests(RunningTrust trust)
 
     private static readonly StateRow[] Rows =
     [
-        new("sessions", r => [Text(r, "id")]),
+        new("sessions", r => [Text(r, "id")], "last_used_at", "institution"),
         new("tokens", r => ["token:" + Text(r, "jti"), Text(r, "client_id")]),
         new("clients", r => [StateRow.Subject(SubjectKey.Of("client", Text(r, "client_id")))]),
         new("acknowledgements", r => [Text(r, "person")]),
@@ -45,6 +45,8 @@ public sealed class CommittedStateTests(RunningTrust trust)
         ["idempotency"] = "answers kept for a retry",
         ["key_ring"] = "cookie keys of this service",
         ["migrations"] = "the schema's own version",
+        ["session_clients"] = "whom a session's tokens went to; the token is the fact",
+        ["logout_notices"] = "what is still to be told of a session's end, which is the fact",
         ["storable_regions"] = "what the owner lets be stored here, by the rules",
         ["person_keys"] = "a patient's key, of which nothing lies under it yet; the row sealed under it is the fact",
         ["person_masters"] = "the change of master, told by the shredding's event",

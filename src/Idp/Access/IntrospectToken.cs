@@ -5,9 +5,9 @@ using Trust.Kernel.Audit;
 namespace Trust.Idp.Access;
 
 /// <summary>Token introspection (RFC 7662) for the client a token was issued to and for the resource it is meant for.</summary>
-public sealed class IntrospectToken(ClientAuthentication authentication, LiveToken tokens, RefusalCounter strangers)
+public sealed class IntrospectToken(ClientAuthentication authentication, LiveToken tokens, Subjects subjects, RefusalCounter strangers)
 {
-    private static readonly string[] Copied = ["iss", "sub", "aud", "client_id", "scope", "iat", "exp", "jti", "auth_time", "acr", "sid", "role", "acting_institution", "licence"];
+    private static readonly string[] Copied = ["iss", "aud", "client_id", "scope", "iat", "exp", "jti", "auth_time", "acr", "sid", "role", "acting_institution", "licence"];
 
     /// <summary>Answers; the client authenticates in the body.</summary>
     public async Task<IResult> Handle(HttpContext context, CancellationToken ct)
@@ -29,12 +29,16 @@ public sealed class IntrospectToken(ClientAuthentication authentication, LiveTok
         // not make it that resource.
         var mine = live is { Token: var token } && (token.GetPayloadValue<string>("client_id") == client.Id
             || (client.Role is "resource-server" && token.Audiences.Any(a => client.Resources.Contains(a, StringComparer.Ordinal))));
+        // The client that a token was issued to knows its person by a name of its own; the resource, which acts on the person, by the registry's.
+        var subject = !mine ? "" : live!.Value is { Session: { } session, Token: var own } && own.GetPayloadValue<string>("client_id") == client.Id
+            ? await subjects.Of(client, session.Person, ct) : live.Value.Token.Subject;
         return Results.Bytes(TokenIssuer.Write(json =>
         {
             json.WriteBoolean("active", mine);
             if (mine)
             {
                 json.WriteString("token_type", "Bearer");
+                json.WriteString("sub", subject);
                 LiveToken.Copy(json, live!.Value.Token, Copied);
             }
         }), "application/json");

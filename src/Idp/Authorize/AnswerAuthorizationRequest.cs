@@ -9,7 +9,7 @@ namespace Trust.Idp.Authorize;
 /// redirect matching, <c>iss</c> in every answer (RFC 9207), 303 redirects.
 /// </summary>
 public sealed class AnswerAuthorizationRequest(
-    ClientStore clients, SessionStore sessions, AuthorizationRequests requests, IssueCode codes, IdTokenHint hints, IdpOptions options, TimeProvider clock)
+    ClientStore clients, SessionStore sessions, AuthorizationRequests requests, IssueCode codes, IdTokenHint hints, HintedPerson hinted, IdpOptions options, TimeProvider clock)
 {
     private static readonly string[] Prompts = ["none", "login", "consent", "select_account"];
 
@@ -58,7 +58,7 @@ public sealed class AnswerAuthorizationRequest(
     private async Task<IResult> Proceed(HttpContext context, AuthorizationRequest request, CancellationToken ct)
     {
         var session = await sessions.Find(context, ct);
-        var usable = session is not null && request.Accepts(session) && request.IsFor(session);
+        var usable = session is not null && request.Accepts(session) && await hinted.Is(request, session, ct);
         if (request.Asks("none"))
         {
             return usable

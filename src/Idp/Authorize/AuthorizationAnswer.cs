@@ -5,7 +5,8 @@ namespace Trust.Idp.Authorize;
 /// <summary>Answers to a relying party by redirect.</summary>
 internal static class AuthorizationAnswer
 {
-    public static IResult Code(string redirect, string? state, string issuer, string code) => Redirect(redirect, state, issuer, [new("code", code)]);
+    public static IResult Code(string redirect, string? state, string issuer, string code, string? sessionState = null) =>
+        Redirect(redirect, state, issuer, [new("code", code), new("session_state", sessionState)]);
 
     public static IResult Error(string redirect, string? state, string issuer, string error, string detail) =>
         Redirect(redirect, state, issuer, [new("error", error), new("error_description", detail)]);

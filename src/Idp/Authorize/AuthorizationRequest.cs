@@ -24,20 +24,13 @@ public sealed record AuthorizationRequest(
 {
     /// <summary>
     /// True when a session may answer: the one that the request's own login opened, or an earlier one where the client did not ask for a new login
-    /// (<c>prompt</c>, <c>max_age</c>). Whether it is the person that the client named is asked apart (<see cref="IsFor"/>).
+    /// (<c>prompt</c>, <c>max_age</c>). Whether it is the person that the client named is asked apart (<see cref="HintedPerson"/>).
     /// </summary>
     public bool Accepts(Session session)
     {
         ArgumentNullException.ThrowIfNull(session);
         return session.Id == Login
             || (!Asks("login") && !Asks("select_account") && (MaxAge is not { } age || CreatedAt - session.AuthenticatedAt <= TimeSpan.FromSeconds(age)));
-    }
-
-    /// <summary>True for the person that the client named, or when it named nobody.</summary>
-    public bool IsFor(Session session)
-    {
-        ArgumentNullException.ThrowIfNull(session);
-        return HintSubject is null || string.Equals(HintSubject, session.Person, StringComparison.Ordinal);
     }
 
     /// <summary>True when the client asked for this prompt value.</summary>

@@ -49,12 +49,14 @@ public sealed class IssueCode(
         if (request.Id.Length == 0 && !acknowledge)
         {
             await commits.Execute(row);
-            return AuthorizationAnswer.Code(request.RedirectUri, request.State, options.Issuer, code);
+            return AuthorizationAnswer.Code(request.RedirectUri, request.State, options.Issuer, code, StateOf(request, session));
         }
 
         return await Commit(request, session, institution, acknowledge, row, ct)
-            ?? AuthorizationAnswer.Code(request.RedirectUri, request.State, options.Issuer, code);
+            ?? AuthorizationAnswer.Code(request.RedirectUri, request.State, options.Issuer, code, StateOf(request, session));
     }
+
+    private static string StateOf(AuthorizationRequest request, Session session) => SessionState.For(request.ClientId, SessionState.OriginOf(request.RedirectUri), session);
 
     // The request is answered, the notice acknowledged and the code made in one transaction; null when it is committed.
     private async Task<IResult?> Commit(AuthorizationRequest request, Session session, string institution, bool acknowledge, NpgsqlBatchCommand row, CancellationToken ct)

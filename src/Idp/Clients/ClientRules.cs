@@ -89,6 +89,9 @@ internal static class ClientRules
             // RFC 9700 2.6 and RFC 8252 7.3: plain http only to the loopback interface.
             (client.RedirectUris.Concat(client.PostLogoutRedirectUris).All(IsAllowedRedirect), "a redirect URI is not absolute https (or http on 127.0.0.1), or carries a fragment."),
             (!client.GrantTypes.Contains("authorization_code") || client.RedirectUris.Count > 0, "the authorization code grant needs a redirect URI."),
+            // OpenID Connect Core 8.1: one sector is one host, or a document that says so.
+            (m.SubjectType is not "pairwise" || m.SectorIdentifierUri is not null || client.RedirectUris.Select(HostOf).Distinct(StringComparer.Ordinal).Count() == 1,
+                "pairwise subjects with redirect URIs at several hosts, or none, need a sector_identifier_uri."),
             (called.Concat(shown).All(u => u is null || IsHttps(u)), "an address is not absolute https."),
         ];
     }
@@ -119,6 +122,8 @@ internal static class ClientRules
             return false;
         }
     }
+
+    private static string HostOf(string address) => Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri.IdnHost : "";
 
     /// <summary>True for an absolute https address without fragment and user.</summary>
     internal static bool IsHttps(string value) =>

@@ -30,8 +30,14 @@ internal static class ImportClients
             throw new ValidationException($"Client {outside.Id} is registered in region {outside.Region}, which is not a listed region inside the mainland.");
         }
 
+        var addresses = app.Services.GetRequiredService<RegisteredAddresses>();
         foreach (var client in clients)
         {
+            if (await addresses.Broken(client, ct) is { } rule)
+            {
+                throw new ValidationException($"Client {client.Id}: {rule}");
+            }
+
             await ClientStore.Put(tx, client, ct);
             var traced = await outbox.Append(tx, new AuditEvent
             {

@@ -25,16 +25,21 @@ public sealed class ShowMetadata(IdpOptions options)
             Array(json, "grant_types_supported", "authorization_code", "client_credentials");
             Array(json, "scopes_supported", "openid", "profile", "rx.sign", "rx.review", "rx.read", "rx.claim", "rx.dispense", "rx.void", "patient.register", "consent.record", "validate", "seal",
                 "audit.read", "audit.hold", "audit.shred", "registry.read");
-            Array(json, "subject_types_supported", "public");
+            Array(json, "subject_types_supported", "public", "pairwise");
             Array(json, "id_token_signing_alg_values_supported", "ES256");
             Array(json, "token_endpoint_auth_methods_supported", "private_key_jwt", "none");
             Array(json, "token_endpoint_auth_signing_alg_values_supported", "ES256", "PS256");
             Array(json, "introspection_endpoint_auth_methods_supported", "private_key_jwt");
             Array(json, "code_challenge_methods_supported", "S256");
             Array(json, "claims_supported", "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "name", "role", "acting_institution", "licence");
-            Array(json, "acr_values_supported", "urn:trust:acr:card");
+            Array(json, "acr_values_supported", [.. Login.Acr.All]);
             Array(json, "ui_locales_supported", "zh-CN", "en");
             json.WriteBoolean("authorization_response_iss_parameter_supported", true);
+            json.WriteString("check_session_iframe", issuer + "/session");
+            json.WriteBoolean("backchannel_logout_supported", true);
+            json.WriteBoolean("backchannel_logout_session_supported", true);
+            json.WriteBoolean("frontchannel_logout_supported", true);
+            json.WriteBoolean("frontchannel_logout_session_supported", true);
             json.WriteBoolean("claims_parameter_supported", false);
             json.WriteBoolean("request_parameter_supported", false);
             json.WriteBoolean("request_uri_parameter_supported", false);

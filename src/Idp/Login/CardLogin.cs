@@ -34,9 +34,9 @@ public abstract record CardOutcome
 public sealed class CardLogin(
     NpgsqlDataSource db, CardHolders holders, EntitlementClient entitlements, Outbox outbox, RefusalCounter strangers, ServiceOptions service, TimeProvider clock, ILogger<CardLogin> log)
 {
-    private const string Insert = "INSERT INTO card_logins (handle_hash, request_id, person, certificate, holder, expires_at, region) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    private const string Insert = "INSERT INTO card_logins (handle_hash, request_id, person, certificate, holder, expires_at, region, acr) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     private const string Use = """
-        UPDATE card_logins SET used_at = $3 WHERE handle_hash = $1 AND request_id = $2 AND used_at IS NULL AND expires_at > $3 RETURNING certificate, holder
+        UPDATE card_logins SET used_at = $3 WHERE handle_hash = $1 AND request_id = $2 AND used_at IS NULL AND expires_at > $3 RETURNING certificate, holder, acr
         """;
     private static readonly TimeSpan HandleLife = TimeSpan.FromSeconds(60);
     private volatile Anchors? _anchors;
@@ -74,23 +74,20 @@ public sealed class CardLogin(
         var entitlement = await entitlements.Check(new EntitlementQuestion(holder.Person, null, "login", fingerprint), ct);
         return entitlement is Entitlement.Deny deny
             ? await Refuse(deny.Reason, holder.Person, card, ct)
-            : await Leave(holder, fingerprint, requestId, ct);
+            : await Leave(new ProvenCard(holder, fingerprint, Acr.Card), requestId, ct);
     }
 
     /// <summary>Takes a handle, once, for the request it was made for.</summary>
-    public async Task<(CardHolder Holder, string Certificate)?> Redeem(NpgsqlTransaction tx, string handle, AuthorizationRequest request, CancellationToken ct)
-    {
-        var row = await tx.Sql(Use).With(Secret.Hash("card-login", handle)).With(request.Id).With(clock.GetUtcNow())
-            .One(r => new Tuple<string, string>(r.GetString(0), r.GetString(1)), ct);
-        return row is null ? null : (JsonSerializer.Deserialize(row.Item2, IdpJson.Default.CardHolder)!, row.Item1);
-    }
+    public async Task<ProvenCard?> Redeem(NpgsqlTransaction tx, string handle, AuthorizationRequest request, CancellationToken ct) =>
+        await tx.Sql(Use).With(Secret.Hash("card-login", handle)).With(request.Id).With(clock.GetUtcNow())
+            .One(r => new ProvenCard(JsonSerializer.Deserialize(r.GetString(1), IdpJson.Default.CardHolder)!, r.GetString(0), r.GetString(2)), ct);
 
-    private async Task<CardOutcome> Leave(CardHolder holder, string certificate, string requestId, CancellationToken ct)
+    private async Task<CardOutcome> Leave(ProvenCard card, string requestId, CancellationToken ct)
     {
         var handle = Secret.New();
-        await db.Sql(Insert).With(Secret.Hash("card-login", handle)).With(Secret.Hash("request", requestId)).With(holder.Person).With(certificate)
-            .With(JsonSerializer.Serialize(holder, IdpJson.Default.CardHolder)).With(clock.GetUtcNow() + HandleLife)
-            .With(service.Region).Execute(ct);
+        await db.Sql(Insert).With(Secret.Hash("card-login", handle)).With(Secret.Hash("request", requestId)).With(card.Holder.Person).With(card.Certificate)
+            .With(JsonSerializer.Serialize(card.Holder, IdpJson.Default.CardHolder)).With(clock.GetUtcNow() + HandleLife)
+            .With(service.Region).With(card.Acr).Execute(ct);
         return new CardOutcome.Accepted(handle);
     }
 

@@ -9,7 +9,7 @@ namespace Trust.Idp.Pages;
 /// <summary>
 /// The acting institution and the notice. Posting needs the form's token and the request cookie, which other sites' forms do not carry (SameSite=Lax).
 /// </summary>
-public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, IdpOptions options) : TrustPage
+public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, HintedPerson hinted, IdpOptions options) : TrustPage
 {
     /// <inheritdoc/>
     public override string TitleKey => "consent.title";
@@ -41,7 +41,7 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return Redirect("/error?rule=request-expired");
         }
 
-        if (Unfit(pending, session, request!) is { } elsewhere)
+        if (await Unfit(pending, session, request!, ct) is { } elsewhere)
         {
             return elsewhere;
         }
@@ -74,7 +74,7 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return Redirect("/error?rule=request-expired");
         }
 
-        if (Unfit(pending, session, request!) is { } elsewhere)
+        if (await Unfit(pending, session, request!, ct) is { } elsewhere)
         {
             return elsewhere;
         }
@@ -100,9 +100,9 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
 
     // The address of this page alone must not pass by the card (prompt, max_age), nor answer for another person than the client named
     // (OpenID Connect Core 3.1.2.1, id_token_hint).
-    private IActionResult? Unfit(AuthorizationRequest pending, Session session, string request) =>
+    private async Task<IActionResult?> Unfit(AuthorizationRequest pending, Session session, string request, CancellationToken ct) =>
         !pending.Accepts(session) ? Redirect("/login?request=" + request)
-        : pending.IsFor(session) ? null
+        : await hinted.Is(pending, session, ct) ? null
         : session.Id == pending.Login
             ? Answer(AuthorizationAnswer.Error(pending.RedirectUri, pending.State, options.Issuer, "login_required", "Another person logged in than id_token_hint names."))
             : Redirect("/login?request=" + request);

@@ -28,7 +28,7 @@ public sealed record AccessToken(string Value, string Id, string Subject, DateTi
 }
 
 /// <summary>Builds and signs tokens; each access token is a row, so that ending a session ends it for introspection at once.</summary>
-public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvider clock)
+public sealed class TokenIssuer(SigningKeys keys, Subjects subjects, IdpOptions options, TimeProvider clock)
 {
     /// <summary>An RFC 9068 access token, not yet recorded.</summary>
     public async Task<AccessToken> AccessToken(Client client, Practitioner? practitioner, string scope, string resource, CancellationToken ct)
@@ -59,12 +59,13 @@ public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvid
     }
 
     /// <summary>An OpenID Connect ID token.</summary>
-    public Task<string> IdToken(Client client, Practitioner practitioner, string? nonce, string scope, CancellationToken ct)
+    public async Task<string> IdToken(Client client, Practitioner practitioner, string? nonce, string scope, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
-        return keys.Sign("JWT", Write(json =>
+        var subject = await subjects.Of(client, practitioner.Session.Person, ct);
+        return await keys.Sign("JWT", Write(json =>
         {
-            Registered(json, practitioner.Session.Person, client.Id, now, now + options.AccessTokenLife);
+            Registered(json, subject, client.Id, now, now + options.AccessTokenLife);
             Text(json, "nonce", nonce);
             OfPractitioner(json, practitioner);
             if (scope.Split(' ').Contains("profile", StringComparer.Ordinal))
@@ -91,7 +92,7 @@ public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvid
     internal static void OfPractitioner(Utf8JsonWriter json, Practitioner practitioner)
     {
         json.WriteNumber("auth_time", practitioner.Session.AuthenticatedAt.ToUnixTimeSeconds());
-        json.WriteString("acr", "urn:trust:acr:card");
+        json.WriteString("acr", practitioner.Session.Acr);
         json.WriteStartArray("amr");
         json.WriteStringValue("hwk");
         json.WriteStringValue("pin");

@@ -63,6 +63,21 @@ public sealed class Outbound : IDisposable
         }
     }
 
+    /// <summary>The declared peer at an address, compared by scheme, host and port; null when there is none.</summary>
+    public string? PeerAt(Uri address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return address.IsAbsoluteUri && address.UserInfo.Length == 0
+            ? _peers.Values.FirstOrDefault(p => p.Address.Scheme == address.Scheme && UsedPlace.HostPort(p.Address) == UsedPlace.HostPort(address))?.Name : null;
+    }
+
+    /// <summary>
+    /// A client for an address that somebody registered with us: that of the declared peer there, so through the same checks and to no other host. It follows no
+    /// redirect. Shared; do not dispose.
+    /// </summary>
+    /// <exception cref="UndeclaredPeerException">No peer is at that address.</exception>
+    public HttpClient ClientAt(Uri address) => Client(PeerAt(address) ?? throw new UndeclaredPeerException($"{address} is not the address of a declared peer."));
+
     /// <summary>The client by which telemetry leaves: through the same checks as everything for the peer at that address, and held to the receiver's own place besides.</summary>
     /// <exception cref="UndeclaredPeerException">No peer is at that address.</exception>
     public HttpClient TelemetryClient(Uri address)

@@ -18,6 +18,11 @@ internal static class DataClasses
         "clients", ByUse,
         (Public, "client_id name_zh name_en kind profile redirect_uris post_logout_redirect_uris grant_types scopes resources jwks role institution region enabled metadata"));
 
+    public static readonly ClassedTable RegistrationGrants = ClassedTable.Of(
+        "registration_grants", ByUse, (Key, "token_hash"), (Public, "id hosts profile grant_types scopes resources role institution region created_at expires_at"));
+
+    public static readonly ClassedTable Registrations = ClassedTable.Of("registrations", ByUse, (Key, "token_hash"), (Public, "client_id grant_id created_at"));
+
     public static readonly ClassedTable ClientAssertions = ClassedTable.Of("client_assertions", UntilExpiry, (Public, "client_id jti expires_at"));
 
     public static readonly ClassedTable AuthorizationRequests = ClassedTable.Of(

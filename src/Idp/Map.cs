@@ -4,6 +4,7 @@ using Trust.Idp.Discovery;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
 using Trust.Idp.Patients;
+using Trust.Idp.Registration;
 using Trust.Idp.Sessions;
 using Trust.Idp.Token;
 using Trust.Kernel.Hosting;
@@ -39,6 +40,10 @@ internal static class Map
             .Post<PatientConsents>("/consents/{id}/withdrawal", Who.Token("consent.record"), Limit.Client, e => e.Withdraw, "A consent is withdrawn.", Route.Uncompared)
             .Get<PatientConsents>("/consents", Who.Peers("sign"), Limit.None, e => e.Find, "Whether a consent stands.")
             .Put<PersonShredding>("/shreddings/{id:guid}", Who.Peers("ledger"), Limit.None, e => e.Handle, "Destroys what leads a patient's pseudonym back to the patient; answers where that stands.")
+            .Protocol<RegisterClient>("/register", Who.Anyone, Limit.Login, e => e.Handle, "Dynamic registration; an initial access token is the caller.", Registering)
+            .Get<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Show, "A client's registration; its registration access token is the caller.", Registering)
+            .Put<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Replace, "A registration is replaced.", Registering)
+            .Delete<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Remove, "A registration ends.", Registering)
             .Page("/login", Limit.Login, "Asks for the card.", Browser)
             .Page("/consent", Limit.Login, "Institution to act for, and the notice.", Browser)
             .Page("/error", Limit.Login, "Why a login cannot go on.", Route.Uncompared)
@@ -52,6 +57,8 @@ internal static class Map
 
     // A person looks at these: what the host refuses is told on a page.
     private static Route Browser(Route route) => route with { ProtocolBody = RefusalPage.Render, Data = DataClass.Identity };
+
+    private static Route Registering(Route route) => OAuth(route) with { MaximumBody = RegistrationRequest.LargestBody };
 
     private static Route OAuth(Route route) => route with { ProtocolBody = OAuthError.Render, Data = DataClass.Identity };
 }

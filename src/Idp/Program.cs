@@ -5,6 +5,7 @@ using Trust.Idp.Keys;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
 using Trust.Idp.Patients;
+using Trust.Idp.Registration;
 using Trust.Idp.Retention;
 using Trust.Idp.Sessions;
 using Trust.Idp.Token;
@@ -30,7 +31,7 @@ public static class Program
         Routes = Map.Routes,
         Use = Use,
         Provision = Provision,
-        Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal) { ["import-clients"] = ImportClients.Run },
+        Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal) { ["import-clients"] = ImportClients.Run, ["issue-registration-token"] = IssueRegistrationToken.Run },
     };
 
     /// <summary>Runs a verb.</summary>
@@ -45,7 +46,7 @@ public static class Program
         services.AddLoop<SealStoredIdentities>("seal-stored", SealStoredIdentities.Pause, (old, ct) => old.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
-        services.AddSingleton<RegisteredAddresses>().AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
+        services.AddSingleton<RegisteredAddresses>().AddSingleton<RegistrationStore>().AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
         services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<RedeemCode>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<IssueCode>();

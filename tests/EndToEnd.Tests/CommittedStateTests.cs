@@ -29,6 +29,8 @@ public sealed class CommittedStateTests(RunningTrust trust)
         new("sessions", r => [Text(r, "id")], "last_used_at", "institution"),
         new("tokens", r => ["token:" + Text(r, "jti"), Text(r, "client_id")]),
         new("clients", r => [StateRow.Subject(SubjectKey.Of("client", Text(r, "client_id")))]),
+        new("registrations", r => [StateRow.Subject(SubjectKey.Of("client", Text(r, "client_id")))]),
+        new("registration_grants", r => [Text(r, "id")]),
         new("acknowledgements", r => [Text(r, "person")]),
         new("consents", r => [Text(r, "id")]),
         new("signing_keys", r => [StateRow.Subject(SubjectKey.Of("key", Text(r, "kid")))]),

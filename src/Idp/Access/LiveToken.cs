@@ -44,6 +44,8 @@ public sealed class LiveToken(
         return row switch
         {
             null => null,
+            // A client that was disabled or has ended its registration gets nothing more out of what it had (CVE-2025-64521).
+            _ when await clients.Find(row.Item1, ct) is null => null,
             { Item2: null } => await IsOfSystemAtWork(token, row.Item1, ct) ? (token, null) : null,
             { Item2: { } sid } => await OfSession(token, sid, ct),
         };

@@ -129,7 +129,8 @@ internal static class ClientRules
     internal static bool IsHttps(string value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttps && uri.Fragment.Length == 0 && !value.Contains('#', StringComparison.Ordinal) && uri.UserInfo.Length == 0;
 
-    private static bool IsAllowedRedirect(string value) =>
+    /// <summary>True for an address that a browser may be sent back to: https, or a native application's loopback address.</summary>
+    internal static bool IsAllowedRedirect(string value) =>
         IsHttps(value)
         || (Uri.TryCreate(value, UriKind.Absolute, out var uri) && uri.Fragment.Length == 0 && !value.Contains('#', StringComparison.Ordinal) && uri.UserInfo.Length == 0
             && uri.Scheme == Uri.UriSchemeHttp && uri.Host is "127.0.0.1" or "[::1]" or "localhost");

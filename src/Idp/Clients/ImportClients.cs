@@ -57,6 +57,6 @@ internal static class ImportClients
     }
 
     // What was registered, so that the ledger can show it: the hash of the client's canonical JSON.
-    private static string Basis(Client client) =>
+    internal static string Basis(Client client) =>
         "client:sha256:" + Convert.ToHexStringLower(SHA256.HashData(CanonicalJson.Encode(JsonSerializer.SerializeToElement(client, IdpJson.Default.Client))));
 }

@@ -35,6 +35,7 @@ public sealed class ShowMetadata(IdpOptions options)
             Array(json, "acr_values_supported", [.. Login.Acr.All]);
             Array(json, "ui_locales_supported", "zh-CN", "en");
             json.WriteBoolean("authorization_response_iss_parameter_supported", true);
+            json.WriteString("registration_endpoint", issuer + "/register");
             json.WriteString("check_session_iframe", issuer + "/session");
             json.WriteBoolean("backchannel_logout_supported", true);
             json.WriteBoolean("backchannel_logout_session_supported", true);

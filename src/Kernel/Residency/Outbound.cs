@@ -71,6 +71,9 @@ public sealed class Outbound : IDisposable
             ? _peers.Values.FirstOrDefault(p => p.Address.Scheme == address.Scheme && UsedPlace.HostPort(p.Address) == UsedPlace.HostPort(address))?.Name : null;
     }
 
+    /// <summary>True when a peer is at that host, or at that host and port when one is written.</summary>
+    public bool KnowsHost(string host) => _peers.Values.Any(p => p.Address.IdnHost == host || UsedPlace.HostPort(p.Address) == host);
+
     /// <summary>
     /// A client for an address that somebody registered with us: that of the declared peer there, so through the same checks and to no other host. It follows no
     /// redirect. Shared; do not dispose.

@@ -32,6 +32,9 @@ internal static class DataClasses
     public static readonly ClassedTable CardLogins = ClassedTable.Of(
         "card_logins", UntilExpiry, (Key, "handle_hash request_id"), (Deidentified, "person certificate expires_at used_at"), (Identity, "holder"), (Public, "region acr"));
 
+    public static readonly ClassedTable CardThrottles = ClassedTable.Of(
+        "card_throttles", UntilExpiry, (Deidentified, "key failures last_at until"), (Public, "kind"));
+
     // A session says who came when: the network log of the Cybersecurity Law (art. 21).
     public static readonly ClassedTable Sessions = ClassedTable.Of(
         "sessions", new RetentionPeriod(6, "the end of the session", "the retention loop"),

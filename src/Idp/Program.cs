@@ -47,7 +47,7 @@ public static class Program
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
         services.AddSingleton<RegisteredAddresses>().AddSingleton<RegistrationStore>().AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
-        services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
+        services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardThrottle>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<RedeemCode>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<IssueCode>();
         services.AddSingleton<Subjects>().AddSingleton<LogoutTicket>().AddSingleton<FrontChannel>().AddSingleton<HintedPerson>();

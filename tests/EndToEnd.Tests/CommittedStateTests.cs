@@ -41,6 +41,7 @@ public sealed class CommittedStateTests(RunningTrust trust)
     {
         ["audit_relay"] = "the outbox's own place in the ledger",
         ["authorization_requests"] = "a browser's wish, which lapses in minutes",
+        ["card_throttles"] = "who waits after refusals, which are facts of their own",
         ["card_logins"] = "a card shown, until its browser comes back; the session is the fact",
         ["client_assertions"] = "marks against replay",
         ["codes"] = "a promise that lapses in a minute; the token is the fact",

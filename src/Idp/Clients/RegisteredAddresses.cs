@@ -38,7 +38,7 @@ internal sealed class RegisteredAddresses(Outbound outbound)
         limit.CancelAfter(FetchTime);
         try
         {
-            using var answer = await outbound.ClientAt(sector).GetAsync(sector, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            using var answer = await outbound.Registered(sector).GetAsync(sector, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (!answer.IsSuccessStatusCode || answer.Content.Headers.ContentLength is > LargestDocument)
             {
                 return false;

@@ -78,7 +78,7 @@ public sealed class LogoutNotices(
             request.Content = new FormUrlEncodedContent([new("logout_token", await TokenFor(client, notice, limit.Token))]);
             request.Headers.CacheControl = new CacheControlHeaderValue { NoStore = true };
             // What it says beyond the status is nobody's: it is not read.
-            using var answer = await outbound.ClientAt(address).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            using var answer = await outbound.Registered(address).SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.NoContent)
             {
                 return true;
@@ -98,7 +98,7 @@ public sealed class LogoutNotices(
     {
         var (now, subject) = (clock.GetUtcNow(), await subjects.Of(client, notice.Person, ct));
         // Never with a nonce (2.4), so that it cannot pass for an ID token.
-        return await keys.Sign("logout+jwt", TokenIssuer.Write(json =>
+        return await keys.Sign(client.Metadata.IdTokenSignedResponseAlg, "logout+jwt", TokenIssuer.Write(json =>
         {
             json.WriteString("iss", options.Issuer);
             json.WriteString("aud", client.Id);

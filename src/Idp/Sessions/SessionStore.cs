@@ -44,6 +44,8 @@ public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, IdpOptions 
     private const string EndOfPerson = "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE person = $1 AND ended_at IS NULL AND expires_at > $2 RETURNING id, person, certificate";
     private const string EndOfCertificate = "UPDATE sessions SET ended_at = $2, end_reason = $3 WHERE certificate = $1 AND ended_at IS NULL AND expires_at > $2 RETURNING id, person, certificate";
 
+    private const string EndFamilies = "UPDATE refresh_families SET ended_at = $2, end_reason = $3 WHERE session_id = ANY ($1) AND ended_at IS NULL";
+
     // Of a use no more than this is written, so that a page costs no row; a short idle time is measured finer.
     private readonly TimeSpan _touchEvery = options.SessionIdle / 4 < TimeSpan.FromMinutes(1) ? options.SessionIdle / 4 : TimeSpan.FromMinutes(1);
 
@@ -131,7 +133,9 @@ public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, IdpOptions 
             return 0;
         }
 
-        await LogoutNotices.Queue(tx, [.. ended.Select(e => e.Id)], clock.GetUtcNow(), ct);
+        Guid[] ids = [.. ended.Select(e => e.Id)];
+        await tx.Sql(EndFamilies).With(ids).With(clock.GetUtcNow()).With(reason).Execute(ct);
+        await LogoutNotices.Queue(tx, ids, clock.GetUtcNow(), ct);
         foreach (var (id, person, certificate) in ended)
         {
             await outbox.Append(tx, Event("AUTH.logout", person, certificate, id, reason), ct);

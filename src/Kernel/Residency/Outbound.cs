@@ -75,11 +75,11 @@ public sealed class Outbound : IDisposable
     public bool KnowsHost(string host) => _peers.Values.Any(p => p.Address.IdnHost == host || UsedPlace.HostPort(p.Address) == host);
 
     /// <summary>
-    /// A client for an address that somebody registered with us: that of the declared peer there, so through the same checks and to no other host. It follows no
-    /// redirect. Shared; do not dispose.
+    /// A client for an address that somebody registered (a client's keys, its logout notices): the declared peer that stands there, and nothing else. Registering an
+    /// address opens no door; declaring the peer does. It follows no redirect. Shared; do not dispose.
     /// </summary>
-    /// <exception cref="UndeclaredPeerException">No peer is at that address.</exception>
-    public HttpClient ClientAt(Uri address) => Client(PeerAt(address) ?? throw new UndeclaredPeerException($"{address} is not the address of a declared peer."));
+    /// <exception cref="UndeclaredPeerException">No declared peer is at that address.</exception>
+    public HttpClient Registered(Uri address) => Client(PeerAt(address) ?? throw new UndeclaredPeerException($"{address.GetLeftPart(UriPartial.Authority)} is not the address of a peer."));
 
     /// <summary>The client by which telemetry leaves: through the same checks as everything for the peer at that address, and held to the receiver's own place besides.</summary>
     /// <exception cref="UndeclaredPeerException">No peer is at that address.</exception>

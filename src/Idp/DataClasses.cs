@@ -26,8 +26,11 @@ internal static class DataClasses
     public static readonly ClassedTable ClientAssertions = ClassedTable.Of("client_assertions", UntilExpiry, (Public, "client_id jti expires_at"));
 
     public static readonly ClassedTable AuthorizationRequests = ClassedTable.Of(
-        "authorization_requests", UntilExpiry, (Public, "client_id redirect_uri scope code_challenge resource prompt max_age created_at expires_at answered_at"),
-        (Key, "id cookie_hash state nonce"), (Deidentified, "session_id hint_subject"));
+        "authorization_requests", UntilExpiry, (Public, "client_id redirect_uri scope code_challenge resource prompt max_age created_at expires_at answered_at response_mode dpop_jkt"),
+        (Key, "id cookie_hash state nonce pushed"), (Deidentified, "session_id hint_subject claims authorization_details acting_institution"));
+
+    public static readonly ClassedTable PushedRequests = ClassedTable.Of(
+        "pushed_requests", UntilExpiry, (Public, "client_id expires_at used_at"), (Key, "hash"), (Deidentified, "parameters"));
 
     public static readonly ClassedTable CardLogins = ClassedTable.Of(
         "card_logins", UntilExpiry, (Key, "handle_hash request_id"), (Deidentified, "person certificate expires_at used_at"), (Identity, "holder"), (Public, "region acr"));
@@ -45,8 +48,8 @@ internal static class DataClasses
         (Deidentified, "person acknowledged_at"), (Public, "client_id scope notice_version notice_sha256 region"));
 
     public static readonly ClassedTable Codes = ClassedTable.Of(
-        "codes", UntilExpiry, (Key, "hash nonce"), (Deidentified, "session_id used_at authorization_details"),
-        (Public, "client_id redirect_uri code_challenge scope resource institution expires_at dpop_jkt claims"));
+        "codes", UntilExpiry, (Key, "hash nonce"), (Deidentified, "session_id used_at authorization_details claims"),
+        (Public, "client_id redirect_uri code_challenge scope resource institution expires_at dpop_jkt"));
 
     public static readonly ClassedTable SessionClients = ClassedTable.Of(
         "session_clients", new RetentionPeriod(null, "as long as its session", "the retention loop"), (Deidentified, "session_id"), (Public, "client_id"));

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
 using Trust.Idp.Login;
 using Trust.Idp.Patients;
@@ -18,4 +19,6 @@ namespace Trust.Idp;
 [JsonSerializable(typeof(ConsentAnswer))]
 [JsonSerializable(typeof(PersonShreddingRequest))]
 [JsonSerializable(typeof(PersonShreddingAnswer))]
+[JsonSerializable(typeof(PushedBody))]
+[JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
 internal sealed partial class IdpJson : JsonSerializerContext;

@@ -27,6 +27,7 @@ internal static class Map
             .Get<ShowKeys>("/jwks", Who.Anyone, Limit.Read, e => e.Handle, "Keys that tokens verify with.", Route.Uncompared)
             .Get<AnswerAuthorizationRequest>("/authorize", Who.Anyone, Limit.Login, e => e.Handle, "Authorization endpoint: a browser begins.", Browser)
             .Protocol<AnswerAuthorizationRequest>("/authorize", Who.Anyone, Limit.Login, e => e.HandlePost, "Authorization endpoint, by form.", Browser)
+            .Protocol<PushRequest>("/par", Who.Anyone, Limit.Read, e => e.Handle, "Pushed authorization requests; the client proves itself.", r => OAuth(r) with { MaximumBody = PushRequest.MaximumBody })
             .Get<ShowCard>("/card", Who.Anyone, Limit.Login, e => e.Handle, "Card host: the card of the handshake is judged.", Browser)
             .Get<ReturnFromCard>("/login/card", Who.Anyone, Limit.Login, e => e.Handle, "Back from the card host: the session opens in the browser that began.", Browser)
             .Protocol<AnswerTokenRequest>("/token", Who.Anyone, Limit.Read, e => e.Handle, "Token endpoint; the client proves itself in the body.", OAuth)
@@ -53,7 +54,8 @@ internal static class Map
             .Page("/signed-out", Limit.Login, "The session has ended.", Route.Uncompared)
             .Get("/assets/trust.css", Who.Anyone, Limit.Read, Asset.Of("trust.css", "text/css"), "Style sheet of the pages.", Route.Uncompared)
             .Get("/assets/session.js", Who.Anyone, Limit.Read, Asset.Of("session.js", "text/javascript"), "Script of the session frame.", Route.Uncompared)
-            .Get("/assets/mark.svg", Who.Anyone, Limit.Read, Asset.Of("mark.svg", "image/svg+xml"), "Mark of the pages.", Route.Uncompared);
+            .Get("/assets/mark.svg", Who.Anyone, Limit.Read, Asset.Of("mark.svg", "image/svg+xml"), "Mark of the pages.", Route.Uncompared)
+            .Get("/assets/submit.js", Who.Anyone, Limit.Read, Asset.Of("submit.js", "text/javascript"), "Sends an answer's form off.", Route.Uncompared);
     }
 
     // A person looks at these: what the host refuses is told on a page.

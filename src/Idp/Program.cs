@@ -53,6 +53,7 @@ public static class Program
         services.AddSingleton<IssueCode>();
         services.AddSingleton<Subjects>().AddSingleton<LogoutTicket>().AddSingleton<FrontChannel>().AddSingleton<HintedPerson>();
         services.AddSingleton<LogoutNotices>().AddLoop<LogoutNotices>("logout-notices", LogoutNotices.Pause, (notices, ct) => notices.Round(ct));
+        services.AddSingleton<RequestObjects>().AddSingleton<PushedRequests>().AddSingleton<AuthorizationParameters>().AddSingleton<AuthorizationAnswer>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
         foreach (var file in CardLogin.RequiredFiles)

@@ -57,6 +57,7 @@ public sealed class CommittedStateTests(RunningTrust trust)
         ["person_keys"] = "a patient's key, of which nothing lies under it yet; the row sealed under it is the fact",
         ["person_masters"] = "the change of master, told by the shredding's event",
         ["person_shreddings"] = "what the ledger asked for, which it recorded itself; carried out, it is told by KEY.destroy",
+        ["pushed_requests"] = "a client's wish, which lapses in a minute",
         ["patients"] = "bound by an event before it: judged by that event's identifier",
     };
 

@@ -16,6 +16,7 @@ public sealed class MapTests
             "GET /jwks | anyone | Read | ByProtocol",
             "GET /authorize | anyone | Login | ByProtocol",
             "POST /authorize | anyone | Login | ByProtocol",
+            "POST /par | anyone | Read | ByProtocol",
             "GET /card | anyone | Login | ByProtocol",
             "GET /login/card | anyone | Login | ByProtocol",
             "POST /token | anyone | Read | ByProtocol",
@@ -36,6 +37,7 @@ public sealed class MapTests
             "GET /signed-out | anyone | Login | ByProtocol",
             "GET /assets/trust.css | anyone | Read | ByProtocol",
             "GET /assets/mark.svg | anyone | Read | ByProtocol",
+            "GET /assets/submit.js | anyone | Read | ByProtocol",
         ];
         var rows = Program.Service.Routes(new ConfigurationBuilder().Build()).Routes;
         Assert.Equal(table, rows.Select(r => $"{r.Method} {r.Path} | {r.Who} | {r.Limit} | {r.Repeats}"));
@@ -44,6 +46,7 @@ public sealed class MapTests
             [
                 "GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server", "GET /jwks", "GET /end-session", "POST /end-session",
                 "POST /consents/{id}/withdrawal", "GET /error", "GET /sign-out", "GET /signed-out", "GET /assets/trust.css", "GET /assets/mark.svg",
+                "GET /assets/submit.js",
             ],
             rows.Where(r => r.AnswersUncompared).Select(r => $"{r.Method} {r.Path}"));
         Assert.All(rows, r => Assert.EndsWith(".", r.Summary, StringComparison.Ordinal));

@@ -91,7 +91,7 @@ public sealed class CardLogin(
         var entitlement = await entitlements.Check(new EntitlementQuestion(holder.Person, null, "login", fingerprint), ct);
         return entitlement is Entitlement.Deny deny
             ? await Refuse(deny.Reason, holder.Person, card, ct, holder.Status is "good" && !deny.Reason.StartsWith("certificate-", StringComparison.Ordinal))
-            : await Leave(new ProvenCard(holder, fingerprint, Acr.Card), requestId, ct);
+            : await Leave(new ProvenCard(holder, fingerprint, AuthenticationContext.Card), requestId, ct);
     }
 
     /// <summary>Takes a handle, once, for the request it was made for.</summary>

@@ -6,6 +6,9 @@ ALTER TABLE sessions
     ADD COLUMN acr          text NOT NULL DEFAULT 'urn:trust:acr:card';
 ALTER TABLE card_logins ADD COLUMN acr text NOT NULL DEFAULT 'urn:trust:acr:card';
 
+-- The institution that a client asked to be acted for.
+ALTER TABLE authorization_requests ADD COLUMN acting_institution text;
+
 -- Whom a session gave tokens to, whichever grant: a grant that forgot to say so would leave a system logged in.
 CREATE TABLE session_clients (
     session_id uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,

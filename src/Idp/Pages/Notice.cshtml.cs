@@ -1,15 +1,17 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Mvc;
 using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
 using Trust.Idp.Login;
 using Trust.Idp.Sessions;
+using Trust.Idp.Token;
 
 namespace Trust.Idp.Pages;
 
 /// <summary>
 /// The acting institution and the notice. Posting needs the form's token and the request cookie, which other sites' forms do not carry (SameSite=Lax).
 /// </summary>
-public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, HintedPerson hinted, IdpOptions options) : TrustPage
+public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, AuthorizationAnswer answers, HintedPerson hinted, IssueTokens tokens, IdpOptions options) : TrustPage
 {
     /// <inheritdoc/>
     public override string TitleKey => "consent.title";
@@ -28,6 +30,18 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
 
     /// <summary>Scopes asked for.</summary>
     public IReadOnlyList<string> Scopes { get; private set; } = [];
+
+    /// <summary>What is asked for in detail (RFC 9396).</summary>
+    public IReadOnlyList<AuthorizationDetail> Details { get; private set; } = [];
+
+    /// <summary>Scopes that would be left out of the token now, each with the institution where that is so: the registry would refuse their act.</summary>
+    public IReadOnlyList<(string Scope, CardAffiliation At)> Withheld { get; private set; } = [];
+
+    /// <summary>Where the application is that is answered.</summary>
+    public string ClientHost { get; private set; } = "";
+
+    /// <summary>True when this notice was acknowledged before, for this application.</summary>
+    public bool IsAcknowledged { get; private set; }
 
     /// <summary>Version of the notice.</summary>
     public string NoticeVersion => options.NoticeVersion;
@@ -51,25 +65,54 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return Redirect("/error?rule=no-institution");
         }
 
-        if (session.Holder.Affiliations is [var only] && !pending.Asks("consent") && await notices.Has(session.Person, pending, ct))
+        var choice = InstitutionChoice.For(pending, client, session);
+        if (choice is InstitutionChoice.None { Why: var why })
+        {
+            return Answer(await answers.Error(pending, "access_denied", why, ct));
+        }
+
+        IsAcknowledged = await notices.Has(session.Person, pending, ct);
+        if (choice is InstitutionChoice.Made { Affiliation: var only } && IsAcknowledged && !pending.Asks("consent") && pending.Details.Count == 0)
         {
             return Answer(await codes.Answer(pending, session, only.Institution, acknowledge: false, ct));
         }
 
-        RequestId = request!;
-        Person = session.Holder.Name;
-        ClientName = Language == "en" ? client.NameEn : client.NameZh;
-        Affiliations = session.Holder.Affiliations;
-        Scopes = pending.Scope.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        // Chromium follows form-action through redirects: the answer goes to the relying party's registered origin.
-        PageSecurity.AllowFormTarget(HttpContext, new Uri(pending.RedirectUri).GetLeftPart(UriPartial.Authority));
+        await Fill(pending, session, client, choice, request!, ct);
         return Page();
     }
+
+    private async Task Fill(AuthorizationRequest pending, Session session, Client client, InstitutionChoice choice, string request, CancellationToken ct)
+    {
+        RequestId = request;
+        Person = session.Holder.Name;
+        ClientName = Language == "en" ? client.NameEn : client.NameZh;
+        Affiliations = Among(choice);
+        ClientHost = new Uri(pending.RedirectUri).IdnHost;
+        Details = pending.Details;
+        Scopes = pending.Scope.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var withheld = new List<(string, CardAffiliation)>();
+        foreach (var affiliation in Affiliations)
+        {
+            var held = (await tokens.StillHeld(pending.Scope, session, affiliation.Institution, ct)).Split(' ');
+            withheld.AddRange(Scopes.Except(held, StringComparer.Ordinal).Select(s => (s, affiliation)));
+        }
+
+        Withheld = withheld;
+        // Chromium follows form-action through redirects: the answer goes to the relying party's registered origin.
+        PageSecurity.AllowFormTarget(HttpContext, new Uri(pending.RedirectUri).GetLeftPart(UriPartial.Authority));
+    }
+
+    private static IReadOnlyList<CardAffiliation> Among(InstitutionChoice choice) => choice switch
+    {
+        InstitutionChoice.Made { Affiliation: var one } => [one],
+        InstitutionChoice.Open { Among: var some } => some,
+        _ => [],
+    };
 
     /// <summary>Takes the decision.</summary>
     public async Task<IActionResult> OnPost([FromForm] string? request, [FromForm] string? institution, [FromForm] string? decision, CancellationToken ct)
     {
-        if (await Load(request, ct) is not var (pending, session, _))
+        if (await Load(request, ct) is not var (pending, session, client))
         {
             return Redirect("/error?rule=request-expired");
         }
@@ -81,17 +124,34 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
 
         if (decision != "accept")
         {
-            return Answer(AuthorizationAnswer.Error(pending.RedirectUri, pending.State, options.Issuer, "access_denied", "The person declined."));
+            return await requests.Answer(pending, ct)
+                ? Answer(await answers.Error(pending, "access_denied", "The person declined.", ct)) : Redirect("/error?rule=request-answered");
         }
 
-        return session.Holder.Affiliations.FirstOrDefault(a => a.Institution == institution) is { } chosen
-            ? Answer(await codes.Answer(pending, session, chosen.Institution, acknowledge: true, ct))
-            : Redirect("/error?rule=no-affiliation");
+        if (Among(InstitutionChoice.For(pending, client, session)).FirstOrDefault(a => a.Institution == institution) is not { } chosen)
+        {
+            return Redirect("/error?rule=no-affiliation");
+        }
+
+        await sessions.Remember(session, chosen.Institution, ct);
+        return Answer(await codes.Answer(pending, session, chosen.Institution, acknowledge: true, ct));
     }
 
     /// <summary>Kind and role of an affiliation, for people.</summary>
     public string Describe(CardAffiliation affiliation) =>
         T.GetValueOrDefault("role." + affiliation.Role, affiliation.Role) + " · " + T.GetValueOrDefault("affiliation." + affiliation.Kind, affiliation.Kind);
+
+    /// <summary>A detail in a sentence.</summary>
+    public string Describe(AuthorizationDetail detail) => detail switch
+    {
+        AuthorizationDetail.Signing signing => string.Format(
+            CultureInfo.InvariantCulture, T["detail." + signing.Type], signing.Digests.Count,
+            Affiliations.FirstOrDefault(a => a.Institution == signing.Institution.Value)?.InstitutionName ?? signing.Institution.Value),
+        AuthorizationDetail.RecordAccess access => string.Format(
+            CultureInfo.InvariantCulture, T["detail.record_access"], access.Patient.Value, string.Join(Language == "en" ? ", " : "、", access.Classes), access.Purpose,
+            access.ExpiresAt.ToOffset(TimeSpan.FromHours(8)).ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)),
+        _ => detail.Type,
+    };
 
     private async Task<(AuthorizationRequest Pending, Session Session, Client Client)?> Load(string? request, CancellationToken ct) =>
         await requests.Find(HttpContext, request, ct) is { } pending && await sessions.Find(HttpContext, ct) is { } session && await clients.Find(pending.ClientId, ct) is { } client
@@ -104,7 +164,7 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
         !pending.Accepts(session) ? Redirect("/login?request=" + request)
         : await hinted.Is(pending, session, ct) ? null
         : session.Id == pending.Login
-            ? Answer(AuthorizationAnswer.Error(pending.RedirectUri, pending.State, options.Issuer, "login_required", "Another person logged in than id_token_hint names."))
+            ? Answer(await answers.Error(pending, "login_required", "Another person logged in than the request names.", ct))
             : Redirect("/login?request=" + request);
 
     private static ResultOf Answer(IResult result) => new(result);

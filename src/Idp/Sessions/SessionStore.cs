@@ -13,10 +13,10 @@ namespace Trust.Idp.Sessions;
 /// <param name="Certificate">SHA-256 hex of the card's authentication certificate.</param>
 /// <param name="Holder">Who the registry said holds that certificate, when it was shown.</param>
 /// <param name="AuthenticatedAt">When the card was used.</param>
-/// <param name="Acr">How well the card could be checked, the <c>acr</c> of tokens (<see cref="Login.Acr"/>).</param>
+/// <param name="Acr">How well the card could be checked, the <c>acr</c> of tokens (<see cref="AuthenticationContext"/>).</param>
 /// <param name="Institution">Institution that the person chose last in it; null while none was chosen.</param>
 public sealed record Session(
-    Guid Id, string Person, string Certificate, CardHolder Holder, DateTimeOffset AuthenticatedAt, string Acr = Login.Acr.Card, string? Institution = null);
+    Guid Id, string Person, string Certificate, CardHolder Holder, DateTimeOffset AuthenticatedAt, string Acr = AuthenticationContext.Card, string? Institution = null);
 
 /// <summary>Server-side sessions: ending one ends its tokens, and tells the systems that had them.</summary>
 public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, IdpOptions options, Kernel.Hosting.ServiceOptions service, TimeProvider clock)
@@ -102,7 +102,7 @@ public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, IdpOptions 
                 .With(now + options.SessionLife).With(callerRegion).With(login.Acr).Execute(ct);
         }
 
-        var outcome = await outbox.Append(tx, Event("AUTH.login", session.Person, session.Certificate, session.Id, login.Acr is Login.Acr.Card ? "card" : "card-degraded"), ct);
+        var outcome = await outbox.Append(tx, Event("AUTH.login", session.Person, session.Certificate, session.Id, login.Acr is AuthenticationContext.Card ? "card" : "card-degraded"), ct);
         return outcome is AppendOutcome.Appended ? (session, cookie) : null;
     }
 

@@ -21,6 +21,7 @@ public sealed class MapTests
             "GET /login/card | anyone | Login | ByProtocol",
             "POST /token | anyone | Read | ByProtocol",
             "POST /introspect | anyone | Read | ByProtocol",
+            "POST /revoke | anyone | Read | ByProtocol",
             "GET /userinfo | anyone | Read | ByProtocol",
             "POST /userinfo | anyone | Read | ByProtocol",
             "GET /end-session | anyone | Login | ByProtocol",
@@ -30,12 +31,18 @@ public sealed class MapTests
             "POST /consents/{id}/withdrawal | token with scope consent.record | Client | FirstAnswer",
             "GET /consents | service sign | None | ByProtocol",
             "PUT /shreddings/{id:guid} | service ledger | None | ByProtocol",
+            "POST /register | anyone | Login | ByProtocol",
+            "GET /register/{clientId} | anyone | Login | ByProtocol",
+            "PUT /register/{clientId} | anyone | Login | ByProtocol",
+            "DELETE /register/{clientId} | anyone | Login | ByProtocol",
             "GET /login | anyone | Login | ByProtocol",
             "GET /consent | anyone | Login | ByProtocol",
             "GET /error | anyone | Login | ByProtocol",
             "GET /sign-out | anyone | Login | ByProtocol",
+            "GET /session | anyone | Read | ByProtocol",
             "GET /signed-out | anyone | Login | ByProtocol",
             "GET /assets/trust.css | anyone | Read | ByProtocol",
+            "GET /assets/session.js | anyone | Read | ByProtocol",
             "GET /assets/mark.svg | anyone | Read | ByProtocol",
             "GET /assets/submit.js | anyone | Read | ByProtocol",
         ];
@@ -45,7 +52,8 @@ public sealed class MapTests
         Assert.Equal(
             [
                 "GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server", "GET /jwks", "GET /end-session", "POST /end-session",
-                "POST /consents/{id}/withdrawal", "GET /error", "GET /sign-out", "GET /signed-out", "GET /assets/trust.css", "GET /assets/mark.svg",
+                "POST /consents/{id}/withdrawal", "GET /error", "GET /sign-out", "GET /session", "GET /signed-out", "GET /assets/trust.css",
+                "GET /assets/session.js", "GET /assets/mark.svg",
                 "GET /assets/submit.js",
             ],
             rows.Where(r => r.AnswersUncompared).Select(r => $"{r.Method} {r.Path}"));

@@ -115,7 +115,7 @@ internal static class ClientRules
         {
             var keys = new JsonWebKeySet(jwks).Keys;
             // RFC 7517 4.5: with one key there is nothing to tell apart.
-            return keys.Count > 0 && keys.All(k => (k.Kid is { Length: > 0 } || (kidOptional && keys.Count == 1)) && !k.HasPrivateKey);
+            return keys.Count > 0 && keys.All(k => k is not null && (k.Kid is { Length: > 0 } || (kidOptional && keys.Count == 1)) && !k.HasPrivateKey);
         }
         catch (Exception e) when (e is ArgumentException or JsonException or FormatException)
         {

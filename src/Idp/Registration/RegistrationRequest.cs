@@ -147,7 +147,7 @@ internal static class RegistrationRequest
 
     private static string? Text(JsonObject node, string name) => node[name]?.GetValue<string>() is { Length: > 0 } text ? text : null;
 
-    private static IReadOnlyList<string> Texts(JsonObject node, string name) => node[name] is { } value ? [.. value.AsArray().Select(v => v!.GetValue<string>())] : [];
+    private static IReadOnlyList<string> Texts(JsonObject node, string name) => node[name] is { } value ? [.. value.AsArray().Select(v => v?.GetValue<string>() ?? throw new JsonException("A list has an empty place."))] : [];
 
     private static string Shown(string value) => value.Length <= 200 && !value.Any(char.IsControl) ? value : "An address";
 }

@@ -22,6 +22,9 @@ internal sealed partial class HandBrowser(RunningTrust trust) : IDisposable
     /// <summary>The session's cookie, or null.</summary>
     public Cookie? Session => _cookies.GetCookies(new Uri(Issuer)).FirstOrDefault(c => c.Name == "__Host-session");
 
+    /// <summary>A cookie of the provider, or null.</summary>
+    public Cookie? Named(string name) => _cookies.GetCookies(new Uri(Issuer)).FirstOrDefault(c => c.Name == name);
+
     /// <summary>An authorization request of the hospital's workstation.</summary>
     public string Authorize(params (string Name, string Value)[] more)
     {

@@ -85,6 +85,8 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
     [InlineData("/introspect", "POST")]
     [InlineData("/userinfo", "GET, HEAD, POST")]
     [InlineData("/end-session", "GET, HEAD, POST")]
+    [InlineData("/session", "GET, HEAD")]
+    [InlineData("/assets/session.js", "GET, HEAD")]
     [InlineData("/patients", "POST")]
     [InlineData("/consents", "GET, HEAD, POST")]
     [InlineData("/consents/1/withdrawal", "POST")]

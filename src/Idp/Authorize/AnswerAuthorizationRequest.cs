@@ -74,7 +74,7 @@ public sealed class AnswerAuthorizationRequest(
                 ? (null, null, await Told(outer, client, "invalid_request", "This client signs its requests: send request (RFC 9101).", ct)) : (outer, null, null);
         }
 
-        return await objects.Read(request, client) switch
+        return await objects.Read(request, client, ct) switch
         {
             RequestObjectOutcome.Signed signed => (signed.Parameters, null, null),
             RequestObjectOutcome.Refused refused => (null, null, await Told(outer, client, refused.Error, refused.Detail, ct)),

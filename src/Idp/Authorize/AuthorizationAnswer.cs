@@ -56,8 +56,8 @@ public sealed class AuthorizationAnswer(ClientStore clients, SigningKeys keys, I
     // JARM 2.1: the parameters beside iss, aud and exp.
     private async Task<string> Signed(string clientId, KeyValuePair<string, string?>[] values, CancellationToken ct)
     {
-        _ = await clients.Find(clientId, ct);
-        return await keys.Sign("JWT", TokenIssuer.Write(json =>
+        var client = await clients.Find(clientId, ct);
+        return await keys.Sign(client?.Metadata.AuthorizationSignedResponseAlg ?? "ES256", "JWT", TokenIssuer.Write(json =>
         {
             json.WriteString("aud", clientId);
             json.WriteNumber("exp", (clock.GetUtcNow() + ResponseLife).ToUnixTimeSeconds());

@@ -7,7 +7,7 @@ namespace Trust.Idp.Authorize;
 
 /// <summary>The pushed authorization request endpoint (RFC 9126): the client proves itself, the request is judged whole, and a browser carries only its name.</summary>
 public sealed class PushRequest(
-    ClientAuthentication authentication, RequestObjects objects, AuthorizationParameters parameters, PushedRequests pushed, RefusalCounter strangers)
+    ClientAuthentication authentication, RequestObjects objects, AuthorizationParameters parameters, PushedRequests pushed, Senders senders, RefusalCounter strangers)
 {
     /// <summary>Largest body, in bytes.</summary>
     public const int MaximumBody = 64 * 1024;
@@ -23,7 +23,7 @@ public sealed class PushRequest(
         switch (await authentication.Authenticate(form, context.Request, ct))
         {
             case ClientOutcome.Proved(var client):
-                return await Answer(context, client, form);
+                return await Answer(context, client, form, ct);
             case ClientOutcome.Refused(var rule):
                 strangers.Count("invalid-client");
                 return OAuthError.OfClient(context, rule);
@@ -32,7 +32,7 @@ public sealed class PushRequest(
         }
     }
 
-    private async Task<IResult> Answer(HttpContext context, Client client, FormFields form)
+    private async Task<IResult> Answer(HttpContext context, Client client, FormFields form, CancellationToken ct)
     {
         if (!client.GrantTypes.Contains("authorization_code", StringComparer.Ordinal))
         {
@@ -47,7 +47,7 @@ public sealed class PushRequest(
         var asked = form;
         if (form.Text("request") is { } request)
         {
-            switch (await objects.Read(request, client))
+            switch (await objects.Read(request, client, ct))
             {
                 case RequestObjectOutcome.Signed signed:
                     asked = signed.Parameters;
@@ -63,15 +63,27 @@ public sealed class PushRequest(
 
         return await parameters.Judge(asked, client) switch
         {
-            AuthorizationOutcome.Accepted => await Keep(context, client, asked),
+            AuthorizationOutcome.Accepted { Request: var accepted } => await Keep(context, client, asked, accepted, ct),
             AuthorizationOutcome.Refused refused => Refuse(context, refused.Error, refused.Detail),
             _ => throw new InvalidOperationException("A closed set."),
         };
     }
 
-    private async Task<IResult> Keep(HttpContext context, Client client, FormFields asked)
+    private async Task<IResult> Keep(HttpContext context, Client client, FormFields asked, AuthorizationRequest accepted, CancellationToken ct)
     {
+        // RFC 9449 10.1: the proof's key is the code's; a thumbprint beside it names the same.
+        var (holds, shown) = await senders.ProofAt(context, ct);
+        if (!holds || (shown is not null && accepted.DpopJkt is { } stated && stated != shown))
+        {
+            return Refuse(context, "invalid_dpop_proof", "The DPoP proof does not hold for this request, or dpop_jkt names another key.");
+        }
+
         var kept = asked.Values.Where(v => AuthorizationParameters.Known.Contains(v.Key, StringComparer.Ordinal)).ToDictionary(v => v.Key, v => v.Value, StringComparer.Ordinal);
+        if (shown is not null)
+        {
+            kept["dpop_jkt"] = shown;
+        }
+
         context.Response.Headers.CacheControl = "no-store";
         return Results.Json(new PushedBody(await pushed.Keep(client, kept), (int)PushedRequests.Life.TotalSeconds), IdpJson.Default.PushedBody, statusCode: StatusCodes.Status201Created);
     }

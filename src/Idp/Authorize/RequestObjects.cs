@@ -26,7 +26,7 @@ public abstract record RequestObjectOutcome
 /// Signed request objects (RFC 9101, FAPI 2.0 Message Signing 5.3): read from the parts themselves, each member once, signed by a registered key of the
 /// client, meant for this provider and of this hour. Nothing is fetched that one points to.
 /// </summary>
-public sealed class RequestObjects(IdpOptions options, TimeProvider clock)
+public sealed class RequestObjects(ClientKeys keys, IdpOptions options, TimeProvider clock)
 {
     private const int MaxHeader = 2048;
     private const int MaxDepth = 8;
@@ -43,7 +43,7 @@ public sealed class RequestObjects(IdpOptions options, TimeProvider clock)
         : [SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.RsaSsaPssSha256];
 
     /// <summary>Reads and judges an object.</summary>
-    public async Task<RequestObjectOutcome> Read(string value, Client client)
+    public async Task<RequestObjectOutcome> Read(string value, Client client, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(client);
         var (header, payload) = Parts(value);
@@ -63,7 +63,7 @@ public sealed class RequestObjects(IdpOptions options, TimeProvider clock)
             return Bad("The request object's algorithm is not accepted of this client.");
         }
 
-        return BrokenHeader(head) ?? BrokenClaims(claims, client) ?? (await IsSigned(value, alg, client) ? Parameters(claims) : Bad("The request object's signature does not verify with the client's registered keys."));
+        return BrokenHeader(head) ?? BrokenClaims(claims, client) ?? (await IsSigned(value, alg, client, ct) ? Parameters(claims) : Bad("The request object's signature does not verify with the client's registered keys."));
     }
 
     private static (JsonElement? Header, JsonElement? Payload) Parts(string value)
@@ -141,17 +141,17 @@ public sealed class RequestObjects(IdpOptions options, TimeProvider clock)
         return true;
     }
 
-    private async Task<bool> IsSigned(string value, string alg, Client client)
+    private async Task<bool> IsSigned(string value, string alg, Client client, CancellationToken ct)
     {
         if (ReceivedToken.TryRead(_handler, value) is not { } parsed)
         {
             return false;
         }
 
-        var keys = string.IsNullOrEmpty(parsed.Kid) ? client.Keys.Count == 1 ? client.Keys : [] : [.. client.Keys.Where(k => k.KeyId == parsed.Kid)];
-        return keys.Count > 0 && await _handler.ValidateTokenAsync(parsed, new TokenValidationParameters
+        var registered = await keys.Of(client, parsed.Kid, ct);
+        return registered.Count > 0 && await _handler.ValidateTokenAsync(parsed, new TokenValidationParameters
         {
-            ValidAlgorithms = [alg], IssuerSigningKeys = keys, ValidateIssuer = false, ValidateAudience = false, ValidateLifetime = false, TryAllIssuerSigningKeys = string.IsNullOrEmpty(parsed.Kid),
+            ValidAlgorithms = [alg], IssuerSigningKeys = registered, ValidateIssuer = false, ValidateAudience = false, ValidateLifetime = false, TryAllIssuerSigningKeys = string.IsNullOrEmpty(parsed.Kid),
         }) is { IsValid: true };
     }
 

@@ -63,7 +63,7 @@ public sealed class ShowMetadata(IdpOptions options)
             json.WriteBoolean("request_uri_parameter_supported", false);
             json.WriteBoolean("require_request_uri_registration", false);
             Array(json, "request_object_signing_alg_values_supported", "ES256", "PS256", "RS256");
-            Array(json, "authorization_signing_alg_values_supported", "ES256");
+            Array(json, "authorization_signing_alg_values_supported", "ES256", "PS256", "RS256");
             Array(json, "authorization_details_types_supported", [.. AuthorizationDetails.Types]);
             Array(json, "prompt_values_supported", "none", "login", "consent", "select_account");
             Array(json, "display_values_supported", "page", "popup", "touch", "wap");

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using CsCheck;
+using Microsoft.Extensions.Logging.Abstractions;
 using Trust.Idp.Authorize;
+using Trust.Idp.Clients;
 using Trust.TestKit;
 
 namespace Trust.Idp.Tests.Authorize;
@@ -9,7 +11,7 @@ namespace Trust.Idp.Tests.Authorize;
 public sealed class RequestObjectTests : IDisposable
 {
     private readonly Asking _asking = new();
-    private readonly RequestObjects _objects = new(Asking.Options, new ManualClock(Asking.Now));
+    private readonly RequestObjects _objects = new(new ClientKeys(null!, new ManualClock(Asking.Now), NullLogger<ClientKeys>.Instance), Asking.Options, new ManualClock(Asking.Now));
 
     [Theory]
     [InlineData("fapi2", "ES256")]
@@ -17,7 +19,7 @@ public sealed class RequestObjectTests : IDisposable
     [InlineData("oidc-compat", "RS256")]
     public async Task What_the_client_signed_is_what_counts(string profile, string alg)
     {
-        var read = Assert.IsType<RequestObjectOutcome.Signed>(await _objects.Read(_asking.Sign(Asking.Claims(), alg, ""","typ":"oauth-authz-req+jwt" """), _asking.Client(profile)));
+        var read = Assert.IsType<RequestObjectOutcome.Signed>(await _objects.Read(_asking.Sign(Asking.Claims(), alg, ""","typ":"oauth-authz-req+jwt" """), _asking.Client(profile), CancellationToken.None));
         Assert.Equal(("s-1", Asking.Redirect, null), (read.Parameters.Text("state"), read.Parameters.Text("redirect_uri"), read.Parameters.Text("iss")));
     }
 
@@ -30,7 +32,7 @@ public sealed class RequestObjectTests : IDisposable
         claims["claims"] = new JsonObject { ["userinfo"] = new JsonObject { ["name"] = null } };
         claims["max_age"] = 60;
         claims["unknown"] = true;
-        var read = Assert.IsType<RequestObjectOutcome.Signed>(await _objects.Read(_asking.Sign(claims), _asking.Client()));
+        var read = Assert.IsType<RequestObjectOutcome.Signed>(await _objects.Read(_asking.Sign(claims), _asking.Client(), CancellationToken.None));
         Assert.Equal(("""{"userinfo":{"name":null}}""", "60", null), (read.Parameters.Text("claims"), read.Parameters.Text("max_age"), read.Parameters.Text("unknown")));
     }
 
@@ -91,7 +93,7 @@ public sealed class RequestObjectTests : IDisposable
         using var other = new Asking();
         await Refused(other.Sign(Asking.Claims()));
         await Refused(_asking.Sign(Asking.Claims().ToJsonString().Replace("\"state\"", "\"state\":\"x\",\"state\"", StringComparison.Ordinal)));
-        Assert.IsType<RequestObjectOutcome.Refused>(await _objects.Read(_asking.Sign(Asking.Claims()), _asking.Client(alg: "PS256")));
+        Assert.IsType<RequestObjectOutcome.Refused>(await _objects.Read(_asking.Sign(Asking.Claims()), _asking.Client(alg: "PS256"), CancellationToken.None));
         var signed = _asking.Sign(Asking.Claims());
         await Refused(signed[..^4] + (signed[^4] == 'A' ? 'B' : 'A') + signed[^3..]);
     }
@@ -99,7 +101,7 @@ public sealed class RequestObjectTests : IDisposable
     // oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported.
     [Fact]
     public async Task Unsigned_objects_are_not_supported_where_signed_ones_are_not_demanded() =>
-        Assert.Equal("request_not_supported", Assert.IsType<RequestObjectOutcome.Refused>(await _objects.Read(_asking.Sign(Asking.Claims(), "none"), _asking.Client("oidc-compat"))).Error);
+        Assert.Equal("request_not_supported", Assert.IsType<RequestObjectOutcome.Refused>(await _objects.Read(_asking.Sign(Asking.Claims(), "none"), _asking.Client("oidc-compat"), CancellationToken.None)).Error);
 
     [Fact]
     public async Task Whatever_is_sent_is_read_or_refused_and_never_a_fault()
@@ -111,11 +113,11 @@ public sealed class RequestObjectTests : IDisposable
                 Gen.Select(Gen.String, Gen.String, Gen.String, (a, b, c) => a + "." + b + "." + c),
                 Gen.Select(Gen.Int[0, good.Length - 1], Gen.Char[' ', '~'], (at, with) => good[..at] + with + good[(at + 1)..]),
                 Gen.Select(Gen.Int[0, 600], Gen.String, (at, with) => _asking.Sign(Asking.Claims().ToJsonString().Insert(Math.Min(at, Asking.Claims().ToJsonString().Length), with))))
-            .SampleAsync(async text => Assert.NotNull(await _objects.Read(text, client)), iter: 2_000, threads: 1);
+            .SampleAsync(async text => Assert.NotNull(await _objects.Read(text, client, CancellationToken.None)), iter: 2_000, threads: 1);
     }
 
     public void Dispose() => _asking.Dispose();
 
     private async Task Refused(string value) =>
-        Assert.Equal("invalid_request_object", Assert.IsType<RequestObjectOutcome.Refused>(await _objects.Read(value, _asking.Client())).Error);
+        Assert.Equal("invalid_request_object", Assert.IsType<RequestObjectOutcome.Refused>(await _objects.Read(value, _asking.Client(), CancellationToken.None)).Error);
 }

@@ -12,7 +12,7 @@ internal static class DataClasses
     private static readonly RetentionPeriod UntilExpiry = new(null, "until it expires", "the sweep of what has expired");
 
     public static readonly ClassedTable SigningKeys = ClassedTable.Of(
-        "signing_keys", new RetentionPeriod(null, "as long as tokens may verify under it", "nothing"), (Public, "kid label spki state created_at activated_at retired_at"));
+        "signing_keys", new RetentionPeriod(null, "as long as tokens may verify under it", "nothing"), (Public, "kid label spki state created_at activated_at retired_at alg"));
 
     public static readonly ClassedTable Clients = ClassedTable.Of(
         "clients", ByUse,
@@ -37,10 +37,17 @@ internal static class DataClasses
         (Deidentified, "person acknowledged_at"), (Public, "client_id scope notice_version notice_sha256 region"));
 
     public static readonly ClassedTable Codes = ClassedTable.Of(
-        "codes", UntilExpiry, (Key, "hash nonce"), (Deidentified, "session_id used_at"), (Public, "client_id redirect_uri code_challenge scope resource institution expires_at"));
+        "codes", UntilExpiry, (Key, "hash nonce"), (Deidentified, "session_id used_at authorization_details"),
+        (Public, "client_id redirect_uri code_challenge scope resource institution expires_at dpop_jkt claims"));
 
     public static readonly ClassedTable Tokens = ClassedTable.Of(
-        "tokens", UntilExpiry, (Key, "code_hash"), (Deidentified, "jti session_id subject issued_at expires_at revoked_at"), (Public, "client_id"));
+        "tokens", UntilExpiry, (Key, "code_hash"), (Deidentified, "jti session_id subject issued_at expires_at revoked_at family authorization_details"), (Public, "client_id jkt x5t"));
+
+    public static readonly ClassedTable RefreshFamilies = ClassedTable.Of(
+        "refresh_families", UntilExpiry, (Key, "code_hash"), (Deidentified, "id session_id person authorization_details created_at expires_at ended_at end_reason"),
+        (Public, "client_id institution scope resource claims jkt x5t region"));
+
+    public static readonly ClassedTable RefreshTokens = ClassedTable.Of("refresh_tokens", UntilExpiry, (Key, "hash"), (Deidentified, "family issued_at expires_at used_at"));
 
     // Without the pseudonym no record of the patient is found: it stays as long as any of them.
     public static readonly ClassedTable Patients = ClassedTable.Of(

@@ -3,7 +3,7 @@ using Trust.Kernel.Postgres;
 
 namespace Trust.Idp;
 
-/// <summary>Removes what has expired and can no longer matter: requests, handles, codes, assertions, tokens. Sessions stay for the record.</summary>
+/// <summary>Removes what has expired and can no longer matter: requests, handles, codes, assertions, tokens, refresh families. Sessions stay for the record.</summary>
 internal sealed class ExpirySweep(NpgsqlDataSource db, TimeProvider clock)
 {
     /// <summary>Between two sweeps.</summary>
@@ -12,6 +12,7 @@ internal sealed class ExpirySweep(NpgsqlDataSource db, TimeProvider clock)
     private const string Sql = """
         WITH old_requests AS (DELETE FROM authorization_requests WHERE expires_at < $1),
              old_codes AS (DELETE FROM codes WHERE expires_at < $2),
+             old_families AS (DELETE FROM refresh_families WHERE expires_at < $2),
              old_assertions AS (DELETE FROM client_assertions WHERE expires_at < $1)
         DELETE FROM tokens WHERE expires_at < $2
         """;

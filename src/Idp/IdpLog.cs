@@ -14,4 +14,7 @@ internal static partial class IdpLog
 
     [LoggerMessage(4004, LogLevel.Warning, "Code of client {Client} was sent twice; its tokens are revoked")]
     public static partial void CodeReplayed(ILogger log, string client);
+
+    [LoggerMessage(4006, LogLevel.Warning, "The keys at {Address} could not be read: {Why}")]
+    public static partial void ClientKeysUnreadable(ILogger log, string address, string why);
 }

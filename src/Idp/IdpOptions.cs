@@ -13,6 +13,13 @@ public sealed record IdpOptions
     [Required, RegularExpression("^https://[^/?#]+$")]
     public required string CardUrl { get; init; }
 
+    /// <summary>Base URL of the listener for clients that prove themselves or bind their tokens by a certificate (RFC 8705 5); absent: they cannot.</summary>
+    [RegularExpression("^https://[^/?#]+$")]
+    public string? MtlsUrl { get; init; }
+
+    /// <summary>Issuing certificates that <c>tls_client_auth</c> trusts, as PEM files of the public folder, roots among them. Empty: the method is refused.</summary>
+    public IReadOnlyList<string> ClientIssuers { get; init; } = [];
+
     /// <summary>Life of an access token; at most five minutes, because it cannot be recalled (docs/ARCHITECTURE.md §1 rule 3).</summary>
     [Range(typeof(TimeSpan), "00:00:30", "00:05:00")]
     public TimeSpan AccessTokenLife { get; init; } = TimeSpan.FromMinutes(5);

@@ -30,6 +30,7 @@ internal static class Map
             .Get<ReturnFromCard>("/login/card", Who.Anyone, Limit.Login, e => e.Handle, "Back from the card host: the session opens in the browser that began.", Browser)
             .Protocol<AnswerTokenRequest>("/token", Who.Anyone, Limit.Read, e => e.Handle, "Token endpoint; the client proves itself in the body.", OAuth)
             .Protocol<IntrospectToken>("/introspect", Who.Anyone, Limit.Read, e => e.Handle, "Whether a token counts now; the client proves itself in the body.", OAuth)
+            .Protocol<RevokeToken>("/revoke", Who.Anyone, Limit.Read, e => e.Handle, "Ends a token of the client's own; the client proves itself in the body.", r => OAuth(Route.Uncompared(r)))
             .Get<ShowUserInfo>("/userinfo", Who.Anyone, Limit.Read, e => e.Handle, "The person an access token speaks for.", r => r with { Data = DataClass.Identity })
             .Protocol<ShowUserInfo>("/userinfo", Who.Anyone, Limit.Read, e => e.Handle, "The same, by POST.", OAuth)
             .Get<EndSession>("/end-session", Who.Anyone, Limit.Login, e => e.Handle, "RP-initiated logout.", Route.Uncompared)

@@ -45,9 +45,10 @@ public static class Program
         services.AddLoop<SealStoredIdentities>("seal-stored", SealStoredIdentities.Pause, (old, ct) => old.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
-        services.AddSingleton<ClientStore>().AddSingleton<ClientAuthentication>();
+        services.AddSingleton<ClientStore>().AddSingleton<ClientKeys>().AddSingleton<ClientAssertions>().AddSingleton<ClientCertificates>().AddSingleton<ClientAuthentication>();
         services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
-        services.AddSingleton<TokenIssuer>().AddSingleton<RedeemCode>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
+        services.AddSingleton<TokenIssuer>().AddSingleton<Senders>().AddSingleton<IssueTokens>().AddSingleton<RefreshFamilies>();
+        services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<IssueCode>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
@@ -68,12 +69,13 @@ public static class Program
         app.Services.GetRequiredService<RouteTable>().Cover(app.MapRazorPages());
     }
 
-    // The card host asks every browser for a certificate; nothing else may live there, or a card would be asked for it too.
+    // The card host asks every browser for a certificate; nothing else may live there, or a card would be asked for it too. The same holds for the
+    // host at which clients show theirs.
     private static void OnlyCardsOnTheCardHost(WebApplication app)
     {
         app.Use((context, next) =>
         {
-            if (context.ListenerName is "Card" && context.Request.Path != "/card" && !context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal))
+            if (context.ListenerName is "Card" or ClientCertificates.Listener && !LivesThere(context))
             {
                 context.Response.StatusCode = StatusCodes.Status404NotFound;
                 return Task.CompletedTask;
@@ -82,6 +84,11 @@ public static class Program
             return next(context);
         });
     }
+
+    private static bool LivesThere(HttpContext context) =>
+        context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal)
+        || (context.ListenerName is "Card" ? context.Request.Path == "/card"
+            : context.Request.Path.Value is "/token" or "/revoke" or "/introspect" or "/userinfo" or "/par" or "/device_authorization" or "/bc-authorize");
 
     private static async Task Provision(IServiceProvider services, CancellationToken ct)
     {

@@ -21,6 +21,9 @@ public sealed record Actor(string Subject, string? Certificate = null, string? R
 /// </summary>
 public sealed record AuditEvent
 {
+    /// <summary>Its identity, for a producer that names the event in what the act brings forth, a UUIDv7 of the present; null for a fresh one.</summary>
+    public EventId? Id { get; init; }
+
     /// <summary>Name in <see cref="EventCatalogue"/>.</summary>
     public required string Action { get; init; }
 

@@ -60,7 +60,7 @@ public static class EventBody
             return null;
         }
 
-        var id = new EventId(Guid.CreateVersion7(now));
+        var id = e.Id ?? new EventId(Guid.CreateVersion7(now));
         var dataKey = e.Sealed.IsEmpty ? [] : RandomNumberGenerator.GetBytes(32);
         var text = new StringBuilder(1024);
         Write(text, e, place, now, id, dataKey);

@@ -73,6 +73,9 @@ public interface IToken : IAsyncDisposable
     /// <summary>The same on the sessions of a lane.</summary>
     ValueTask<byte[]> Sign(KeyRef key, ReadOnlyMemory<byte> digest, TokenLane lane, CancellationToken ct);
 
+    /// <summary>RSASSA-PSS with SHA-256 and a salt of 32 bytes (CKM_RSA_PKCS_PSS) over a SHA-256 digest by an Rsa3072 key: 384 bytes.</summary>
+    ValueTask<byte[]> SignPss(KeyRef key, ReadOnlyMemory<byte> digest, CancellationToken ct);
+
     /// <summary>HMAC-SHA-256 (CKM_SHA256_HMAC), 32 bytes.</summary>
     ValueTask<byte[]> Mac(KeyRef key, ReadOnlyMemory<byte> data, CancellationToken ct);
 

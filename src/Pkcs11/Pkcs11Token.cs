@@ -93,6 +93,12 @@ public sealed class Pkcs11Token : IToken
 #pragma warning restore VSTHRD002
 
     /// <inheritdoc/>
+    public async ValueTask<byte[]> SignPss(KeyRef key, ReadOnlyMemory<byte> digest, CancellationToken ct) =>
+        digest.Length == 32
+            ? await _pool.Run((session, live) => session.SignPss(Entry(session, live, key, KeyAlgorithm.Rsa3072).Handle, digest.Span, 384), Repeatable, ct)
+            : throw new TokenException(CKR.CKR_DATA_LEN_RANGE, "SignPss");
+
+    /// <inheritdoc/>
     public async ValueTask<byte[]> Mac(KeyRef key, ReadOnlyMemory<byte> data, CancellationToken ct) =>
         await _pool.Run(
             (session, live) => session.Sign((ulong)CKM.CKM_SHA256_HMAC, Entry(session, live, key, KeyAlgorithm.HmacSha256).Handle, data.Span, 32),

@@ -138,6 +138,21 @@ internal sealed class TokenSession(Pkcs11Library library, ulong session) : IDisp
         return length == (ulong)maxLength ? output : output[..(int)length];
     }
 
+    /// <summary>RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes (RFC 7518 3.5) over a digest.</summary>
+    /// <param name="key">Handle of the private key.</param>
+    /// <param name="digest">SHA-256, 32 bytes.</param>
+    /// <param name="length">Length of the modulus in bytes.</param>
+    public unsafe byte[] SignPss(ulong key, ReadOnlySpan<byte> digest, int length)
+    {
+        var parameters = new CK_RSA_PKCS_PSS_PARAMS { HashAlg = (ulong)CKM.CKM_SHA256, Mgf = (ulong)CKG.CKG_MGF1_SHA256, Len = 32 };
+        var m = new CK_MECHANISM { Mechanism = (ulong)CKM.CKM_RSA_PKCS_PSS, Parameter = (nint)(&parameters), ParameterLen = (ulong)sizeof(CK_RSA_PKCS_PSS_PARAMS) };
+        ReturnCode.Check(library.C_SignInit(session, ref m, key), "C_SignInit");
+        var output = new byte[length];
+        var written = (ulong)length;
+        ReturnCode.Check(library.C_Sign(session, Addressable(digest), (ulong)digest.Length, output, ref written), "C_Sign");
+        return written == (ulong)length ? output : throw new TokenException("SIGNATURE_LENGTH", "The token's RSA signature is not as long as the modulus.");
+    }
+
     /// <summary>
     /// ECDH with no key derivation function (CKM_ECDH1_DERIVE, CKD_NULL): the shared point's x, 32 bytes. PKCS#11 gives it as a key only: an object of
     /// this session alone, readable, destroyed before this returns.

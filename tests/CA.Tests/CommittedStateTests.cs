@@ -54,6 +54,7 @@ public sealed class CommittedStateTests
         ["audit_relay"] = "the outbox's own place in the ledger",
         ["ceremony"] = "the ceremony's transcript; its events are of the installation",
         ["feed"] = "numbers that repeat the facts above for followers",
+        ["dpop_proofs"] = "marks against replay",
         ["idempotency"] = "answers kept for a retry",
         ["issuers"] = "the last list's number; the list itself is judged",
         ["key_ring"] = "cookie keys of this service",

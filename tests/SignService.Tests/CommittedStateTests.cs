@@ -26,6 +26,7 @@ public sealed class CommittedStateTests
     private static readonly Dictionary<string, string> NoFacts = new(StringComparer.Ordinal)
     {
         ["audit_relay"] = "the outbox's own place in the ledger",
+        ["dpop_proofs"] = "marks against replay",
         ["idempotency"] = "answers kept for a retry",
         ["key_ring"] = "cookie keys of this service",
         ["person_keys"] = "a patient's key, of which nothing lies under it yet; the row sealed under it is the fact",

@@ -5,22 +5,33 @@ using Npgsql;
 using Trust.Idp.Clients;
 using Trust.Idp.Keys;
 using Trust.Idp.Sessions;
+using Trust.Idp.Token;
 using Trust.Kernel.LiveStatus;
 using Trust.Kernel.Postgres;
 
 namespace Trust.Idp.Access;
 
+/// <summary>An access token of ours that counts now.</summary>
+/// <param name="Token">As it was signed.</param>
+/// <param name="Session">The person's session; null for a client that acts alone.</param>
+/// <param name="Claims">The claims parameter that its family was granted with, JSON; null for none.</param>
+public sealed record LiveAccess(JsonWebToken Token, Session? Session, string? Claims);
+
 /// <summary>Judges one of our own access tokens as of this instant: signature, row, session, and the person's standing in the registry.</summary>
 public sealed class LiveToken(
-    NpgsqlDataSource db, SigningKeys keys, SessionStore sessions, ClientStore clients, EntitlementClient entitlements, IdpOptions options, TimeProvider clock)
+    NpgsqlDataSource db, SigningKeys keys, SessionStore sessions, ClientStore clients, EntitlementClient entitlements, Senders senders, IdpOptions options, TimeProvider clock)
 {
-    private const string Find = "SELECT client_id, session_id FROM tokens WHERE jti = $1 AND revoked_at IS NULL AND expires_at > $2";
+    private const string Find = """
+        SELECT t.client_id, t.session_id, coalesce(c.claims, f.claims)
+        FROM tokens t LEFT JOIN codes c ON c.hash = t.code_hash LEFT JOIN refresh_families f ON f.id = t.family
+        WHERE t.jti = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
+        """;
     private static readonly string[] Types = ["at+jwt"];
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(5);
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = 16 * 1024 };
 
     /// <summary>The token and its session when it still counts, otherwise null.</summary>
-    public async Task<(JsonWebToken Token, Session? Session)?> Judge(string? value, CancellationToken ct)
+    public async Task<LiveAccess?> Judge(string? value, CancellationToken ct)
     {
         if (ReceivedToken.TryRead(_handler, value) is not { } received)
         {
@@ -40,13 +51,19 @@ public sealed class LiveToken(
             return null;
         }
 
-        var row = await db.Sql(Find).With(token.Id).With(clock.GetUtcNow()).One(r => new Tuple<string, Guid?>(r.GetString(0), r.IsDBNull(1) ? null : r.GetGuid(1)), ct);
-        return row switch
+        return await db.Sql(Find).With(token.Id).With(clock.GetUtcNow()).One(r => new Row(r.GetString(0), r.Nullable<Guid?>(1), r.Nullable<string>(2)), ct) switch
         {
             null => null,
-            { Item2: null } => await IsOfSystemAtWork(token, row.Item1, ct) ? (token, null) : null,
-            { Item2: { } sid } => await OfSession(token, sid, ct),
+            { SessionId: null } row => await IsOfSystemAtWork(token, row.ClientId, ct) ? new LiveAccess(token, null, null) : null,
+            { SessionId: { } sid } row => await OfSession(token, sid, row.Claims, ct),
         };
+    }
+
+    /// <summary>Whether a bound token is presented by whom it was given to (RFC 9449 7.1, RFC 8705 3).</summary>
+    internal async ValueTask<bool> IsFromItsSender(LiveAccess live, Presented presented, HttpContext context, CancellationToken ct)
+    {
+        using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(live.Token.EncodedPayload));
+        return await senders.IsMet(payload.RootElement.TryGetProperty("cnf", out var cnf) ? cnf : null, presented.Token, presented.ByDpop, context, ct);
     }
 
     private async Task<bool> IsOfSystemAtWork(JsonWebToken token, string clientId, CancellationToken ct) =>
@@ -54,7 +71,7 @@ public sealed class LiveToken(
         && (!token.TryGetPayloadValue<string>("acting_institution", out var institution)
             || await entitlements.Check(new EntitlementQuestion(null, institution, "system"), ct) is Entitlement.Permit);
 
-    private async Task<(JsonWebToken Token, Session? Session)?> OfSession(JsonWebToken token, Guid sid, CancellationToken ct)
+    private async Task<LiveAccess?> OfSession(JsonWebToken token, Guid sid, string? claims, CancellationToken ct)
     {
         if (await sessions.Find(sid, ct) is not { } session || !token.TryGetPayloadValue<string>("acting_institution", out var institution))
         {
@@ -62,7 +79,7 @@ public sealed class LiveToken(
         }
 
         var answer = await entitlements.Check(new EntitlementQuestion(session.Person, institution, "login", session.Certificate), ct);
-        return answer is Entitlement.Permit ? (token, session) : null;
+        return answer is Entitlement.Permit ? new LiveAccess(token, session, claims) : null;
     }
 
     /// <summary>Those of the named claims that the token has, as they stand in it.</summary>
@@ -79,4 +96,6 @@ public sealed class LiveToken(
             }
         }
     }
+
+    private sealed record Row(string ClientId, Guid? SessionId, string? Claims);
 }

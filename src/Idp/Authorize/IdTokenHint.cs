@@ -19,7 +19,7 @@ public sealed class IdTokenHint(SigningKeys keys, IdpOptions options)
 
         var result = await _handler.ValidateTokenAsync(received, new TokenValidationParameters
         {
-            ValidTypes = ["JWT"], ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, ValidateLifetime = false,
+            ValidTypes = ["JWT"], ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.RsaSsaPssSha256, SecurityAlgorithms.RsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, ValidateLifetime = false,
             IssuerSigningKeys = keys.ToVerify,
         });
         return result is { IsValid: true, SecurityToken: JsonWebToken token } ? token : null;

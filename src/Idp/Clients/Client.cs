@@ -30,7 +30,7 @@ public sealed partial record Client(
     IReadOnlyList<string> GrantTypes, IReadOnlyList<string> Scopes, IReadOnlyList<string> Resources, string? Jwks, string? Role, string? Institution, string Region,
     bool Enabled = true)
 {
-    private IReadOnlyList<SecurityKey>? _keys;
+    private IReadOnlyList<JsonWebKey>? _keys;
 
     /// <summary>What it registered beyond that.</summary>
     public ClientMetadata Metadata { get; init; } = new();
@@ -58,7 +58,7 @@ public sealed partial record Client(
     private static partial Regex LoopbackAddress();
 
     /// <summary>The keys of <see cref="Jwks"/>, parsed once.</summary>
-    internal IReadOnlyList<SecurityKey> Keys => _keys ??= Jwks is null ? [] : [.. new JsonWebKeySet(Jwks).GetSigningKeys()];
+    internal IReadOnlyList<JsonWebKey> Keys => _keys ??= Jwks is null ? [] : [.. new JsonWebKeySet(Jwks).Keys];
 }
 
 /// <summary>Registered clients. A registration is kept for a second, so a changed or disabled one bites within that time.</summary>

@@ -1,7 +1,7 @@
-using System.Text.Json;
-using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Tokens;
-using Trust.Kernel.Postgres;
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using Trust.Kernel.Audit;
 
 namespace Trust.Idp.Clients;
 
@@ -12,7 +12,7 @@ public abstract record ClientOutcome
     {
     }
 
-    /// <summary>Proved by <c>private_key_jwt</c>, or a public client naming itself.</summary>
+    /// <summary>Proved by the one method it registered, or a public client naming itself.</summary>
     public sealed record Proved(Client Client) : ClientOutcome;
 
     /// <summary>Refused; the rule is for the log and for RFC 6749 <c>error_description</c>.</summary>
@@ -20,111 +20,65 @@ public abstract record ClientOutcome
 }
 
 /// <summary>
-/// Client authentication by <c>private_key_jwt</c> (RFC 7523 §3, OpenID Connect Core §9). The audience is the issuer, as a
-/// JSON string and nothing else: an array or a token URL lets an assertion meant for another server be replayed here
-/// (CVE-2025-27370). Each assertion counts once.
+/// Client authentication, by the one method that the client registered (RFC 6749 2.3: not more than one a request): <c>private_key_jwt</c>, its certificate (RFC 8705 2),
+/// a secret where the profile oidc-compat allows it, or its name alone for a public client.
 /// </summary>
-public sealed class ClientAuthentication(ClientStore clients, GroupCommit commits, IdpOptions options, TimeProvider clock)
+public sealed class ClientAuthentication(ClientStore clients, ClientAssertions assertions, ClientCertificates certificates)
 {
-    private const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-    private const string Remember = "INSERT INTO client_assertions (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    private static readonly TimeSpan MaximumLife = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(10);
-    private static readonly string[] Algorithms = [SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.RsaSsaPssSha256];
-    private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = 8 * 1024 };
+    private static readonly ClientOutcome.Refused Unproved = new("client authentication is required");
 
-    /// <summary>Judges the credentials in a form.</summary>
+    /// <summary>Judges the credentials of a request.</summary>
     public async Task<ClientOutcome> Authenticate(FormFields form, HttpRequest request, CancellationToken ct)
     {
-        if (request.Headers.Authorization.Count > 0 || form.Has("client_secret"))
+        ArgumentNullException.ThrowIfNull(form);
+        ArgumentNullException.ThrowIfNull(request);
+        var basic = request.Headers.Authorization.Count > 0;
+        if ((basic ? 1 : 0) + (form.Has("client_secret") ? 1 : 0) + (form.Has("client_assertion") || form.Has("client_assertion_type") ? 1 : 0) > 1)
         {
-            return new ClientOutcome.Refused("shared secrets are not offered; use private_key_jwt");
+            return new ClientOutcome.Refused("more than one way of client authentication");
         }
 
-        var assertion = form.Text("client_assertion");
-        if (assertion is null)
-        {
-            return await clients.Find(form.Text("client_id"), ct) is { IsPublic: true } named
-                ? new ClientOutcome.Proved(named)
-                : new ClientOutcome.Refused("client authentication is required");
-        }
-
-        if (form.Text("client_assertion_type") != AssertionType || ReceivedToken.TryRead(_handler, assertion) is not { } parsed)
-        {
-            return new ClientOutcome.Refused("malformed client assertion");
-        }
-
-        var client = await clients.Find(parsed.Issuer, ct);
-        if (client is not { Jwks: not null } || (form.Text("client_id") is { } stated && stated != client.Id))
-        {
-            return new ClientOutcome.Refused("unknown client");
-        }
-
-        return await Judge(parsed, client, ct);
+        return form.Has("client_assertion") || form.Has("client_assertion_type") ? await assertions.Judge(form, ct)
+            : basic ? await ByHeader(form, request, ct)
+            : form.Text("client_secret") is { } secret ? await BySecret(form.Text("client_id"), secret, "client_secret_post", ct)
+            : await ByCertificateOrName(form.Text("client_id"), request.HttpContext, ct);
     }
 
-    // Read from the parts themselves: the library turns a string and an array of one into the same list, a number in quotes into a date, and takes
-    // the last of two members of one name. What must be understood (crit, RFC 7515 section 4.1.11) is not.
-    private static bool IsStrict(JsonWebToken assertion, string issuer)
+    private async Task<ClientOutcome> ByHeader(FormFields form, HttpRequest request, CancellationToken ct) =>
+        BasicCredentials(request.Headers.Authorization) is var (id, secret) && (form.Text("client_id") ?? id) == id
+            ? await BySecret(id, secret, "client_secret_basic", ct) : new ClientOutcome.Refused("malformed Basic credentials");
+
+    // RFC 6749 2.3.1: each half form-encoded, then as RFC 7617.
+    private static (string Id, string Secret)? BasicCredentials(Microsoft.Extensions.Primitives.StringValues header)
     {
-        try
+        const string Scheme = "Basic ";
+        if (header.Count != 1 || header[0] is not { Length: <= 2048 } value || !value.StartsWith(Scheme, StringComparison.Ordinal))
         {
-            var options = new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false };
-            using var header = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(assertion.EncodedHeader), options);
-            using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(assertion.EncodedPayload), options);
-            return !header.RootElement.TryGetProperty("crit", out _)
-                && payload.RootElement.TryGetProperty("aud", out var audience) && audience.ValueKind is JsonValueKind.String && audience.ValueEquals(issuer)
-                && payload.RootElement.TryGetProperty("exp", out var expires) && expires.ValueKind is JsonValueKind.Number
-                && (!payload.RootElement.TryGetProperty("nbf", out var begins) || begins.ValueKind is JsonValueKind.Number)
-                && (!payload.RootElement.TryGetProperty("iat", out var issued) || issued.ValueKind is JsonValueKind.Number);
+            return null;
         }
-        catch (JsonException)
-        {
-            return false;
-        }
+
+        var bytes = new byte[value.Length];
+        return Convert.TryFromBase64String(value[Scheme.Length..].Trim(), bytes, out var length)
+            && Encoding.UTF8.GetString(bytes.AsSpan(0, length)).Split(':', 2) is [var id, var secret]
+            ? (System.Net.WebUtility.UrlDecode(id), System.Net.WebUtility.UrlDecode(secret)) : null;
     }
 
-    private async Task<ClientOutcome> Judge(JsonWebToken assertion, Client client, CancellationToken ct)
+    private async Task<ClientOutcome> BySecret(string? id, string secret, string method, CancellationToken ct)
     {
-        var now = clock.GetUtcNow();
-        if (!IsStrict(assertion, options.Issuer))
-        {
-            return new ClientOutcome.Refused("the assertion's audience must be the issuer, as a string, its dates numbers, each member once, and without crit");
-        }
-
-        if (assertion.Subject != client.Id || assertion.Id is not { Length: > 0 and <= 128 } jti)
-        {
-            return new ClientOutcome.Refused("the assertion needs iss = sub = client_id and a jti");
-        }
-
-        var expires = assertion.ValidTo == DateTime.MinValue ? DateTimeOffset.MinValue : new DateTimeOffset(assertion.ValidTo, TimeSpan.Zero);
-        var tooEarly = IsAfter(assertion.ValidFrom, now + Skew) || IsAfter(assertion.IssuedAt, now + Skew);
-        if (expires <= now || expires > now + MaximumLife + Skew || tooEarly)
-        {
-            return new ClientOutcome.Refused("the assertion is expired, not yet valid, or lives longer than five minutes");
-        }
-
-        // A key registered within the last second may be missing from what is kept.
-        if (!await IsSigned(assertion, client) && !(await clients.FindNow(client.Id, ct) is { } fresh && await IsSigned(assertion, client = fresh)))
-        {
-            return new ClientOutcome.Refused("the assertion's signature does not verify with the client's registered keys");
-        }
-
-        return await commits.Execute(GroupCommit.Sql(Remember).With(client.Id).With(jti).With(expires)) == 1
-            ? new ClientOutcome.Proved(client)
-            : new ClientOutcome.Refused("the assertion was used before");
+        var client = await clients.Find(id, ct);
+        // Compared whether the client is there or not, so that the time tells nothing.
+        var stated = SHA256.HashData(Encoding.UTF8.GetBytes(secret));
+        var kept = client?.Metadata.ClientSecretSha256 is { } hash ? Convert.FromHexString(hash) : new byte[32];
+        return CryptographicOperations.FixedTimeEquals(stated, kept) && client is { IsCompat: true } && client.Metadata.TokenEndpointAuthMethod == method
+            ? new ClientOutcome.Proved(client) : new ClientOutcome.Refused("unknown client, wrong secret, or not the method it registered");
     }
 
-    private static bool IsAfter(DateTime date, DateTimeOffset limit) => date != DateTime.MinValue && new DateTimeOffset(date, TimeSpan.Zero) > limit;
-
-    private async Task<bool> IsSigned(JsonWebToken assertion, Client client)
+    private async Task<ClientOutcome> ByCertificateOrName(string? id, HttpContext context, CancellationToken ct) => await clients.Find(id, ct) switch
     {
-        // A hint (RFC 7515 section 4.1.4): a client with one key needs none.
-        var keys = string.IsNullOrEmpty(assertion.Kid) ? client.Keys.Count == 1 ? client.Keys : [] : [.. client.Keys.Where(k => k.KeyId == assertion.Kid)];
-        return keys.Count > 0 && await _handler.ValidateTokenAsync(assertion, new TokenValidationParameters
-        {
-            ValidAlgorithms = Algorithms, IssuerSigningKeys = keys, ValidIssuer = client.Id, ValidAudience = options.Issuer, ValidateLifetime = false,
-            TryAllIssuerSigningKeys = string.IsNullOrEmpty(assertion.Kid),
-        }) is { IsValid: true };
-    }
+        null => Unproved,
+        { IsPublic: true } named => new ClientOutcome.Proved(named),
+        { Metadata.TokenEndpointAuthMethod: "tls_client_auth" or "self_signed_tls_client_auth" } client =>
+            await certificates.Proves(context, client, ct) ? new ClientOutcome.Proved(client) : new ClientOutcome.Refused("the connection shows no certificate of this client"),
+        _ => Unproved,
+    };
 }

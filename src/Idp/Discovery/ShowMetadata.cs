@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Trust.Idp.Clients;
 using Trust.Idp.Token;
 
 namespace Trust.Idp.Discovery;
@@ -19,19 +20,31 @@ public sealed class ShowMetadata(IdpOptions options)
             json.WriteString("userinfo_endpoint", issuer + "/userinfo");
             json.WriteString("jwks_uri", issuer + "/jwks");
             json.WriteString("introspection_endpoint", issuer + "/introspect");
+            json.WriteString("revocation_endpoint", issuer + "/revoke");
             json.WriteString("end_session_endpoint", issuer + "/end-session");
             Array(json, "response_types_supported", "code");
             Array(json, "response_modes_supported", "query");
-            Array(json, "grant_types_supported", "authorization_code", "client_credentials");
+            Array(json, "grant_types_supported", [.. ClientRules.Grants]);
             Array(json, "scopes_supported", "openid", "profile", "rx.sign", "rx.review", "rx.read", "rx.claim", "rx.dispense", "rx.void", "patient.register", "consent.record", "validate", "seal",
                 "audit.read", "audit.hold", "audit.shred", "registry.read");
             Array(json, "subject_types_supported", "public");
-            Array(json, "id_token_signing_alg_values_supported", "ES256");
-            Array(json, "token_endpoint_auth_methods_supported", "private_key_jwt", "none");
-            Array(json, "token_endpoint_auth_signing_alg_values_supported", "ES256", "PS256");
-            Array(json, "introspection_endpoint_auth_methods_supported", "private_key_jwt");
+            Array(json, "id_token_signing_alg_values_supported", "ES256", "PS256", "RS256");
+            Array(json, "userinfo_signing_alg_values_supported", "ES256", "PS256", "RS256");
+            Array(json, "introspection_signing_alg_values_supported", "ES256", "PS256", "RS256");
+            Array(json, "dpop_signing_alg_values_supported", "ES256", "PS256");
+            foreach (var endpoint in (string[])["token", "introspection", "revocation"])
+            {
+                Array(json, endpoint + "_endpoint_auth_methods_supported", Methods(endpoint));
+                Array(json, endpoint + "_endpoint_auth_signing_alg_values_supported", "ES256", "PS256", "RS256");
+            }
+
+            if (options.MtlsUrl is { } own)
+            {
+                Aliases(json, own);
+            }
+
             Array(json, "code_challenge_methods_supported", "S256");
-            Array(json, "claims_supported", "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "name", "role", "acting_institution", "licence");
+            Array(json, "claims_supported", "txn", "at_hash", "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "name", "role", "acting_institution", "licence");
             Array(json, "acr_values_supported", "urn:trust:acr:card");
             Array(json, "ui_locales_supported", "zh-CN", "en");
             json.WriteBoolean("authorization_response_iss_parameter_supported", true);
@@ -40,6 +53,27 @@ public sealed class ShowMetadata(IdpOptions options)
             json.WriteBoolean("request_uri_parameter_supported", false);
         }), "application/json");
     }
+
+    // RFC 8705 5: the same endpoints where a certificate is asked for.
+    private static void Aliases(Utf8JsonWriter json, string own)
+    {
+        json.WriteBoolean("tls_client_certificate_bound_access_tokens", true);
+        json.WriteStartObject("mtls_endpoint_aliases");
+        json.WriteString("token_endpoint", own + "/token");
+        json.WriteString("revocation_endpoint", own + "/revoke");
+        json.WriteString("introspection_endpoint", own + "/introspect");
+        json.WriteString("userinfo_endpoint", own + "/userinfo");
+        json.WriteString("pushed_authorization_request_endpoint", own + "/par");
+        json.WriteString("device_authorization_endpoint", own + "/device_authorization");
+        json.WriteString("backchannel_authentication_endpoint", own + "/bc-authorize");
+        json.WriteEndObject();
+    }
+
+    private string[] Methods(string endpoint) =>
+    [
+        "private_key_jwt", "client_secret_basic", "client_secret_post", .. endpoint is "introspection" ? (string[])[] : ["none"],
+        .. options.MtlsUrl is null ? (string[])[] : ["self_signed_tls_client_auth"], .. options.MtlsUrl is null || options.ClientIssuers.Count == 0 ? (string[])[] : ["tls_client_auth"],
+    ];
 
     private static void Array(Utf8JsonWriter json, string name, params ReadOnlySpan<string> values)
     {

@@ -4,7 +4,7 @@ using Trust.Kernel.Audit;
 namespace Trust.Idp.Token;
 
 /// <summary>The token endpoint (RFC 6749 §3.2): authenticates the client, then hands to the grant.</summary>
-public sealed class AnswerTokenRequest(ClientAuthentication authentication, RedeemCode redeem, ClientCredentials credentials, RefusalCounter strangers)
+public sealed class AnswerTokenRequest(ClientAuthentication authentication, RedeemCode redeem, RefreshGrant refresh, ClientCredentials credentials, RefusalCounter strangers)
 {
     /// <summary>Answers; the client authenticates in the body.</summary>
     public async Task<IResult> Handle(HttpContext context, CancellationToken ct)
@@ -20,8 +20,9 @@ public sealed class AnswerTokenRequest(ClientAuthentication authentication, Rede
                 return form.Text("grant_type") switch
                 {
                     var grant when grant is not null && !client.GrantTypes.Contains(grant, StringComparer.Ordinal) =>
-                        OAuthError.Of(context, grant is "authorization_code" or "client_credentials" ? "unauthorized_client" : "unsupported_grant_type", "This grant is not registered for the client."),
+                        OAuthError.Of(context, ClientRules.Grants.Contains(grant, StringComparer.Ordinal) ? "unauthorized_client" : "unsupported_grant_type", "This grant is not registered for the client."),
                     "authorization_code" => await redeem.Handle(context, client, form, ct),
+                    "refresh_token" => await refresh.Handle(context, client, form, ct),
                     "client_credentials" => await credentials.Handle(context, client, form, ct),
                     _ => OAuthError.Of(context, "unsupported_grant_type", "Send grant_type."),
                 };

@@ -2,14 +2,16 @@ using Trust.Idp.Clients;
 using Trust.Kernel.Audit;
 using Trust.Kernel.LiveStatus;
 using Trust.Kernel.Postgres;
+using Trust.LogFormat;
+using EventId = Trust.LogFormat.EventId;
 
 namespace Trust.Idp.Token;
 
-/// <summary>The client credentials grant (RFC 6749 §4.4), for systems proved by <c>private_key_jwt</c>.</summary>
-public sealed class ClientCredentials(TokenIssuer issuer, EntitlementClient entitlements, RefusalCounter refusals, Outbox outbox)
+/// <summary>The client credentials grant (RFC 6749 §4.4), for systems that have proved themselves.</summary>
+public sealed class ClientCredentials(TokenIssuer issuer, Senders senders, EntitlementClient entitlements, RefusalCounter refusals, Outbox outbox, TimeProvider clock)
 {
     private const string Record = """
-        WITH act AS (INSERT INTO tokens (jti, client_id, subject, issued_at, expires_at) VALUES ($6, $7, $8, $9, $10) RETURNING 1)
+        WITH act AS (INSERT INTO tokens (jti, client_id, subject, issued_at, expires_at, jkt, x5t) VALUES ($6, $7, $8, $9, $10, $11, $12) RETURNING 1)
         """ + Outbox.Trace;
     private static readonly string[] Personal = ["openid", "profile", "rx.sign", "rx.review"];
 
@@ -34,17 +36,27 @@ public sealed class ClientCredentials(TokenIssuer issuer, EntitlementClient enti
             return closed;
         }
 
-        var scope = string.Join(' ', asked.Distinct(StringComparer.Ordinal));
-        var token = await issuer.AccessToken(client, null, scope, resource, ct);
-        var recorded = await outbox.Commit(TokenIssuer.Issued(client, null, token.Id), Record, c => c
-            .With(token.Id).With(client.Id).With(token.Subject).With(token.IssuedAt).With(token.ExpiresAt));
+        return await senders.Of(context, client, ct) switch
+        {
+            ShownSender.Refused refused => OAuthError.Of(context, refused.Error, refused.Description),
+            ShownSender.Shown { Binding: var sender } => await Issue(context, client, string.Join(' ', asked.Distinct(StringComparer.Ordinal)), resource, sender, ct),
+            _ => throw new InvalidOperationException("A closed set."),
+        };
+    }
+
+    private async Task<IResult> Issue(HttpContext context, Client client, string scope, string resource, SenderBinding sender, CancellationToken ct)
+    {
+        var id = new EventId(Guid.CreateVersion7(clock.GetUtcNow()));
+        var token = await issuer.AccessToken(client, scope, resource, sender, id, ct);
+        var recorded = await outbox.Commit(TokenIssuer.Issued(client, null, token.Id) with { Id = id }, Record, c => c
+            .With(token.Id).With(client.Id).With(token.Subject).With(token.IssuedAt).With(token.ExpiresAt).With(sender.Jkt).With(sender.X5t));
         if (recorded is not CommitOutcome.Committed)
         {
-            return OAuthError.Of(context, "temporarily_unavailable", "The audit ledger is away and its budget is spent.", StatusCodes.Status503ServiceUnavailable);
+            return IssueTokens.LedgerAway(context);
         }
 
         context.Response.Headers.CacheControl = "no-store";
-        return Results.Json(new TokenBody(token.Value, "Bearer", token.Seconds, scope, null), IdpJson.Default.TokenBody);
+        return Results.Json(new TokenBody(token.Value, sender.TokenType, token.Seconds, scope, null), IdpJson.Default.TokenBody);
     }
 
     // A closed institution loses everything at once, its systems too (docs/RULES.md §1). A regulator's system acts for none.

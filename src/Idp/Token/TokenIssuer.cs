@@ -1,11 +1,14 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Trust.Idp.Clients;
 using Trust.Idp.Keys;
 using Trust.Idp.Sessions;
 using Trust.Kernel.LiveStatus;
 using Trust.LogFormat;
+using EventId = Trust.LogFormat.EventId;
 
 namespace Trust.Idp.Token;
 
@@ -30,48 +33,82 @@ public sealed record AccessToken(string Value, string Id, string Subject, DateTi
 /// <summary>Builds and signs tokens; each access token is a row, so that ending a session ends it for introspection at once.</summary>
 public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvider clock)
 {
-    /// <summary>An RFC 9068 access token, not yet recorded.</summary>
-    public async Task<AccessToken> AccessToken(Client client, Practitioner? practitioner, string scope, string resource, CancellationToken ct)
+    /// <summary>An RFC 9068 access token of a grant, not yet recorded.</summary>
+    /// <param name="grant">What for.</param>
+    /// <param name="txn">The event of its issue (RFC 8417 2.2): whoever holds the token can ask the ledger for the proof.</param>
+    /// <param name="ct">Cancels.</param>
+    public Task<AccessToken> AccessToken(Grant grant, EventId txn, CancellationToken ct) => AccessToken(
+        grant.Client, grant.Practitioner.Session.Person, grant.Scope, grant.Resource, grant.Sender, txn,
+        json =>
+        {
+            OfPractitioner(json, grant.Practitioner);
+            json.WriteString("login_certificate", grant.Practitioner.Session.Certificate);
+            if (grant.AuthorizationDetails is { } details)
+            {
+                json.WritePropertyName("authorization_details");
+                json.WriteRawValue(details);
+            }
+        }, ct);
+
+    /// <summary>An access token of a client that acts alone.</summary>
+    public Task<AccessToken> AccessToken(Client client, string scope, string resource, SenderBinding sender, EventId txn, CancellationToken ct) => AccessToken(
+        client, client.Id, scope, resource, sender, txn,
+        json =>
+        {
+            Text(json, "role", client.Role);
+            Text(json, "acting_institution", client.Institution);
+            Text(json, "region", client.Region);
+        }, ct);
+
+    /// <summary>An OpenID Connect ID token that goes with an access token.</summary>
+    public Task<string> IdToken(Grant grant, AccessToken access, EventId txn, CancellationToken ct)
+    {
+        var now = clock.GetUtcNow();
+        return keys.Sign(grant.Client.Metadata.IdTokenSignedResponseAlg, "JWT", Write(json =>
+        {
+            Registered(json, grant.Practitioner.Session.Person, grant.Client.Id, now, now + options.AccessTokenLife);
+            json.WriteString("azp", grant.Client.Id);
+            Text(json, "nonce", grant.Nonce);
+            // OpenID Connect Core 3.1.3.6: the left half of the hash; the three algorithms all hash by SHA-256.
+            json.WriteString("at_hash", Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(access.Value)).AsSpan(0, 16)));
+            json.WriteString("txn", txn.ToString());
+            Text(json, "urn:openid:params:jwt:claim:auth_req_id", grant.AuthReqId);
+            OfPractitioner(json, grant.Practitioner);
+            PersonClaims.Write(json, grant.Practitioner, grant.Scope, grant.Claims, "id_token");
+        }), ct);
+    }
+
+    private async Task<AccessToken> AccessToken(
+        Client client, string subject, string scope, string resource, SenderBinding sender, EventId txn, Action<Utf8JsonWriter> more, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
         var expires = now + options.AccessTokenLife;
         var jti = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-        var subject = practitioner?.Session.Person ?? client.Id;
         var payload = Write(json =>
         {
             Registered(json, subject, resource, now, expires);
             json.WriteString("jti", jti);
+            json.WriteString("txn", txn.ToString());
             json.WriteString("client_id", client.Id);
             json.WriteString("scope", scope);
-            if (practitioner is null)
-            {
-                Text(json, "role", client.Role);
-                Text(json, "acting_institution", client.Institution);
-                Text(json, "region", client.Region);
-            }
-            else
-            {
-                OfPractitioner(json, practitioner);
-                json.WriteString("login_certificate", practitioner.Session.Certificate);
-            }
+            Confirmation(json, sender);
+            more(json);
         });
-        return new AccessToken(await keys.Sign("at+jwt", payload, ct), jti, subject, now, expires);
+        return new AccessToken(await keys.Sign("ES256", "at+jwt", payload, ct), jti, subject, now, expires);
     }
 
-    /// <summary>An OpenID Connect ID token.</summary>
-    public Task<string> IdToken(Client client, Practitioner practitioner, string? nonce, string scope, CancellationToken ct)
+    // RFC 7800 3.1 in the forms of RFC 9449 6.1 and RFC 8705 3.1.
+    private static void Confirmation(Utf8JsonWriter json, SenderBinding sender)
     {
-        var now = clock.GetUtcNow();
-        return keys.Sign("JWT", Write(json =>
+        if (sender is { Jkt: null, X5t: null })
         {
-            Registered(json, practitioner.Session.Person, client.Id, now, now + options.AccessTokenLife);
-            Text(json, "nonce", nonce);
-            OfPractitioner(json, practitioner);
-            if (scope.Split(' ').Contains("profile", StringComparer.Ordinal))
-            {
-                json.WriteString("name", practitioner.Session.Holder.Name);
-            }
-        }), ct);
+            return;
+        }
+
+        json.WriteStartObject("cnf");
+        Text(json, "jkt", sender.Jkt);
+        Text(json, "x5t#S256", sender.X5t);
+        json.WriteEndObject();
     }
 
     /// <summary>The event of an issued token.</summary>

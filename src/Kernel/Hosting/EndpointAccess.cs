@@ -171,19 +171,25 @@ public static class EndpointAccess
                 context.Items[CallerItem] = caller;
                 return null;
             case TokenOutcome.Valid:
-                context.Response.Headers.WWWAuthenticate = $"Bearer error=\"insufficient_scope\", scope=\"{scope}\"";
+                context.Response.Headers.WWWAuthenticate = Challenge(context, $"error=\"insufficient_scope\", scope=\"{scope}\"");
                 return CommonRefusals.InsufficientScope.With("scope", scope);
             case TokenOutcome.Unavailable:
                 return CommonRefusals.IssuerUnavailable;
             case TokenOutcome.Missing:
-                context.Response.Headers.WWWAuthenticate = "Bearer";
+                context.Response.Headers.WWWAuthenticate = new Microsoft.Extensions.Primitives.StringValues(["Bearer", DpopChallenge]);
                 return CommonRefusals.TokenMissing;
             default:
                 // RFC 6750 3.1: the error code only; why a token failed helps whoever forged it.
-                context.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
+                context.Response.Headers.WWWAuthenticate = Challenge(context, "error=\"invalid_token\"");
                 return CommonRefusals.TokenInvalid;
         }
     }
+
+    // RFC 9449 7.1: told by the scheme that it came with.
+    private static string Challenge(HttpContext context, string error) =>
+        context.Request.Headers.Authorization is [{ } header] && PresentedToken.Is(header.Split(' ')[0], "DPoP") ? $"{DpopChallenge}, {error}" : "Bearer " + error;
+
+    private static readonly string DpopChallenge = $"DPoP algs=\"{string.Join(' ', Senders.SenderConstraints.Algorithms)}\"";
 }
 
 /// <summary>What the doors of a service judge with.</summary>

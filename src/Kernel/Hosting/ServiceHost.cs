@@ -14,6 +14,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Npgsql;
 using Trust.Kernel.Audit;
+using Trust.Kernel.Hosting.Senders;
 using Trust.Kernel.Postgres;
 using Trust.Kernel.Residency;
 using Trust.Pkcs11;
@@ -296,6 +297,8 @@ public static class ServiceHost
         services.AddSingleton(database).AddSingleton(_ => Outbound.Database(database)).AddSingleton<GroupCommit>();
         services.AddSingleton<ProcessMark>().AddLoop<ProcessMark>("process-mark", ProcessMark.Pause, (mark, ct) => mark.Hold(ct)).AddSingleton<IdempotencyStore>();
         services.AddLoop<IdempotencyStore>("idempotency-leases", IdempotencyStore.Pause, (store, _) => store.Renew());
+        services.AddSingleton<SenderConstraints>().AddSingleton<DpopReplays>()
+            .AddLoop<DpopReplays>("dpop-sweep", DpopReplays.Pause, (replays, ct) => replays.Sweep(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddLoop<IdempotencyStore>("idempotency-sweep", TimeSpan.FromMinutes(10), (store, ct) => store.DeleteExpired(ct), (work, _) => work with { Patience = TimeSpan.FromDays(1) });
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("database", async ct =>
         {

@@ -164,7 +164,7 @@ public sealed class ServiceIdentity : IDisposable
             {
                 ClientCertificate.Peer => shown is null || (shown is X509Certificate2 leaf && PeerName(leaf) is not null),
                 // Possession is proved by the handshake; path, status and registry are the application's to judge, with a page that says why.
-                ClientCertificate.Card => true,
+                ClientCertificate.Card or ClientCertificate.Client => true,
                 _ => true,
             },
         };

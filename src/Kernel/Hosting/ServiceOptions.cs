@@ -61,6 +61,12 @@ public enum ClientCertificate
     /// sessions are never resumed, because a resumed session would outlive a pulled card (docs/THREAT-MODEL.md).
     /// </summary>
     Card,
+
+    /// <summary>
+    /// Asked for and handed to the application: any certificate, also one that is signed by its own key. The handshake proves possession of the key,
+    /// and the application compares it with what a client registered or a token is bound to (RFC 8705). It makes nobody a service.
+    /// </summary>
+    Client,
 }
 
 /// <summary>One address the service listens on.</summary>

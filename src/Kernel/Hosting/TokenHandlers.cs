@@ -10,6 +10,7 @@ using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Validation;
+using Trust.Kernel.Hosting.Senders;
 using static OpenIddict.Validation.OpenIddictValidationEvents;
 
 namespace Trust.Kernel.Hosting;
@@ -52,19 +53,23 @@ internal sealed class PresentedToken : IOpenIddictValidationHandler<ProcessAuthe
         var space = value.IndexOf(' ', StringComparison.Ordinal);
         var scheme = space < 0 ? value : value[..space];
         var token = space < 0 ? "" : value[space..].TrimStart(' ');
-        // A proof of possession (RFC 9449 7.1) is not read yet, so the scheme DPoP proves nothing.
-        if (!IsBearer(scheme) || token.Length is 0 or > MostCharacters || token.AsSpan().ContainsAnyExcept(Token68))
+        var byDpop = Is(scheme, "DPoP");
+        if (!(byDpop || Is(scheme, "Bearer")) || token.Length is 0 or > MostCharacters || token.AsSpan().ContainsAnyExcept(Token68))
         {
             context.Reject(OpenIddictConstants.Errors.InvalidToken);
             return default;
         }
 
         context.AccessToken = token;
+        context.Transaction.Properties[ByDpop] = byDpop;
         return default;
     }
 
+    /// <summary>Property of a transaction: whether its token came by the scheme <c>DPoP</c>.</summary>
+    internal const string ByDpop = "trust.by-dpop";
+
 #pragma warning disable RS0030 // Names of schemes have no case (RFC 9110 11.1).
-    private static bool IsBearer(string scheme) => scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase);
+    internal static bool Is(string scheme, string name) => scheme.Equals(name, StringComparison.OrdinalIgnoreCase);
 #pragma warning restore RS0030
 }
 
@@ -256,28 +261,19 @@ internal sealed class RequiredClaims(AccessTokenOptions options, KnownTokens kno
             ? seconds : null;
 }
 
-/// <summary>
-/// Holds a bound token to its sender: by the certificate of the connection (RFC 8705 3.1). Any other confirmation, <c>jkt</c> of RFC 9449 among
-/// them, is one this service cannot check yet, and its token is refused.
-/// </summary>
-internal sealed class SenderConstraint : IOpenIddictValidationHandler<ValidateTokenContext>
+/// <summary>Holds a bound token to its sender (<see cref="SenderConstraints"/>).</summary>
+internal sealed class SenderConstraint(SenderConstraints senders, AccessTokenOptions options) : IOpenIddictValidationHandler<ValidateTokenContext>
 {
+    private readonly string[] _bases = [options.Audience.TrimEnd('/')];
+
     /// <inheritdoc/>
-    public ValueTask HandleAsync(ValidateTokenContext context)
+    public async ValueTask HandleAsync(ValidateTokenContext context)
     {
-        if (context.Principal is CallerPrincipal { Confirmation: { } cnf } && !IsMet(cnf, context.Transaction.GetHttpRequest()!.HttpContext))
+        var byDpop = context.Transaction.Properties.TryGetValue(PresentedToken.ByDpop, out var by) && by is true;
+        if (context.Principal is not CallerPrincipal principal
+            || !await senders.IsMet(principal.Confirmation, context.Token!, byDpop, context.Transaction.GetHttpRequest()!.HttpContext, _bases, context.CancellationToken))
         {
             context.Reject(OpenIddictConstants.Errors.InvalidToken);
         }
-
-        return default;
     }
-
-    private static bool IsMet(JsonElement cnf, HttpContext context) =>
-        cnf.ValueKind is JsonValueKind.Object
-        && cnf.EnumerateObject().ToList() is [{ Name: "x5t#S256", Value: { ValueKind: JsonValueKind.String } thumbprint }]
-        && context.Connection.ClientCertificate is { } certificate
-        && CryptographicOperations.FixedTimeEquals(
-            Encoding.UTF8.GetBytes(thumbprint.GetString()!),
-            Encoding.ASCII.GetBytes(Base64Url.EncodeToString(SHA256.HashData(certificate.RawDataMemory.Span))));
 }

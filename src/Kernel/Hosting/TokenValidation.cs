@@ -48,7 +48,7 @@ internal abstract record TokenOutcome
 
 /// <summary>
 /// Validates RFC 9068 access tokens by OpenIddict.Validation, made strict: taken from the header only, two algorithms, one exact issuer and
-/// audience, the claims of RFC 9068 2.2, a bounded life, and the <c>cnf</c> binding of RFC 8705. Its types end here: callers see <see cref="Caller"/>.
+/// audience, the claims of RFC 9068 2.2, a bounded life, and the <c>cnf</c> bindings of RFC 8705 and RFC 9449. Its types end here: callers see <see cref="Caller"/>.
 /// </summary>
 internal static class TokenValidation
 {

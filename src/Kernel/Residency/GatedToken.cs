@@ -21,6 +21,9 @@ internal sealed class GatedToken(IToken token, UsedPlace place, ResidencyGate ga
     public ValueTask<byte[]> Sign(KeyRef key, ReadOnlyMemory<byte> digest, TokenLane lane, CancellationToken ct) => Open().Sign(key, digest, lane, ct);
 
     /// <inheritdoc/>
+    public ValueTask<byte[]> SignPss(KeyRef key, ReadOnlyMemory<byte> digest, CancellationToken ct) => Open().SignPss(key, digest, ct);
+
+    /// <inheritdoc/>
     public ValueTask<byte[]> Mac(KeyRef key, ReadOnlyMemory<byte> data, CancellationToken ct) => Open().Mac(key, data, ct);
 
     /// <inheritdoc/>

@@ -32,6 +32,10 @@ public static class KernelDataClasses
     /// <summary>Which keys and certificates were seen in use.</summary>
     public static readonly ClassedTable KeyRegister = ClassedTable.Of("key_register", WithTheSchema, (Public, "label sha256 seen_at"));
 
+    /// <summary>Proofs of possession that were accepted.</summary>
+    public static readonly ClassedTable DpopProofs = ClassedTable.Of(
+        "dpop_proofs", new RetentionPeriod(null, "until the proof is too old to be accepted again, a minute", "the sweep of proofs"), (Key, "mark"), (Public, "forget_at"));
+
     /// <summary>The schema's own version.</summary>
     public static readonly ClassedTable Migrations = ClassedTable.Of("migrations", WithTheSchema, (Public, "part number name sha256 applied_at"));
 }

@@ -63,6 +63,15 @@ public sealed class Outbound : IDisposable
         }
     }
 
+    /// <summary>
+    /// A client for an address that somebody registered (a client's keys, its logout notices): the declared peer that stands there, and nothing else. Registering an
+    /// address opens no door; declaring the peer does. Shared; do not dispose.
+    /// </summary>
+    /// <exception cref="UndeclaredPeerException">No declared peer is at that address.</exception>
+    public HttpClient Registered(Uri address) => Client(
+        _peers.Values.FirstOrDefault(p => p.Address.Scheme == (address ?? throw new ArgumentNullException(nameof(address))).Scheme && UsedPlace.HostPort(p.Address) == UsedPlace.HostPort(address))?.Name
+        ?? throw new UndeclaredPeerException($"{address.GetLeftPart(UriPartial.Authority)} is not the address of a peer."));
+
     /// <summary>The client by which telemetry leaves: through the same checks as everything for the peer at that address, and held to the receiver's own place besides.</summary>
     /// <exception cref="UndeclaredPeerException">No peer is at that address.</exception>
     public HttpClient TelemetryClient(Uri address)

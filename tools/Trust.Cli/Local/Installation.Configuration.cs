@@ -80,6 +80,7 @@ public sealed partial class Installation
                 ["Main"] = Listener(Addresses.Idp, "None"),
                 ["Card"] = Listener(Addresses.Card, "Card", "practitioner-issuing.pem"),
                 [nameof(Services)] = Listener(Addresses.IdpServices, "Peer", "service-issuing.pem"),
+                ["Mtls"] = Listener(Addresses.Clients, "Client"),
             },
             "ca" => new JsonObject
             {
@@ -104,7 +105,7 @@ public sealed partial class Installation
         switch (name)
         {
             case "idp":
-                root["Idp"] = new JsonObject { ["Issuer"] = Addresses.Idp, ["CardUrl"] = Addresses.Card };
+                root["Idp"] = new JsonObject { ["Issuer"] = Addresses.Idp, ["CardUrl"] = Addresses.Card, ["MtlsUrl"] = Addresses.Clients };
                 root["Tokens"] = Tokens(Addresses.Idp);
                 break;
             case "ca":

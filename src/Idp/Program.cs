@@ -48,7 +48,7 @@ public static class Program
         services.AddSingleton<ClientStore>().AddSingleton<ClientKeys>().AddSingleton<ClientAssertions>().AddSingleton<ClientCertificates>().AddSingleton<ClientAuthentication>();
         services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<Senders>().AddSingleton<IssueTokens>().AddSingleton<RefreshFamilies>();
-        services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
+        services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<TokenExchange>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<IssueCode>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();

@@ -14,15 +14,16 @@ namespace Trust.Idp.Access;
 /// <summary>An access token of ours that counts now.</summary>
 /// <param name="Token">As it was signed.</param>
 /// <param name="Session">The person's session; null for a client that acts alone.</param>
+/// <param name="Family">The refresh family it belongs to, or null.</param>
 /// <param name="Claims">The claims parameter that its family was granted with, JSON; null for none.</param>
-public sealed record LiveAccess(JsonWebToken Token, Session? Session, string? Claims);
+public sealed record LiveAccess(JsonWebToken Token, Session? Session, Guid? Family, string? Claims);
 
 /// <summary>Judges one of our own access tokens as of this instant: signature, row, session, and the person's standing in the registry.</summary>
 public sealed class LiveToken(
     NpgsqlDataSource db, SigningKeys keys, SessionStore sessions, ClientStore clients, EntitlementClient entitlements, Senders senders, IdpOptions options, TimeProvider clock)
 {
     private const string Find = """
-        SELECT t.client_id, t.session_id, coalesce(c.claims, f.claims)
+        SELECT t.client_id, t.session_id, t.family, coalesce(c.claims, f.claims)
         FROM tokens t LEFT JOIN codes c ON c.hash = t.code_hash LEFT JOIN refresh_families f ON f.id = t.family
         WHERE t.jti = $1 AND t.revoked_at IS NULL AND t.expires_at > $2
         """;
@@ -51,11 +52,11 @@ public sealed class LiveToken(
             return null;
         }
 
-        return await db.Sql(Find).With(token.Id).With(clock.GetUtcNow()).One(r => new Row(r.GetString(0), r.Nullable<Guid?>(1), r.Nullable<string>(2)), ct) switch
+        return await db.Sql(Find).With(token.Id).With(clock.GetUtcNow()).One(r => new Row(r.GetString(0), r.Nullable<Guid?>(1), r.Nullable<Guid?>(2), r.Nullable<string>(3)), ct) switch
         {
             null => null,
-            { SessionId: null } row => await IsOfSystemAtWork(token, row.ClientId, ct) ? new LiveAccess(token, null, null) : null,
-            { SessionId: { } sid } row => await OfSession(token, sid, row.Claims, ct),
+            { SessionId: null } row => await IsOfSystemAtWork(token, row.ClientId, ct) ? new LiveAccess(token, null, null, null) : null,
+            { SessionId: { } sid } row => await OfSession(token, sid, row, ct),
         };
     }
 
@@ -71,7 +72,7 @@ public sealed class LiveToken(
         && (!token.TryGetPayloadValue<string>("acting_institution", out var institution)
             || await entitlements.Check(new EntitlementQuestion(null, institution, "system"), ct) is Entitlement.Permit);
 
-    private async Task<LiveAccess?> OfSession(JsonWebToken token, Guid sid, string? claims, CancellationToken ct)
+    private async Task<LiveAccess?> OfSession(JsonWebToken token, Guid sid, Row row, CancellationToken ct)
     {
         if (await sessions.Find(sid, ct) is not { } session || !token.TryGetPayloadValue<string>("acting_institution", out var institution))
         {
@@ -79,7 +80,7 @@ public sealed class LiveToken(
         }
 
         var answer = await entitlements.Check(new EntitlementQuestion(session.Person, institution, "login", session.Certificate), ct);
-        return answer is Entitlement.Permit ? new LiveAccess(token, session, claims) : null;
+        return answer is Entitlement.Permit ? new LiveAccess(token, session, row.Family, row.Claims) : null;
     }
 
     /// <summary>Those of the named claims that the token has, as they stand in it.</summary>
@@ -97,5 +98,5 @@ public sealed class LiveToken(
         }
     }
 
-    private sealed record Row(string ClientId, Guid? SessionId, string? Claims);
+    private sealed record Row(string ClientId, Guid? SessionId, Guid? Family, string? Claims);
 }

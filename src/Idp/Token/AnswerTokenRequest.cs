@@ -4,7 +4,7 @@ using Trust.Kernel.Audit;
 namespace Trust.Idp.Token;
 
 /// <summary>The token endpoint (RFC 6749 §3.2): authenticates the client, then hands to the grant.</summary>
-public sealed class AnswerTokenRequest(ClientAuthentication authentication, RedeemCode redeem, RefreshGrant refresh, ClientCredentials credentials, RefusalCounter strangers)
+public sealed class AnswerTokenRequest(ClientAuthentication authentication, RedeemCode redeem, RefreshGrant refresh, TokenExchange exchange, ClientCredentials credentials, RefusalCounter strangers)
 {
     /// <summary>Answers; the client authenticates in the body.</summary>
     public async Task<IResult> Handle(HttpContext context, CancellationToken ct)
@@ -23,6 +23,7 @@ public sealed class AnswerTokenRequest(ClientAuthentication authentication, Rede
                         OAuthError.Of(context, ClientRules.Grants.Contains(grant, StringComparer.Ordinal) ? "unauthorized_client" : "unsupported_grant_type", "This grant is not registered for the client."),
                     "authorization_code" => await redeem.Handle(context, client, form, ct),
                     "refresh_token" => await refresh.Handle(context, client, form, ct),
+                    "urn:ietf:params:oauth:grant-type:token-exchange" => await exchange.Handle(context, client, form, ct),
                     "client_credentials" => await credentials.Handle(context, client, form, ct),
                     _ => OAuthError.Of(context, "unsupported_grant_type", "Send grant_type."),
                 };

@@ -28,6 +28,12 @@ public sealed record Grant(Client Client, Practitioner Practitioner, string Scop
     /// <summary>CIBA 1.0 10.3.1: <c>auth_req_id</c> that a pushed or polled ID token names; null for other grants.</summary>
     public string? AuthReqId { get; init; }
 
+    /// <summary>The client that the exchanged token was issued to (RFC 8693 4.1); null for other grants.</summary>
+    public string? ActsFor { get; init; }
+
+    /// <summary>When the access token ends at the latest; null for its own life.</summary>
+    public DateTimeOffset? NotAfter { get; init; }
+
     /// <summary>Reason code of the event; null for a first issue.</summary>
     public string? Reason { get; init; }
 }

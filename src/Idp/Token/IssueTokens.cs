@@ -99,13 +99,16 @@ public sealed class IssueTokens(TokenIssuer issuer, SessionStore sessions, Entit
     }
 
     /// <summary>The answer that hands the tokens out.</summary>
-    internal static IResult Answer(HttpContext context, SignedTokens tokens)
+    /// <param name="context">The request.</param>
+    /// <param name="tokens">Committed.</param>
+    /// <param name="issuedType">RFC 8693 2.2.1, of an exchange.</param>
+    internal static IResult Answer(HttpContext context, SignedTokens tokens, string? issuedType = null)
     {
         context.Response.Headers.CacheControl = "no-store";
         return Results.Json(
             new TokenBody(tokens.Access.Value, tokens.Grant.Sender.TokenType, tokens.Access.Seconds, tokens.Grant.Scope, tokens.IdToken)
             {
-                RefreshToken = tokens.RefreshToken,
+                RefreshToken = tokens.RefreshToken, IssuedTokenType = issuedType,
                 AuthorizationDetails = tokens.Grant.AuthorizationDetails is { } details ? System.Text.Json.JsonDocument.Parse(details).RootElement : null,
             },
             IdpJson.Default.TokenBody);

@@ -38,11 +38,21 @@ public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvid
     /// <param name="txn">The event of its issue (RFC 8417 2.2): whoever holds the token can ask the ledger for the proof.</param>
     /// <param name="ct">Cancels.</param>
     public Task<AccessToken> AccessToken(Grant grant, EventId txn, CancellationToken ct) => AccessToken(
-        grant.Client, grant.Practitioner.Session.Person, grant.Scope, grant.Resource, grant.Sender, txn,
+        grant.Client, grant.Practitioner.Session.Person, grant.Scope, grant.Resource, grant.Sender, txn, grant.NotAfter,
         json =>
         {
             OfPractitioner(json, grant.Practitioner);
             json.WriteString("login_certificate", grant.Practitioner.Session.Certificate);
+            if (grant.ActsFor is not null)
+            {
+                json.WriteStartObject("act");
+                json.WriteString("sub", grant.Client.Id);
+                json.WriteStartObject("act");
+                json.WriteString("sub", grant.ActsFor);
+                json.WriteEndObject();
+                json.WriteEndObject();
+            }
+
             if (grant.AuthorizationDetails is { } details)
             {
                 json.WritePropertyName("authorization_details");
@@ -52,7 +62,7 @@ public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvid
 
     /// <summary>An access token of a client that acts alone.</summary>
     public Task<AccessToken> AccessToken(Client client, string scope, string resource, SenderBinding sender, EventId txn, CancellationToken ct) => AccessToken(
-        client, client.Id, scope, resource, sender, txn,
+        client, client.Id, scope, resource, sender, txn, null,
         json =>
         {
             Text(json, "role", client.Role);
@@ -79,10 +89,10 @@ public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvid
     }
 
     private async Task<AccessToken> AccessToken(
-        Client client, string subject, string scope, string resource, SenderBinding sender, EventId txn, Action<Utf8JsonWriter> more, CancellationToken ct)
+        Client client, string subject, string scope, string resource, SenderBinding sender, EventId txn, DateTimeOffset? notAfter, Action<Utf8JsonWriter> more, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
-        var expires = now + options.AccessTokenLife;
+        var expires = notAfter is { } end && end < now + options.AccessTokenLife ? end : now + options.AccessTokenLife;
         var jti = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         var payload = Write(json =>
         {

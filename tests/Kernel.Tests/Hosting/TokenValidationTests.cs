@@ -234,7 +234,7 @@ public sealed class TokenValidationTests(TokenRig rig) : IClassFixture<TokenRig>
     }
 
     [Fact]
-    public async Task The_scheme_DPoP_is_refused_by_401_bound_or_not()
+    public async Task The_scheme_DPoP_without_a_proof_is_refused_by_401_bound_or_not()
     {
         var claims = TestIssuer.Claims(_clock.GetUtcNow());
         using var unbound = await Call("DPoP " + _issuer.Token(claims));

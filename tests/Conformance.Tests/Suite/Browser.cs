@@ -43,6 +43,11 @@ internal sealed class Browser(ConformanceRun run) : IDisposable
 
     public async Task<Outcome> Open(string url, Person? person = null)
     {
+        if (!IsOfProvider(new Uri(url)))
+        {
+            return Answered(new Uri(url));
+        }
+
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
         return await Follow(request, person ?? Person.Willing);
     }

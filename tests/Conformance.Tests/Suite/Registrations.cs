@@ -44,6 +44,26 @@ internal sealed partial class Registrations(ConformanceRun run)
         return new Pair(first, second);
     });
 
+    /// <summary>A client for mod_auth_openidc: the simplest that the profile oidc-compat allows.</summary>
+    public async Task<RelyingParty> Apache(string redirect)
+    {
+        var client = Compat("apache", Next());
+        client.Registration["redirect_uris"] = new JsonArray(redirect);
+        await Import(client);
+        return client;
+    }
+
+    /// <summary>A CIBA client of the profile standard, which need not sign its requests.</summary>
+    public async Task<RelyingParty> PlainCiba()
+    {
+        var client = Ciba("poll", "private_key_jwt", 9);
+        client.Registration["profile"] = "standard";
+        client.Registration.Remove("tls_client_certificate_bound_access_tokens");
+        client.Registration.Remove("backchannel_authentication_request_signing_alg");
+        await Import(client);
+        return client;
+    }
+
     /// <summary>Registers a client at the provider's own endpoint (RFC 7591).</summary>
     public async Task<Answer> Register(JsonObject metadata, string? token = null)
     {

@@ -15,10 +15,10 @@ internal static class SessionFrame
         try
         {
             var frame = await run.Provider.Endpoint("check_session_iframe");
-            var page = run.Receiver.Serve($"/frame-{run.Clients.Next()}", async context =>
+            var page = run.Receiver.Serve($"/frame-{run.Clients.Next()}", async asked =>
             {
-                context.Response.ContentType = "text/html";
-                await context.Response.WriteAsync($$"""
+                asked.Response.ContentType = "text/html";
+                await asked.Response.WriteAsync($$"""
                     <!DOCTYPE html><title>RP</title><iframe id="op" src="{{frame}}"></iframe>
                     <script>
                     addEventListener('message', e => { if (e.origin === '{{run.Provider.Issuer}}') window.said = String(e.data); });
@@ -27,12 +27,15 @@ internal static class SessionFrame
                     """);
             });
             using var playwright = await Playwright.CreateAsync();
-            await using var chromium = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
+            // Session Management lives by cookies in a frame of another site, which the person's browser must allow.
+            var profile = TestKit.Scratch.Directory("chromium");
+            Directory.CreateDirectory(Path.Combine(profile, "Default"));
+            await File.WriteAllTextAsync(Path.Combine(profile, "Default", "Preferences"), """{"profile":{"block_third_party_cookies":false,"cookie_controls_mode":0}}""");
+            await using var context = await playwright.Chromium.LaunchPersistentContextAsync(profile, new BrowserTypeLaunchPersistentContextOptions
             {
-                ExecutablePath = "/usr/bin/chromium",
+                ExecutablePath = "/usr/bin/chromium", IgnoreHTTPSErrors = true,
                 Args = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.*", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
             });
-            var context = await chromium.NewContextAsync(new BrowserNewContextOptions { IgnoreHTTPSErrors = true });
             await context.AddCookiesAsync(browser.Cookies.GetCookies(new Uri(run.Provider.Issuer)).Select(c => Of(c, browser, run.Provider.Issuer)));
             var opened = await context.NewPageAsync();
             await opened.GotoAsync(page);

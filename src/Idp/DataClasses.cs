@@ -21,8 +21,15 @@ internal static class DataClasses
     public static readonly ClassedTable ClientAssertions = ClassedTable.Of("client_assertions", UntilExpiry, (Public, "client_id jti expires_at"));
 
     public static readonly ClassedTable AuthorizationRequests = ClassedTable.Of(
-        "authorization_requests", UntilExpiry, (Public, "client_id redirect_uri scope code_challenge resource prompt max_age created_at expires_at answered_at"),
-        (Key, "id cookie_hash state nonce"), (Deidentified, "session_id hint_subject"));
+        "authorization_requests", UntilExpiry, (Public, "client_id redirect_uri scope code_challenge resource prompt max_age created_at expires_at answered_at response_mode dpop_jkt"),
+        (Key, "id cookie_hash state nonce pushed"), (Deidentified, "session_id hint_subject claims authorization_details"));
+
+    public static readonly ClassedTable DecoupledRequests = ClassedTable.Of(
+        "decoupled_requests", UntilExpiry, (Public, "kind client_id scope resource region created_at expires_at interval_seconds polled_at state notify_after notify_tries institution"),
+        (Key, "hash user_code auth_req_id notification_token"), (Deidentified, "id origin person binding_message session_id decided_at"));
+
+    public static readonly ClassedTable PushedRequests = ClassedTable.Of(
+        "pushed_requests", UntilExpiry, (Public, "client_id expires_at used_at"), (Key, "hash"), (Deidentified, "parameters"));
 
     public static readonly ClassedTable CardLogins = ClassedTable.Of(
         "card_logins", UntilExpiry, (Key, "handle_hash request_id"), (Deidentified, "person certificate expires_at used_at"), (Identity, "holder"), (Public, "region"));
@@ -37,8 +44,8 @@ internal static class DataClasses
         (Deidentified, "person acknowledged_at"), (Public, "client_id scope notice_version notice_sha256 region"));
 
     public static readonly ClassedTable Codes = ClassedTable.Of(
-        "codes", UntilExpiry, (Key, "hash nonce"), (Deidentified, "session_id used_at authorization_details"),
-        (Public, "client_id redirect_uri code_challenge scope resource institution expires_at dpop_jkt claims"));
+        "codes", UntilExpiry, (Key, "hash nonce"), (Deidentified, "session_id used_at authorization_details claims"),
+        (Public, "client_id redirect_uri code_challenge scope resource institution expires_at dpop_jkt"));
 
     public static readonly ClassedTable Tokens = ClassedTable.Of(
         "tokens", UntilExpiry, (Key, "code_hash"), (Deidentified, "jti session_id subject issued_at expires_at revoked_at family authorization_details"), (Public, "client_id jkt x5t"));
@@ -59,6 +66,12 @@ internal static class DataClasses
     public static readonly ClassedTable PersonKeys = PersonTables.Keys;
 
     public static readonly ClassedTable PersonShreddings = PersonTables.Shreddings;
+
+    public static readonly ClassedTable ClientChanges = ClassedTable.Of(
+        "client_changes", ByUse, (Public, "id client_id document sha256 proposed_at expires_at state applied_at"), (Deidentified, "proposed_by"));
+
+    public static readonly ClassedTable ClientChangeApprovals = ClassedTable.Of(
+        "client_change_approvals", ByUse, (Public, "change signature approved_at"), (Deidentified, "officer certificate_sha256"));
 
     // Part of the record that was kept under it.
     public static readonly ClassedTable Consents = ClassedTable.Of(

@@ -16,10 +16,12 @@ public sealed class MapTests
             "GET /jwks | anyone | Read | ByProtocol",
             "GET /authorize | anyone | Login | ByProtocol",
             "POST /authorize | anyone | Login | ByProtocol",
+            "POST /par | anyone | Read | ByProtocol",
             "GET /card | anyone | Login | ByProtocol",
             "GET /login/card | anyone | Login | ByProtocol",
             "POST /token | anyone | Read | ByProtocol",
             "POST /introspect | anyone | Read | ByProtocol",
+            "POST /revoke | anyone | Read | ByProtocol",
             "GET /userinfo | anyone | Read | ByProtocol",
             "POST /userinfo | anyone | Read | ByProtocol",
             "GET /end-session | anyone | Login | ByProtocol",
@@ -29,21 +31,28 @@ public sealed class MapTests
             "POST /consents/{id}/withdrawal | token with scope consent.record | Client | FirstAnswer",
             "GET /consents | service sign | None | ByProtocol",
             "PUT /shreddings/{id:guid} | service ledger | None | ByProtocol",
+            "POST /device_authorization | anyone | Read | ByProtocol",
+            "POST /bc-authorize | anyone | Read | ByProtocol",
+            "GET /ciba | anyone | Login | ByProtocol",
+            "POST /ciba/{id:guid}/decision | anyone | Login | ByProtocol",
             "GET /login | anyone | Login | ByProtocol",
             "GET /consent | anyone | Login | ByProtocol",
+            "GET /device | anyone | Login | ByProtocol",
             "GET /error | anyone | Login | ByProtocol",
             "GET /sign-out | anyone | Login | ByProtocol",
             "GET /signed-out | anyone | Login | ByProtocol",
             "GET /assets/trust.css | anyone | Read | ByProtocol",
             "GET /assets/mark.svg | anyone | Read | ByProtocol",
+            "GET /assets/submit.js | anyone | Read | ByProtocol",
         ];
         var rows = Program.Service.Routes(new ConfigurationBuilder().Build()).Routes;
         Assert.Equal(table, rows.Select(r => $"{r.Method} {r.Path} | {r.Who} | {r.Limit} | {r.Repeats}"));
         // What is no fact of the database, and what only takes away.
         Assert.Equal(
             [
-                "GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server", "GET /jwks", "GET /end-session", "POST /end-session",
+                "GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server", "GET /jwks", "POST /revoke", "GET /end-session", "POST /end-session",
                 "POST /consents/{id}/withdrawal", "GET /error", "GET /sign-out", "GET /signed-out", "GET /assets/trust.css", "GET /assets/mark.svg",
+                "GET /assets/submit.js",
             ],
             rows.Where(r => r.AnswersUncompared).Select(r => $"{r.Method} {r.Path}"));
         Assert.All(rows, r => Assert.EndsWith(".", r.Summary, StringComparison.Ordinal));

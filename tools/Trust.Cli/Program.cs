@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Trust.Cli.Demo;
 using Trust.Cli.Local;
+using Trust.Cli.Officers;
 using Trust.Cli.Residency;
 using Trust.Cli.Testing;
 using Trust.Cli.Verify;
@@ -25,6 +26,8 @@ public static class Program
         root.Subcommands.Add(Conformance());
         root.Subcommands.Add(VerifyCommand.Create());
         root.Subcommands.Add(ResidencyCommand.Create());
+        root.Subcommands.Add(OfficerCommand.Create());
+        root.Subcommands.Add(IdpCommand.Create());
         root.Subcommands.Add(Bench());
         root.Subcommands.Add(Witness());
         root.Subcommands.Add(LedgerVerb("fsck", "Recompute the ledger from its stored bytes and name every fault.", "--repair", "Put back what the mirror or the producers still hold."));
@@ -65,7 +68,7 @@ public static class Program
         throw new DirectoryNotFoundException("Trust.sln was not found above the program.");
     }
 
-    private static Installation Local() => new(Path.Combine(RepositoryRoot(), ".trust", "installation"), AddressPlan.Development, RepositoryRoot());
+    internal static Installation Local() => new(Path.Combine(RepositoryRoot(), ".trust", "installation"), AddressPlan.Development, RepositoryRoot());
 
     private static Command Demo()
     {

@@ -22,6 +22,7 @@ public sealed class IdTokenHint(SigningKeys keys, IdpOptions options)
             ValidTypes = ["JWT"], ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.RsaSsaPssSha256, SecurityAlgorithms.RsaSha256], ValidIssuer = options.Issuer, ValidateAudience = false, ValidateLifetime = false,
             IssuerSigningKeys = keys.ToVerify,
         });
-        return result is { IsValid: true, SecurityToken: JsonWebToken token } ? token : null;
+        // A signed authorization response has the same issuer, type and audience, and no subject.
+        return result is { IsValid: true, SecurityToken: JsonWebToken { Subject.Length: > 0 } token } ? token : null;
     }
 }

@@ -9,25 +9,30 @@ namespace Trust.Idp.Authorize;
 
 /// <summary>Answers an authorization request with a code bound to client, redirect URI, challenge, session and institution.</summary>
 public sealed class IssueCode(
-    NpgsqlDataSource db, GroupCommit commits, AuthorizationRequests requests, Acknowledgements notices, EntitlementClient entitlements, IdpOptions options, TimeProvider clock)
+    NpgsqlDataSource db, GroupCommit commits, AuthorizationRequests requests, AuthorizationAnswer answers, Acknowledgements notices, EntitlementClient entitlements, IdpOptions options, TimeProvider clock)
 {
     private const string InsertCode = """
-        INSERT INTO codes (hash, client_id, redirect_uri, code_challenge, session_id, scope, nonce, resource, institution, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        INSERT INTO codes (hash, client_id, redirect_uri, code_challenge, session_id, scope, nonce, resource, institution, expires_at, dpop_jkt, authorization_details, claims)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """;
 
     /// <summary>Answers a request without any page (<c>prompt=none</c>).</summary>
     public async Task<IResult> AnswerSilently(AuthorizationRequest request, Session session, CancellationToken ct)
     {
-        if (session.Holder.Affiliations is not [var only])
+        if (Choices(request, session) is not [var only])
         {
-            return AuthorizationAnswer.Error(request.RedirectUri, request.State, options.Issuer, "interaction_required", "The person must choose an institution.");
+            return await answers.Error(request, "interaction_required", "The person must choose an institution.", ct);
         }
 
-        return await notices.Has(session.Person, request, ct)
+        // What is asked for in detail is decided by the person each time.
+        return request.Details.Count == 0 && await notices.Has(session.Person, request, ct)
             ? await Answer(request, session, only.Institution, acknowledge: false, ct)
-            : AuthorizationAnswer.Error(request.RedirectUri, request.State, options.Issuer, "consent_required", "The notice has not been acknowledged.");
+            : await answers.Error(request, "consent_required", "The notice has not been acknowledged.", ct);
     }
+
+    /// <summary>Institutions that the person may choose from: all, or the one that the request's details name.</summary>
+    internal static IReadOnlyList<CardAffiliation> Choices(AuthorizationRequest request, Session session) =>
+        request.ActingInstitution is { } named ? [.. session.Holder.Affiliations.Where(a => a.Institution == named)] : session.Holder.Affiliations;
 
     /// <summary>Issues a code and answers the relying party.</summary>
     /// <param name="request">Answered once.</param>
@@ -37,23 +42,36 @@ public sealed class IssueCode(
     /// <param name="ct">Cancels before the commit.</param>
     public async Task<IResult> Answer(AuthorizationRequest request, Session session, string institution, bool acknowledge, CancellationToken ct)
     {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(session);
+        if (!request.IsMetBy(AuthenticationContext.Of(session)))
+        {
+            return await answers.Error(request, "unmet_authentication_requirements", "The login does not meet the essential acr.", ct);
+        }
+
+        if (request.ActingInstitution is { } named && named != institution)
+        {
+            return await answers.Error(request, "access_denied", "The person acts for another institution than authorization_details names.", ct);
+        }
+
         var entitlement = await entitlements.Check(new EntitlementQuestion(session.Person, institution, "login", session.Certificate), ct);
         if (entitlement is Entitlement.Deny deny)
         {
-            return AuthorizationAnswer.Error(request.RedirectUri, request.State, options.Issuer, "access_denied", deny.Reason);
+            return await answers.Error(request, "access_denied", deny.Reason, ct);
         }
 
         var code = Secret.New();
         var row = GroupCommit.Sql(InsertCode).With(Secret.Hash("code", code)).With(request.ClientId).With(request.RedirectUri).With(request.CodeChallenge).With(session.Id)
-            .With(request.Scope).With(request.Nonce).With(request.Resource).With(institution).With(clock.GetUtcNow() + options.CodeLife);
-        if (request.Id.Length == 0 && !acknowledge)
+            .With(request.Scope).With(request.Nonce).With(request.Resource).With(institution).With(clock.GetUtcNow() + options.CodeLife)
+            .With(request.DpopJkt).With(request.AuthorizationDetails).With(request.Claims);
+        if (request.Id.Length == 0 && request.Pushed is null && !acknowledge)
         {
             await commits.Execute(row);
-            return AuthorizationAnswer.Code(request.RedirectUri, request.State, options.Issuer, code);
+            return await answers.Code(request, session, code, ct);
         }
 
         return await Commit(request, session, institution, acknowledge, row, ct)
-            ?? AuthorizationAnswer.Code(request.RedirectUri, request.State, options.Issuer, code);
+            ?? await answers.Code(request, session, code, ct);
     }
 
     // The request is answered, the notice acknowledged and the code made in one transaction; null when it is committed.
@@ -61,14 +79,14 @@ public sealed class IssueCode(
     {
         await using var connection = await db.OpenConnectionAsync(ct);
         await using var tx = await connection.BeginTransactionAsync(ct);
-        if (request.Id.Length > 0 && !await requests.Answer(tx, request, ct))
+        if (!await requests.Answer(tx, request, ct))
         {
             return SeeOther.Error("request-answered");
         }
 
         if (acknowledge && await notices.Record(tx, session, request, institution, ct) is AppendOutcome.Refused)
         {
-            return AuthorizationAnswer.Error(request.RedirectUri, request.State, options.Issuer, "temporarily_unavailable", "The audit ledger is away.");
+            return await answers.Error(request, "temporarily_unavailable", "The audit ledger is away.", ct);
         }
 
         await using (var insert = new NpgsqlBatch(connection, tx) { BatchCommands = { row } })

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
+using Trust.Idp.Login;
 using Trust.Idp.Token;
 
 namespace Trust.Idp.Discovery;
@@ -23,7 +25,7 @@ public sealed class ShowMetadata(IdpOptions options)
             json.WriteString("revocation_endpoint", issuer + "/revoke");
             json.WriteString("end_session_endpoint", issuer + "/end-session");
             Array(json, "response_types_supported", "code");
-            Array(json, "response_modes_supported", "query");
+            Array(json, "response_modes_supported", [.. AuthorizationAnswer.Modes]);
             Array(json, "grant_types_supported", [.. ClientRules.Grants]);
             Array(json, "scopes_supported", "openid", "profile", "rx.sign", "rx.review", "rx.read", "rx.claim", "rx.dispense", "rx.void", "patient.register", "consent.record", "validate", "seal",
                 "audit.read", "audit.hold", "audit.shred", "registry.read");
@@ -45,12 +47,25 @@ public sealed class ShowMetadata(IdpOptions options)
 
             Array(json, "code_challenge_methods_supported", "S256");
             Array(json, "claims_supported", "txn", "at_hash", "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "name", "role", "acting_institution", "licence");
-            Array(json, "acr_values_supported", "urn:trust:acr:card");
+            Array(json, "acr_values_supported", [.. AuthenticationContext.Offered]);
             Array(json, "ui_locales_supported", "zh-CN", "en");
             json.WriteBoolean("authorization_response_iss_parameter_supported", true);
-            json.WriteBoolean("claims_parameter_supported", false);
-            json.WriteBoolean("request_parameter_supported", false);
+            json.WriteString("pushed_authorization_request_endpoint", issuer + "/par");
+            json.WriteString("device_authorization_endpoint", issuer + "/device_authorization");
+            json.WriteString("backchannel_authentication_endpoint", issuer + "/bc-authorize");
+            Array(json, "backchannel_token_delivery_modes_supported", "poll", "ping");
+            Array(json, "backchannel_authentication_request_signing_alg_values_supported", "ES256", "PS256");
+            json.WriteBoolean("backchannel_user_code_parameter_supported", false);
+            json.WriteBoolean("require_pushed_authorization_requests", false);
+            json.WriteBoolean("claims_parameter_supported", true);
+            json.WriteBoolean("request_parameter_supported", true);
             json.WriteBoolean("request_uri_parameter_supported", false);
+            json.WriteBoolean("require_request_uri_registration", false);
+            Array(json, "request_object_signing_alg_values_supported", "ES256", "PS256", "RS256");
+            Array(json, "authorization_signing_alg_values_supported", "ES256", "PS256", "RS256");
+            Array(json, "authorization_details_types_supported", [.. AuthorizationDetails.Types]);
+            Array(json, "prompt_values_supported", "none", "login", "consent", "select_account");
+            Array(json, "display_values_supported", "page", "popup", "touch", "wap");
         }), "application/json");
     }
 

@@ -60,7 +60,9 @@ public sealed class Acknowledgements(NpgsqlDataSource db, Outbox outbox, IdpOpti
         return await outbox.Append(tx, new AuditEvent
         {
             Action = "CONSENT.grant", Actor = new Actor(session.Person, session.Certificate, null, institution), Outcome = EventOutcome.Success,
-            Basis = "notice:" + options.NoticeVersion + ":sha256:" + NoticeSha256, Correlation = session.Id.ToString(),
+            Basis = "notice:" + options.NoticeVersion + ":sha256:" + NoticeSha256
+                + (request.AuthorizationDetails is { } details ? ";details:sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(details))) : ""),
+            Correlation = session.Id.ToString(),
             Subjects = [SubjectKey.Practitioner(session.Person), SubjectKey.Of("client", request.ClientId)],
         }, ct);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Mvc;
 using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
@@ -9,7 +10,7 @@ namespace Trust.Idp.Pages;
 /// <summary>
 /// The acting institution and the notice. Posting needs the form's token and the request cookie, which other sites' forms do not carry (SameSite=Lax).
 /// </summary>
-public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, IdpOptions options) : TrustPage
+public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, AuthorizationAnswer answers, IdpOptions options) : TrustPage
 {
     /// <inheritdoc/>
     public override string TitleKey => "consent.title";
@@ -29,6 +30,9 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
     /// <summary>Scopes asked for.</summary>
     public IReadOnlyList<string> Scopes { get; private set; } = [];
 
+    /// <summary>What is asked for in detail (RFC 9396).</summary>
+    public IReadOnlyList<AuthorizationDetail> Details { get; private set; } = [];
+
     /// <summary>Version of the notice.</summary>
     public string NoticeVersion => options.NoticeVersion;
 
@@ -41,9 +45,14 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return Redirect("/error?rule=request-expired");
         }
 
-        if (Unfit(pending, session, request!) is { } elsewhere)
+        if (await Unfit(pending, session, request!, ct) is { } elsewhere)
         {
             return elsewhere;
+        }
+
+        if (pending.IsForOwnPage)
+        {
+            return Redirect(pending.RedirectUri);
         }
 
         if (session.Holder.Affiliations.Count == 0)
@@ -51,7 +60,13 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return Redirect("/error?rule=no-institution");
         }
 
-        if (session.Holder.Affiliations is [var only] && !pending.Asks("consent") && await notices.Has(session.Person, pending, ct))
+        var choices = IssueCode.Choices(pending, session);
+        if (choices.Count == 0)
+        {
+            return Answer(await answers.Error(pending, "access_denied", "The person does not act for the institution that authorization_details names.", ct));
+        }
+
+        if (choices is [var only] && !pending.Asks("consent") && pending.Details.Count == 0 && await notices.Has(session.Person, pending, ct))
         {
             return Answer(await codes.Answer(pending, session, only.Institution, acknowledge: false, ct));
         }
@@ -59,7 +74,8 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
         RequestId = request!;
         Person = session.Holder.Name;
         ClientName = Language == "en" ? client.NameEn : client.NameZh;
-        Affiliations = session.Holder.Affiliations;
+        Affiliations = choices;
+        Details = pending.Details;
         Scopes = pending.Scope.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         // Chromium follows form-action through redirects: the answer goes to the relying party's registered origin.
         PageSecurity.AllowFormTarget(HttpContext, new Uri(pending.RedirectUri).GetLeftPart(UriPartial.Authority));
@@ -69,19 +85,20 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
     /// <summary>Takes the decision.</summary>
     public async Task<IActionResult> OnPost([FromForm] string? request, [FromForm] string? institution, [FromForm] string? decision, CancellationToken ct)
     {
-        if (await Load(request, ct) is not var (pending, session, _))
+        if (await Load(request, ct) is not var (pending, session, _) || pending.IsForOwnPage)
         {
             return Redirect("/error?rule=request-expired");
         }
 
-        if (Unfit(pending, session, request!) is { } elsewhere)
+        if (await Unfit(pending, session, request!, ct) is { } elsewhere)
         {
             return elsewhere;
         }
 
         if (decision != "accept")
         {
-            return Answer(AuthorizationAnswer.Error(pending.RedirectUri, pending.State, options.Issuer, "access_denied", "The person declined."));
+            return await requests.Answer(pending, ct)
+                ? Answer(await answers.Error(pending, "access_denied", "The person declined.", ct)) : Redirect("/error?rule=request-answered");
         }
 
         return session.Holder.Affiliations.FirstOrDefault(a => a.Institution == institution) is { } chosen
@@ -93,6 +110,18 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
     public string Describe(CardAffiliation affiliation) =>
         T.GetValueOrDefault("role." + affiliation.Role, affiliation.Role) + " · " + T.GetValueOrDefault("affiliation." + affiliation.Kind, affiliation.Kind);
 
+    /// <summary>A detail in a sentence.</summary>
+    public string Describe(AuthorizationDetail detail) => detail switch
+    {
+        AuthorizationDetail.Signing signing => string.Format(
+            CultureInfo.InvariantCulture, T["detail." + signing.Type], signing.Digests.Count,
+            Affiliations.FirstOrDefault(a => a.Institution == signing.Institution.Value)?.InstitutionName ?? signing.Institution.Value),
+        AuthorizationDetail.RecordAccess access => string.Format(
+            CultureInfo.InvariantCulture, T["detail.record_access"], access.Patient.Value, string.Join(Language == "en" ? ", " : "、", access.Classes), access.Purpose,
+            access.ExpiresAt.ToOffset(TimeSpan.FromHours(8)).ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)),
+        _ => detail.Type,
+    };
+
     private async Task<(AuthorizationRequest Pending, Session Session, Client Client)?> Load(string? request, CancellationToken ct) =>
         await requests.Find(HttpContext, request, ct) is { } pending && await sessions.Find(HttpContext, ct) is { } session && await clients.Find(pending.ClientId, ct) is { } client
             ? (pending, session, client)
@@ -100,11 +129,11 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
 
     // The address of this page alone must not pass by the card (prompt, max_age), nor answer for another person than the client named
     // (OpenID Connect Core 3.1.2.1, id_token_hint).
-    private IActionResult? Unfit(AuthorizationRequest pending, Session session, string request) =>
+    private async Task<IActionResult?> Unfit(AuthorizationRequest pending, Session session, string request, CancellationToken ct) =>
         !pending.Accepts(session) ? Redirect("/login?request=" + request)
         : pending.IsFor(session) ? null
         : session.Id == pending.Login
-            ? Answer(AuthorizationAnswer.Error(pending.RedirectUri, pending.State, options.Issuer, "login_required", "Another person logged in than id_token_hint names."))
+            ? Answer(await answers.Error(pending, "login_required", "Another person logged in than the request names.", ct))
             : Redirect("/login?request=" + request);
 
     private static ResultOf Answer(IResult result) => new(result);

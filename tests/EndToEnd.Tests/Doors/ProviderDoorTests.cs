@@ -78,18 +78,25 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
     [InlineData("/.well-known/oauth-authorization-server", "GET, HEAD")]
     [InlineData("/jwks", "GET, HEAD")]
     [InlineData("/authorize", "GET, HEAD, POST")]
+    [InlineData("/par", "POST")]
     [InlineData("/card", "GET, HEAD")]
     [InlineData("/login/card", "GET, HEAD")]
     [InlineData("/token", "POST")]
     [InlineData("/introspect", "POST")]
+    [InlineData("/revoke", "POST")]
     [InlineData("/userinfo", "GET, HEAD, POST")]
     [InlineData("/end-session", "GET, HEAD, POST")]
+    [InlineData("/device_authorization", "POST")]
+    [InlineData("/bc-authorize", "POST")]
+    [InlineData("/ciba", "GET, HEAD")]
+    [InlineData("/ciba/0199a6f2-0000-7000-8000-000000000001/decision", "POST")]
     [InlineData("/patients", "POST")]
     [InlineData("/consents", "GET, HEAD, POST")]
     [InlineData("/consents/1/withdrawal", "POST")]
     [InlineData("/shreddings/0199a6f2-0000-7000-8000-000000000001", "PUT")]
     [InlineData("/assets/trust.css", "GET, HEAD")]
     [InlineData("/assets/mark.svg", "GET, HEAD")]
+    [InlineData("/assets/submit.js", "GET, HEAD")]
     [InlineData("/health/live", "GET, HEAD")]
     [InlineData("/health/ready", "GET, HEAD")]
     [InlineData("/openapi/v1.json", "GET, HEAD")]
@@ -109,9 +116,9 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
         using var document = JsonDocument.Parse(await _client.GetStringAsync(new Uri(trust.Installation.Addresses.Idp + "/openapi/v1.json")));
         Assert.Equal(
             [
-                "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/assets/mark.svg", "/assets/trust.css", "/audit/sent/{index}", "/authorize", "/card", "/consents",
-                "/consents/{id}/withdrawal", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/health/live", "/health/ready", "/introspect", "/jwks",
-                "/login/card", "/openapi/v1.json", "/patients", "/shreddings/{id}", "/token", "/userinfo",
+                "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/assets/mark.svg", "/assets/submit.js", "/assets/trust.css", "/audit/sent/{index}", "/authorize", "/bc-authorize", "/card", "/ciba", "/ciba/{id}/decision", "/consents",
+                "/consents/{id}/withdrawal", "/device_authorization", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/health/live", "/health/ready", "/introspect", "/jwks",
+                "/login/card", "/openapi/v1.json", "/par", "/patients", "/revoke", "/shreddings/{id}", "/token", "/userinfo",
             ],
             document.RootElement.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
     }

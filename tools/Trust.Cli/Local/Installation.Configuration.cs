@@ -81,6 +81,7 @@ public sealed partial class Installation
                 ["Card"] = Listener(Addresses.Card, "Card", "practitioner-issuing.pem"),
                 [nameof(Services)] = Listener(Addresses.IdpServices, "Peer", "service-issuing.pem"),
                 ["Mtls"] = Listener(Addresses.Clients, "Client"),
+                ["Officers"] = Listener(Addresses.IdpOfficers, "Card"),
             },
             "ca" => new JsonObject
             {

@@ -35,6 +35,7 @@ public sealed class MapTests
             "GET /register/{clientId} | anyone | Login | ByProtocol",
             "PUT /register/{clientId} | anyone | Login | ByProtocol",
             "DELETE /register/{clientId} | anyone | Login | ByProtocol",
+            "GET / | anyone | Login | ByProtocol",
             "GET /login | anyone | Login | ByProtocol",
             "GET /consent | anyone | Login | ByProtocol",
             "GET /error | anyone | Login | ByProtocol",
@@ -42,6 +43,7 @@ public sealed class MapTests
             "GET /session | anyone | Read | ByProtocol",
             "GET /signed-out | anyone | Login | ByProtocol",
             "GET /assets/trust.css | anyone | Read | ByProtocol",
+            "GET /favicon.ico | anyone | Read | ByProtocol",
             "GET /assets/session.js | anyone | Read | ByProtocol",
             "GET /assets/mark.svg | anyone | Read | ByProtocol",
             "GET /assets/submit.js | anyone | Read | ByProtocol",
@@ -52,8 +54,8 @@ public sealed class MapTests
         Assert.Equal(
             [
                 "GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server", "GET /jwks", "GET /end-session", "POST /end-session",
-                "POST /consents/{id}/withdrawal", "GET /error", "GET /sign-out", "GET /session", "GET /signed-out", "GET /assets/trust.css",
-                "GET /assets/session.js", "GET /assets/mark.svg",
+                "POST /consents/{id}/withdrawal", "GET /", "GET /error", "GET /sign-out", "GET /session", "GET /signed-out", "GET /assets/trust.css",
+                "GET /favicon.ico", "GET /assets/session.js", "GET /assets/mark.svg",
                 "GET /assets/submit.js",
             ],
             rows.Where(r => r.AnswersUncompared).Select(r => $"{r.Method} {r.Path}"));

@@ -114,7 +114,7 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
         Assert.Equal(
             [
                 "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/assets/mark.svg", "/assets/session.js", "/assets/submit.js", "/assets/trust.css", "/audit/sent/{index}", "/authorize", "/card", "/consents",
-                "/consents/{id}/withdrawal", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/health/live", "/health/ready", "/introspect", "/jwks",
+                "/consents/{id}/withdrawal", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/favicon.ico", "/health/live", "/health/ready", "/introspect", "/jwks",
                 "/login/card", "/openapi/v1.json", "/par", "/patients", "/register", "/register/{clientId}", "/revoke", "/session", "/shreddings/{id}", "/token", "/userinfo",
             ],
             document.RootElement.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));

@@ -65,6 +65,7 @@ internal static class Map
             .Get<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Show, "A client's registration; its registration access token is the caller.", Registering)
             .Put<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Replace, "A registration is replaced.", Registering)
             .Delete<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Remove, "A registration ends.", Registering)
+            .Page("/", Limit.Login, "Start page.", Route.Uncompared)
             .Page("/login", Limit.Login, "Asks for the card.", Browser)
             .Page("/consent", Limit.Login, "Institution to act for, and the notice.", Browser)
             .Page("/device", Limit.Login, "Takes the code that a device shows, and the decision.", Browser)
@@ -73,6 +74,7 @@ internal static class Map
             .Get("/session", Who.Anyone, Limit.Read, ShowSessionFrame.Handle, "Session Management frame: says whether the session is still the one that a relying party knows.", Route.Uncompared)
             .Page("/signed-out", Limit.Login, "The session has ended.", Route.Uncompared)
             .Get("/assets/trust.css", Who.Anyone, Limit.Read, Asset.Of("trust.css", "text/css"), "Style sheet of the pages.", Route.Uncompared)
+            .Get("/favicon.ico", Who.Anyone, Limit.Read, Asset.Of("mark.svg", "image/svg+xml"), "Mark of the pages, where browsers look for it by themselves.", Route.Uncompared)
             .Get("/assets/session.js", Who.Anyone, Limit.Read, Asset.Of("session.js", "text/javascript"), "Script of the session frame.", Route.Uncompared)
             .Get("/assets/mark.svg", Who.Anyone, Limit.Read, Asset.Of("mark.svg", "image/svg+xml"), "Mark of the pages.", Route.Uncompared)
             .Get("/assets/submit.js", Who.Anyone, Limit.Read, Asset.Of("submit.js", "text/javascript"), "Sends an answer's form off.", Route.Uncompared);

@@ -51,7 +51,7 @@ public static class Program
         services.AddSingleton<RegisteredAddresses>().AddSingleton<RegistrationStore>().AddSingleton<ClientStore>().AddSingleton<ClientKeys>().AddSingleton<ClientAssertions>().AddSingleton<ClientCertificates>().AddSingleton<ClientAuthentication>();
         services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardThrottle>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<Senders>().AddSingleton<IssueTokens>().AddSingleton<RefreshFamilies>();
-        services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<TokenExchange>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
+        services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<TokenExchange>().AddSingleton<ClientCredentials>().AddSingleton<Endings>().AddSingleton<LiveToken>();
         services.AddSingleton<OfficerCards>().AddSingleton<ClientChanges>();
         services.AddSingleton<IssueCode>();
         services.AddSingleton<DecoupledRequests>().AddSingleton<DecoupledGrant>().AddSingleton<DeviceTries>();

@@ -8,6 +8,11 @@ namespace Trust.Idp.Pages;
 /// <summary>Asks for the card, and says why one was refused.</summary>
 public sealed class LoginModel(AuthorizationRequests requests, ClientStore clients, IdpOptions options, TimeProvider clock) : TrustPage
 {
+    private static readonly HashSet<string> Final = new(StringComparer.Ordinal)
+    {
+        "suspended", "revoked", "deregistered", "blacklisted", "pending", "key-lost", "certificate-revoked", "certificate-held", "certificate-expired", "certificate-unknown", "certificate-foreign",
+    };
+
     /// <inheritdoc/>
     public override string TitleKey => "login.title";
 
@@ -19,6 +24,12 @@ public sealed class LoginModel(AuthorizationRequests requests, ClientStore clien
 
     /// <summary>Why the card was refused, or null.</summary>
     public string? Refusal { get; private set; }
+
+    /// <summary>True when showing the same card again changes nothing.</summary>
+    public bool IsFinal { get; private set; }
+
+    /// <summary>Whom to call.</summary>
+    public string Help => HelpOf(options);
 
     /// <summary>From when the card may be shown again; null for now.</summary>
     public string? RetryAt { get; private set; }
@@ -37,6 +48,7 @@ public sealed class LoginModel(AuthorizationRequests requests, ClientStore clien
 
         ClientName = Language == "en" ? client.NameEn : client.NameZh;
         CardUrl = $"{options.CardUrl}/card?request={request}";
+        IsFinal = refused is not null && Final.Contains(refused);
         Refusal = refused is null ? null : Texts.Refusal(T, refused);
         Links = [.. new[] { ("client.home", client.Metadata.ClientUri), ("client.logo", client.Metadata.LogoUri), ("client.policy", client.Metadata.PolicyUri), ("client.terms", client.Metadata.TosUri) }
             .Where(l => l.Item2 is not null).Select(l => (T[l.Item1], l.Item2!))];

@@ -19,7 +19,7 @@ public sealed record Session(
     Guid Id, string Person, string Certificate, CardHolder Holder, DateTimeOffset AuthenticatedAt, string Acr = AuthenticationContext.Card, string? Institution = null);
 
 /// <summary>Server-side sessions: ending one ends its tokens, and tells the systems that had them.</summary>
-public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, IdpOptions options, Kernel.Hosting.ServiceOptions service, TimeProvider clock)
+public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, Access.Endings endings, IdpOptions options, Kernel.Hosting.ServiceOptions service, TimeProvider clock)
 {
     private const string Insert = """
         INSERT INTO sessions (id, cookie_hash, person, certificate, holder, region, authenticated_at, expires_at, caller_region, acr, last_used_at)
@@ -155,6 +155,7 @@ public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, IdpOptions 
         await using var tx = await connection.BeginTransactionAsync(ct);
         var result = await act(tx);
         await tx.CommitAsync(ct);
+        endings.Note();
         return result;
     }
 

@@ -132,7 +132,7 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
                 "/admin/client-changes/{id}/approvals", "/admin/clients", "/admin/clients/{id}", "/admin/clients/{id}/disable", "/admin/keys",
                 "/admin/keys/{algorithm}/rotation", "/admin/sessions", "/admin/sessions/{person}/end", "/assets/mark.svg", "/assets/session.js", "/assets/submit.js",
                 "/assets/trust.css", "/audit/sent/{index}", "/authorize", "/bc-authorize", "/card", "/ciba", "/ciba/{id}/decision", "/consents",
-                "/consents/{id}/withdrawal", "/device_authorization", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/health/live", "/health/ready",
+                "/consents/{id}/withdrawal", "/device_authorization", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/favicon.ico", "/health/live", "/health/ready",
                 "/introspect", "/jwks", "/login/card", "/openapi/v1.json", "/par", "/patients", "/register", "/register/{clientId}", "/revoke", "/session",
                 "/shreddings/{id}", "/token", "/userinfo",
             ],

@@ -34,7 +34,7 @@ public sealed class SessionStoreTests : IAsyncLifetime
         var audit = new AuditOptions { Source = "idp", Region = "510000", Node = "n" };
         _sessions = new SessionStore(
             _database.Runtime, new Outbox(_database.Runtime, audit, new OutboxState(_clock), new ReceiptBoard(), _clock, new GroupCommit(_database.Runtime)),
-            new IdpOptions { Issuer = "https://idp.example", CardUrl = "https://card.example" },
+            new Access.Endings(), new IdpOptions { Issuer = "https://idp.example", CardUrl = "https://card.example" },
             new ServiceOptions { Region = "510000", Node = "n", PublicDirectory = "/none", DataDirectory = "/none" }, _clock);
     }
 

@@ -32,6 +32,8 @@ internal static class Program
         [OcspRate.Name] = new("/s", OcspRate.Target, OcspRate.Measure),
         [ClientCredentialsRate.Name] = new("/s", ClientCredentialsRate.Target, ClientCredentialsRate.Measure),
         [TokenRate.Name] = new("/s", TokenRate.Target, TokenRate.Measure),
+        [RefreshRate.Name] = new("/s", RefreshRate.Target, RefreshRate.Measure),
+        [IntrospectRate.Name] = new("/s", IntrospectRate.Target, IntrospectRate.Measure),
         [CodeRate.Name] = new("/s", CodeRate.Target, CodeRate.Measure),
         [RevocationDelay.Name] = new("s", RevocationDelay.Target, RevocationDelay.Measure),
     };

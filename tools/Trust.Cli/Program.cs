@@ -23,6 +23,7 @@ public static class Program
         root.Subcommands.Add(Verb("down", "Stop exactly what `up` or `demo --keep` started.", Down));
         root.Subcommands.Add(Verb("reset", "Stop everything and delete all data, tokens and keys below .trust/.", Reset));
         root.Subcommands.Add(Test());
+        root.Subcommands.Add(Conformance());
         root.Subcommands.Add(VerifyCommand.Create());
         root.Subcommands.Add(ResidencyCommand.Create());
         root.Subcommands.Add(OfficerCommand.Create());
@@ -239,6 +240,14 @@ public static class Program
         var filter = new Option<string?>("--class") { Description = "Only test classes of this full name; * matches anything." };
         var command = new Command("test", "Run every test against real PostgreSQL, SoftHSM2 and Chromium.") { extended, filter };
         command.SetAction((parsed, ct) => TestRun.Run(RepositoryRoot(), parsed.GetValue(extended), parsed.GetValue(filter), ct));
+        return command;
+    }
+
+    private static Command Conformance()
+    {
+        var filter = new Option<string?>("--class") { Description = "Only plans of this class name, for example *BasicPlan; * matches anything." };
+        var command = new Command("conformance", "Judge the OpenID provider by the modules of the OpenID conformance suite.") { filter };
+        command.SetAction((parsed, ct) => ConformanceTable.Run(RepositoryRoot(), parsed.GetValue(filter), ct));
         return command;
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
+using Trust.Idp.Access;
 using Trust.Idp.Clients;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
@@ -62,7 +63,7 @@ public sealed class ShowClients(NpgsqlDataSource db)
 }
 
 /// <summary><c>POST /admin/clients/{id}/disable</c>: takes a client's rights at once, by one officer. Giving them back takes two (<see cref="ProposeClientChange"/>).</summary>
-public sealed class DisableClient(NpgsqlDataSource db, Outbox outbox)
+public sealed class DisableClient(NpgsqlDataSource db, Outbox outbox, Endings endings)
 {
     private const string Disable = "UPDATE clients SET enabled = false WHERE client_id = $1 AND enabled";
     private const string Exists = "SELECT true FROM clients WHERE client_id = $1";
@@ -87,6 +88,7 @@ public sealed class DisableClient(NpgsqlDataSource db, Outbox outbox)
         }
 
         await tx.CommitAsync(ct);
+        endings.Note();
         return TypedResults.NoContent();
     }
 }

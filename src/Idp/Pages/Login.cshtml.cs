@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Mvc;
 using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
@@ -5,8 +6,13 @@ using Trust.Idp.Clients;
 namespace Trust.Idp.Pages;
 
 /// <summary>Asks for the card, and says why one was refused.</summary>
-public sealed class LoginModel(AuthorizationRequests requests, ClientStore clients, IdpOptions options) : TrustPage
+public sealed class LoginModel(AuthorizationRequests requests, ClientStore clients, IdpOptions options, TimeProvider clock) : TrustPage
 {
+    private static readonly HashSet<string> Final = new(StringComparer.Ordinal)
+    {
+        "suspended", "revoked", "deregistered", "blacklisted", "pending", "key-lost", "certificate-revoked", "certificate-held", "certificate-expired", "certificate-unknown", "certificate-foreign",
+    };
+
     /// <inheritdoc/>
     public override string TitleKey => "login.title";
 
@@ -19,8 +25,20 @@ public sealed class LoginModel(AuthorizationRequests requests, ClientStore clien
     /// <summary>Why the card was refused, or null.</summary>
     public string? Refusal { get; private set; }
 
+    /// <summary>True when showing the same card again changes nothing.</summary>
+    public bool IsFinal { get; private set; }
+
+    /// <summary>Whom to call.</summary>
+    public string Help => HelpOf(options);
+
+    /// <summary>From when the card may be shown again; null for now.</summary>
+    public string? RetryAt { get; private set; }
+
+    /// <summary>Home page, policy and terms that the application registered, as links: nothing of them is loaded.</summary>
+    public IReadOnlyList<(string Text, string Address)> Links { get; private set; } = [];
+
     /// <summary>Shows the page for a request this browser began.</summary>
-    public async Task<IActionResult> OnGet(string? request, string? refused, CancellationToken ct)
+    public async Task<IActionResult> OnGet(string? request, string? refused, long? until, CancellationToken ct)
     {
         RememberLanguage();
         if (await requests.Find(HttpContext, request, ct) is not { } pending || await clients.Find(pending.ClientId, ct) is not { } client)
@@ -30,7 +48,23 @@ public sealed class LoginModel(AuthorizationRequests requests, ClientStore clien
 
         ClientName = Language == "en" ? client.NameEn : client.NameZh;
         CardUrl = $"{options.CardUrl}/card?request={request}";
+        IsFinal = refused is not null && Final.Contains(refused);
         Refusal = refused is null ? null : Texts.Refusal(T, refused);
+        Links = [.. new[] { ("client.home", client.Metadata.ClientUri), ("client.logo", client.Metadata.LogoUri), ("client.policy", client.Metadata.PolicyUri), ("client.terms", client.Metadata.TosUri) }
+            .Where(l => l.Item2 is not null).Select(l => (T[l.Item1], l.Item2!))];
+        Wait(refused, until);
         return Page();
+    }
+
+    // Said by a link of our own; whoever writes another sees a time that means nothing.
+    private void Wait(string? refused, long? until)
+    {
+        var seconds = (until ?? 0) - clock.GetUtcNow().ToUnixTimeSeconds();
+        if (refused is "too-many-attempts" && seconds is > 0 and <= 3600)
+        {
+            RetryAt = DateTimeOffset.FromUnixTimeSeconds(until!.Value).ToOffset(TimeSpan.FromHours(8)).ToString("HH:mm:ss", CultureInfo.InvariantCulture);
+            Response.StatusCode = StatusCodes.Status429TooManyRequests;
+            Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
     }
 }

@@ -27,6 +27,9 @@ public abstract class TrustPage : PageModel
         }
     }
 
+    /// <summary>Whom a person calls who cannot go on.</summary>
+    protected string HelpOf(IdpOptions options) => options.HelpDesk ?? T["help.default"];
+
     /// <summary>Remembers a language chosen by link.</summary>
     protected void RememberLanguage()
     {

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
+using Trust.Idp.Access;
 using Trust.Idp.Clients;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
@@ -13,7 +14,7 @@ namespace Trust.Idp.Token;
 /// The authorization code grant (RFC 6749 §4.1.3, RFC 7636 §4.6). A code is used by compare-and-swap; sent twice, it takes the
 /// tokens it had brought with it (RFC 6749 §4.1.2).
 /// </summary>
-public sealed class RedeemCode(NpgsqlDataSource db, IssueTokens tokens, Senders senders, Outbox outbox, TimeProvider clock, ILogger<RedeemCode> log)
+public sealed class RedeemCode(NpgsqlDataSource db, IssueTokens tokens, Senders senders, Outbox outbox, Endings endings, TimeProvider clock, ILogger<RedeemCode> log)
 {
     private const string Find = """
         SELECT client_id, redirect_uri, code_challenge, session_id, scope, nonce, resource, institution, used_at IS NOT NULL, dpop_jkt, authorization_details, claims FROM codes WHERE hash = $1
@@ -111,6 +112,7 @@ public sealed class RedeemCode(NpgsqlDataSource db, IssueTokens tokens, Senders 
             Action = "AUTH.fail", Actor = new Actor(client.Id), Outcome = EventOutcome.Refused, Reason = "code-replayed", Subjects = [SubjectKey.Of("client", client.Id)],
         }, ct);
         await tx.CommitAsync(ct);
+        endings.Note();
         return OAuthError.Of(context, "invalid_grant", "The code was used before; its tokens are revoked.");
     }
 

@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Idp.Access;
 using Trust.Idp.Clients;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
@@ -14,7 +15,7 @@ internal sealed record RefreshFamily(
 /// Refresh families: everything that one grant gave one client, ended as a whole (RFC 9700 4.14.2). A token that was rotated away and comes again
 /// was copied, by the client or by a thief, and nobody can say which: the family dies.
 /// </summary>
-public sealed class RefreshFamilies(NpgsqlDataSource db, Outbox outbox, TimeProvider clock)
+public sealed class RefreshFamilies(NpgsqlDataSource db, Outbox outbox, Endings endings, TimeProvider clock)
 {
     private const string FindSql = """
         SELECT f.id, f.client_id, f.session_id, f.institution, f.scope, f.resource, f.claims, f.authorization_details, f.jkt, f.x5t, t.used_at IS NOT NULL
@@ -55,6 +56,7 @@ public sealed class RefreshFamilies(NpgsqlDataSource db, Outbox outbox, TimeProv
             Correlation = family.ToString(), Subjects = [SubjectKey.Of("client", client.Id)],
         }, ct);
         await tx.CommitAsync(ct);
+        endings.Note();
     }
 
     private static RefreshFamily Row(NpgsqlDataReader r) => new(

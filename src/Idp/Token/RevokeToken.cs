@@ -1,5 +1,6 @@
 using Microsoft.IdentityModel.JsonWebTokens;
 using Npgsql;
+using Trust.Idp.Access;
 using Trust.Idp.Clients;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Postgres;
@@ -11,7 +12,7 @@ namespace Trust.Idp.Token;
 /// Token revocation (RFC 7009). A refresh token takes its family with it, an access token ends alone. Whatever is not the client's own is answered like what
 /// does not exist: 200, and nothing happened.
 /// </summary>
-public sealed class RevokeToken(NpgsqlDataSource db, ClientAuthentication authentication, RefreshFamilies families, Outbox outbox, RefusalCounter strangers, TimeProvider clock)
+public sealed class RevokeToken(NpgsqlDataSource db, ClientAuthentication authentication, RefreshFamilies families, Outbox outbox, Endings endings, RefusalCounter strangers, TimeProvider clock)
 {
     private const string Revoke = "UPDATE tokens SET revoked_at = $3 WHERE jti = $1 AND client_id = $2 AND revoked_at IS NULL";
     private readonly JsonWebTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = ReceivedToken.MaxLength };
@@ -68,5 +69,6 @@ public sealed class RevokeToken(NpgsqlDataSource db, ClientAuthentication authen
             Subjects = [SubjectKey.Of("client", client.Id)],
         }, ct);
         await tx.CommitAsync(ct);
+        endings.Note();
     }
 }

@@ -16,8 +16,9 @@ internal sealed class Peer : IAsyncDisposable
     private readonly System.Diagnostics.Process _process;
     private readonly ECDsa _key;
 
-    private Peer(System.Diagnostics.Process process, ECDsa key, string url, string rootFile)
+    private Peer(System.Diagnostics.Process process, ECDsa key, string url, string rootFile, string refreshToken)
     {
+        RefreshToken = refreshToken;
         (_process, _key, Url, RootFile) = (process, key, url, rootFile);
         Client = new OAuthClient("bench", key, url, rootFile);
     }
@@ -27,6 +28,9 @@ internal sealed class Peer : IAsyncDisposable
 
     /// <summary>Its TLS certificate, self-signed.</summary>
     public string RootFile { get; }
+
+    /// <summary>A refresh token of its client.</summary>
+    public string RefreshToken { get; }
 
     /// <summary>The one client it knows.</summary>
     public OAuthClient Client { get; }
@@ -73,8 +77,9 @@ internal sealed class Peer : IAsyncDisposable
         // What it prints beside the address must not fill a pipe.
         _ = process.StandardError.ReadToEndAsync(ct);
         var url = await process.StandardOutput.ReadLineAsync(ct) ?? throw new InvalidOperationException("it ended at once");
+        var token = await process.StandardOutput.ReadLineAsync(ct) ?? throw new InvalidOperationException("it ended at once");
         _ = process.StandardOutput.ReadToEndAsync(ct);
-        return new Peer(process, key, url, certificate);
+        return new Peer(process, key, url, certificate, token);
     }
 
     private static async Task Install(string source, string folder, CancellationToken ct)

@@ -23,12 +23,12 @@ internal sealed class Lane : IAsyncDisposable
     private Lane(IReadOnlyList<WireConnection> connections) => _connections = connections;
 
     /// <summary>Opens the connections, eight at a time.</summary>
-    public static async Task<Lane> Open(string url, string? rootFile, int connections, CancellationToken ct)
+    public static async Task<Lane> Open(string url, string? rootFile, int connections, CancellationToken ct, System.Security.Cryptography.X509Certificates.X509Certificate2? certificate = null)
     {
         var opened = new List<WireConnection>(connections);
         while (opened.Count < connections)
         {
-            opened.AddRange(await Task.WhenAll(Enumerable.Range(0, Math.Min(8, connections - opened.Count)).Select(_ => WireConnection.Open(new Uri(url), rootFile, ct))));
+            opened.AddRange(await Task.WhenAll(Enumerable.Range(0, Math.Min(8, connections - opened.Count)).Select(_ => WireConnection.Open(new Uri(url), rootFile, ct, certificate))));
         }
 
         return new Lane(opened);

@@ -45,7 +45,8 @@ internal sealed class WireConnection : IAsyncDisposable
     /// <param name="address">Loopback address; <c>localhost</c> is 127.0.0.1.</param>
     /// <param name="rootFile">PEM of the only root trusted, for https.</param>
     /// <param name="ct">Cancels.</param>
-    public static async Task<WireConnection> Open(Uri address, string? rootFile, CancellationToken ct)
+    /// <param name="certificate">Shown to a listener that asks for one; null for none.</param>
+    public static async Task<WireConnection> Open(Uri address, string? rootFile, CancellationToken ct, X509Certificate2? certificate = null)
     {
 #pragma warning disable RS0030 // Load against loopback: the one place of this program that connects.
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -62,7 +63,10 @@ internal sealed class WireConnection : IAsyncDisposable
             var tls = new SslStream(stream);
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
             policy.CustomTrustStore.Add(X509CertificateLoader.LoadCertificateFromFile(rootFile!));
-            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = address.Host, CertificateChainPolicy = policy }, ct);
+            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+            {
+                TargetHost = address.Host, CertificateChainPolicy = policy, ClientCertificateContext = certificate is null ? null : SslStreamCertificateContext.Create(certificate, null, offline: true),
+            }, ct);
             return new WireConnection(tls);
         }
         catch

@@ -33,6 +33,7 @@ public sealed partial class Installation
                 root["RateLimits"] = new JsonObject { ["Read"] = 0, ["Sign"] = 0, ["Login"] = 0, ["Client"] = 0, ["Card"] = 0 };
             }
 
+            Extend?.Invoke(name, root);
             System.IO.Directory.CreateDirectory(PublicDirectory);
             await WriteJson(At("config", name + ".json"), root, ct);
         }

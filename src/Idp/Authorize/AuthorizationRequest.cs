@@ -1,4 +1,5 @@
 using Npgsql;
+using Trust.Idp.Login;
 using Trust.Idp.Sessions;
 using Trust.Kernel.Postgres;
 
@@ -75,7 +76,7 @@ public sealed record AuthorizationRequest(
     {
         ArgumentNullException.ThrowIfNull(session);
         return session.Id == Login
-            || (!Asks("login") && !Asks("select_account") && (MaxAge is not { } age || CreatedAt - session.AuthenticatedAt <= TimeSpan.FromSeconds(age))
+            || (!Asks("login") && !Asks("select_account") && IsMetBy(AuthenticationContext.Of(session)) && (MaxAge is not { } age || CreatedAt - session.AuthenticatedAt <= TimeSpan.FromSeconds(age))
                 && (ActingInstitution is null || CreatedAt - session.AuthenticatedAt <= FreshLogin));
     }
 

@@ -27,7 +27,7 @@ public sealed class DecideCiba(DecoupledRequests requests, ClientStore clients, 
         {
             if (await clients.Find(request.ClientId, ct) is { } client)
             {
-                open.Add(new CibaAsked(request.Id, client.NameZh, client.NameEn, request.Scopes, request.BindingMessage, request.Origin, request.ExpiresAt, [.. session.Holder.Affiliations.Select(a => a.Institution)]));
+                open.Add(new CibaAsked(request.Id, client.NameZh, client.NameEn, request.Scopes, request.BindingMessage, request.Origin, request.ExpiresAt, [.. DecoupledRequest.Choices(client, session).Select(a => a.Institution)]));
             }
         }
 
@@ -53,14 +53,14 @@ public sealed class DecideCiba(DecoupledRequests requests, ClientStore clients, 
             return OAuthError.Of(context, "invalid_request", """Send {"decision":"approve","institution":"urn:mdid:o:…"} or {"decision":"deny"} as application/json.""");
         }
 
-        if (await requests.OpenOf(session.Person, id, ct) is not { } request)
+        if (await requests.OpenOf(session.Person, id, ct) is not { } request || await clients.Find(request.ClientId, ct) is not { } client)
         {
             return OAuthError.Of(context, "invalid_request", "No such open request to this person.", StatusCodes.Status404NotFound);
         }
 
-        if (decision.Decision is "approve" && !session.Holder.Affiliations.Any(a => a.Institution == decision.Institution))
+        if (decision.Decision is "approve" && !DecoupledRequest.Choices(client, session).Any(a => a.Institution == decision.Institution))
         {
-            return OAuthError.Of(context, "access_denied", "The person does not act for that institution.", StatusCodes.Status403Forbidden);
+            return OAuthError.Of(context, "access_denied", "The person does not act for that institution, or the client belongs to another.", StatusCodes.Status403Forbidden);
         }
 
         return await requests.Decide(request, session, decision.Decision is "approve" ? decision.Institution : null, ct)

@@ -1,5 +1,6 @@
 using Npgsql;
 using Trust.Idp.Authorize;
+using Trust.Idp.Clients;
 using Trust.Idp.Login;
 using Trust.Idp.Sessions;
 using Trust.Kernel.Audit;
@@ -31,6 +32,10 @@ public sealed record DecoupledRequest(
 {
     /// <summary>Scopes one by one.</summary>
     public IReadOnlyList<string> Scopes => Scope.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>Institutions that the person may act for here: a client that belongs to one is confined to it.</summary>
+    internal static IReadOnlyList<CardAffiliation> Choices(Client client, Session session) =>
+        client.Institution is { } only ? [.. session.Holder.Affiliations.Where(a => a.Institution == only)] : session.Holder.Affiliations;
 }
 
 /// <summary>Keeps such requests; each decision and each use is a compare-and-swap.</summary>

@@ -72,7 +72,7 @@ public sealed class DeviceModel(
             return Refuse("device-code-unknown", StatusCodes.Status400BadRequest);
         }
 
-        if (decision is "deny" || (decision is "accept" && session.Holder.Affiliations.Any(a => a.Institution == institution)))
+        if (decision is "deny" || (decision is "accept" && DecoupledRequest.Choices(client, session).Any(a => a.Institution == institution)))
         {
             if (!await devices.Decide(request, session, decision is "accept" ? institution : null, ct))
             {
@@ -83,7 +83,7 @@ public sealed class DeviceModel(
             return Page();
         }
 
-        (Asked, Code, ClientName, Affiliations) = (request, code!, Language == "en" ? client.NameEn : client.NameZh, session.Holder.Affiliations);
+        (Asked, Code, ClientName, Affiliations) = (request, code!, Language == "en" ? client.NameEn : client.NameZh, DecoupledRequest.Choices(client, session));
         return Page();
     }
 

@@ -1,9 +1,10 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json;
 using Trust.CA.Ceremony;
 using Trust.CA.Certificates;
 using Trust.CA.Enrolment;
 using Trust.CA.Entitlements;
+using Trust.CA.Officers;
 using Trust.CA.Persons;
 using Trust.CA.Registry;
 using Trust.CA.Residency;
@@ -36,6 +37,7 @@ namespace Trust.CA;
 [JsonSerializable(typeof(CertificateStateRequest))]
 [JsonSerializable(typeof(CertificateView))]
 [JsonSerializable(typeof(Holder))]
+[JsonSerializable(typeof(OfficerCard))]
 [JsonSerializable(typeof(CertificateStanding))]
 [JsonSerializable(typeof(Profile))]
 [JsonSerializable(typeof(EvaluationRequest))]

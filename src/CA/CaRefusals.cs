@@ -188,6 +188,10 @@ public static class CaRefusals
     public static readonly Refusal UnknownHolder = new("unknown-certificate", 404,
         "没有执业人员持有此 SHA-256 指纹的证书。", "No practitioner holds a certificate with this SHA-256.");
 
+    /// <summary>No active officer holds such a certificate, or it is not good now.</summary>
+    public static readonly Refusal UnknownOfficer = new("unknown-officer", 404,
+        "没有在任管理员持有此 SHA-256 指纹的有效证书。", "No active officer holds a good certificate with this SHA-256.");
+
     /// <summary>Not a reason of the closed list, or no text that an event can carry.</summary>
     public static readonly Refusal UnknownReason = new("unknown-reason", 400,
         "吊销原因须为 unspecified、keyCompromise（私钥泄露）、affiliationChanged（执业机构变更）、superseded（被替换）、cessationOfOperation（停止使用）"

@@ -79,6 +79,7 @@ internal static class Map
             "Renews the calling service's own TLS certificate.", Route.Uncompared)
         .Get<AnswerEntitlement>("/entitlements", Who.TokenOrPeers(RegistryReaders.Scope, "idp", "sign"), Limit.Client, e => e.Handle,
             "Whether someone may do an act at an instant, signed; for services, for a regulator's region, and for oneself.")
+        .Get<ShowOfficer>("/officers/{sha256}", Who.Peers("idp"), Limit.None, e => e.Handle, "The officer behind a good certificate, for the provider's own officers' door.")
         .Get<ShowHolder>("/holders/{sha256}", Who.Peers("idp", "sign"), Limit.None, e => e.Handle, "The practitioner behind a certificate.")
         .Get<ShowCertificateStatus>("/certificates/{sha256}/status", Who.Peers("idp", "sign"), Limit.None, e => e.Handle,
             "A certificate's status at an instant, and whether it was revoked since.")

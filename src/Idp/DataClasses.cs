@@ -29,6 +29,10 @@ internal static class DataClasses
         "authorization_requests", UntilExpiry, (Public, "client_id redirect_uri scope code_challenge resource prompt max_age created_at expires_at answered_at response_mode dpop_jkt"),
         (Key, "id cookie_hash state nonce pushed"), (Deidentified, "session_id hint_subject claims authorization_details acting_institution"));
 
+    public static readonly ClassedTable DecoupledRequests = ClassedTable.Of(
+        "decoupled_requests", UntilExpiry, (Public, "kind client_id scope resource region created_at expires_at interval_seconds polled_at state notify_after notify_tries institution"),
+        (Key, "hash user_code auth_req_id notification_token"), (Deidentified, "id origin person binding_message session_id decided_at"));
+
     public static readonly ClassedTable PushedRequests = ClassedTable.Of(
         "pushed_requests", UntilExpiry, (Public, "client_id expires_at used_at"), (Key, "hash"), (Deidentified, "parameters"));
 
@@ -76,6 +80,12 @@ internal static class DataClasses
     public static readonly ClassedTable PersonKeys = PersonTables.Keys;
 
     public static readonly ClassedTable PersonShreddings = PersonTables.Shreddings;
+
+    public static readonly ClassedTable ClientChanges = ClassedTable.Of(
+        "client_changes", ByUse, (Public, "id client_id document sha256 proposed_at expires_at state applied_at"), (Deidentified, "proposed_by"));
+
+    public static readonly ClassedTable ClientChangeApprovals = ClassedTable.Of(
+        "client_change_approvals", ByUse, (Public, "change signature approved_at"), (Deidentified, "officer certificate_sha256"));
 
     // Part of the record that was kept under it.
     public static readonly ClassedTable Consents = ClassedTable.Of(

@@ -14,6 +14,7 @@ internal sealed class ExpirySweep(NpgsqlDataSource db, TimeProvider clock)
              old_throttles AS (DELETE FROM card_throttles WHERE last_at < $2 - interval '1 hour'),
              old_codes AS (DELETE FROM codes WHERE expires_at < $2),
              old_families AS (DELETE FROM refresh_families WHERE expires_at < $2),
+             old_decoupled AS (DELETE FROM decoupled_requests WHERE expires_at < $2),
              old_pushed AS (DELETE FROM pushed_requests WHERE expires_at < $2),
              old_assertions AS (DELETE FROM client_assertions WHERE expires_at < $1)
         DELETE FROM tokens WHERE expires_at < $2

@@ -23,4 +23,7 @@ internal static partial class IdpLog
 
     [LoggerMessage(4006, LogLevel.Warning, "The keys at {Address} could not be read: {Why}")]
     public static partial void ClientKeysUnreadable(ILogger log, string address, string why);
+
+    [LoggerMessage(4020, LogLevel.Warning, "Client {Client} could not be told that its request is decided: {Fault}")]
+    public static partial void PingFailed(ILogger log, string client, string fault);
 }

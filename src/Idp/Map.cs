@@ -1,5 +1,7 @@
 using Trust.Idp.Access;
+using Trust.Idp.Admin;
 using Trust.Idp.Authorize;
+using Trust.Idp.Decoupled;
 using Trust.Idp.Discovery;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
@@ -17,6 +19,8 @@ namespace Trust.Idp;
 /// <summary>Every route of the provider.</summary>
 internal static class Map
 {
+    private static readonly Who Officer = Who.Card("registration officer", OfficerCards.Admit);
+
     /// <summary>The table.</summary>
     public static RouteTable Routes(IConfiguration configuration)
     {
@@ -42,6 +46,21 @@ internal static class Map
             .Post<PatientConsents>("/consents/{id}/withdrawal", Who.Token("consent.record"), Limit.Client, e => e.Withdraw, "A consent is withdrawn.", Route.Uncompared)
             .Get<PatientConsents>("/consents", Who.Peers("sign"), Limit.None, e => e.Find, "Whether a consent stands.")
             .Put<PersonShredding>("/shreddings/{id:guid}", Who.Peers("ledger"), Limit.None, e => e.Handle, "Destroys what leads a patient's pseudonym back to the patient; answers where that stands.")
+            .Get<ShowClients>("/admin/clients", Officer, Limit.Card, e => e.List, "Registered clients.")
+            .Get<ShowClients>("/admin/clients/{id}", Officer, Limit.Card, e => e.Show, "One client, whole.")
+            .Post<DisableClient>("/admin/clients/{id}/disable", Officer, Limit.Card, e => e.Handle, "Takes a client's rights, at once and by one officer.", Route.Uncompared)
+            .Post<ProposeClientChange>("/admin/client-changes", Officer, Limit.Card, e => e.Handle, "Proposes a client; two officers' cards sign it.")
+            .Get<ShowClientChanges>("/admin/client-changes", Officer, Limit.Card, e => e.List, "Proposed clients.")
+            .Get<ShowClientChanges>("/admin/client-changes/{id:guid}", Officer, Limit.Card, e => e.Show, "One of them, with the bytes that cards sign.")
+            .Post<ApproveClientChange>("/admin/client-changes/{id:guid}/approvals", Officer, Limit.Card, e => e.Handle, "An officer's signature; the second registers the client.")
+            .Get<ShowSessions>("/admin/sessions", Officer, Limit.Card, e => e.Handle, "Who is logged in now.")
+            .Post<EndSessions>("/admin/sessions/{person}/end", Officer, Limit.Card, e => e.Handle, "Ends every session of a person.", Route.Uncompared)
+            .Get<ShowTokenKeys>("/admin/keys", Officer, Limit.Card, e => e.List, "Keys that sign tokens.")
+            .Post<ShowTokenKeys>("/admin/keys/{algorithm}/rotation", Officer, Limit.Card, e => e.Rotate, "Puts the next token key to work.")
+            .Protocol<BeginDevice>("/device_authorization", Who.Anyone, Limit.Read, e => e.Handle, "Device authorization; the client proves itself or names itself.", OAuth)
+            .Protocol<BeginCiba>("/bc-authorize", Who.Anyone, Limit.Read, e => e.Handle, "Back-channel authentication; the client proves itself.", OAuth)
+            .Get<DecideCiba>("/ciba", Who.Anyone, Limit.Login, e => e.List, "What the person of this browser's session is asked by back channel.", r => r with { Data = DataClass.Identity })
+            .Protocol<DecideCiba>("/ciba/{id:guid}/decision", Who.Anyone, Limit.Login, e => e.Decide, "The person's decision, for a browser in which the session stands.", OAuth)
             .Protocol<RegisterClient>("/register", Who.Anyone, Limit.Login, e => e.Handle, "Dynamic registration; an initial access token is the caller.", Registering)
             .Get<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Show, "A client's registration; its registration access token is the caller.", Registering)
             .Put<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Replace, "A registration is replaced.", Registering)
@@ -49,6 +68,7 @@ internal static class Map
             .Page("/", Limit.Login, "Start page.", Route.Uncompared)
             .Page("/login", Limit.Login, "Asks for the card.", Browser)
             .Page("/consent", Limit.Login, "Institution to act for, and the notice.", Browser)
+            .Page("/device", Limit.Login, "Takes the code that a device shows, and the decision.", Browser)
             .Page("/error", Limit.Login, "Why a login cannot go on.", Route.Uncompared)
             .Page("/sign-out", Limit.Login, "Asks before the session ends.", Route.Uncompared)
             .Get("/session", Who.Anyone, Limit.Read, ShowSessionFrame.Handle, "Session Management frame: says whether the session is still the one that a relying party knows.", Route.Uncompared)

@@ -1,6 +1,8 @@
 using Trust.Idp.Access;
+using Trust.Idp.Admin;
 using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
+using Trust.Idp.Decoupled;
 using Trust.Idp.Keys;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
@@ -50,7 +52,10 @@ public static class Program
         services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardThrottle>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<Senders>().AddSingleton<IssueTokens>().AddSingleton<RefreshFamilies>();
         services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<TokenExchange>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
+        services.AddSingleton<OfficerCards>().AddSingleton<ClientChanges>();
         services.AddSingleton<IssueCode>();
+        services.AddSingleton<DecoupledRequests>().AddSingleton<DecoupledGrant>().AddSingleton<DeviceTries>();
+        services.AddSingleton<CibaPings>().AddLoop<CibaPings>("ciba-pings", CibaPings.Pause, (pings, ct) => pings.Round(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
         services.AddSingleton<Subjects>().AddSingleton<LogoutTicket>().AddSingleton<FrontChannel>().AddSingleton<HintedPerson>();
         services.AddSingleton<LogoutNotices>().AddLoop<LogoutNotices>("logout-notices", LogoutNotices.Pause, (notices, ct) => notices.Round(ct));
         services.AddSingleton<RequestObjects>().AddSingleton<PushedRequests>().AddSingleton<AuthorizationParameters>().AddSingleton<AuthorizationAnswer>();
@@ -79,7 +84,7 @@ public static class Program
     {
         app.Use((context, next) =>
         {
-            if (context.ListenerName is "Card" or ClientCertificates.Listener && !LivesThere(context))
+            if (context.ListenerName is "Card" or ClientCertificates.Listener or OfficerCards.Listener && !LivesThere(context))
             {
                 context.Response.StatusCode = StatusCodes.Status404NotFound;
                 return Task.CompletedTask;
@@ -92,6 +97,7 @@ public static class Program
     private static bool LivesThere(HttpContext context) =>
         context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal)
         || (context.ListenerName is "Card" ? context.Request.Path == "/card"
+            : context.ListenerName is OfficerCards.Listener ? context.Request.Path.StartsWithSegments("/admin", StringComparison.Ordinal)
             : context.Request.Path.Value is "/token" or "/revoke" or "/introspect" or "/userinfo" or "/par" or "/device_authorization" or "/bc-authorize");
 
     private static async Task Provision(IServiceProvider services, CancellationToken ct)

@@ -53,10 +53,13 @@ public sealed class CommittedStateTests(RunningTrust trust)
         ["logout_notices"] = "what is still to be told of a session's end, which is the fact",
         ["refresh_families"] = "what a code brought, told by the event of its first token; its end has an event of its own",
         ["refresh_tokens"] = "part of their family",
+        ["client_changes"] = "a wish of one officer, told by an event as it is made and as it is granted",
+        ["client_change_approvals"] = "a signature, told by the event of its change",
         ["storable_regions"] = "what the owner lets be stored here, by the rules",
         ["person_keys"] = "a patient's key, of which nothing lies under it yet; the row sealed under it is the fact",
         ["person_masters"] = "the change of master, told by the shredding's event",
         ["person_shreddings"] = "what the ledger asked for, which it recorded itself; carried out, it is told by KEY.destroy",
+        ["decoupled_requests"] = "a client's wish, which lapses in minutes; the person's decision has its event, and the token is the fact",
         ["pushed_requests"] = "a client's wish, which lapses in a minute",
         ["patients"] = "bound by an event before it: judged by that event's identifier",
     };

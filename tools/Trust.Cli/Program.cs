@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Trust.Cli.Demo;
 using Trust.Cli.Local;
+using Trust.Cli.Officers;
 using Trust.Cli.Residency;
 using Trust.Cli.Testing;
 using Trust.Cli.Verify;
@@ -22,8 +23,11 @@ public static class Program
         root.Subcommands.Add(Verb("down", "Stop exactly what `up` or `demo --keep` started.", Down));
         root.Subcommands.Add(Verb("reset", "Stop everything and delete all data, tokens and keys below .trust/.", Reset));
         root.Subcommands.Add(Test());
+        root.Subcommands.Add(Conformance());
         root.Subcommands.Add(VerifyCommand.Create());
         root.Subcommands.Add(ResidencyCommand.Create());
+        root.Subcommands.Add(OfficerCommand.Create());
+        root.Subcommands.Add(IdpCommand.Create());
         root.Subcommands.Add(Bench());
         root.Subcommands.Add(Witness());
         root.Subcommands.Add(LedgerVerb("fsck", "Recompute the ledger from its stored bytes and name every fault.", "--repair", "Put back what the mirror or the producers still hold."));
@@ -64,7 +68,7 @@ public static class Program
         throw new DirectoryNotFoundException("Trust.sln was not found above the program.");
     }
 
-    private static Installation Local() => new(Path.Combine(RepositoryRoot(), ".trust", "installation"), AddressPlan.Development, RepositoryRoot());
+    internal static Installation Local() => new(Path.Combine(RepositoryRoot(), ".trust", "installation"), AddressPlan.Development, RepositoryRoot());
 
     private static Command Demo()
     {
@@ -236,6 +240,14 @@ public static class Program
         var filter = new Option<string?>("--class") { Description = "Only test classes of this full name; * matches anything." };
         var command = new Command("test", "Run every test against real PostgreSQL, SoftHSM2 and Chromium.") { extended, filter };
         command.SetAction((parsed, ct) => TestRun.Run(RepositoryRoot(), parsed.GetValue(extended), parsed.GetValue(filter), ct));
+        return command;
+    }
+
+    private static Command Conformance()
+    {
+        var filter = new Option<string?>("--class") { Description = "Only plans of this class name, for example *BasicPlan; * matches anything." };
+        var command = new Command("conformance", "Judge the OpenID provider by the modules of the OpenID conformance suite.") { filter };
+        command.SetAction((parsed, ct) => ConformanceTable.Run(RepositoryRoot(), parsed.GetValue(filter), ct));
         return command;
     }
 

@@ -25,6 +25,18 @@ public sealed record AuthorizationRequest(
     // A signature is asked for by whoever sits there now.
     private static readonly TimeSpan FreshLogin = TimeSpan.FromSeconds(60);
 
+    /// <summary>Client whose name the provider's own pages bear: a person logs in for them where no client has sent the browser.</summary>
+    public const string OwnPages = "trust-pages";
+
+    /// <summary>What a person agrees to where no browser comes from the client.</summary>
+    internal static AuthorizationRequest For(string clientId, string scope, DateTimeOffset now) => new([], clientId, "", scope, null, null, null, "", "", null, null, now);
+
+    /// <summary>A login for one of the provider's own pages, to which the browser then goes.</summary>
+    internal static AuthorizationRequest ForOwnPage(string path, DateTimeOffset now) => For(OwnPages, "openid", now) with { RedirectUri = path };
+
+    /// <summary>True for a login for one of the provider's own pages: it brings no code.</summary>
+    internal bool IsForOwnPage => ClientId == OwnPages;
+
     /// <summary>How the client is answered; one of <see cref="AuthorizationAnswer.Modes"/>.</summary>
     public string ResponseMode { get; init; } = "query";
 

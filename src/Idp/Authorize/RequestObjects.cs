@@ -63,8 +63,29 @@ public sealed class RequestObjects(ClientKeys keys, IdpOptions options, TimeProv
             return Bad("The request object's algorithm is not accepted of this client.");
         }
 
-        return BrokenHeader(head) ?? BrokenClaims(claims, client) ?? (await IsSigned(value, alg, client, ct) ? Parameters(claims) : Bad("The request object's signature does not verify with the client's registered keys."));
+        return BrokenHeader(head) ?? BrokenClaims(claims, client) ?? (await IsSigned(value, alg, client, ct) ? Parameters(claims, AuthorizationParameters.Known) : Bad("The request object's signature does not verify with the client's registered keys."));
     }
+
+    /// <summary>Reads and judges a signed authentication request of CIBA 1.0 7.1.1: by the one algorithm that the client registered, of this hour, each claim of the token there.</summary>
+    public async Task<RequestObjectOutcome> ReadCiba(string value, Client client, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        var (header, payload) = Parts(value);
+        if (header is not { } head || payload is not { } claims || Jws.Text(head, "alg") is not { } alg || alg != client.Metadata.BackchannelAuthenticationRequestSigningAlg)
+        {
+            return BadCiba("The request is no JWS of a JSON object by the algorithm that the client registered.");
+        }
+
+        var whole = claims.TryGetProperty("iat", out _) && claims.TryGetProperty("nbf", out _) && claims.TryGetProperty("exp", out _) && Jws.Text(claims, "jti") is { Length: > 0 and <= 128 };
+        if (!whole || BrokenHeader(head) is not null || BrokenClaims(claims, client) is not null || !await IsSigned(value, alg, client, ct))
+        {
+            return BadCiba("The request needs iss, aud, exp, iat, nbf and jti of this hour, and the signature of a registered key.");
+        }
+
+        return Parameters(claims, Decoupled.BeginCiba.Known) is RequestObjectOutcome.Signed signed ? signed : BadCiba("A member of the request has another form.");
+    }
+
+    private static RequestObjectOutcome.Refused BadCiba(string detail) => new("invalid_request", detail);
 
     private static (JsonElement? Header, JsonElement? Payload) Parts(string value)
     {
@@ -155,7 +176,7 @@ public sealed class RequestObjects(ClientKeys keys, IdpOptions options, TimeProv
         }) is { IsValid: true };
     }
 
-    private static RequestObjectOutcome Parameters(JsonElement claims)
+    private static RequestObjectOutcome Parameters(JsonElement claims, IReadOnlyList<string> known)
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var member in claims.EnumerateObject().Where(m => !OfTheToken.Contains(m.Name, StringComparer.Ordinal)))
@@ -165,13 +186,13 @@ public sealed class RequestObjects(ClientKeys keys, IdpOptions options, TimeProv
                 case JsonValueKind.String:
                     values[member.Name] = member.Value.GetString()!;
                     break;
-                case JsonValueKind.Number when member.Name is "max_age":
+                case JsonValueKind.Number when member.Name is "max_age" or "requested_expiry":
                 case JsonValueKind.Object or JsonValueKind.Array when Structures.Contains(member.Name, StringComparer.Ordinal):
                     values[member.Name] = member.Value.GetRawText();
                     break;
                 default:
                     // A parameter that is known has its own form; of what is unknown nothing is asked (RFC 9101 6.3).
-                    if (AuthorizationParameters.Known.Contains(member.Name, StringComparer.Ordinal))
+                    if (known.Contains(member.Name, StringComparer.Ordinal))
                     {
                         return Bad($"The member {member.Name} of the request object has another form.");
                     }

@@ -57,6 +57,11 @@ public sealed class ShowMetadata(IdpOptions options)
             json.WriteBoolean("frontchannel_logout_supported", true);
             json.WriteBoolean("frontchannel_logout_session_supported", true);
             json.WriteString("pushed_authorization_request_endpoint", issuer + "/par");
+            json.WriteString("device_authorization_endpoint", issuer + "/device_authorization");
+            json.WriteString("backchannel_authentication_endpoint", issuer + "/bc-authorize");
+            Array(json, "backchannel_token_delivery_modes_supported", "poll", "ping");
+            Array(json, "backchannel_authentication_request_signing_alg_values_supported", "ES256", "PS256");
+            json.WriteBoolean("backchannel_user_code_parameter_supported", false);
             json.WriteBoolean("require_pushed_authorization_requests", false);
             json.WriteBoolean("claims_parameter_supported", true);
             json.WriteBoolean("request_parameter_supported", true);

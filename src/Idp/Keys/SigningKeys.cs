@@ -91,7 +91,10 @@ public sealed class SigningKeys(NpgsqlDataSource db, IToken token, Outbox outbox
         IdpLog.KeyActive(log, _keys.First(k => k.State == "active").Kid);
     }
 
-    private async Task Refresh(string algorithm, CancellationToken ct)
+    /// <summary>Retires the active key of an algorithm now; the published next one takes over.</summary>
+    public Task Rotate(string algorithm, CancellationToken ct) => Refresh(algorithm, ct, TimeSpan.Zero);
+
+    private async Task Refresh(string algorithm, CancellationToken ct, TimeSpan? life = null)
     {
         var now = clock.GetUtcNow();
         await using var connection = await db.OpenConnectionAsync(ct);
@@ -102,7 +105,7 @@ public sealed class SigningKeys(NpgsqlDataSource db, IToken token, Outbox outbox
         {
             await Create(tx, "active", algorithm, now, ct);
         }
-        else if (await tx.Sql(Retire).With(now).With(now - options.KeyLife).With(algorithm).Execute(ct) == 1)
+        else if (await tx.Sql(Retire).With(now).With(now - (life ?? options.KeyLife)).With(algorithm).Execute(ct) == 1)
         {
             await tx.Sql(Activate).With(now).With(algorithm).Execute(ct);
         }

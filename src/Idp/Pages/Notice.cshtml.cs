@@ -60,6 +60,11 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return elsewhere;
         }
 
+        if (pending.IsForOwnPage)
+        {
+            return Redirect(pending.RedirectUri);
+        }
+
         if (session.Holder.Affiliations.Count == 0)
         {
             return Redirect("/error?rule=no-institution");
@@ -112,7 +117,7 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
     /// <summary>Takes the decision.</summary>
     public async Task<IActionResult> OnPost([FromForm] string? request, [FromForm] string? institution, [FromForm] string? decision, CancellationToken ct)
     {
-        if (await Load(request, ct) is not var (pending, session, client))
+        if (await Load(request, ct) is not var (pending, session, client) || pending.IsForOwnPage)
         {
             return Redirect("/error?rule=request-expired");
         }

@@ -113,6 +113,15 @@ public static class Texts
         ("posted.title", "正在返回应用", "Returning to the application"),
         ("posted.button", "继续", "Continue"),
         ("refused.request-not-pushed", "该应用须先在后台提交登录请求，直接打开的链接不被接受。请回到应用重新发起登录。", "This application must push its request first; a link alone is not accepted. Go back to the application and start again."),
+        ("device.title", "连接设备", "Connect a device"),
+        ("device.code", "请输入设备上显示的代码", "Type the code that your device shows"),
+        ("device.warning", "只输入您面前设备上显示的代码。任何人通过电话、短信或网页让您输入代码，都请拒绝。", "Type only a code from a device in front of you. Refuse anyone who asks you to type one by phone, message or web page."),
+        ("device.asks", "请求登录的应用：", "The application that asks:"),
+        ("device.origin", "请求来自", "Asked from"),
+        ("device.accept", "这是我的设备，同意", "This is my device; I agree"),
+        ("device.accepted", "已同意。您可以回到设备上继续。", "Done. Go on at your device."),
+        ("device.denied", "已拒绝。该设备不能以您的身份登录。", "Refused. The device does not sign in as you."),
+        ("refused.device-code-unknown", "没有此代码，或代码已过期。请核对设备上的代码，或让设备重新显示一个。", "No such code, or it has expired. Check the code on the device, or let it show a new one."),
         ("refused.other", "请求被拒绝。请稍后重试，或联系本机构注册审批员。", "The request was refused. Try again, or ask your registration officer."),
     ];
 

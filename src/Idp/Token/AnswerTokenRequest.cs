@@ -1,10 +1,12 @@
 using Trust.Idp.Clients;
+using Trust.Idp.Decoupled;
 using Trust.Kernel.Audit;
 
 namespace Trust.Idp.Token;
 
 /// <summary>The token endpoint (RFC 6749 §3.2): authenticates the client, then hands to the grant.</summary>
-public sealed class AnswerTokenRequest(ClientAuthentication authentication, RedeemCode redeem, RefreshGrant refresh, TokenExchange exchange, ClientCredentials credentials, RefusalCounter strangers)
+public sealed class AnswerTokenRequest(
+    ClientAuthentication authentication, RedeemCode redeem, RefreshGrant refresh, TokenExchange exchange, ClientCredentials credentials, DecoupledGrant decoupled, RefusalCounter strangers)
 {
     /// <summary>Answers; the client authenticates in the body.</summary>
     public async Task<IResult> Handle(HttpContext context, CancellationToken ct)
@@ -25,6 +27,8 @@ public sealed class AnswerTokenRequest(ClientAuthentication authentication, Rede
                     "refresh_token" => await refresh.Handle(context, client, form, ct),
                     "urn:ietf:params:oauth:grant-type:token-exchange" => await exchange.Handle(context, client, form, ct),
                     "client_credentials" => await credentials.Handle(context, client, form, ct),
+                    BeginDevice.Grant => await decoupled.HandleDevice(context, client, form, ct),
+                    BeginCiba.Grant => await decoupled.HandleCiba(context, client, form, ct),
                     _ => OAuthError.Of(context, "unsupported_grant_type", "Send grant_type."),
                 };
             case ClientOutcome.Refused(var rule):

@@ -83,7 +83,6 @@ public sealed class TokenIssuer(SigningKeys keys, Subjects subjects, IdpOptions 
             // OpenID Connect Core 3.1.3.6: the left half of the hash; the three algorithms all hash by SHA-256.
             json.WriteString("at_hash", Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(access.Value)).AsSpan(0, 16)));
             json.WriteString("txn", txn.ToString());
-            Text(json, "urn:openid:params:jwt:claim:auth_req_id", grant.AuthReqId);
             OfPractitioner(json, grant.Practitioner);
             PersonClaims.Write(json, grant.Practitioner, grant.Scope, grant.Claims, "id_token");
         }), ct);

@@ -160,6 +160,9 @@ public static class CommonRefusals
     /// <summary>Database or token do not answer.</summary>
     public static readonly Refusal FaultUnavailable = Fault with { Status = 503 };
 
+    /// <summary>What an act without the ledger's receipt means to a caller.</summary>
+    public static Refusal From(ConfirmOutcome outcome) => outcome is ConfirmOutcome.Refused(var reason) ? From(reason) : LedgerAway;
+
     /// <summary>What an outbox refusal means to a caller.</summary>
     public static Refusal From(AppendRefusal refusal)
     {

@@ -104,6 +104,28 @@ public sealed class PushedRequestTests(RunningTrust trust)
         }
     }
 
+    // FAPI 2.0 5.3.2.1 item 12: ensure-mismatched-dpop-jkt-fails, ensure-dpopproof-at-par-endpoint-binding-success.
+    [Fact]
+    public async Task The_key_shown_where_the_request_is_pushed_is_the_codes()
+    {
+        using var client = await RelyingParty.Register(trust, "fapi2");
+        using var browser = new HandBrowser(trust);
+        foreach (var (path, jkt) in new[] { ("/token", ""), ("/par", new string('A', 43)) })
+        {
+            var refused = await client.Post("/par", client.Request(("dpop_jkt", jkt)), proof: client.Proof(path));
+            Assert.Equal((400, "invalid_dpop_proof"), (refused.Status, refused.Json!["error"]!.GetValue<string>()));
+        }
+
+        var pushed = await client.Post("/par", client.Request(), proof: client.Proof("/par"));
+        var answer = await RelyingParty.Answer(browser, trust.World.Physician, client.Begin(("client_id", client.Id), ("request_uri", pushed.Json!["request_uri"]!.GetValue<string>())));
+        KeyValuePair<string, string>[] code =
+            [new("grant_type", "authorization_code"), new("code", RelyingParty.Of(answer, "code")!), new("redirect_uri", RunningTrust.Redirect), new("code_verifier", RelyingParty.Verifier)];
+        using var other = await RelyingParty.Register(trust, "fapi2");
+        Assert.Equal("invalid_grant", (await client.Post("/token", code, proof: other.Proof("/token"))).Json!["error"]!.GetValue<string>());
+        var (status, tokens) = await client.Post("/token", code, proof: client.Proof("/token"));
+        Assert.Equal((200, "DPoP"), (status, tokens!["token_type"]?.GetValue<string>()));
+    }
+
     [Fact]
     public async Task An_address_of_someones_own_is_fetched_by_nobody()
     {

@@ -77,14 +77,32 @@ internal sealed partial class RelyingParty : IDisposable
     }
 
     /// <summary>Calls an endpoint of the provider with client authentication.</summary>
-    public async Task<(int Status, JsonNode? Json)> Post(string path, IEnumerable<KeyValuePair<string, string>> fields, bool authenticate = true)
+    public async Task<(int Status, JsonNode? Json)> Post(string path, IEnumerable<KeyValuePair<string, string>> fields, bool authenticate = true, string? proof = null)
     {
         using var content = new FormUrlEncodedContent(!authenticate ? fields : [
             .. fields, new("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"), new("client_assertion", OAuth.Assertion(Issuer)),
         ]);
-        using var answer = await _http.PostAsync(Issuer + path, content);
+        using var request = new HttpRequestMessage(HttpMethod.Post, Issuer + path) { Content = content };
+        if (proof is not null)
+        {
+            request.Headers.Add("DPoP", proof);
+        }
+
+        using var answer = await _http.SendAsync(request);
         var text = await answer.Content.ReadAsStringAsync();
         return ((int)answer.StatusCode, text.StartsWith('{') || text.StartsWith('[') ? JsonNode.Parse(text) : null);
+    }
+
+    /// <summary>A DPoP proof (RFC 9449 4.2) by the client's key for a path of the provider.</summary>
+    public string Proof(string path)
+    {
+        var jwk = OAuthClient.Jwks(_key)["keys"]![0]!;
+        var header = new JsonObject
+        {
+            ["typ"] = "dpop+jwt", ["alg"] = "ES256", ["jwk"] = new JsonObject { ["kty"] = "EC", ["crv"] = "P-256", ["x"] = jwk["x"]!.GetValue<string>(), ["y"] = jwk["y"]!.GetValue<string>() },
+        };
+        return Sign(
+            new JsonObject { ["jti"] = Guid.NewGuid().ToString(), ["htm"] = "POST", ["htu"] = Issuer + path, ["iat"] = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() }, header.ToJsonString());
     }
 
     /// <summary>Pushes a request that must be taken.</summary>
@@ -151,6 +169,14 @@ internal sealed partial class RelyingParty : IDisposable
         using var decided = await browser.Http.PostAsync(browser.Issuer + "/consent", form);
         Assert.Equal(HttpStatusCode.OK, decided.StatusCode);
         return (await decided.Content.ReadAsStringAsync(), decided.Headers.GetValues("Content-Security-Policy").Single());
+    }
+
+    /// <summary>Sends a form of a page off, with the page's token.</summary>
+    public static async Task<(int Status, string Page)> Submit(HandBrowser browser, string page, string path, params IEnumerable<(string Name, string Value)> fields)
+    {
+        using var form = new FormUrlEncodedContent([.. fields.Select(f => KeyValuePair.Create(f.Name, f.Value)), new("form", FormToken().Match(page).Groups["value"].Value)]);
+        using var answer = await browser.Http.PostAsync(browser.Issuer + path, form);
+        return ((int)answer.StatusCode, WebUtility.HtmlDecode(await answer.Content.ReadAsStringAsync()));
     }
 
     /// <summary>A hidden field of a page.</summary>

@@ -12,6 +12,7 @@ namespace Trust.Cli.Local;
 /// <param name="Card">Card login, a host of its own.</param>
 /// <param name="IdpServices">OpenID provider, for the other services.</param>
 /// <param name="Clients">OpenID provider, for clients that show a certificate.</param>
+/// <param name="IdpOfficers">OpenID provider, for officers' cards.</param>
 /// <param name="CA">Certification authority, for services.</param>
 /// <param name="Officers">Certification authority, for officers' cards.</param>
 /// <param name="Public">CRL, OCSP and CA certificates, plain HTTP.</param>
@@ -19,7 +20,7 @@ namespace Trust.Cli.Local;
 /// <param name="Ledger">Audit ledger.</param>
 /// <param name="Witness">Witness of the ledger.</param>
 public sealed record AddressPlan(
-    string Idp, string Card, string IdpServices, string Clients, string CA, string Officers, string Public, string Sign, string Ledger, string Witness)
+    string Idp, string Card, string IdpServices, string Clients, string IdpOfficers, string CA, string Officers, string Public, string Sign, string Ledger, string Witness)
 {
     /// <summary>The fixed development addresses of README.</summary>
     public static AddressPlan Development { get; } = At(Local, Ports);
@@ -37,7 +38,7 @@ public sealed record AddressPlan(
     public static string NetworkOf(string code) => Prefix(code) + "0/24";
 
     /// <summary>The first address that something else already listens on, or null.</summary>
-    public string? Taken() => new[] { Idp, Card, IdpServices, Clients, CA, Officers, Public, Sign, Ledger, Witness }.FirstOrDefault(url =>
+    public string? Taken() => new[] { Idp, Card, IdpServices, Clients, IdpOfficers, CA, Officers, Public, Sign, Ledger, Witness }.FirstOrDefault(url =>
     {
         var uri = new Uri(url);
 #pragma warning disable RS0030 // Binds for an instant to see whether the address is free; connects to nothing.
@@ -55,7 +56,7 @@ public sealed record AddressPlan(
         }
     });
 
-    private static int[] Ports => [7001, 7011, 7021, 7031, 7002, 7012, 7080, 7003, 7004, 7005];
+    private static int[] Ports => [7001, 7011, 7021, 7031, 7041, 7002, 7012, 7080, 7003, 7004, 7005];
 
     private static string[] Local => ["localhost", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"];
 
@@ -68,8 +69,9 @@ public sealed record AddressPlan(
 
     // Hosts: provider, its card login, ca, sign, ledger, witness.
     private static AddressPlan At(string[] hosts, int[] ports) => new(
-        Url("https", hosts[0], ports[0]), Url("https", hosts[1], ports[1]), Url("https", hosts[1], ports[2]), Url("https", hosts[1], ports[3]), Url("https", hosts[2], ports[4]),
-        Url("https", hosts[2], ports[5]), Url("http", hosts[2], ports[6]), Url("https", hosts[3], ports[7]), Url("https", hosts[4], ports[8]), Url("https", hosts[5], ports[9]));
+        Url("https", hosts[0], ports[0]), Url("https", hosts[1], ports[1]), Url("https", hosts[1], ports[2]), Url("https", hosts[1], ports[3]), Url("https", hosts[1], ports[4]),
+        Url("https", hosts[2], ports[5]), Url("https", hosts[2], ports[6]), Url("http", hosts[2], ports[7]), Url("https", hosts[3], ports[8]), Url("https", hosts[4], ports[9]),
+        Url("https", hosts[5], ports[10]));
 
     private static string Url(string scheme, string host, int port) => string.Create(CultureInfo.InvariantCulture, $"{scheme}://{host}:{port}");
 }

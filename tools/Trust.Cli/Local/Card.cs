@@ -64,6 +64,12 @@ public sealed class Card : IAsyncDisposable
         return new Card(label, folder, token);
     }
 
+    /// <summary>Opens a card that is there, by any module, with its certificates beside it.</summary>
+    /// <param name="options">Module, label and PIN file.</param>
+    /// <param name="folder">Holds <c>authentication.pem</c> and <c>signature.pem</c>.</param>
+    /// <param name="ct">Cancels.</param>
+    public static async Task<Card> Open(TokenOptions options, string folder, CancellationToken ct) => new(options.TokenLabel, folder, await Pkcs11Token.Open(options, ct));
+
     /// <summary>A PKCS#10 request over one of the card's keys, signed by that key.</summary>
     public async Task<byte[]> Request(KeyRef key, string commonName, CancellationToken ct)
     {

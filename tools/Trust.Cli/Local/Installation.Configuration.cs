@@ -33,6 +33,7 @@ public sealed partial class Installation
                 root["RateLimits"] = new JsonObject { ["Read"] = 0, ["Sign"] = 0, ["Login"] = 0, ["Client"] = 0, ["Card"] = 0 };
             }
 
+            Extend?.Invoke(name, root);
             System.IO.Directory.CreateDirectory(PublicDirectory);
             await WriteJson(At("config", name + ".json"), root, ct);
         }
@@ -80,6 +81,7 @@ public sealed partial class Installation
                 ["Card"] = Listener(Addresses.Card, "Card", "practitioner-issuing.pem"),
                 [nameof(Services)] = Listener(Addresses.IdpServices, "Peer", "service-issuing.pem"),
                 ["Mtls"] = Listener(Addresses.Clients, "Client"),
+                ["Officers"] = Listener(Addresses.IdpOfficers, "Card"),
             },
             "ca" => new JsonObject
             {

@@ -50,6 +50,9 @@ public sealed partial class Installation
     /// <summary>Whether callers may call as often as they like: a benchmark's come from one address and with few cards.</summary>
     public bool Unlimited { get; init; }
 
+    /// <summary>Adds to a service's configuration, by its name, before it is written.</summary>
+    public Action<string, JsonObject>? Extend { get; init; }
+
     /// <summary>The services and the witness by name.</summary>
     public IReadOnlyDictionary<string, ServiceProcess> Services { get; }
 

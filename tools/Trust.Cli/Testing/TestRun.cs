@@ -102,7 +102,7 @@ public static class TestRun
     }
 
     // Each test process has its own folder swept as it ends; what a killed one left is swept here.
-    private static async Task Sweep(string scratch)
+    internal static async Task Sweep(string scratch)
     {
         for (var waited = 0; waited < 60 && Directory.EnumerateFileSystemEntries(scratch).Any(); waited++)
         {

@@ -1,9 +1,10 @@
 using Trust.Idp.Sessions;
+using Trust.Kernel.Residency;
 
 namespace Trust.Idp.Pages;
 
 /// <summary>Start page: what this is, who is signed in, whom to call.</summary>
-public sealed class IndexModel(SessionStore sessions, IdpOptions options) : TrustPage
+public sealed class IndexModel(SessionStore sessions, ResidencyGate residency, IdpOptions options) : TrustPage
 {
     /// <inheritdoc/>
     public override string TitleKey => "start.title";
@@ -18,6 +19,6 @@ public sealed class IndexModel(SessionStore sessions, IdpOptions options) : Trus
     public async Task OnGet(CancellationToken ct)
     {
         RememberLanguage();
-        Person = (await sessions.FindToEnd(HttpContext, ct))?.Holder.Name;
+        Person = Shown(residency, await sessions.FindToEnd(HttpContext, ct));
     }
 }

@@ -1,10 +1,11 @@
 using Microsoft.AspNetCore.Mvc;
 using Trust.Idp.Sessions;
+using Trust.Kernel.Residency;
 
 namespace Trust.Idp.Pages;
 
 /// <summary>Asks before ending a session that no valid ID token hint names, here or everywhere. Posting needs the form's token.</summary>
-public sealed class SignOutModel(SessionStore sessions, LogoutTicket tickets) : TrustPage
+public sealed class SignOutModel(SessionStore sessions, ResidencyGate residency, LogoutTicket tickets) : TrustPage
 {
     /// <inheritdoc/>
     public override string TitleKey => "signout.title";
@@ -16,7 +17,7 @@ public sealed class SignOutModel(SessionStore sessions, LogoutTicket tickets) : 
     public async Task OnGet(CancellationToken ct)
     {
         RememberLanguage();
-        Person = (await sessions.FindToEnd(HttpContext, ct))?.Holder.Name;
+        Person = Shown(residency, await sessions.FindToEnd(HttpContext, ct));
     }
 
     /// <summary>Ends the session, or every session of the person.</summary>

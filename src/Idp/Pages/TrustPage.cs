@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Microsoft.AspNetCore.Mvc.RazorPages;
 using Microsoft.AspNetCore.WebUtilities;
+using Trust.Kernel.Residency;
 
 namespace Trust.Idp.Pages;
 
@@ -26,6 +27,10 @@ public abstract class TrustPage : PageModel
             return QueryHelpers.AddQueryString(Request.Path, query.Append(new("lang", Language == "en" ? "zh" : "en")));
         }
     }
+
+    /// <summary>A person's name, for who looks from where identities may be shown (docs/RESIDENCY.md); pages that only take a session away answer everywhere.</summary>
+    protected string? Shown(ResidencyGate residency, Sessions.Session? session) =>
+        session is not null && residency.RefuseCaller(HttpContext.Connection.RemoteIpAddress, DataClass.Identity) is null ? session.Holder.Name : null;
 
     /// <summary>Whom a person calls who cannot go on.</summary>
     protected string HelpOf(IdpOptions options) => options.HelpDesk ?? T["help.default"];

@@ -102,7 +102,7 @@ public sealed class SessionStore(NpgsqlDataSource db, Outbox outbox, Access.Endi
                 .With(now + options.SessionLife).With(callerRegion).With(login.Acr).Execute(ct);
         }
 
-        var outcome = await outbox.Append(tx, Event("AUTH.login", session.Person, session.Certificate, session.Id, login.Acr is AuthenticationContext.Card ? "card" : "card-degraded"), ct);
+        var outcome = await outbox.Append(tx, Event("AUTH.login", session.Person, session.Certificate, session.Id, "card"), ct);
         return outcome is AppendOutcome.Appended ? (session, cookie) : null;
     }
 

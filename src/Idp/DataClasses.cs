@@ -18,11 +18,16 @@ internal static class DataClasses
         "clients", ByUse,
         (Public, "client_id name_zh name_en kind profile redirect_uris post_logout_redirect_uris grant_types scopes resources jwks role institution region enabled metadata"));
 
+    public static readonly ClassedTable RegistrationGrants = ClassedTable.Of(
+        "registration_grants", ByUse, (Key, "token_hash"), (Public, "id hosts profile grant_types scopes resources role institution region created_at expires_at"));
+
+    public static readonly ClassedTable Registrations = ClassedTable.Of("registrations", ByUse, (Key, "token_hash"), (Public, "client_id grant_id created_at"));
+
     public static readonly ClassedTable ClientAssertions = ClassedTable.Of("client_assertions", UntilExpiry, (Public, "client_id jti expires_at"));
 
     public static readonly ClassedTable AuthorizationRequests = ClassedTable.Of(
         "authorization_requests", UntilExpiry, (Public, "client_id redirect_uri scope code_challenge resource prompt max_age created_at expires_at answered_at response_mode dpop_jkt"),
-        (Key, "id cookie_hash state nonce pushed"), (Deidentified, "session_id hint_subject claims authorization_details"));
+        (Key, "id cookie_hash state nonce pushed"), (Deidentified, "session_id hint_subject claims authorization_details acting_institution"));
 
     public static readonly ClassedTable DecoupledRequests = ClassedTable.Of(
         "decoupled_requests", UntilExpiry, (Public, "kind client_id scope resource region created_at expires_at interval_seconds polled_at state notify_after notify_tries institution"),
@@ -32,12 +37,15 @@ internal static class DataClasses
         "pushed_requests", UntilExpiry, (Public, "client_id expires_at used_at"), (Key, "hash"), (Deidentified, "parameters"));
 
     public static readonly ClassedTable CardLogins = ClassedTable.Of(
-        "card_logins", UntilExpiry, (Key, "handle_hash request_id"), (Deidentified, "person certificate expires_at used_at"), (Identity, "holder"), (Public, "region"));
+        "card_logins", UntilExpiry, (Key, "handle_hash request_id"), (Deidentified, "person certificate expires_at used_at"), (Identity, "holder"), (Public, "region acr"));
+
+    public static readonly ClassedTable CardThrottles = ClassedTable.Of(
+        "card_throttles", UntilExpiry, (Deidentified, "key failures last_at until"), (Public, "kind"));
 
     // A session says who came when: the network log of the Cybersecurity Law (art. 21).
     public static readonly ClassedTable Sessions = ClassedTable.Of(
         "sessions", new RetentionPeriod(6, "the end of the session", "the retention loop"),
-        (Key, "cookie_hash"), (Deidentified, "id person certificate authenticated_at expires_at ended_at end_reason caller_region"), (Identity, "holder"), (Public, "region"));
+        (Key, "cookie_hash"), (Deidentified, "id person certificate authenticated_at expires_at ended_at end_reason caller_region last_used_at institution"), (Identity, "holder"), (Public, "region acr"));
 
     public static readonly ClassedTable Acknowledgements = ClassedTable.Of(
         "acknowledgements", new RetentionPeriod(null, "as long as the person may log in: the notice is not shown twice", "nothing"),
@@ -46,6 +54,12 @@ internal static class DataClasses
     public static readonly ClassedTable Codes = ClassedTable.Of(
         "codes", UntilExpiry, (Key, "hash nonce"), (Deidentified, "session_id used_at authorization_details claims"),
         (Public, "client_id redirect_uri code_challenge scope resource institution expires_at dpop_jkt"));
+
+    public static readonly ClassedTable SessionClients = ClassedTable.Of(
+        "session_clients", new RetentionPeriod(null, "as long as its session", "the retention loop"), (Deidentified, "session_id"), (Public, "client_id"));
+
+    public static readonly ClassedTable LogoutNotices = ClassedTable.Of(
+        "logout_notices", new RetentionPeriod(null, "ten minutes", "the delivery of logout notices"), (Deidentified, "session_id created_at"), (Public, "client_id next_at tries"));
 
     public static readonly ClassedTable Tokens = ClassedTable.Of(
         "tokens", UntilExpiry, (Key, "code_hash"), (Deidentified, "jti session_id subject issued_at expires_at revoked_at family authorization_details"), (Public, "client_id jkt x5t"));

@@ -11,6 +11,7 @@ internal sealed class ExpirySweep(NpgsqlDataSource db, TimeProvider clock)
 
     private const string Sql = """
         WITH old_requests AS (DELETE FROM authorization_requests WHERE expires_at < $1),
+             old_throttles AS (DELETE FROM card_throttles WHERE last_at < $2 - interval '1 hour'),
              old_codes AS (DELETE FROM codes WHERE expires_at < $2),
              old_families AS (DELETE FROM refresh_families WHERE expires_at < $2),
              old_decoupled AS (DELETE FROM decoupled_requests WHERE expires_at < $2),

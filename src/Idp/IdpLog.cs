@@ -12,6 +12,9 @@ internal static partial class IdpLog
     [LoggerMessage(4003, LogLevel.Information, "Token key {Kid} is active")]
     public static partial void KeyActive(ILogger log, string kid);
 
+    [LoggerMessage(4010, LogLevel.Warning, "Client {Client} was not told of a logout: {Why}; tried again")]
+    public static partial void LogoutUndelivered(ILogger log, string client, string why);
+
     [LoggerMessage(4004, LogLevel.Warning, "Code of client {Client} was sent twice; its tokens are revoked")]
     public static partial void CodeReplayed(ILogger log, string client);
 

@@ -32,6 +32,10 @@ public sealed record IdpOptions
     [Range(typeof(TimeSpan), "00:05:00", "12:00:00")]
     public TimeSpan SessionLife { get; init; } = TimeSpan.FromHours(4);
 
+    /// <summary>Longest a browser may leave its session unused: a ward's workstation is left standing.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "04:00:00")]
+    public TimeSpan SessionIdle { get; init; } = TimeSpan.FromMinutes(15);
+
     /// <summary>How long a token key signs before the next one takes over.</summary>
     [Range(typeof(TimeSpan), "01:00:00", "365.00:00:00")]
     public TimeSpan KeyLife { get; init; } = TimeSpan.FromDays(90);
@@ -39,4 +43,8 @@ public sealed record IdpOptions
     /// <summary>Version of the notice shown before the first use of a client; a new version is acknowledged anew.</summary>
     [Required]
     public string NoticeVersion { get; init; } = "2026-11";
+
+    /// <summary>Whom a person calls who cannot go on, as it is shown on pages: a name and a number. Null for the words that name the institution's registration officer.</summary>
+    [StringLength(200, MinimumLength = 1)]
+    public string? HelpDesk { get; init; }
 }

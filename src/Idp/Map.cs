@@ -6,6 +6,7 @@ using Trust.Idp.Discovery;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
 using Trust.Idp.Patients;
+using Trust.Idp.Registration;
 using Trust.Idp.Sessions;
 using Trust.Idp.Token;
 using Trust.Kernel.Hosting;
@@ -18,7 +19,7 @@ namespace Trust.Idp;
 /// <summary>Every route of the provider.</summary>
 internal static class Map
 {
-    private static readonly Who Officer = Who.Card("officer", OfficerCards.Admit);
+    private static readonly Who Officer = Who.Card("registration officer", OfficerCards.Admit);
 
     /// <summary>The table.</summary>
     public static RouteTable Routes(IConfiguration configuration)
@@ -60,19 +61,27 @@ internal static class Map
             .Protocol<BeginCiba>("/bc-authorize", Who.Anyone, Limit.Read, e => e.Handle, "Back-channel authentication; the client proves itself.", OAuth)
             .Get<DecideCiba>("/ciba", Who.Anyone, Limit.Login, e => e.List, "What the person of this browser's session is asked by back channel.", r => r with { Data = DataClass.Identity })
             .Protocol<DecideCiba>("/ciba/{id:guid}/decision", Who.Anyone, Limit.Login, e => e.Decide, "The person's decision, for a browser in which the session stands.", OAuth)
+            .Protocol<RegisterClient>("/register", Who.Anyone, Limit.Login, e => e.Handle, "Dynamic registration; an initial access token is the caller.", Registering)
+            .Get<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Show, "A client's registration; its registration access token is the caller.", Registering)
+            .Put<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Replace, "A registration is replaced.", Registering)
+            .Delete<RegisterClient>("/register/{clientId}", Who.Anyone, Limit.Login, e => e.Remove, "A registration ends.", Registering)
             .Page("/login", Limit.Login, "Asks for the card.", Browser)
             .Page("/consent", Limit.Login, "Institution to act for, and the notice.", Browser)
             .Page("/device", Limit.Login, "Takes the code that a device shows, and the decision.", Browser)
             .Page("/error", Limit.Login, "Why a login cannot go on.", Route.Uncompared)
             .Page("/sign-out", Limit.Login, "Asks before the session ends.", Route.Uncompared)
+            .Get("/session", Who.Anyone, Limit.Read, ShowSessionFrame.Handle, "Session Management frame: says whether the session is still the one that a relying party knows.", Route.Uncompared)
             .Page("/signed-out", Limit.Login, "The session has ended.", Route.Uncompared)
             .Get("/assets/trust.css", Who.Anyone, Limit.Read, Asset.Of("trust.css", "text/css"), "Style sheet of the pages.", Route.Uncompared)
+            .Get("/assets/session.js", Who.Anyone, Limit.Read, Asset.Of("session.js", "text/javascript"), "Script of the session frame.", Route.Uncompared)
             .Get("/assets/mark.svg", Who.Anyone, Limit.Read, Asset.Of("mark.svg", "image/svg+xml"), "Mark of the pages.", Route.Uncompared)
             .Get("/assets/submit.js", Who.Anyone, Limit.Read, Asset.Of("submit.js", "text/javascript"), "Sends an answer's form off.", Route.Uncompared);
     }
 
     // A person looks at these: what the host refuses is told on a page.
     private static Route Browser(Route route) => route with { ProtocolBody = RefusalPage.Render, Data = DataClass.Identity };
+
+    private static Route Registering(Route route) => OAuth(route) with { MaximumBody = RegistrationRequest.LargestBody };
 
     private static Route OAuth(Route route) => route with { ProtocolBody = OAuthError.Render, Data = DataClass.Identity };
 }

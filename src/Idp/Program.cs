@@ -7,6 +7,7 @@ using Trust.Idp.Keys;
 using Trust.Idp.Login;
 using Trust.Idp.Pages;
 using Trust.Idp.Patients;
+using Trust.Idp.Registration;
 using Trust.Idp.Retention;
 using Trust.Idp.Sessions;
 using Trust.Idp.Token;
@@ -32,7 +33,7 @@ public static class Program
         Routes = Map.Routes,
         Use = Use,
         Provision = Provision,
-        Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal) { ["import-clients"] = ImportClients.Run },
+        Verbs = new Dictionary<string, Func<WebApplication, string[], CancellationToken, Task<int>>>(StringComparer.Ordinal) { ["import-clients"] = ImportClients.Run, ["issue-registration-token"] = IssueRegistrationToken.Run },
     };
 
     /// <summary>Runs a verb.</summary>
@@ -42,19 +43,21 @@ public static class Program
     {
         var services = builder.Services;
         services.AddSingleton(builder.Configuration.Section<IdpOptions>("Idp"));
-        services.AddKeyRegister(RegisterPatient.LookupKey, RegisterPatient.SealKey);
+        services.AddKeyRegister(RegisterPatient.LookupKey, RegisterPatient.SealKey, Subjects.Key);
         services.AddPersonKeys(PatientShredding.Rules).AddSingleton<SealStoredIdentities>();
         services.AddLoop<SealStoredIdentities>("seal-stored", SealStoredIdentities.Pause, (old, ct) => old.Round(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddSingleton<SigningKeys>().AddHostedService<FirstKeys>();
         services.AddLoop<SigningKeys>("key-rotation", TimeSpan.FromMinutes(1), (keys, ct) => keys.Refresh(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
-        services.AddSingleton<ClientStore>().AddSingleton<ClientKeys>().AddSingleton<ClientAssertions>().AddSingleton<ClientCertificates>().AddSingleton<ClientAuthentication>();
-        services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
+        services.AddSingleton<RegisteredAddresses>().AddSingleton<RegistrationStore>().AddSingleton<ClientStore>().AddSingleton<ClientKeys>().AddSingleton<ClientAssertions>().AddSingleton<ClientCertificates>().AddSingleton<ClientAuthentication>();
+        services.AddSingleton<AuthorizationRequests>().AddSingleton<IdTokenHint>().AddSingleton<SessionStore>().AddSingleton<CardHolders>().AddSingleton<CardThrottle>().AddSingleton<CardLogin>().AddSingleton<Acknowledgements>();
         services.AddSingleton<TokenIssuer>().AddSingleton<Senders>().AddSingleton<IssueTokens>().AddSingleton<RefreshFamilies>();
         services.AddSingleton<RedeemCode>().AddSingleton<RefreshGrant>().AddSingleton<TokenExchange>().AddSingleton<ClientCredentials>().AddSingleton<LiveToken>();
         services.AddSingleton<OfficerCards>().AddSingleton<ClientChanges>();
         services.AddSingleton<IssueCode>();
         services.AddSingleton<DecoupledRequests>().AddSingleton<DecoupledGrant>().AddSingleton<DeviceTries>();
         services.AddSingleton<CibaPings>().AddLoop<CibaPings>("ciba-pings", CibaPings.Pause, (pings, ct) => pings.Round(ct), (work, _) => work with { Patience = TimeSpan.FromMinutes(10) });
+        services.AddSingleton<Subjects>().AddSingleton<LogoutTicket>().AddSingleton<FrontChannel>().AddSingleton<HintedPerson>();
+        services.AddSingleton<LogoutNotices>().AddLoop<LogoutNotices>("logout-notices", LogoutNotices.Pause, (notices, ct) => notices.Round(ct));
         services.AddSingleton<RequestObjects>().AddSingleton<PushedRequests>().AddSingleton<AuthorizationParameters>().AddSingleton<AuthorizationAnswer>();
         services.AddSingleton<EndOnSuspension>().AddSingleton<StatusChanged>(p => p.GetRequiredService<EndOnSuspension>().Apply);
         services.AddLiveStatus();
@@ -100,7 +103,7 @@ public static class Program
     private static async Task Provision(IServiceProvider services, CancellationToken ct)
     {
         var token = services.GetRequiredService<IToken>();
-        foreach (var (key, algorithm) in new[] { (RegisterPatient.LookupKey, KeyAlgorithm.HmacSha256), (RegisterPatient.SealKey, KeyAlgorithm.Aes256) })
+        foreach (var (key, algorithm) in new[] { (RegisterPatient.LookupKey, KeyAlgorithm.HmacSha256), (RegisterPatient.SealKey, KeyAlgorithm.Aes256), (Subjects.Key, KeyAlgorithm.HmacSha256) })
         {
             _ = await token.FindOrGenerate(key, algorithm, ct);
         }

@@ -26,9 +26,11 @@ public sealed class CommittedStateTests(RunningTrust trust)
 
     private static readonly StateRow[] Rows =
     [
-        new("sessions", r => [Text(r, "id")]),
+        new("sessions", r => [Text(r, "id")], "last_used_at", "institution"),
         new("tokens", r => ["token:" + Text(r, "jti"), Text(r, "client_id")]),
         new("clients", r => [StateRow.Subject(SubjectKey.Of("client", Text(r, "client_id")))]),
+        new("registrations", r => [StateRow.Subject(SubjectKey.Of("client", Text(r, "client_id")))]),
+        new("registration_grants", r => [Text(r, "id")]),
         new("acknowledgements", r => [Text(r, "person")]),
         new("consents", r => [Text(r, "id")]),
         new("signing_keys", r => [StateRow.Subject(SubjectKey.Of("key", Text(r, "kid")))]),
@@ -39,6 +41,7 @@ public sealed class CommittedStateTests(RunningTrust trust)
     {
         ["audit_relay"] = "the outbox's own place in the ledger",
         ["authorization_requests"] = "a browser's wish, which lapses in minutes",
+        ["card_throttles"] = "who waits after refusals, which are facts of their own",
         ["card_logins"] = "a card shown, until its browser comes back; the session is the fact",
         ["client_assertions"] = "marks against replay",
         ["codes"] = "a promise that lapses in a minute; the token is the fact",
@@ -46,6 +49,8 @@ public sealed class CommittedStateTests(RunningTrust trust)
         ["idempotency"] = "answers kept for a retry",
         ["key_ring"] = "cookie keys of this service",
         ["migrations"] = "the schema's own version",
+        ["session_clients"] = "whom a session's tokens went to; the token is the fact",
+        ["logout_notices"] = "what is still to be told of a session's end, which is the fact",
         ["refresh_families"] = "what a code brought, told by the event of its first token; its end has an event of its own",
         ["refresh_tokens"] = "part of their family",
         ["client_changes"] = "a wish of one officer, told by an event as it is made and as it is granted",

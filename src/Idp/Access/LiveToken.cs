@@ -55,6 +55,8 @@ public sealed class LiveToken(
         return await db.Sql(Find).With(token.Id).With(clock.GetUtcNow()).One(r => new Row(r.GetString(0), r.Nullable<Guid?>(1), r.Nullable<Guid?>(2), r.Nullable<string>(3)), ct) switch
         {
             null => null,
+            // A client that was disabled or has ended its registration gets nothing more out of what it had (CVE-2025-64521).
+            { ClientId: var client } when await clients.Find(client, ct) is null => null,
             { SessionId: null } row => await IsOfSystemAtWork(token, row.ClientId, ct) ? new LiveAccess(token, null, null, null) : null,
             { SessionId: { } sid } row => await OfSession(token, sid, row, ct),
         };

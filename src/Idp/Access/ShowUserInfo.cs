@@ -7,9 +7,9 @@ using Trust.Kernel.Hosting.Senders;
 namespace Trust.Idp.Access;
 
 /// <summary>UserInfo (OpenID Connect Core §5.3): token in the header only, held to its sender, judged live; signed for a client that registered so.</summary>
-public sealed class ShowUserInfo(LiveToken tokens, ClientStore clients, SigningKeys keys, IdpOptions options)
+public sealed class ShowUserInfo(LiveToken tokens, ClientStore clients, Subjects subjects, SigningKeys keys, IdpOptions options)
 {
-    private static readonly string[] Copied = ["sub", "role", "acting_institution", "licence"];
+    private static readonly string[] Copied = ["role", "acting_institution", "licence"];
 
     /// <summary>Answers; the access token is the caller.</summary>
     public async Task<IResult> Handle(HttpContext context, CancellationToken ct)
@@ -29,17 +29,23 @@ public sealed class ShowUserInfo(LiveToken tokens, ClientStore clients, SigningK
         }
 
         context.Response.Headers.CacheControl = "no-store";
-        var client = await clients.Find(token.GetPayloadValue<string>("client_id"), ct);
-        var signed = client?.Metadata.UserinfoSignedResponseAlg;
+        if (await clients.Find(token.GetPayloadValue<string>("client_id"), ct) is not { } client)
+        {
+            return Challenge(context, presented);
+        }
+
+        var subject = await subjects.Of(client, session.Person, ct);
+        var signed = client.Metadata.UserinfoSignedResponseAlg;
         var body = TokenIssuer.Write(json =>
         {
             if (signed is not null)
             {
                 // OpenID Connect Core 5.3.2: whoever keeps it can see whose it is and for whom.
                 json.WriteString("iss", options.Issuer);
-                json.WriteString("aud", client!.Id);
+                json.WriteString("aud", client.Id);
             }
 
+            json.WriteString("sub", subject);
             LiveToken.Copy(json, token, Copied);
             if (PersonClaims.IsAsked("name", "profile", scope, live.Claims, "userinfo"))
             {

@@ -10,7 +10,7 @@ namespace Trust.Idp.Authorize;
 /// </summary>
 public sealed class AnswerAuthorizationRequest(
     ClientStore clients, SessionStore sessions, AuthorizationRequests requests, RequestObjects objects, PushedRequests pushed, AuthorizationParameters parameters,
-    AuthorizationAnswer answers, IssueCode codes, RefusalCounter strangers)
+    AuthorizationAnswer answers, IssueCode codes, HintedPerson hinted, RefusalCounter strangers)
 {
     /// <summary>GET.</summary>
     public Task<IResult> Handle(HttpContext context) => Answer(context, FormFields.Of(context.Request.Query));
@@ -103,7 +103,7 @@ public sealed class AnswerAuthorizationRequest(
     private async Task<IResult> Proceed(HttpContext context, AuthorizationRequest request, CancellationToken ct)
     {
         var session = await sessions.Find(context, ct);
-        var usable = session is not null && request.Accepts(session) && request.IsFor(session);
+        var usable = session is not null && request.Accepts(session) && await hinted.Is(request, session, ct);
         if (request.Asks("none"))
         {
             return usable

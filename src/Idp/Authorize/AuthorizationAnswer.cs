@@ -29,8 +29,9 @@ public sealed class AuthorizationAnswer(ClientStore clients, SigningKeys keys, I
     /// <param name="ct">Cancels the signing.</param>
     public Task<IResult> Code(AuthorizationRequest request, Session session, string code, CancellationToken ct)
     {
-        _ = session;
-        return To(DestinationOf(request), [new("code", code)], ct);
+        ArgumentNullException.ThrowIfNull(request);
+        // Session Management 1.0 section 2: what the client holds against the session frame.
+        return To(DestinationOf(request), [new("code", code), new("session_state", SessionState.For(request.ClientId, SessionState.OriginOf(request.RedirectUri), session))], ct);
     }
 
     /// <summary>An error of a request that was accepted.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Trust.Idp.Clients;
 using Trust.Idp.Login;
+using Trust.Kernel.Identifiers;
 
 namespace Trust.Idp.Authorize;
 
@@ -38,7 +39,7 @@ public sealed class AuthorizationParameters(IdTokenHint hints, TimeProvider cloc
     public static readonly IReadOnlyList<string> Known =
     [
         "response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method", "resource", "prompt", "max_age",
-        "id_token_hint", "login_hint", "ui_locales", "claims_locales", "display", "acr_values", "claims", "authorization_details", "dpop_jkt",
+        "id_token_hint", "login_hint", "ui_locales", "claims_locales", "display", "acr_values", "claims", "authorization_details", "dpop_jkt", "acting_institution",
     ];
 
     private const int Thumbprint = 43;
@@ -80,7 +81,7 @@ public sealed class AuthorizationParameters(IdTokenHint hints, TimeProvider cloc
             fields.Text("prompt") ?? "", Seconds(fields.Text("max_age")) ?? client.Metadata.DefaultMaxAge, named?.Subject ?? claims!.Subject, now)
         {
             ResponseMode = to.Mode, Claims = fields.Text("claims"), AuthorizationDetails = fields.Text("authorization_details"), DpopJkt = fields.Text("dpop_jkt"),
-            UiLocales = fields.Text("ui_locales"),
+            UiLocales = fields.Text("ui_locales"), AskedInstitution = fields.Text("acting_institution"),
         });
     }
 
@@ -99,6 +100,7 @@ public sealed class AuthorizationParameters(IdTokenHint hints, TimeProvider cloc
             _ when prompts.Any(p => !Prompts.Contains(p, StringComparer.Ordinal)) || (prompts.Length > 1 && prompts.Contains("none")) => ("invalid_request", "The prompt value is not known."),
             _ when fields.Text("max_age") is { } age && Seconds(age) is null => ("invalid_request", "max_age is a number of seconds."),
             _ when fields.Text("nonce") is { Length: > 256 } || fields.Text("state") is { Length: > 2048 } => ("invalid_request", "nonce or state is too long."),
+            _ when fields.Text("acting_institution") is { } institution && !InstitutionId.TryParse(institution, null, out _) => ("invalid_request", "acting_institution is the URN of an institution."),
             _ when fields.Text("dpop_jkt") is { } jkt && !IsBase64Url(jkt, Thumbprint) => ("invalid_request", "dpop_jkt is a SHA-256 thumbprint (RFC 9449 10)."),
             _ => null,
         };

@@ -61,12 +61,15 @@ public sealed record AuthorizationRequest(
     /// <summary>The institution that must act, where the details name one.</summary>
     public string? ActingInstitution => Details.OfType<AuthorizationDetail.Signing>().FirstOrDefault()?.Institution.Value;
 
+    /// <summary>The institution that the client asked for by the parameter <c>acting_institution</c>.</summary>
+    public string? AskedInstitution { get; init; }
+
     /// <summary>True when the login's context is one that the client cannot do without, or when it named none so.</summary>
     public bool IsMetBy(string acr) => RequestedClaims.TryParse(Claims) is not { EssentialAcr: { Count: > 0 } essential } || essential.Contains(acr, StringComparer.Ordinal);
 
     /// <summary>
     /// True when a session may answer: the one that the request's own login opened, or an earlier one where the client did not ask for a new login
-    /// (<c>prompt</c>, <c>max_age</c>). Whether it is the person that the client named is asked apart (<see cref="IsFor"/>).
+    /// (<c>prompt</c>, <c>max_age</c>). Whether it is the person that the client named is asked apart (<see cref="HintedPerson"/>).
     /// </summary>
     public bool Accepts(Session session)
     {
@@ -74,13 +77,6 @@ public sealed record AuthorizationRequest(
         return session.Id == Login
             || (!Asks("login") && !Asks("select_account") && (MaxAge is not { } age || CreatedAt - session.AuthenticatedAt <= TimeSpan.FromSeconds(age))
                 && (ActingInstitution is null || CreatedAt - session.AuthenticatedAt <= FreshLogin));
-    }
-
-    /// <summary>True for the person that the client named, or when it named nobody.</summary>
-    public bool IsFor(Session session)
-    {
-        ArgumentNullException.ThrowIfNull(session);
-        return HintSubject is null || string.Equals(HintSubject, session.Person, StringComparison.Ordinal);
     }
 
     /// <summary>True when the client asked for this prompt value.</summary>
@@ -93,12 +89,12 @@ public sealed class AuthorizationRequests(NpgsqlDataSource db, TimeProvider cloc
     private static readonly TimeSpan Life = TimeSpan.FromMinutes(10);
     private const string Insert = """
         INSERT INTO authorization_requests (id, cookie_hash, client_id, redirect_uri, scope, state, nonce, code_challenge, resource, prompt, max_age, created_at, expires_at,
-                                            hint_subject, response_mode, claims, authorization_details, dpop_jkt, pushed)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+                                            hint_subject, response_mode, claims, authorization_details, dpop_jkt, pushed, acting_institution)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
         """;
     private const string FindSql = """
         SELECT id, client_id, redirect_uri, scope, state, nonce, code_challenge, resource, prompt, max_age, hint_subject, created_at, session_id,
-               response_mode, claims, authorization_details, dpop_jkt, pushed
+               response_mode, claims, authorization_details, dpop_jkt, pushed, acting_institution
         FROM authorization_requests
         WHERE id = $1 AND cookie_hash = $2 AND answered_at IS NULL AND expires_at > $3
         """;
@@ -116,7 +112,7 @@ public sealed class AuthorizationRequests(NpgsqlDataSource db, TimeProvider cloc
         await db.Sql(Insert).With(Secret.Hash("request", id)).With(Secret.Hash("request-cookie", cookie)).With(request.ClientId).With(request.RedirectUri)
             .With(request.Scope).With(request.State).With(request.Nonce).With(request.CodeChallenge).With(request.Resource).With(request.Prompt)
             .With(request.MaxAge).With(request.CreatedAt).With(now + Life).With(request.HintSubject)
-            .With(request.ResponseMode).With(request.Claims).With(request.AuthorizationDetails).With(request.DpopJkt).With(request.Pushed).Execute(ct);
+            .With(request.ResponseMode).With(request.Claims).With(request.AuthorizationDetails).With(request.DpopJkt).With(request.Pushed).With(request.AskedInstitution).Execute(ct);
         Cookies.SetRequest(context, id, cookie, Life);
         return id;
     }
@@ -163,6 +159,6 @@ public sealed class AuthorizationRequests(NpgsqlDataSource db, TimeProvider cloc
         r.GetFieldValue<byte[]>(0), r.GetString(1), r.GetString(2), r.GetString(3), r.Nullable<string>(4), r.Nullable<string>(5), r.Nullable<string>(6), r.GetString(7), r.GetString(8),
         r.IsDBNull(9) ? null : r.GetInt32(9), r.Nullable<string>(10), r.GetFieldValue<DateTimeOffset>(11), r.Nullable<Guid?>(12))
     {
-        ResponseMode = r.GetString(13), Claims = r.Nullable<string>(14), AuthorizationDetails = r.Nullable<string>(15), DpopJkt = r.Nullable<string>(16), Pushed = r.Nullable<byte[]>(17),
+        ResponseMode = r.GetString(13), Claims = r.Nullable<string>(14), AuthorizationDetails = r.Nullable<string>(15), DpopJkt = r.Nullable<string>(16), Pushed = r.Nullable<byte[]>(17), AskedInstitution = r.Nullable<string>(18),
     };
 }

@@ -9,7 +9,7 @@ namespace Trust.Idp.Authorize;
 
 /// <summary>Answers an authorization request with a code bound to client, redirect URI, challenge, session and institution.</summary>
 public sealed class IssueCode(
-    NpgsqlDataSource db, GroupCommit commits, AuthorizationRequests requests, AuthorizationAnswer answers, Acknowledgements notices, EntitlementClient entitlements, IdpOptions options, TimeProvider clock)
+    NpgsqlDataSource db, GroupCommit commits, AuthorizationRequests requests, AuthorizationAnswer answers, Clients.ClientStore clients, Acknowledgements notices, EntitlementClient entitlements, IdpOptions options, TimeProvider clock)
 {
     private const string InsertCode = """
         INSERT INTO codes (hash, client_id, redirect_uri, code_challenge, session_id, scope, nonce, resource, institution, expires_at, dpop_jkt, authorization_details, claims)
@@ -19,9 +19,16 @@ public sealed class IssueCode(
     /// <summary>Answers a request without any page (<c>prompt=none</c>).</summary>
     public async Task<IResult> AnswerSilently(AuthorizationRequest request, Session session, CancellationToken ct)
     {
-        if (Choices(request, session) is not [var only])
+        ArgumentNullException.ThrowIfNull(request);
+        if (await clients.Find(request.ClientId, ct) is not { } client)
         {
-            return await answers.Error(request, "interaction_required", "The person must choose an institution.", ct);
+            return await answers.Error(request, "unauthorized_client", "The client is not registered any more.", ct);
+        }
+
+        if (InstitutionChoice.For(request, client, session) is not InstitutionChoice.Made { Affiliation: var only })
+        {
+            return InstitutionChoice.For(request, client, session) is InstitutionChoice.None { Why: var why }
+                ? await answers.Error(request, "access_denied", why, ct) : await answers.Error(request, "interaction_required", "The person must choose an institution.", ct);
         }
 
         // What is asked for in detail is decided by the person each time.
@@ -29,10 +36,6 @@ public sealed class IssueCode(
             ? await Answer(request, session, only.Institution, acknowledge: false, ct)
             : await answers.Error(request, "consent_required", "The notice has not been acknowledged.", ct);
     }
-
-    /// <summary>Institutions that the person may choose from: all, or the one that the request's details name.</summary>
-    internal static IReadOnlyList<CardAffiliation> Choices(AuthorizationRequest request, Session session) =>
-        request.ActingInstitution is { } named ? [.. session.Holder.Affiliations.Where(a => a.Institution == named)] : session.Holder.Affiliations;
 
     /// <summary>Issues a code and answers the relying party.</summary>
     /// <param name="request">Answered once.</param>

@@ -89,6 +89,9 @@ internal static class ClientRules
             // RFC 9700 2.6 and RFC 8252 7.3: plain http only to the loopback interface.
             (client.RedirectUris.Concat(client.PostLogoutRedirectUris).All(IsAllowedRedirect), "a redirect URI is not absolute https (or http on 127.0.0.1), or carries a fragment."),
             (!client.GrantTypes.Contains("authorization_code") || client.RedirectUris.Count > 0, "the authorization code grant needs a redirect URI."),
+            // OpenID Connect Core 8.1: one sector is one host, or a document that says so.
+            (m.SubjectType is not "pairwise" || m.SectorIdentifierUri is not null || client.RedirectUris.Select(HostOf).Distinct(StringComparer.Ordinal).Count() == 1,
+                "pairwise subjects with redirect URIs at several hosts, or none, need a sector_identifier_uri."),
             (called.Concat(shown).All(u => u is null || IsHttps(u)), "an address is not absolute https."),
         ];
     }
@@ -112,7 +115,7 @@ internal static class ClientRules
         {
             var keys = new JsonWebKeySet(jwks).Keys;
             // RFC 7517 4.5: with one key there is nothing to tell apart.
-            return keys.Count > 0 && keys.All(k => (k.Kid is { Length: > 0 } || (kidOptional && keys.Count == 1)) && !k.HasPrivateKey);
+            return keys.Count > 0 && keys.All(k => k is not null && (k.Kid is { Length: > 0 } || (kidOptional && keys.Count == 1)) && !k.HasPrivateKey);
         }
         catch (Exception e) when (e is ArgumentException or JsonException or FormatException)
         {
@@ -120,11 +123,14 @@ internal static class ClientRules
         }
     }
 
+    private static string HostOf(string address) => Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri.IdnHost : "";
+
     /// <summary>True for an absolute https address without fragment and user.</summary>
     internal static bool IsHttps(string value) =>
         Uri.TryCreate(value, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttps && uri.Fragment.Length == 0 && !value.Contains('#', StringComparison.Ordinal) && uri.UserInfo.Length == 0;
 
-    private static bool IsAllowedRedirect(string value) =>
+    /// <summary>True for an address that a browser may be sent back to: https, or a native application's loopback address.</summary>
+    internal static bool IsAllowedRedirect(string value) =>
         IsHttps(value)
         || (Uri.TryCreate(value, UriKind.Absolute, out var uri) && uri.Fragment.Length == 0 && !value.Contains('#', StringComparison.Ordinal) && uri.UserInfo.Length == 0
             && uri.Scheme == Uri.UriSchemeHttp && uri.Host is "127.0.0.1" or "[::1]" or "localhost");

@@ -30,8 +30,14 @@ internal static class ImportClients
             throw new ValidationException($"Client {outside.Id} is registered in region {outside.Region}, which is not a listed region inside the mainland.");
         }
 
+        var addresses = app.Services.GetRequiredService<RegisteredAddresses>();
         foreach (var client in clients)
         {
+            if (await addresses.Broken(client, ct) is { } rule)
+            {
+                throw new ValidationException($"Client {client.Id}: {rule}");
+            }
+
             await ClientStore.Put(tx, client, ct);
             var traced = await outbox.Append(tx, new AuditEvent
             {
@@ -51,6 +57,6 @@ internal static class ImportClients
     }
 
     // What was registered, so that the ledger can show it: the hash of the client's canonical JSON.
-    private static string Basis(Client client) =>
+    internal static string Basis(Client client) =>
         "client:sha256:" + Convert.ToHexStringLower(SHA256.HashData(CanonicalJson.Encode(JsonSerializer.SerializeToElement(client, IdpJson.Default.Client))));
 }

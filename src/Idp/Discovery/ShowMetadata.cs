@@ -29,7 +29,7 @@ public sealed class ShowMetadata(IdpOptions options)
             Array(json, "grant_types_supported", [.. ClientRules.Grants]);
             Array(json, "scopes_supported", "openid", "profile", "rx.sign", "rx.review", "rx.read", "rx.claim", "rx.dispense", "rx.void", "patient.register", "consent.record", "validate", "seal",
                 "audit.read", "audit.hold", "audit.shred", "registry.read");
-            Array(json, "subject_types_supported", "public");
+            Array(json, "subject_types_supported", "public", "pairwise");
             Array(json, "id_token_signing_alg_values_supported", "ES256", "PS256", "RS256");
             Array(json, "userinfo_signing_alg_values_supported", "ES256", "PS256", "RS256");
             Array(json, "introspection_signing_alg_values_supported", "ES256", "PS256", "RS256");
@@ -50,6 +50,12 @@ public sealed class ShowMetadata(IdpOptions options)
             Array(json, "acr_values_supported", [.. AuthenticationContext.Offered]);
             Array(json, "ui_locales_supported", "zh-CN", "en");
             json.WriteBoolean("authorization_response_iss_parameter_supported", true);
+            json.WriteString("registration_endpoint", issuer + "/register");
+            json.WriteString("check_session_iframe", issuer + "/session");
+            json.WriteBoolean("backchannel_logout_supported", true);
+            json.WriteBoolean("backchannel_logout_session_supported", true);
+            json.WriteBoolean("frontchannel_logout_supported", true);
+            json.WriteBoolean("frontchannel_logout_session_supported", true);
             json.WriteString("pushed_authorization_request_endpoint", issuer + "/par");
             json.WriteString("device_authorization_endpoint", issuer + "/device_authorization");
             json.WriteString("backchannel_authentication_endpoint", issuer + "/bc-authorize");

@@ -24,6 +24,9 @@ public abstract record CardOutcome
 
     /// <summary>Refused by a named rule.</summary>
     public sealed record Refused(string Rule) : CardOutcome;
+
+    /// <summary>Refused too often before; not judged until then.</summary>
+    public sealed record Waits(DateTimeOffset Until) : CardOutcome;
 }
 
 /// <summary>
@@ -32,11 +35,11 @@ public abstract record CardOutcome
 /// ever contacted; the person is found by the certificate's hash in the registry, never by its name.
 /// </summary>
 public sealed class CardLogin(
-    NpgsqlDataSource db, CardHolders holders, EntitlementClient entitlements, Outbox outbox, RefusalCounter strangers, ServiceOptions service, TimeProvider clock, ILogger<CardLogin> log)
+    NpgsqlDataSource db, CardHolders holders, EntitlementClient entitlements, CardThrottle throttle, Outbox outbox, RefusalCounter strangers, ServiceOptions service, TimeProvider clock, ILogger<CardLogin> log)
 {
-    private const string Insert = "INSERT INTO card_logins (handle_hash, request_id, person, certificate, holder, expires_at, region) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    private const string Insert = "INSERT INTO card_logins (handle_hash, request_id, person, certificate, holder, expires_at, region, acr) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     private const string Use = """
-        UPDATE card_logins SET used_at = $3 WHERE handle_hash = $1 AND request_id = $2 AND used_at IS NULL AND expires_at > $3 RETURNING certificate, holder
+        UPDATE card_logins SET used_at = $3 WHERE handle_hash = $1 AND request_id = $2 AND used_at IS NULL AND expires_at > $3 RETURNING certificate, holder, acr
         """;
     private static readonly TimeSpan HandleLife = TimeSpan.FromSeconds(60);
     private volatile Anchors? _anchors;
@@ -44,18 +47,26 @@ public sealed class CardLogin(
     /// <summary>Judges the card and leaves a handle for the waiting request.</summary>
     /// <param name="card">As shown in the handshake, which proved possession of its key.</param>
     /// <param name="requestId">Identifier of the waiting authorization request.</param>
+    /// <param name="from">Address and client that the card is shown from, for counting strangers.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<CardOutcome> Accept(X509Certificate2 card, string requestId, CancellationToken ct)
+    public async Task<CardOutcome> Accept(X509Certificate2 card, string requestId, (string? Address, string? Client) from, CancellationToken ct)
     {
         if (JudgePath(card) is { } rule)
         {
             // A stranger's card is counted, not recorded one by one: a flood must not spend the budget of real acts (DESIGN §6).
             IdpLog.CardRefused(log, rule);
             strangers.Count(rule);
-            return new CardOutcome.Refused(rule);
+            // Until there are anchors to judge by, nobody is a stranger.
+            return rule is not "status-unknown" && throttle.Stranger(from.Address, from.Client) is { } later ? new CardOutcome.Waits(later) : new CardOutcome.Refused(rule);
         }
 
         var fingerprint = Convert.ToHexStringLower(SHA256.HashData(card.RawDataMemory.Span));
+        if (await throttle.OfCertificate(fingerprint, ct) is { } until)
+        {
+            strangers.Count("too-many-attempts");
+            return new CardOutcome.Waits(until);
+        }
+
         CardHolder? holder;
         try
         {
@@ -71,26 +82,30 @@ public sealed class CardLogin(
             return await Refuse("certificate-unknown", null, card, ct);
         }
 
+        if (holder.Status is "good" && await throttle.OfPerson(holder.Person, ct) is { } rest)
+        {
+            strangers.Count("too-many-attempts");
+            return new CardOutcome.Waits(rest);
+        }
+
         var entitlement = await entitlements.Check(new EntitlementQuestion(holder.Person, null, "login", fingerprint), ct);
         return entitlement is Entitlement.Deny deny
-            ? await Refuse(deny.Reason, holder.Person, card, ct)
-            : await Leave(holder, fingerprint, requestId, ct);
+            ? await Refuse(deny.Reason, holder.Person, card, ct, holder.Status is "good" && !deny.Reason.StartsWith("certificate-", StringComparison.Ordinal))
+            : await Leave(new ProvenCard(holder, fingerprint, AuthenticationContext.Card), requestId, ct);
     }
 
     /// <summary>Takes a handle, once, for the request it was made for.</summary>
-    public async Task<(CardHolder Holder, string Certificate)?> Redeem(NpgsqlTransaction tx, string handle, AuthorizationRequest request, CancellationToken ct)
-    {
-        var row = await tx.Sql(Use).With(Secret.Hash("card-login", handle)).With(request.Id).With(clock.GetUtcNow())
-            .One(r => new Tuple<string, string>(r.GetString(0), r.GetString(1)), ct);
-        return row is null ? null : (JsonSerializer.Deserialize(row.Item2, IdpJson.Default.CardHolder)!, row.Item1);
-    }
+    public async Task<ProvenCard?> Redeem(NpgsqlTransaction tx, string handle, AuthorizationRequest request, CancellationToken ct) =>
+        await tx.Sql(Use).With(Secret.Hash("card-login", handle)).With(request.Id).With(clock.GetUtcNow())
+            .One(r => new ProvenCard(JsonSerializer.Deserialize(r.GetString(1), IdpJson.Default.CardHolder)!, r.GetString(0), r.GetString(2)), ct);
 
-    private async Task<CardOutcome> Leave(CardHolder holder, string certificate, string requestId, CancellationToken ct)
+    private async Task<CardOutcome> Leave(ProvenCard card, string requestId, CancellationToken ct)
     {
+        await throttle.Accepted(card.Certificate, card.Holder.Person, ct);
         var handle = Secret.New();
-        await db.Sql(Insert).With(Secret.Hash("card-login", handle)).With(Secret.Hash("request", requestId)).With(holder.Person).With(certificate)
-            .With(JsonSerializer.Serialize(holder, IdpJson.Default.CardHolder)).With(clock.GetUtcNow() + HandleLife)
-            .With(service.Region).Execute(ct);
+        await db.Sql(Insert).With(Secret.Hash("card-login", handle)).With(Secret.Hash("request", requestId)).With(card.Holder.Person).With(card.Certificate)
+            .With(JsonSerializer.Serialize(card.Holder, IdpJson.Default.CardHolder)).With(clock.GetUtcNow() + HandleLife)
+            .With(service.Region).With(card.Acr).Execute(ct);
         return new CardOutcome.Accepted(handle);
     }
 
@@ -116,7 +131,7 @@ public sealed class CardLogin(
         };
     }
 
-    private async Task<CardOutcome> Refuse(string rule, string? person, X509Certificate2 card, CancellationToken ct)
+    private async Task<CardOutcome> Refuse(string rule, string? person, X509Certificate2 card, CancellationToken ct, bool isOfPerson = false)
     {
         IdpLog.CardRefused(log, rule);
         var fingerprint = Convert.ToHexStringLower(SHA256.HashData(card.RawDataMemory.Span));
@@ -127,6 +142,12 @@ public sealed class CardLogin(
             Action = "AUTH.fail", Actor = new Actor(person ?? "anonymous", fingerprint), Outcome = EventOutcome.Refused, Reason = rule,
             Subjects = person is null ? [SubjectKey.Certificate(fingerprint)] : [SubjectKey.Practitioner(person), SubjectKey.Certificate(fingerprint)],
         }, ct);
+        // That nothing could be known is nobody's failing.
+        if (rule is not (Entitlement.Deny.StatusUnknown or Entitlement.Deny.ClockSkew))
+        {
+            await throttle.Refused(tx, fingerprint, isOfPerson ? person : null, ct);
+        }
+
         await tx.CommitAsync(ct);
         return new CardOutcome.Refused(rule);
     }

@@ -6,7 +6,7 @@ using Trust.Kernel.Residency;
 namespace Trust.Idp.Login;
 
 /// <summary><c>GET /login/card</c> on the main host: opens the session of a card login, only in the browser that began.</summary>
-public sealed class ReturnFromCard(NpgsqlDataSource db, AuthorizationRequests requests, CardLogin logins, SessionStore sessions, ResidencyGate residency, IdpOptions options)
+public sealed class ReturnFromCard(NpgsqlDataSource db, AuthorizationRequests requests, CardLogin logins, SessionStore sessions, ResidencyGate residency)
 {
     /// <summary>Redeems the handle, once.</summary>
     public async Task<IResult> Handle(HttpContext context, string? request, string? handle, CancellationToken ct)
@@ -25,14 +25,14 @@ public sealed class ReturnFromCard(NpgsqlDataSource db, AuthorizationRequests re
             return SeeOther.To($"/login?request={request}&refused=handle-used");
         }
 
-        if (await sessions.Open(tx, login.Holder, login.Certificate, residency.RegionOf(context.Connection.RemoteIpAddress), ct) is not { } opened)
+        if (await sessions.Open(tx, login, residency.RegionOf(context.Connection.RemoteIpAddress), context.Request.Cookies[Cookies.Session], ct) is not { } opened)
         {
             return SeeOther.To($"/login?request={request}&refused=ledger-unavailable");
         }
 
         await AuthorizationRequests.Bind(tx, pending, opened.Session, ct);
         await tx.CommitAsync(ct);
-        Cookies.SetSession(context, opened.Cookie, options.SessionLife);
+        Cookies.SetSession(context, opened.Cookie, SessionState.OfBrowser(opened.Session));
         return SeeOther.To($"/consent?request={request}");
     }
 }

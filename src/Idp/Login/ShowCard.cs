@@ -13,7 +13,7 @@ public sealed class ShowCard(AuthorizationRequests requests, CardLogin login, Id
     {
         // The connection must not be used again: a browser would go on presenting a card that has been pulled (docs/THREAT-MODEL.md).
         context.Response.Headers.Connection = "close";
-        if (await requests.ClientOf(request, ct) is null)
+        if (await requests.ClientOf(request, ct) is not { } client)
         {
             return SeeOther.To(options.Issuer + "/error?rule=request-expired");
         }
@@ -23,10 +23,11 @@ public sealed class ShowCard(AuthorizationRequests requests, CardLogin login, Id
             return SeeOther.To($"{options.Issuer}/login?request={request}&refused=no-card");
         }
 
-        return await login.Accept(card, request!, ct) switch
+        return await login.Accept(card, request!, (context.Connection.RemoteIpAddress?.ToString(), client), ct) switch
         {
             CardOutcome.Accepted accepted => SeeOther.To($"{options.Issuer}/login/card?request={request}&handle={accepted.Handle}"),
             CardOutcome.Refused refused => SeeOther.To($"{options.Issuer}/login?request={request}&refused={refused.Rule}"),
+            CardOutcome.Waits(var until) => SeeOther.To(FormattableString.Invariant($"{options.Issuer}/login?request={request}&refused=too-many-attempts&until={until.ToUnixTimeSeconds()}")),
             _ => throw new InvalidOperationException("A closed set."),
         };
     }

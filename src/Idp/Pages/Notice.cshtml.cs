@@ -4,13 +4,14 @@ using Trust.Idp.Authorize;
 using Trust.Idp.Clients;
 using Trust.Idp.Login;
 using Trust.Idp.Sessions;
+using Trust.Idp.Token;
 
 namespace Trust.Idp.Pages;
 
 /// <summary>
 /// The acting institution and the notice. Posting needs the form's token and the request cookie, which other sites' forms do not carry (SameSite=Lax).
 /// </summary>
-public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, AuthorizationAnswer answers, IdpOptions options) : TrustPage
+public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clients, SessionStore sessions, Acknowledgements notices, IssueCode codes, AuthorizationAnswer answers, HintedPerson hinted, IssueTokens tokens, IdpOptions options) : TrustPage
 {
     /// <inheritdoc/>
     public override string TitleKey => "consent.title";
@@ -32,6 +33,15 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
 
     /// <summary>What is asked for in detail (RFC 9396).</summary>
     public IReadOnlyList<AuthorizationDetail> Details { get; private set; } = [];
+
+    /// <summary>Scopes that would be left out of the token now, each with the institution where that is so: the registry would refuse their act.</summary>
+    public IReadOnlyList<(string Scope, CardAffiliation At)> Withheld { get; private set; } = [];
+
+    /// <summary>Where the application is that is answered.</summary>
+    public string ClientHost { get; private set; } = "";
+
+    /// <summary>True when this notice was acknowledged before, for this application.</summary>
+    public bool IsAcknowledged { get; private set; }
 
     /// <summary>Version of the notice.</summary>
     public string NoticeVersion => options.NoticeVersion;
@@ -60,32 +70,54 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
             return Redirect("/error?rule=no-institution");
         }
 
-        var choices = IssueCode.Choices(pending, session);
-        if (choices.Count == 0)
+        var choice = InstitutionChoice.For(pending, client, session);
+        if (choice is InstitutionChoice.None { Why: var why })
         {
-            return Answer(await answers.Error(pending, "access_denied", "The person does not act for the institution that authorization_details names.", ct));
+            return Answer(await answers.Error(pending, "access_denied", why, ct));
         }
 
-        if (choices is [var only] && !pending.Asks("consent") && pending.Details.Count == 0 && await notices.Has(session.Person, pending, ct))
+        IsAcknowledged = await notices.Has(session.Person, pending, ct);
+        if (choice is InstitutionChoice.Made { Affiliation: var only } && IsAcknowledged && !pending.Asks("consent") && pending.Details.Count == 0)
         {
             return Answer(await codes.Answer(pending, session, only.Institution, acknowledge: false, ct));
         }
 
-        RequestId = request!;
-        Person = session.Holder.Name;
-        ClientName = Language == "en" ? client.NameEn : client.NameZh;
-        Affiliations = choices;
-        Details = pending.Details;
-        Scopes = pending.Scope.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        // Chromium follows form-action through redirects: the answer goes to the relying party's registered origin.
-        PageSecurity.AllowFormTarget(HttpContext, new Uri(pending.RedirectUri).GetLeftPart(UriPartial.Authority));
+        await Fill(pending, session, client, choice, request!, ct);
         return Page();
     }
+
+    private async Task Fill(AuthorizationRequest pending, Session session, Client client, InstitutionChoice choice, string request, CancellationToken ct)
+    {
+        RequestId = request;
+        Person = session.Holder.Name;
+        ClientName = Language == "en" ? client.NameEn : client.NameZh;
+        Affiliations = Among(choice);
+        ClientHost = new Uri(pending.RedirectUri).IdnHost;
+        Details = pending.Details;
+        Scopes = pending.Scope.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var withheld = new List<(string, CardAffiliation)>();
+        foreach (var affiliation in Affiliations)
+        {
+            var held = (await tokens.StillHeld(pending.Scope, session, affiliation.Institution, ct)).Split(' ');
+            withheld.AddRange(Scopes.Except(held, StringComparer.Ordinal).Select(s => (s, affiliation)));
+        }
+
+        Withheld = withheld;
+        // Chromium follows form-action through redirects: the answer goes to the relying party's registered origin.
+        PageSecurity.AllowFormTarget(HttpContext, new Uri(pending.RedirectUri).GetLeftPart(UriPartial.Authority));
+    }
+
+    private static IReadOnlyList<CardAffiliation> Among(InstitutionChoice choice) => choice switch
+    {
+        InstitutionChoice.Made { Affiliation: var one } => [one],
+        InstitutionChoice.Open { Among: var some } => some,
+        _ => [],
+    };
 
     /// <summary>Takes the decision.</summary>
     public async Task<IActionResult> OnPost([FromForm] string? request, [FromForm] string? institution, [FromForm] string? decision, CancellationToken ct)
     {
-        if (await Load(request, ct) is not var (pending, session, _) || pending.IsForOwnPage)
+        if (await Load(request, ct) is not var (pending, session, client) || pending.IsForOwnPage)
         {
             return Redirect("/error?rule=request-expired");
         }
@@ -101,9 +133,13 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
                 ? Answer(await answers.Error(pending, "access_denied", "The person declined.", ct)) : Redirect("/error?rule=request-answered");
         }
 
-        return session.Holder.Affiliations.FirstOrDefault(a => a.Institution == institution) is { } chosen
-            ? Answer(await codes.Answer(pending, session, chosen.Institution, acknowledge: true, ct))
-            : Redirect("/error?rule=no-affiliation");
+        if (Among(InstitutionChoice.For(pending, client, session)).FirstOrDefault(a => a.Institution == institution) is not { } chosen)
+        {
+            return Redirect("/error?rule=no-affiliation");
+        }
+
+        await sessions.Remember(session, chosen.Institution, ct);
+        return Answer(await codes.Answer(pending, session, chosen.Institution, acknowledge: true, ct));
     }
 
     /// <summary>Kind and role of an affiliation, for people.</summary>
@@ -131,7 +167,7 @@ public sealed class NoticeModel(AuthorizationRequests requests, ClientStore clie
     // (OpenID Connect Core 3.1.2.1, id_token_hint).
     private async Task<IActionResult?> Unfit(AuthorizationRequest pending, Session session, string request, CancellationToken ct) =>
         !pending.Accepts(session) ? Redirect("/login?request=" + request)
-        : pending.IsFor(session) ? null
+        : await hinted.Is(pending, session, ct) ? null
         : session.Id == pending.Login
             ? Answer(await answers.Error(pending, "login_required", "Another person logged in than the request names.", ct))
             : Redirect("/login?request=" + request);

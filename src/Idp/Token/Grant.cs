@@ -25,9 +25,6 @@ public sealed record Grant(Client Client, Practitioner Practitioner, string Scop
     /// <summary>The refresh family that the tokens belong to; null when none is begun or continued.</summary>
     public Guid? Family { get; init; }
 
-    /// <summary>CIBA 1.0 10.3.1: <c>auth_req_id</c> that a pushed or polled ID token names; null for other grants.</summary>
-    public string? AuthReqId { get; init; }
-
     /// <summary>The client that the exchanged token was issued to (RFC 8693 4.1); null for other grants.</summary>
     public string? ActsFor { get; init; }
 

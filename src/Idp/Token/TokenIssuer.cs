@@ -31,7 +31,7 @@ public sealed record AccessToken(string Value, string Id, string Subject, DateTi
 }
 
 /// <summary>Builds and signs tokens; each access token is a row, so that ending a session ends it for introspection at once.</summary>
-public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvider clock)
+public sealed class TokenIssuer(SigningKeys keys, Subjects subjects, IdpOptions options, TimeProvider clock)
 {
     /// <summary>An RFC 9068 access token of a grant, not yet recorded.</summary>
     /// <param name="grant">What for.</param>
@@ -71,18 +71,18 @@ public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvid
         }, ct);
 
     /// <summary>An OpenID Connect ID token that goes with an access token.</summary>
-    public Task<string> IdToken(Grant grant, AccessToken access, EventId txn, CancellationToken ct)
+    public async Task<string> IdToken(Grant grant, AccessToken access, EventId txn, CancellationToken ct)
     {
         var now = clock.GetUtcNow();
-        return keys.Sign(grant.Client.Metadata.IdTokenSignedResponseAlg, "JWT", Write(json =>
+        var subject = await subjects.Of(grant.Client, grant.Practitioner.Session.Person, ct);
+        return await keys.Sign(grant.Client.Metadata.IdTokenSignedResponseAlg, "JWT", Write(json =>
         {
-            Registered(json, grant.Practitioner.Session.Person, grant.Client.Id, now, now + options.AccessTokenLife);
+            Registered(json, subject, grant.Client.Id, now, now + options.AccessTokenLife);
             json.WriteString("azp", grant.Client.Id);
             Text(json, "nonce", grant.Nonce);
             // OpenID Connect Core 3.1.3.6: the left half of the hash; the three algorithms all hash by SHA-256.
             json.WriteString("at_hash", Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(access.Value)).AsSpan(0, 16)));
             json.WriteString("txn", txn.ToString());
-            Text(json, "urn:openid:params:jwt:claim:auth_req_id", grant.AuthReqId);
             OfPractitioner(json, grant.Practitioner);
             PersonClaims.Write(json, grant.Practitioner, grant.Scope, grant.Claims, "id_token");
         }), ct);
@@ -138,7 +138,7 @@ public sealed class TokenIssuer(SigningKeys keys, IdpOptions options, TimeProvid
     internal static void OfPractitioner(Utf8JsonWriter json, Practitioner practitioner)
     {
         json.WriteNumber("auth_time", practitioner.Session.AuthenticatedAt.ToUnixTimeSeconds());
-        json.WriteString("acr", "urn:trust:acr:card");
+        json.WriteString("acr", practitioner.Session.Acr);
         json.WriteStartArray("amr");
         json.WriteStringValue("hwk");
         json.WriteStringValue("pin");

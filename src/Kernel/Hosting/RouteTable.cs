@@ -87,6 +87,10 @@ public sealed class RouteTable
     public RouteTable Put<T>(string path, Who who, Limit limit, Func<T, Delegate> handle, string summary, Func<Route, Route>? more = null) where T : class =>
         Add("PUT", path, who, limit, handle, summary, more);
 
+    /// <summary>A DELETE route of an endpoint class.</summary>
+    public RouteTable Delete<T>(string path, Who who, Limit limit, Func<T, Delegate> handle, string summary, Func<Route, Route>? more = null) where T : class =>
+        Add("DELETE", path, who, limit, handle, summary, more);
+
     /// <summary>A GET route whose handler needs no class.</summary>
     public RouteTable Get(string path, Who who, Limit limit, Delegate handle, string summary, Func<Route, Route>? more = null) =>
         Add(new Route("GET", path, who, limit, summary, _ => handle), more);

@@ -63,14 +63,23 @@ public sealed class Outbound : IDisposable
         }
     }
 
+    /// <summary>The declared peer at an address, compared by scheme, host and port; null when there is none.</summary>
+    public string? PeerAt(Uri address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return address.IsAbsoluteUri && address.UserInfo.Length == 0
+            ? _peers.Values.FirstOrDefault(p => p.Address.Scheme == address.Scheme && UsedPlace.HostPort(p.Address) == UsedPlace.HostPort(address))?.Name : null;
+    }
+
+    /// <summary>True when a peer is at that host, or at that host and port when one is written.</summary>
+    public bool KnowsHost(string host) => _peers.Values.Any(p => p.Address.IdnHost == host || UsedPlace.HostPort(p.Address) == host);
+
     /// <summary>
     /// A client for an address that somebody registered (a client's keys, its logout notices): the declared peer that stands there, and nothing else. Registering an
-    /// address opens no door; declaring the peer does. Shared; do not dispose.
+    /// address opens no door; declaring the peer does. It follows no redirect. Shared; do not dispose.
     /// </summary>
     /// <exception cref="UndeclaredPeerException">No declared peer is at that address.</exception>
-    public HttpClient Registered(Uri address) => Client(
-        _peers.Values.FirstOrDefault(p => p.Address.Scheme == (address ?? throw new ArgumentNullException(nameof(address))).Scheme && UsedPlace.HostPort(p.Address) == UsedPlace.HostPort(address))?.Name
-        ?? throw new UndeclaredPeerException($"{address.GetLeftPart(UriPartial.Authority)} is not the address of a peer."));
+    public HttpClient Registered(Uri address) => Client(PeerAt(address) ?? throw new UndeclaredPeerException($"{address.GetLeftPart(UriPartial.Authority)} is not the address of a peer."));
 
     /// <summary>The client by which telemetry leaves: through the same checks as everything for the peer at that address, and held to the receiver's own place besides.</summary>
     /// <exception cref="UndeclaredPeerException">No peer is at that address.</exception>

@@ -22,6 +22,9 @@ internal sealed partial class HandBrowser(RunningTrust trust) : IDisposable
     /// <summary>The session's cookie, or null.</summary>
     public Cookie? Session => _cookies.GetCookies(new Uri(Issuer)).FirstOrDefault(c => c.Name == "__Host-session");
 
+    /// <summary>A cookie of the provider, or null.</summary>
+    public Cookie? Named(string name) => _cookies.GetCookies(new Uri(Issuer)).FirstOrDefault(c => c.Name == name);
+
     /// <summary>An authorization request of the hospital's workstation.</summary>
     public string Authorize(params (string Name, string Value)[] more)
     {
@@ -51,13 +54,16 @@ internal sealed partial class HandBrowser(RunningTrust trust) : IDisposable
 
     /// <summary>Shows a card for the request of a login page; a session stands afterwards.</summary>
     /// <returns>The page of the notice.</returns>
-    public async Task<Uri> LogIn(Card card, Uri loginPage)
+    /// <param name="card">The card.</param>
+    /// <param name="loginPage">The login page.</param>
+    /// <param name="follow">False to stop where the card host sends the browser.</param>
+    public async Task<Uri> LogIn(Card card, Uri loginPage, bool follow = true)
     {
         using var login = await Http.GetAsync(loginPage);
         var page = await login.Content.ReadAsStringAsync();
         using var reader = Connections.Client(trust.Installation.RootFile, await card.ForTls(Card.AuthenticationKey, CancellationToken.None));
         using var shown = await reader.GetAsync(WebUtility.HtmlDecode(CardLink().Match(page).Groups["value"].Value));
-        return await Location(shown.Headers.Location!.ToString());
+        return follow ? await Location(shown.Headers.Location!.ToString()) : shown.Headers.Location!;
     }
 
     /// <summary>Accepts on the page of the notice, or finds that nothing is left to accept.</summary>

@@ -90,6 +90,18 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
     [InlineData("/bc-authorize", "POST")]
     [InlineData("/ciba", "GET, HEAD")]
     [InlineData("/ciba/0199a6f2-0000-7000-8000-000000000001/decision", "POST")]
+    [InlineData("/session", "GET, HEAD")]
+    [InlineData("/assets/session.js", "GET, HEAD")]
+    [InlineData("/admin/clients", "GET, HEAD")]
+    [InlineData("/admin/clients/x", "GET, HEAD")]
+    [InlineData("/admin/clients/x/disable", "POST")]
+    [InlineData("/admin/client-changes", "GET, HEAD, POST")]
+    [InlineData("/admin/client-changes/0199a6f2-0000-7000-8000-000000000001", "GET, HEAD")]
+    [InlineData("/admin/client-changes/0199a6f2-0000-7000-8000-000000000001/approvals", "POST")]
+    [InlineData("/admin/sessions", "GET, HEAD")]
+    [InlineData("/admin/sessions/x/end", "POST")]
+    [InlineData("/admin/keys", "GET, HEAD")]
+    [InlineData("/admin/keys/ES256/rotation", "POST")]
     [InlineData("/patients", "POST")]
     [InlineData("/consents", "GET, HEAD, POST")]
     [InlineData("/consents/1/withdrawal", "POST")]
@@ -116,9 +128,13 @@ public sealed class ProviderDoorTests(RunningTrust trust) : IDisposable
         using var document = JsonDocument.Parse(await _client.GetStringAsync(new Uri(trust.Installation.Addresses.Idp + "/openapi/v1.json")));
         Assert.Equal(
             [
-                "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/assets/mark.svg", "/assets/submit.js", "/assets/trust.css", "/audit/sent/{index}", "/authorize", "/bc-authorize", "/card", "/ciba", "/ciba/{id}/decision", "/consents",
-                "/consents/{id}/withdrawal", "/device_authorization", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/health/live", "/health/ready", "/introspect", "/jwks",
-                "/login/card", "/openapi/v1.json", "/par", "/patients", "/revoke", "/shreddings/{id}", "/token", "/userinfo",
+                "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/admin/client-changes", "/admin/client-changes/{id}",
+                "/admin/client-changes/{id}/approvals", "/admin/clients", "/admin/clients/{id}", "/admin/clients/{id}/disable", "/admin/keys",
+                "/admin/keys/{algorithm}/rotation", "/admin/sessions", "/admin/sessions/{person}/end", "/assets/mark.svg", "/assets/session.js", "/assets/submit.js",
+                "/assets/trust.css", "/audit/sent/{index}", "/authorize", "/bc-authorize", "/card", "/ciba", "/ciba/{id}/decision", "/consents",
+                "/consents/{id}/withdrawal", "/device_authorization", "/docs", "/docs/init.js", "/docs/scalar.js", "/end-session", "/health/live", "/health/ready",
+                "/introspect", "/jwks", "/login/card", "/openapi/v1.json", "/par", "/patients", "/register", "/register/{clientId}", "/revoke", "/session",
+                "/shreddings/{id}", "/token", "/userinfo",
             ],
             document.RootElement.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order(StringComparer.Ordinal));
     }

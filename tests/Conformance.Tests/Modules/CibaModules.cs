@@ -270,7 +270,7 @@ internal sealed class CibaModules(ConformanceRun run, string plan, string varian
     public async Task Tokens_for_the_holder_of_the_certificate_only()
     {
         var started = await (await New()).Begin();
-        await Run.Decide(started.Request.Client, started.Id, approves: true);
+        await Run.Decide(started.Request.Client, approves: true);
         (await started.Ask(new Call { WithoutCertificate = true })).Refused("invalid_request", "invalid_client", "invalid_grant");
     }
 

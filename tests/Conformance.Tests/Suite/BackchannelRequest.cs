@@ -64,7 +64,7 @@ internal sealed class BackchannelRequest
         /// <summary>The person decides; the client is notified or asks at its interval, and gets the answer.</summary>
         public async Task<Answer> Decided(bool approves = true, bool notified = true, Call? call = null)
         {
-            await Request._run.Decide(Request.Client, Id, approves);
+            await Request._run.Decide(Request.Client, approves);
             if (Request.IsPing && notified)
             {
                 await Notification();

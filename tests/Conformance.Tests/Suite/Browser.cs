@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using Trust.Cli.Local;
 
 namespace Trust.Conformance.Tests.Suite;
@@ -62,6 +63,14 @@ internal sealed class Browser(ConformanceRun run) : IDisposable
     public async Task<Answer> Get(string url)
     {
         using var response = await Http.GetAsync(url);
+        return await Answer.Of(response);
+    }
+
+    /// <summary>Sends JSON to an address, as a script of the provider's own pages would.</summary>
+    public async Task<Answer> Send(string url, JsonObject body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new StringContent(body.ToJsonString(), System.Text.Encoding.UTF8, "application/json") };
+        using var response = await Http.SendAsync(request);
         return await Answer.Of(response);
     }
 

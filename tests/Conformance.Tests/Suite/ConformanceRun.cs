@@ -15,12 +15,15 @@ public sealed class ConformanceRun : IAsyncLifetime
 
     private const string IssuerFile = "suite-issuing.pem";
 
+    private readonly Lazy<Task<Browser>> _decider;
+
     public ConformanceRun()
     {
         Receiver = new Receiver();
         Installation = new Installation(Scratch.Directory("conformance"), AddressPlan.FreePorts(), Cli.Program.RepositoryRoot()) { Unlimited = true, Extend = Extend };
         Provider = new Provider(Installation.Addresses.Idp, Installation.RootFile);
         Clients = new Registrations(this);
+        _decider = new Lazy<Task<Browser>>(LoggedIn);
     }
 
     public Installation Installation { get; }
@@ -58,8 +61,23 @@ public sealed class ConformanceRun : IAsyncLifetime
         await Receiver.DisposeAsync();
     }
 
-    /// <summary>The person decides about a request of the backchannel, in a live session of their own.</summary>
-    internal Task Decide(RelyingParty client, string id, bool approves) => throw new Xunit.Sdk.XunitException($"No place is known yet where a person decides about {client.Id} {id} {approves}.");
+    /// <summary>The person decides about what a client asks by the back channel, in a live session of their own.</summary>
+    internal async Task Decide(RelyingParty client, bool approves)
+    {
+        var browser = await _decider.Value;
+        var asked = JsonNode.Parse((await browser.Get(Provider.Issuer + "/ciba")).Succeeded().Body)!.AsArray();
+        var one = Assert.Single(asked, a => a!["client_name_en"]!.GetValue<string>() == client.Registration["name_en"]!.GetValue<string>());
+        var decision = approves ? new JsonObject { ["decision"] = "approve", ["institution"] = World.Institutions[0] } : new JsonObject { ["decision"] = "deny" };
+        var answer = await browser.Send($"{Provider.Issuer}/ciba/{one!["id"]}/decision", decision);
+        Assert.True(answer.Status is 200 or 204, $"{answer.Status}: {answer.Body}");
+    }
+
+    private async Task<Browser> LoggedIn()
+    {
+        var browser = new Browser(this);
+        await new Authorization((await Clients.Compat("decider")).First, new Manner(), "openid").Complete(browser);
+        return browser;
+    }
 
     /// <summary>Makes the provider's token keys old, so that the next one takes over: what ninety days do in production.</summary>
     internal Task AgeTokenKeys() => Installation.Cluster!.Sql("trust", "UPDATE idp.signing_keys SET activated_at = activated_at - interval '100 days' WHERE state = 'active' AND alg = 'ES256'", CancellationToken.None);

@@ -11,6 +11,7 @@ namespace Trust.Idp.Registration;
 /// <summary><c>POST /register</c> (RFC 7591, OpenID Connect Registration), and what a client may then do with its own registration (RFC 7592).</summary>
 internal sealed class RegisterClient
 {
+    private static readonly string[] ServerOnly = ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
     private readonly NpgsqlDataSource _db;
     private readonly RegistrationStore _registrations;
     private readonly ClientStore _clients;
@@ -121,7 +122,7 @@ internal sealed class RegisterClient
     {
         string? Text(string name) => request[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
         return Text("client_id") != before.Id ? "client_id must be this client's."
-            : new[] { "registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at" }.FirstOrDefault(request.ContainsKey) is { } foreign
+            : ServerOnly.FirstOrDefault(request.ContainsKey) is { } foreign
                 ? foreign + " is the server's to say."
             : request.ContainsKey("client_secret") && (Text("client_secret") is not { } secret
                 || Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(secret))) != before.Metadata.ClientSecretSha256)

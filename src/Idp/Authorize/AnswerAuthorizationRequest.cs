@@ -63,7 +63,7 @@ public sealed class AnswerAuthorizationRequest(
                 : (null, null, Page("request-expired"));
         }
 
-        if (client.IsFapi2 || client.Metadata.RequirePushedAuthorizationRequests)
+        if (!Check.Holds("authorize.pushed", !client.IsFapi2 && !client.Metadata.RequirePushedAuthorizationRequests))
         {
             return (null, null, Page("request-not-pushed"));
         }

@@ -50,7 +50,7 @@ public sealed class AuthorizationParameters(IdTokenHint hints, TimeProvider cloc
     {
         ArgumentNullException.ThrowIfNull(fields);
         ArgumentNullException.ThrowIfNull(client);
-        if (fields.Text("redirect_uri") is not { } redirect || !client.HasRedirect(redirect))
+        if (fields.Text("redirect_uri") is not { } redirect || !Check.Holds("authorize.redirect", client.HasRedirect(redirect)))
         {
             return new AuthorizationOutcome.Refused("invalid_request", "redirect_uri is missing or not registered for this client.", null);
         }
@@ -91,9 +91,9 @@ public sealed class AuthorizationParameters(IdTokenHint hints, TimeProvider cloc
         var prompts = Words(fields.Text("prompt"));
         return fields switch
         {
-            _ when fields.Text("response_type") != "code" => ("unsupported_response_type", "Only response_type=code is offered."),
+            _ when !Check.Holds("authorize.response-type", fields.Text("response_type") == "code") => ("unsupported_response_type", "Only response_type=code is offered."),
             _ when AuthorizationAnswer.ModeOf(fields.Text("response_mode")) is null => ("invalid_request", "This response_mode is not offered."),
-            _ when BrokenChallenge(fields, client) => ("invalid_request", "PKCE with code_challenge_method=S256 is required."),
+            _ when !Check.Holds("authorize.pkce", !BrokenChallenge(fields, client)) => ("invalid_request", "PKCE with code_challenge_method=S256 is required."),
             _ when !scopes.Contains("openid") => ("invalid_scope", "The scope openid is required."),
             _ when scopes.Any(s => !client.Scopes.Contains(s, StringComparer.Ordinal)) => ("invalid_scope", "A scope is not registered for this client."),
             _ when fields.Text("resource") is { } resource && !client.Resources.Contains(resource, StringComparer.Ordinal) => ("invalid_target", "The resource is not registered for this client."),

@@ -39,7 +39,7 @@ public sealed class PushRequest(
             return Refuse(context, "unauthorized_client", "The authorization code grant is not registered for the client.");
         }
 
-        if (form.Has("request_uri"))
+        if (!Check.Holds("par.request-uri", !form.Has("request_uri")))
         {
             return Refuse(context, "invalid_request", "request_uri has no place in a pushed request (RFC 9126 2.1).");
         }
@@ -56,7 +56,7 @@ public sealed class PushRequest(
                     return Refuse(context, refused.Error, refused.Detail);
             }
         }
-        else if (client.Metadata.RequireSignedRequestObject)
+        else if (!Check.Holds("par.signed", !client.Metadata.RequireSignedRequestObject))
         {
             return Refuse(context, "invalid_request", "This client signs its requests: send request (RFC 9101).");
         }
@@ -73,7 +73,7 @@ public sealed class PushRequest(
     {
         // RFC 9449 10.1: the proof's key is the code's; a thumbprint beside it names the same.
         var (holds, shown) = await senders.ProofAt(context, ct);
-        if (!holds || (shown is not null && accepted.DpopJkt is { } stated && stated != shown))
+        if (!Check.Holds("par.proof", holds && (shown is null || accepted.DpopJkt is not { } stated || stated == shown)))
         {
             return Refuse(context, "invalid_dpop_proof", "The DPoP proof does not hold for this request, or dpop_jkt names another key.");
         }

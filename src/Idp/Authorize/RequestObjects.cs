@@ -63,7 +63,7 @@ public sealed class RequestObjects(ClientKeys keys, IdpOptions options, TimeProv
             return Bad("The request object's algorithm is not accepted of this client.");
         }
 
-        return BrokenHeader(head) ?? BrokenClaims(claims, client) ?? (await IsSigned(value, alg, client, ct) ? Parameters(claims, AuthorizationParameters.Known) : Bad("The request object's signature does not verify with the client's registered keys."));
+        return BrokenHeader(head) ?? BrokenClaims(claims, client) ?? (Check.Holds("object.signature", await IsSigned(value, alg, client, ct)) ? Parameters(claims, AuthorizationParameters.Known) : Bad("The request object's signature does not verify with the client's registered keys."));
     }
 
     /// <summary>Reads and judges a signed authentication request of CIBA 1.0 7.1.1: by the one algorithm that the client registered, of this hour, each claim of the token there.</summary>
@@ -108,18 +108,18 @@ public sealed class RequestObjects(ClientKeys keys, IdpOptions options, TimeProv
 
     private RequestObjectOutcome.Refused? BrokenClaims(JsonElement claims, Client client)
     {
-        if (claims.TryGetProperty("request", out _) || claims.TryGetProperty("request_uri", out _))
+        if (!Check.Holds("object.nested", !claims.TryGetProperty("request", out _) && !claims.TryGetProperty("request_uri", out _)))
         {
             return Bad("request and request_uri have no place in a request object (RFC 9101 4).");
         }
 
         // RFC 9101 10.8: an assertion that authenticates the client is no request.
-        if (Jws.Text(claims, "iss") != client.Id || !IsForUs(claims) || (claims.TryGetProperty("client_id", out _) && Jws.Text(claims, "client_id") != client.Id) || Jws.Text(claims, "sub") == client.Id)
+        if (Jws.Text(claims, "iss") != client.Id || !Check.Holds("object.audience", IsForUs(claims)) || (claims.TryGetProperty("client_id", out _) && Jws.Text(claims, "client_id") != client.Id) || Jws.Text(claims, "sub") == client.Id)
         {
             return Bad("The request object needs iss = client_id and an aud that contains the issuer, and no sub of the client.");
         }
 
-        return IsTimely(claims, client) ? null : Bad("The request object's exp, nbf or iat is missing or not of this hour.");
+        return Check.Holds("object.dates", IsTimely(claims, client)) ? null : Bad("The request object's exp, nbf or iat is missing or not of this hour.");
     }
 
     private bool IsForUs(JsonElement claims) => claims.TryGetProperty("aud", out var audience) && audience.ValueKind switch

@@ -48,7 +48,7 @@ public sealed class ClientAssertions(ClientStore clients, ClientKeys keys, Group
             using var header = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(assertion.EncodedHeader), limits);
             using var payload = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(assertion.EncodedPayload), limits);
             return !header.RootElement.TryGetProperty("crit", out _)
-                && payload.RootElement.TryGetProperty("aud", out var audience) && IsForUs(audience, client)
+                && payload.RootElement.TryGetProperty("aud", out var audience) && Check.Holds("assertion.audience", IsForUs(audience, client))
                 && payload.RootElement.TryGetProperty("exp", out var expires) && expires.ValueKind is JsonValueKind.Number
                 && (!payload.RootElement.TryGetProperty("nbf", out var begins) || begins.ValueKind is JsonValueKind.Number)
                 && (!payload.RootElement.TryGetProperty("iat", out var issued) || issued.ValueKind is JsonValueKind.Number);
@@ -74,20 +74,20 @@ public sealed class ClientAssertions(ClientStore clients, ClientKeys keys, Group
             return new ClientOutcome.Refused("the assertion's audience must be the issuer, as a string, its dates numbers, each member once, and without crit");
         }
 
-        if (assertion.Subject != client.Id || assertion.Id is not { Length: > 0 and <= 128 } jti)
+        if (!Check.Holds("assertion.subject", assertion.Subject == client.Id) || assertion.Id is not { Length: > 0 and <= 128 } jti)
         {
             return new ClientOutcome.Refused("the assertion needs iss = sub = client_id and a jti");
         }
 
         var expires = assertion.ValidTo == DateTime.MinValue ? DateTimeOffset.MinValue : new DateTimeOffset(assertion.ValidTo, TimeSpan.Zero);
         var tooEarly = IsAfter(assertion.ValidFrom, now + Skew) || IsAfter(assertion.IssuedAt, now + Skew);
-        if (expires <= now || expires > now + MaximumLife + Skew || tooEarly)
+        if (!Check.Holds("assertion.expiry", expires > now) || expires > now + MaximumLife + Skew || !Check.Holds("assertion.not-before", !tooEarly))
         {
             return new ClientOutcome.Refused("the assertion is expired, not yet valid, or lives longer than five minutes");
         }
 
         // A key registered within the last second may be missing from what is kept.
-        if (!await IsSigned(assertion, client, ct) && !(await clients.FindNow(client.Id, ct) is { } fresh && await IsSigned(assertion, client = fresh, ct)))
+        if (!Check.Holds("assertion.signature", await IsSigned(assertion, client, ct) || (await clients.FindNow(client.Id, ct) is { } fresh && await IsSigned(assertion, client = fresh, ct))))
         {
             return new ClientOutcome.Refused("the assertion's signature does not verify with the client's registered keys");
         }

@@ -44,7 +44,7 @@ public sealed class EndSession(ClientStore clients, SessionStore sessions, Subje
         }
 
         var target = fields.Text("post_logout_redirect_uri");
-        return target is not null && !client.PostLogoutRedirectUris.Contains(target, StringComparer.Ordinal)
+        return target is not null && !Check.Holds("logout.redirect", client.PostLogoutRedirectUris.Contains(target, StringComparer.Ordinal))
             ? SeeOther.Error("redirect-uri-mismatch")
             : await End(context, hint, client, target is null ? null : QueryHelpers.AddQueryString(target, State(fields)), ct);
     }

@@ -25,7 +25,7 @@ public sealed class DecoupledGrant(DecoupledRequests requests, IssueTokens token
 
     private async Task<IResult> Handle(HttpContext context, Client client, string kind, byte[]? hash, CancellationToken ct)
     {
-        if (hash is null || await requests.Find(kind, hash, ct) is not { } request || request.ClientId != client.Id)
+        if (hash is null || await requests.Find(kind, hash, ct) is not { } request || !Check.Holds("decoupled.client", request.ClientId == client.Id))
         {
             return OAuthError.Of(context, "invalid_grant", "No such request of this client.");
         }

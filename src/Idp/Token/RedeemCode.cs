@@ -36,7 +36,7 @@ public sealed class RedeemCode(NpgsqlDataSource db, IssueTokens tokens, Senders 
 
         var hash = Secret.Hash("code", code);
         var row = await db.Sql(Find).With(hash).One(Read, ct);
-        if (row is null || row.ClientId != client.Id)
+        if (row is null || !Check.Holds("code.client", row.ClientId == client.Id))
         {
             // Another client's code stays usable by its owner: a thief must not be able to burn it (CVE-2026-55672).
             return OAuthError.Of(context, "invalid_grant", "The code is not known.");
@@ -52,7 +52,7 @@ public sealed class RedeemCode(NpgsqlDataSource db, IssueTokens tokens, Senders 
             return OAuthError.Of(context, "invalid_grant", "redirect_uri does not belong to this code.");
         }
 
-        if (!Verifies(form.Text("code_verifier"), row.CodeChallenge))
+        if (!Check.Holds("code.verifier", Verifies(form.Text("code_verifier"), row.CodeChallenge)))
         {
             return OAuthError.Of(context, "invalid_grant", "code_verifier does not belong to this code.");
         }
@@ -61,7 +61,7 @@ public sealed class RedeemCode(NpgsqlDataSource db, IssueTokens tokens, Senders 
         {
             ShownSender.Refused refused => OAuthError.Of(context, refused.Error, refused.Description),
             // RFC 9449 10: the key that the request named.
-            ShownSender.Shown { Binding: var shown } when row.Jkt is { } jkt && jkt != shown.Jkt => OAuthError.Of(context, "invalid_grant", "The code is bound to another DPoP key."),
+            ShownSender.Shown { Binding: var shown } when !Check.Holds("code.key", row.Jkt is not { } jkt || jkt == shown.Jkt) => OAuthError.Of(context, "invalid_grant", "The code is bound to another DPoP key."),
             ShownSender.Shown { Binding: var shown } => await Issue(context, client, new Redemption(row, hash, shown), ct),
             _ => throw new InvalidOperationException("A closed set."),
         };

@@ -21,7 +21,7 @@ public sealed class RefreshGrant(RefreshFamilies families, IssueTokens tokens, S
     internal async Task<IResult> Handle(HttpContext context, Client client, FormFields form, CancellationToken ct)
     {
         var token = form.Text("refresh_token");
-        if (await families.Find(token, ct) is not { } family || family.ClientId != client.Id)
+        if (await families.Find(token, ct) is not { } family || !Check.Holds("refresh.client", family.ClientId == client.Id))
         {
             // Another client's token stays usable by its owner: a thief must not be able to end the family (CVE-2026-55672).
             return OAuthError.Of(context, "invalid_grant", "The refresh token is not known, or has ended.");
@@ -35,7 +35,7 @@ public sealed class RefreshGrant(RefreshFamilies families, IssueTokens tokens, S
         return await senders.Of(context, client, ct) switch
         {
             ShownSender.Refused refused => OAuthError.Of(context, refused.Error, refused.Description),
-            ShownSender.Shown { Binding: var shown } when !family.Sender.IsMetBy(shown) => OAuthError.Of(context, "invalid_grant", "The refresh token is bound to another key or certificate."),
+            ShownSender.Shown { Binding: var shown } when !Check.Holds("refresh.sender", family.Sender.IsMetBy(shown)) => OAuthError.Of(context, "invalid_grant", "The refresh token is bound to another key or certificate."),
             ShownSender.Shown { Binding: var shown } => await Issue(context, client, new Request(family, token!, shown), form, ct),
             _ => throw new InvalidOperationException("A closed set."),
         };

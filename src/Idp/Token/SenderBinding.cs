@@ -44,7 +44,7 @@ public sealed class Senders(SenderConstraints constraints, IdpOptions options)
         return proof switch
         {
             DpopOutcome.Refused => new ShownSender.Refused("invalid_dpop_proof", "The DPoP proof does not hold for this request (RFC 9449 4.3)."),
-            DpopOutcome.Absent when client.Metadata.DpopBoundAccessTokens => new ShownSender.Refused("invalid_dpop_proof", "This client's tokens are bound: send a DPoP proof."),
+            DpopOutcome.Absent when !Check.Holds("token.proof", !client.Metadata.DpopBoundAccessTokens) => new ShownSender.Refused("invalid_dpop_proof", "This client's tokens are bound: send a DPoP proof."),
             DpopOutcome.Proved(var shown) when !client.Metadata.TlsClientCertificateBoundAccessTokens => new ShownSender.Shown(new SenderBinding(shown.Thumbprint, null)),
             _ when !client.Metadata.TlsClientCertificateBoundAccessTokens => new ShownSender.Shown(SenderBinding.None),
             _ => SenderConstraints.CertificateThumbprint(context) is { } certificate

@@ -11,7 +11,12 @@ internal sealed class CibaModules(ConformanceRun run, string plan, string varian
 
     private Task<Pair> Clients => Run.Clients.Ciba(Variant.Split('+')[0], Variant.Split('+')[1]);
 
-    private async Task<BackchannelRequest> New() => new(Run, (await Clients).First);
+    private async Task<BackchannelRequest> New()
+    {
+        // A request may live for seconds only: whoever decides is logged in before.
+        await Run.PersonIsLoggedIn();
+        return new BackchannelRequest(Run, (await Clients).First);
+    }
 
     [Module(Prefix + "-discovery-end-point-verification")]
     public async Task Discovery()

@@ -197,6 +197,7 @@ internal sealed partial class Fapi2Modules(ConformanceRun run, string plan, stri
         if (Has("dpop"))
         {
             (await client.Refresh(token, new Call { Proof = "" })).Refused("invalid_dpop_proof", "invalid_request", "invalid_grant");
+            (await client.Refresh(token, new Call { ProofKey = new Dpop() })).Refused("invalid_dpop_proof", "invalid_request", "invalid_grant");
         }
         else
         {

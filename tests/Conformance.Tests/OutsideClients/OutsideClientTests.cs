@@ -38,6 +38,8 @@ public sealed class OutsideClientTests(ConformanceRun run) : IDisposable
         var client = await run.Clients.Apache(ApacheModule.Redirect(port));
         await using var apache = await ApacheModule.Start(run, client, port);
         using var http = Connections.Client(null, cookies: new CookieContainer());
+        // It sends only what can show a page to a login.
+        http.DefaultRequestHeaders.Accept.ParseAdd("text/html");
         using var asked = await http.GetAsync(apache.Address);
         Assert.True(asked.Headers.Location is not null, $"{(int)asked.StatusCode}: {await asked.Content.ReadAsStringAsync()}");
         var answered = (await _browser.Open(asked.Headers.Location.ToString())).Granted();

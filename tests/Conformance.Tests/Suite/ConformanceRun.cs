@@ -18,9 +18,15 @@ public sealed class ConformanceRun : IAsyncLifetime
     private readonly Lazy<Task<Browser>> _decider;
 
     public ConformanceRun()
+        : this(Cli.Program.RepositoryRoot())
+    {
+    }
+
+    /// <param name="binaries">Folder whose <c>src</c> holds the built services.</param>
+    internal ConformanceRun(string binaries)
     {
         Receiver = new Receiver();
-        Installation = new Installation(Scratch.Directory("conformance"), AddressPlan.FreePorts(), Cli.Program.RepositoryRoot()) { Unlimited = true, Extend = Extend };
+        Installation = new Installation(Scratch.Directory("conformance"), AddressPlan.FreePorts(), binaries) { Unlimited = true, Extend = Extend };
         Provider = new Provider(Installation.Addresses.Idp, Installation.RootFile);
         Clients = new Registrations(this);
         _decider = new Lazy<Task<Browser>>(LoggedIn);
@@ -71,6 +77,8 @@ public sealed class ConformanceRun : IAsyncLifetime
         var answer = await browser.Send($"{Provider.Issuer}/ciba/{one!["id"]}/decision", decision);
         Assert.True(answer.Status is 200 or 204, $"{answer.Status}: {answer.Body}");
     }
+
+    internal Task PersonIsLoggedIn() => _decider.Value;
 
     private async Task<Browser> LoggedIn()
     {

@@ -26,7 +26,7 @@ internal sealed class ApacheModule : IAsyncDisposable
         Directory.CreateDirectory(Path.Combine(root, "cache"), (UnixFileMode)Convert.ToInt32("777", 8));
         File.SetUnixFileMode(Path.Combine(root, "cache"), (UnixFileMode)Convert.ToInt32("777", 8));
         await File.WriteAllTextAsync(Path.Combine(root, "www", "guarded", "index.html"), "guarded");
-        string[] modules = ["mpm_event", "authz_core", "authz_user", "authn_core", "auth_openidc", "dir", "mime", "headers", "setenvif"];
+        string[] modules = ["mpm_event", "authz_core", "authz_user", "authn_core", "auth_openidc", "dir", "headers", "setenvif"];
         var file = Path.Combine(root, "apache.conf");
         await File.WriteAllTextAsync(file, string.Create(CultureInfo.InvariantCulture, $$"""
             ServerRoot {{root}}
@@ -35,7 +35,6 @@ internal sealed class ApacheModule : IAsyncDisposable
             ErrorLog {{root}}/error.log
             Listen 127.0.0.1:{{port}}
             {{string.Join('\n', modules.Select(m => $"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so"))}}
-            TypesConfig /etc/mime.types
             User nobody
             Group nogroup
             DocumentRoot {{root}}/www

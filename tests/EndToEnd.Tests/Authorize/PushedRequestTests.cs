@@ -179,7 +179,7 @@ public sealed class PushedRequestTests(RunningTrust trust)
         }
     }
 
-    private static string FormToken(string page) => System.Text.RegularExpressions.Regex.Match(page, "name=\"form\"[^>]* value=\"([^\"]+)\"", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1)).Groups[1].Value;
+    private static string FormToken(string page) => System.Text.RegularExpressions.Regex.Match(page, "name=\"form\"[^>]* value=\"(?<value>[^\"]+)\"", System.Text.RegularExpressions.RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Groups["value"].Value;
 
     private async Task<long> Count(string sql) => long.Parse((await trust.Installation.Cluster!.Sql("trust", sql, CancellationToken.None)).Trim(), CultureInfo.InvariantCulture);
 }

@@ -242,7 +242,7 @@ public static class ServiceHost
         var configuration = builder.Configuration;
         var options = configuration.Section<ServiceOptions>("Service");
         var services = builder.Services;
-        services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System);
+        services.AddSingleton(options).AddSingleton(service).AddSingleton(TimeProvider.System).AddSingleton<SenderConstraints>();
         var peers = configuration.Has("Peers") ? configuration.Section<List<PeerOptions>>("Peers") : [];
         var identity = new ServiceIdentity(service.Name, options, TimeProvider.System, peers);
         var clocks = new PeerClocks(TimeProvider.System);
@@ -297,7 +297,7 @@ public static class ServiceHost
         services.AddSingleton(database).AddSingleton(_ => Outbound.Database(database)).AddSingleton<GroupCommit>();
         services.AddSingleton<ProcessMark>().AddLoop<ProcessMark>("process-mark", ProcessMark.Pause, (mark, ct) => mark.Hold(ct)).AddSingleton<IdempotencyStore>();
         services.AddLoop<IdempotencyStore>("idempotency-leases", IdempotencyStore.Pause, (store, _) => store.Renew());
-        services.AddSingleton<SenderConstraints>().AddSingleton<DpopReplays>()
+        services.AddSingleton<DpopReplays>()
             .AddLoop<DpopReplays>("dpop-sweep", DpopReplays.Pause, (replays, ct) => replays.Sweep(ct), (work, _) => work with { Patience = TimeSpan.FromHours(1) });
         services.AddLoop<IdempotencyStore>("idempotency-sweep", TimeSpan.FromMinutes(10), (store, ct) => store.DeleteExpired(ct), (work, _) => work with { Patience = TimeSpan.FromDays(1) });
         services.AddSingleton<IReadinessCheck>(p => new ReadinessCheck("database", async ct =>

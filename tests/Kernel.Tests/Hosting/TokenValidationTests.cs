@@ -94,7 +94,7 @@ public sealed class TokenValidationTests(TokenRig rig) : IClassFixture<TokenRig>
     {
         using var answer = await _service.Client().GetAsync("caller");
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
-        Assert.Equal("Bearer", answer.Headers.WwwAuthenticate.ToString());
+        Assert.Equal(["Bearer", "DPoP algs=\"ES256 PS256\""], answer.Headers.WwwAuthenticate.Select(challenge => challenge.ToString()));
     }
 
     [Theory]

@@ -8,9 +8,9 @@ namespace Trust.Kernel.Hosting.Senders;
 
 /// <summary>
 /// Holds tokens to their senders: by the certificate of the connection (RFC 8705 3.1) or by a DPoP proof (RFC 9449 7.1). A confirmation of any other
-/// form is refused, because what it demands cannot be checked here.
+/// form is refused, because what it demands cannot be checked here. A service without a database knows no proof again, and takes none.
 /// </summary>
-public sealed class SenderConstraints(DpopReplays replays, TimeProvider clock)
+public sealed class SenderConstraints(TimeProvider clock, DpopReplays? replays = null)
 {
     /// <summary>Algorithms of proofs, for metadata and challenges.</summary>
     public static readonly IReadOnlyList<string> Algorithms = ["ES256", "PS256"];
@@ -37,7 +37,7 @@ public sealed class SenderConstraints(DpopReplays replays, TimeProvider clock)
 
         var now = clock.GetUtcNow();
         var path = context.Request.PathBase + context.Request.Path;
-        return bases.Any(address => Uri.TryCreate(address + path, UriKind.Absolute, out var target) && proof.IsFor(context.Request.Method, target, now)) && await replays.IsFirst(proof, ct)
+        return bases.Any(address => Uri.TryCreate(address + path, UriKind.Absolute, out var target) && proof.IsFor(context.Request.Method, target, now)) && replays is not null && await replays.IsFirst(proof, ct)
             ? new DpopOutcome.Proved(proof) : new DpopOutcome.Refused();
     }
 

@@ -5,6 +5,7 @@ using Trust.Crypto.Asn1;
 using Trust.Idp.Clients;
 using Trust.Kernel.Audit;
 using Trust.Kernel.Hosting;
+using Trust.LogFormat;
 
 namespace Trust.Idp.Admin;
 
@@ -53,7 +54,7 @@ public sealed class ApproveClientChange(NpgsqlDataSource db, ClientChanges chang
         {
             await ClientStore.Put(tx, change.Client, ct);
             await changes.Close(tx, id, ct);
-            if (await outbox.Append(tx, ProposeClientChange.Event(officer, change, change.Client.Enabled ? "registered" : "disabled"), ct) is AppendOutcome.Refused full)
+            if (await outbox.Append(tx, Registered(officer, change), ct) is AppendOutcome.Refused full)
             {
                 return CommonRefusals.From(full.Reason);
             }
@@ -62,6 +63,10 @@ public sealed class ApproveClientChange(NpgsqlDataSource db, ClientChanges chang
         await tx.CommitAsync(ct);
         return TypedResults.Ok(ClientChangeAnswer.Of(change with { State = applied ? "applied" : "open" }, good));
     }
+
+    // As every registration: by the hash of what is registered.
+    private static AuditEvent Registered(Officer officer, ClientChange change) =>
+        ProposeClientChange.Event(officer, change, change.Client.Enabled ? "registered" : "disabled") with { Basis = ImportClients.Basis(change.Client) };
 
     private async Task<(string? Certificate, byte[]? Signature, Refusal? Why)> Judge(ClientChange change, ClientChangeApproval body, Officer officer, CancellationToken ct)
     {

@@ -45,7 +45,7 @@ public sealed class OfficerDoorTests(RunningTrust trust)
         var document = Convert.FromBase64String(change["document"]!.GetValue<string>());
         Assert.Equal("approval-mismatch", (await Approve(first, 0, change, [.. document, (byte)' '])).Problem);
         Assert.Equal("not-your-signature-certificate", (await Approve(second, 0, change, document)).Problem);
-        Assert.Equal("approval-malformed", (await second.Send(HttpMethod.Post, $"/admin/client-changes/{change["id"]}/approvals", new JsonObject(), null, None)).Problem);
+        Assert.Equal("approval-malformed", (await second.Send(HttpMethod.Post, $"/admin/client-changes/{change["id"]}/approvals", new JsonObject { ["certificate"] = "none", ["signature"] = "none" }, null, None)).Problem);
         Assert.Equal(404, (await first.Send(HttpMethod.Get, "/admin/clients/never", null, null, None)).Status);
     }
 
@@ -71,7 +71,7 @@ public sealed class OfficerDoorTests(RunningTrust trust)
         Assert.Equal(401, (int)main.StatusCode);
         using var officer = Connections.Client(trust.Installation.RootFile, await trust.World.Officers[0].Card.ForTls(Card.AuthenticationKey, None));
         using var elsewhere = await officer.GetAsync(trust.Installation.Addresses.Clients + "/admin/clients");
-        Assert.Equal(404, (int)elsewhere.StatusCode);
+        Assert.Equal(403, (int)elsewhere.StatusCode);
         using var page = await officer.GetAsync(trust.Installation.Addresses.IdpOfficers + "/token");
         Assert.Equal(404, (int)page.StatusCode);
     }

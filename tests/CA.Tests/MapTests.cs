@@ -62,6 +62,7 @@ public sealed class MapTests(CaFixture ca)
             "GET /residency/declaration | service idp, sign, ledger, witness | None | ByProtocol",
             "POST /service-certificates | service ca, idp, sign, ledger, witness | None | FirstAnswer",
             "GET /entitlements | token with scope registry.read, or service idp, sign | Client | ByProtocol",
+            "GET /officers/{sha256} | service idp | None | ByProtocol",
             "GET /holders/{sha256} | service idp, sign | None | ByProtocol",
             "GET /certificates/{sha256}/status | service idp, sign | None | ByProtocol",
             "GET /feed | service idp, sign | None | ByProtocol",

@@ -6,7 +6,7 @@ using Trust.Kernel.Residency;
 namespace Trust.Idp.Login;
 
 /// <summary><c>GET /login/card</c> on the main host: opens the session of a card login, only in the browser that began.</summary>
-public sealed class ReturnFromCard(NpgsqlDataSource db, AuthorizationRequests requests, CardLogin logins, SessionStore sessions, ResidencyGate residency)
+public sealed class ReturnFromCard(NpgsqlDataSource db, Access.Endings endings, AuthorizationRequests requests, CardLogin logins, SessionStore sessions, ResidencyGate residency)
 {
     /// <summary>Redeems the handle, once.</summary>
     public async Task<IResult> Handle(HttpContext context, string? request, string? handle, CancellationToken ct)
@@ -32,6 +32,8 @@ public sealed class ReturnFromCard(NpgsqlDataSource db, AuthorizationRequests re
 
         await AuthorizationRequests.Bind(tx, pending, opened.Session, ct);
         await tx.CommitAsync(ct);
+        // The session that this login replaced, if there was one.
+        endings.Note();
         Cookies.SetSession(context, opened.Cookie, SessionState.OfBrowser(opened.Session));
         return SeeOther.To($"/consent?request={request}");
     }

@@ -59,7 +59,8 @@ public static partial class ConformanceTable
 
     private static (string, string, string, string, string)? Row(XElement result)
     {
-        var name = ModuleName().Match(result.Attribute("testName")?.Value ?? "");
+        // The report writes the quotation marks of arguments with a backslash before them.
+        var name = ModuleName().Match((result.Attribute("testName")?.Value ?? "").Replace("\\\"", "\"", StringComparison.Ordinal));
         if (!name.Success)
         {
             return null;
